@@ -1,0 +1,1 @@
+//! The Node Resource Interface (NRI) of containerd and CRI-O, for plugins written in Rust.

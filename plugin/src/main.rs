@@ -1,0 +1,3 @@
+//! The one binary: daemon, runner and tools.
+
+fn main() {}

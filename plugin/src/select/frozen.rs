@@ -1,0 +1,57 @@
+//! What selection results in: the hooks of one container, resolved and never changed again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{Stage, Timeout};
+
+/// The hooks of one container as frozen when it is created: default hooks first, then the
+/// container's own, per stage in listed order, nothing removed (the seed's rule).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Frozen {
+    /// Stages without hooks are absent.
+    pub stages: BTreeMap<Stage, Vec<FrozenHook>>,
+}
+
+impl Frozen {
+    /// Whether the container gets no hook at all.
+    pub fn is_empty(&self) -> bool {
+        self.stages.values().all(Vec::is_empty)
+    }
+
+    /// The hooks of one stage, in order.
+    pub fn stage(&self, stage: Stage) -> &[FrozenHook] {
+        self.stages.get(&stage).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One hook with everything filled in: nothing is left to a default of whoever runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrozenHook {
+    /// Absolute path of the program on the host.
+    pub path: String,
+    /// argv; never empty (`[path]` where the spec has none).
+    pub args: Vec<String>,
+    /// The whole environment; never empty (a fixed `PATH` where the spec has none).
+    pub env: Vec<String>,
+    /// Seconds after which everything that the hook started is killed.
+    pub timeout: Timeout,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a frozen hook comes from, for messages and records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The hook-spec file.
+    pub file: Arc<str>,
+    /// Index of the hook in its stage's list of that file, from 0.
+    pub index: usize,
+    /// Line of that file on which the hook begins, from 1.
+    pub line: usize,
+}

@@ -1,0 +1,1 @@
+//! A private real containerd, a CRI client, and what the cases share.
