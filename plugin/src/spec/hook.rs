@@ -38,7 +38,9 @@ impl Timeout {
 
     /// A time-out of `seconds`; `None` unless it is between 1 and [`Timeout::MAX_SECONDS`].
     pub fn from_seconds(seconds: u32) -> Option<Timeout> {
-        NonZeroU32::new(seconds).filter(|s| s.get() <= Self::MAX_SECONDS).map(Timeout)
+        NonZeroU32::new(seconds)
+            .filter(|s| s.get() <= Self::MAX_SECONDS)
+            .map(Timeout)
     }
 
     /// In seconds.

@@ -59,7 +59,10 @@ impl Stage {
 
     /// Whether only the OCI runtime itself can run this stage, so that it needs `direct` delivery.
     pub const fn needs_direct(self) -> bool {
-        matches!(self, Stage::CreateRuntime | Stage::CreateContainer | Stage::StartContainer)
+        matches!(
+            self,
+            Stage::CreateRuntime | Stage::CreateContainer | Stage::StartContainer
+        )
     }
 }
 

@@ -1,0 +1,5 @@
+//! The messages and services generated from `proto/nri.proto`.
+
+#![allow(unreachable_pub)]
+
+include!(concat!(env!("OUT_DIR"), "/generated.rs"));
