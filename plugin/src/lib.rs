@@ -5,5 +5,6 @@
 //! got) -> `runner` (executing one stage). `plugin` and `cli` sit on top and hold no rules of
 //! their own.
 
+pub mod diagnostic;
 pub mod select;
 pub mod spec;

@@ -1,0 +1,105 @@
+//! One mistake in one file.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Rule;
+use crate::spec::Stage;
+
+/// A piece of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Byte offset of the first byte, from 0.
+    pub offset: usize,
+    /// Length in bytes; 0 for a position between bytes, such as the end of the file.
+    pub length: usize,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// One mistake: where it is, which rule it breaks, what is wrong and what to do.
+///
+/// Displayed as one line; text that comes from the file is escaped and bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// The file, as it was named to us.
+    pub file: Arc<str>,
+    /// Where in the file; absent if the file itself is the trouble.
+    #[serde(flatten)]
+    pub place: Option<Place>,
+    /// The stage, if the mistake is inside one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// The index of the hook in its stage's list, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The field: of the hook (`path`, `args[2]`), or the whole key of a configuration value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The rule that is broken.
+    pub rule: Rule,
+    /// What is wrong.
+    pub message: String,
+    /// What is expected, or what to do.
+    pub help: String,
+}
+
+impl Diagnostic {
+    /// A mistake of the file itself, at no place inside it.
+    pub fn of_file(file: &Arc<str>, rule: Rule, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Diagnostic {
+            file: file.clone(),
+            place: None,
+            stage: None,
+            index: None,
+            field: None,
+            rule,
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The same mistake, at `place`.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The same mistake, in the configuration or hook field called `field`.
+    #[must_use]
+    pub fn in_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", super::shown(&self.file))?;
+        if let Some(place) = self.place {
+            write!(f, ":{}:{}", place.line, place.column)?;
+        }
+        f.write_str(": ")?;
+        if let Some(stage) = self.stage {
+            write!(f, "{stage}")?;
+            if let Some(index) = self.index {
+                write!(f, "[{index}]")?;
+            }
+            if self.field.is_some() {
+                f.write_str(".")?;
+            }
+        }
+        if let Some(field) = &self.field {
+            f.write_str(field)?;
+        }
+        if self.stage.is_some() || self.field.is_some() {
+            f.write_str(": ")?;
+        }
+        write!(f, "{}; {} [{}]", self.message, self.help, self.rule)
+    }
+}

@@ -1,0 +1,13 @@
+//! What is wrong with a file an admin wrote: the mistake, its place, and what to do about it.
+
+mod finding;
+mod lines;
+mod rule;
+mod show;
+mod suggest;
+
+pub use finding::{Diagnostic, Place};
+pub use lines::Lines;
+pub use rule::Rule;
+pub use show::{bounded_list, shown};
+pub use suggest::did_you_mean;

@@ -1,0 +1,108 @@
+//! The rules a file can break, by their stable names.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Defines [`Rule`]: each rule, its stable name, and what it demands.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident = $name:literal),* $(,)?) => {
+        /// A rule that a file can break. The names are stable: scripts may match them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum Rule {
+            $($(#[$doc])* #[serde(rename = $name)] $rule,)*
+        }
+
+        impl Rule {
+            /// The stable name, in kebab-case.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Rule::$rule => $name,)*
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    /// The text is UTF-8.
+    InvalidUtf8 = "invalid-utf-8",
+    /// The text does not begin with a byte order mark.
+    ByteOrderMark = "byte-order-mark",
+    /// The file is not empty.
+    EmptyFile = "empty-file",
+    /// The text is JSON.
+    InvalidJson = "invalid-json",
+    /// The text is TOML.
+    InvalidToml = "invalid-toml",
+    /// Nothing follows the JSON value.
+    TrailingData = "trailing-data",
+    /// Every stage is one that exists.
+    UnknownStage = "unknown-stage",
+    /// Every key is one that exists.
+    UnknownKey = "unknown-key",
+    /// No key stands twice in an object.
+    DuplicateKey = "duplicate-key",
+    /// Every value has the type that its key wants.
+    WrongType = "wrong-type",
+    /// A string is made of characters that exist.
+    InvalidString = "invalid-string",
+    /// A value is one that its key allows.
+    InvalidValue = "invalid-value",
+    /// No string holds a NUL character: the kernel would cut it there.
+    NulCharacter = "nul-character",
+    /// A hook has a path (the seed's rule).
+    PathMissing = "path-missing",
+    /// A path begins at `/` (the seed's rule).
+    PathNotAbsolute = "path-not-absolute",
+    /// An environment entry is `KEY=VALUE` (the seed's rule).
+    EnvNotKeyValue = "env-not-key-value",
+    /// An environment entry has a name before its `=`.
+    EnvEmptyKey = "env-empty-key",
+    /// A timeout is a whole number (the seed's rule).
+    TimeoutNotInteger = "timeout-not-integer",
+    /// A timeout is not 0 (the seed's rule).
+    TimeoutZero = "timeout-zero",
+    /// A timeout is not negative (the seed's rule).
+    TimeoutNegative = "timeout-negative",
+    /// A timeout fits an `int` of the OCI runtimes.
+    TimeoutTooLarge = "timeout-too-large",
+    /// The file exists (the seed's rule).
+    NotFound = "not-found",
+    /// The file can be reached and read.
+    PermissionDenied = "permission-denied",
+    /// The file is regular (the seed's rule).
+    NotRegular = "not-regular",
+    /// What stands where a directory is needed is one.
+    NotDirectory = "not-directory",
+    /// A hook-spec is at most 10 MiB (the seed's rule).
+    TooLarge = "too-large",
+    /// Root owns the file, and every directory and link on the way (the seed's rule, widened).
+    OwnerNotRoot = "owner-not-root",
+    /// Root alone may write the file, and every directory on the way unless sticky (as above).
+    WritableByOthers = "writable-by-others",
+    /// A hook has an execute bit (the seed's rule).
+    NotExecutable = "not-executable",
+    /// A hook has no setuid or setgid bit.
+    SetId = "set-id",
+    /// A file in a directory that others may write to has no second name.
+    HardLinked = "hard-linked",
+    /// No link on the way means another file to another process.
+    ProcLink = "proc-link",
+    /// At most 40 links on the way.
+    TooManyLinks = "too-many-links",
+    /// The path and its components are within the kernel's limits.
+    NameTooLong = "name-too-long",
+    /// The file stays the same while it is being checked.
+    Changed = "changed",
+    /// The file can be read.
+    Unreadable = "unreadable",
+    /// More mistakes follow than are listed.
+    TooManyMistakes = "too-many-mistakes",
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,95 @@
+//! How text that others wrote appears in a message: escaped, and never too long.
+
+use std::fmt::{self, Display, Write};
+
+/// How many characters of a text are shown, counted as they are written.
+const SHOWN: usize = 200;
+
+/// How many bytes of a list of mistakes are shown.
+const LIST: usize = 1024;
+
+/// A text for a message: as it is if it is plain, else quoted with everything but printable ASCII
+/// escaped, so that no terminal escape, line break or look-alike letter passes; at most 200
+/// characters of it as written.
+pub fn shown(text: &str) -> Shown<'_> {
+    Shown(text)
+}
+
+/// See [`shown`].
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'t>(&'t str);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:=,".contains(c);
+        if !self.0.is_empty() && self.0.len() <= SHOWN && self.0.chars().all(plain) {
+            return f.write_str(self.0);
+        }
+        let mut room = SHOWN;
+
+        f.write_char('"')?;
+        for character in self.0.chars().map(char::escape_default) {
+            let Some(left) = room.checked_sub(character.len()) else {
+                return write!(f, "\"... ({} bytes)", self.0.len());
+            };
+            room = left;
+            write!(f, "{character}")?;
+        }
+        f.write_char('"')
+    }
+}
+
+/// `items` in one line, about 1 kB of it at the most; `and N more` says what was left out.
+pub fn bounded_list<T: Display>(items: &[T]) -> String {
+    let mut list = String::new();
+    for (done, item) in items.iter().enumerate() {
+        let before = list.len();
+        if done > 0 {
+            list.push_str(" | ");
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(list, "{item}");
+        if list.len() > LIST && done > 0 {
+            list.truncate(before);
+            let _ = write!(list, " | and {} more", items.len() - done);
+            break;
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_path_is_shown_as_it_is() {
+        assert_eq!(shown("/usr/bin/echo").to_string(), "/usr/bin/echo");
+    }
+
+    #[test]
+    fn nothing_but_printable_ascii_reaches_a_message() {
+        let hostile = "a\x1b[2J\n\r\u{202e}\u{430}\0\"";
+        let message = shown(hostile).to_string();
+        assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
+        assert_eq!(message, r#""a\u{1b}[2J\n\r\u{202e}\u{430}\u{0}\"""#);
+    }
+
+    #[test]
+    fn an_empty_text_is_shown_as_a_pair_of_quotes() {
+        assert_eq!(shown("").to_string(), "\"\"");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_its_length_told() {
+        let message = shown(&"x".repeat(262_144)).to_string();
+        assert_eq!(message, format!("\"{}\"... (262144 bytes)", "x".repeat(200)));
+    }
+
+    #[test]
+    fn a_long_list_is_cut_at_a_whole_item_and_the_rest_counted() {
+        let list = bounded_list(&["y".repeat(300), "y".repeat(300), "y".repeat(300), "y".repeat(300)]);
+        assert!(list.len() <= LIST + 20, "{}", list.len());
+        assert!(list.ends_with("y | and 1 more"), "{list}");
+    }
+}

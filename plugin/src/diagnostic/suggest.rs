@@ -1,0 +1,95 @@
+//! "Did you mean ...": the known name nearest to a mistyped one.
+
+use std::cmp::Reverse;
+
+/// Names longer than this get no suggestion; no known name is nearly as long.
+const LONGEST: usize = 64;
+
+/// The one of `known` that `word` most likely means, if any is near enough: at most a third of
+/// its letters (and at least one) wrong, missing, added or swapped; upper and lower case alike.
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    if word.len() > LONGEST {
+        return None;
+    }
+    let word = word.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|name| (name, name.to_ascii_lowercase()))
+        .map(|(name, lower)| {
+            (
+                distance(&word, &lower),
+                Reverse(common_start(&word, &lower)),
+                name,
+            )
+        })
+        .filter(|(distance, _, name)| *distance <= (name.len() / 3).max(1))
+        .min()
+        .map(|(_, _, name)| name)
+}
+
+/// How many letters the two begin with alike: what settles a draw.
+fn common_start(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+}
+
+/// The number of letters to change, add, drop or swap with their neighbour (the optimal string
+/// alignment distance).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: [Vec<usize>; 3] = [
+        vec![0; b.len() + 1],
+        vec![0; b.len() + 1],
+        (0..=b.len()).collect(),
+    ];
+    for i in 0..a.len() {
+        rows.rotate_left(1);
+        let [before, above, row] = &mut rows;
+        row[0] = i + 1;
+        for j in 0..b.len() {
+            let changed = above[j] + usize::from(a[i] != b[j]);
+            let mut best = changed.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row[j + 1] = best;
+        }
+    }
+    rows[2][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 4] = ["path", "args", "env", "timeout"];
+
+    #[test]
+    fn a_small_slip_is_recognised() {
+        for (word, meant) in [
+            ("pth", "path"),
+            ("paht", "path"),
+            ("Path", "path"),
+            ("arg", "args"),
+            ("envs", "env"),
+            ("time_out", "timeout"),
+            ("timout", "timeout"),
+        ] {
+            assert_eq!(did_you_mean(word, KNOWN), Some(meant), "{word}");
+        }
+    }
+
+    #[test]
+    fn of_two_names_equally_near_the_one_that_begins_alike_is_meant() {
+        assert_eq!(
+            did_you_mean("postart", ["prestart", "poststart"]),
+            Some("poststart")
+        );
+    }
+
+    #[test]
+    fn a_different_word_is_not_taken_for_a_slip() {
+        for word in ["", "command", "environment", "x", &"path".repeat(1000)] {
+            assert_eq!(did_you_mean(word, KNOWN), None, "{word}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Collecting the mistakes of one hook-spec, each with its place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Stage;
+use super::json::{Kind, Node};
+use crate::diagnostic::{Diagnostic, Lines, Place, Rule, did_you_mean, shown};
+
+/// How many mistakes of one file are reported; a hostile 10 MiB file could hold millions.
+pub const MOST_MISTAKES: usize = 1000;
+
+/// The field of a hook that a mistake is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Field {
+    /// None: the hook, stage or file as a whole.
+    Whole,
+    /// The value of this key.
+    Key(&'static str),
+    /// An item of the list that is the value of this key.
+    Item(&'static str, usize),
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Whole => Ok(()),
+            Field::Key(key) => f.write_str(key),
+            Field::Item(key, index) => write!(f, "{key}[{index}]"),
+        }
+    }
+}
+
+/// The mistakes found so far, and where in the hook-spec the reader is.
+pub(super) struct Report<'t> {
+    file: Arc<str>,
+    bytes: &'t [u8],
+    lines: Lines<'t>,
+    /// The stage that is being read.
+    pub(super) stage: Option<Stage>,
+    /// The index of the hook that is being read.
+    pub(super) index: Option<usize>,
+    mistakes: Vec<Diagnostic>,
+    left_out: usize,
+}
+
+impl<'t> Report<'t> {
+    pub(super) fn new(file: &Arc<str>, bytes: &'t [u8]) -> Self {
+        Report {
+            file: file.clone(),
+            bytes,
+            lines: Lines::new(bytes),
+            stage: None,
+            index: None,
+            mistakes: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    pub(super) fn lines(&self) -> &Lines<'t> {
+        &self.lines
+    }
+
+    /// The place of a value.
+    pub(super) fn place(&self, node: Node<'_>) -> Place {
+        self.lines.place(node.offset_in(self.bytes), node.text().len())
+    }
+
+    /// Every mistake, in the order of the text.
+    pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
+        self.mistakes.sort_by_key(|mistake| mistake.place);
+        if self.left_out > 0 {
+            let message = format!("has {} more mistakes", self.left_out);
+            let help = "correct those above, then check again";
+            self.mistakes.push(Diagnostic::of_file(
+                &self.file,
+                Rule::TooManyMistakes,
+                message,
+                help,
+            ));
+        }
+        self.mistakes
+    }
+
+    pub(super) fn at_place(
+        &mut self,
+        place: Place,
+        field: Field,
+        rule: Rule,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if self.mistakes.len() == MOST_MISTAKES {
+            self.left_out += 1;
+            return;
+        }
+        self.mistakes.push(Diagnostic {
+            stage: self.stage,
+            index: self.index,
+            field: (!matches!(field, Field::Whole)).then(|| field.to_string()),
+            ..Diagnostic::of_file(&self.file, rule, message, help).at(place)
+        });
+    }
+
+    pub(super) fn at(
+        &mut self,
+        node: Node<'_>,
+        field: Field,
+        rule: Rule,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.at_place(self.place(node), field, rule, message, help);
+    }
+
+    pub(super) fn duplicate(&mut self, key: Node<'_>, name: &str) {
+        let message = format!("the key {name} stands twice in this object");
+        self.at(
+            key,
+            Field::Whole,
+            Rule::DuplicateKey,
+            message,
+            "keep one of the two",
+        );
+    }
+
+    /// Reports a `what` (key, stage) called `name` that is none of `known`.
+    pub(super) fn unknown(&mut self, key: Node<'_>, rule: Rule, what: &str, name: &str, known: &[&str]) {
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        self.at(
+            key,
+            Field::Whole,
+            rule,
+            format!("unknown {what} {}", shown(name)),
+            help,
+        );
+    }
+
+    /// Whether `node` is of `kind`; reports it if not.
+    pub(super) fn is_kind(&mut self, node: Node<'_>, field: Field, kind: Kind, help: &str) -> bool {
+        let is = node.kind() == kind;
+        if !is {
+            self.at(
+                node,
+                field,
+                Rule::WrongType,
+                format!("must be {kind}, but is {}", node.kind()),
+                help,
+            );
+        }
+        is
+    }
+
+    /// The string that `node` is, if it is one that can reach the kernel; reports it if not.
+    pub(super) fn string(&mut self, node: Node<'_>, field: Field, help: &str) -> Option<String> {
+        if !self.is_kind(node, field, Kind::String, help) {
+            return None;
+        }
+        match node.string() {
+            Ok(string) if string.contains('\0') => {
+                let help = "remove the \\u0000; the kernel would end the string there";
+                self.at(node, field, Rule::NulCharacter, "holds a NUL character", help);
+                None
+            }
+            Ok(string) => Some(string),
+            Err(_) => {
+                self.no_character(node, field);
+                None
+            }
+        }
+    }
+
+    fn no_character(&mut self, node: Node<'_>, field: Field) {
+        let message = "holds an escape that is no character";
+        let help = "a \\ud800 to \\udfff escape needs its other half beside it";
+        self.at(node, field, Rule::InvalidString, message, help);
+    }
+
+    /// Hands over each member of an object: its key, the key's name, its value.
+    pub(super) fn members(
+        &mut self,
+        object: Node<'t>,
+        mut each: impl FnMut(&mut Self, Node<'t>, &str, Node<'t>),
+    ) {
+        let read = object.members(|key, value| match key.string() {
+            Ok(name) => each(self, key, &name, value),
+            Err(_) => self.no_character(key, Field::Whole),
+        });
+        self.finished(object, read);
+    }
+
+    /// Hands over each item of an array.
+    pub(super) fn items(&mut self, array: Node<'t>, mut each: impl FnMut(&mut Self, usize, Node<'t>)) {
+        let mut index = 0;
+        let read = array.items(|item| {
+            each(self, index, item);
+            index += 1;
+        });
+        self.finished(array, read);
+    }
+
+    /// The text was found well formed as a whole, so its parts are; should they not be, it shows.
+    fn finished(&mut self, node: Node<'_>, read: Result<(), serde_json::Error>) {
+        if let Err(error) = read {
+            self.at(
+                node,
+                Field::Whole,
+                Rule::InvalidJson,
+                error.to_string(),
+                "correct the JSON here",
+            );
+        }
+    }
+}

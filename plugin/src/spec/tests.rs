@@ -1,0 +1,593 @@
+//! What reading a hook-spec accepts and refuses.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::diagnostic::{Diagnostic, Rule};
+
+fn read(bytes: &[u8]) -> Parsed {
+    parse(&Arc::from("/specs/x.json"), bytes)
+}
+
+fn mistakes(text: &str) -> Vec<Diagnostic> {
+    read(text.as_bytes()).mistakes
+}
+
+/// Where a mistake is, as a person would say it: `rule line:column field`.
+fn found(text: &[u8]) -> Vec<String> {
+    let brief = |mistake: &Diagnostic| {
+        let place = mistake.place.expect("every mistake of a text has a place");
+        let stage = mistake.stage.map(|stage| stage.to_string()).unwrap_or_default();
+        let index = mistake
+            .index
+            .map(|index| format!("[{index}]"))
+            .unwrap_or_default();
+        let field = mistake
+            .field
+            .as_ref()
+            .map(|field| format!(".{field}"))
+            .unwrap_or_default();
+        format!(
+            "{} {}:{} {stage}{index}{field}",
+            mistake.rule, place.line, place.column
+        )
+        .trim_end()
+        .to_owned()
+    };
+    read(text).mistakes.iter().map(brief).collect()
+}
+
+/// A hook-spec whose only hook has these members.
+fn hook(members: &str) -> String {
+    format!("{{\"prestart\":[{{{members}}}]}}")
+}
+
+#[test]
+fn the_seeds_sample_is_read_whole() {
+    let text = r#"{
+        "prestart": [
+            {"path": "/usr/bin/echo", "args": ["arg1", "arg2"], "env": ["key1=value1"], "timeout": 30},
+            {"path": "/usr/bin/ls", "args": ["/tmp"]}
+        ],
+        "poststart": [{"path": "/usr/bin/ls", "args": ["/tmp"], "timeout": 5}],
+        "poststop": [{"path": "/tmp/cleanup.sh", "args": ["cleanup.sh", "-f"]}]
+    }"#;
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    let prestart = &parsed.spec.stages[&Stage::Prestart];
+    assert_eq!(
+        prestart[0],
+        Hook {
+            path: "/usr/bin/echo".into(),
+            args: Some(vec!["arg1".into(), "arg2".into()]),
+            env: Some(vec!["key1=value1".into()]),
+            timeout: Timeout::from_seconds(30),
+            line: 3,
+        }
+    );
+    assert_eq!(
+        (prestart[1].line, prestart[1].env.clone(), prestart[1].timeout),
+        (4, None, None)
+    );
+    assert_eq!(
+        parsed.spec.stages[&Stage::Poststop][0]
+            .args
+            .as_ref()
+            .map(Vec::len),
+        Some(2)
+    );
+    let programs: Vec<&str> = parsed.programs.iter().map(|program| &*program.path).collect();
+    assert_eq!(
+        programs,
+        ["/usr/bin/echo", "/usr/bin/ls", "/tmp/cleanup.sh"],
+        "each once, first use first"
+    );
+}
+
+#[test]
+fn what_the_rules_allow_is_accepted() {
+    for text in [
+        "{}",
+        " \t\r\n{}\n",
+        r#"{"prestart":[],"poststop":[],"poststart":[]}"#,
+        r#"{"createRuntime":[{"path":"/a"}],"createContainer":[{"path":"/a"}],"startContainer":[{"path":"/a"}]}"#,
+        &hook(r#""path":"/a","args":[],"env":[]"#),
+        &hook(r#""path":"/a","args":["",""],"env":["A=","B==","A=again","LD_PRELOAD=/x.so"]"#),
+        &hook(r#""path":"/a","timeout":2147483647"#),
+        &hook(r#""p\u0061th":"\/a\ud83d\ude00""#),
+        &hook(r#""path":"/a/../b//c/.""#),
+    ] {
+        assert_eq!(mistakes(text), [], "{text}");
+    }
+}
+
+#[test]
+fn programs_inside_the_container_are_no_files_of_the_host() {
+    let parsed = read(br#"{"startContainer":[{"path":"/a"}],"createContainer":[{"path":"/b"}]}"#);
+    assert_eq!(
+        parsed
+            .programs
+            .iter()
+            .map(|program| &*program.path)
+            .collect::<Vec<_>>(),
+        ["/b"]
+    );
+}
+
+/// One hostile or mistaken hook-spec: what it tries, the text, the one mistake to be found.
+type Case<'c> = (&'c str, &'c [u8], &'c str);
+
+fn assert_refused(cases: &[Case<'_>]) {
+    for (attack, text, expected) in cases {
+        assert_eq!(found(text), [*expected], "{attack}");
+    }
+}
+
+#[test]
+fn a_text_that_is_not_one_json_object_is_refused() {
+    assert_refused(&[
+        ("no byte at all", b"", "empty-file 1:1"),
+        ("blanks alone", b" \n\t\n", "empty-file 3:1"),
+        ("a byte order mark", b"\xEF\xBB\xBF{}", "byte-order-mark 1:1"),
+        ("UTF-16", b"\xFF\xFE{\0}\0", "invalid-utf-8 1:1"),
+        (
+            "invalid UTF-8 in a string",
+            b"{\n\"\xC3\x28\":1}",
+            "invalid-utf-8 2:2",
+        ),
+        ("UTF-8 cut at the end", b"{}\xE2\x82", "invalid-utf-8 1:3"),
+        ("an overlong slash", b"{\"\xC0\xAF\":1}", "invalid-utf-8 1:3"),
+        ("a NUL byte outside strings", b"{}\0", "trailing-data 1:3"),
+        ("NUL bytes alone", b"\0\0", "invalid-json 1:1"),
+        (
+            "a raw control character in a string",
+            b"{\"a\nb\":1}",
+            "invalid-json 1:3",
+        ),
+        ("a second object", b"{}{}", "trailing-data 1:3"),
+        ("a word after the object", b"{}\n\nx", "trailing-data 3:1"),
+        ("an end too early", b"{\"prestart\":[", "invalid-json 1:13"),
+        ("an open string", b"{\"prest", "invalid-json 1:7"),
+        (
+            "a trailing comma in an object",
+            b"{\"prestart\":[],}",
+            "invalid-json 1:16",
+        ),
+        (
+            "a trailing comma in an array",
+            b"{\"prestart\":[1,]}",
+            "invalid-json 1:16",
+        ),
+        ("a comment", b"// hooks\n{}", "invalid-json 1:1"),
+        ("single quotes", b"{'prestart':[]}", "invalid-json 1:2"),
+        ("a shell script", b"#!/bin/sh\necho", "invalid-json 1:1"),
+        ("a bare NaN", b"{\"prestart\":NaN}", "invalid-json 1:13"),
+        (
+            "a number with a leading zero",
+            br#"{"prestart":[{"path":"/a","timeout":030}]}"#,
+            "invalid-json 1:38",
+        ),
+        (
+            "a number with a plus sign",
+            br#"{"prestart":[{"path":"/a","timeout":+3}]}"#,
+            "invalid-json 1:37",
+        ),
+        ("an array at the top", b"[]", "wrong-type 1:1"),
+        ("a string at the top", b"\n \"/etc/x.json\"", "wrong-type 2:2"),
+        ("null at the top", b"null", "wrong-type 1:1"),
+        ("a number at the top", b"1", "wrong-type 1:1"),
+    ]);
+}
+
+#[test]
+fn a_stage_that_is_not_a_known_list_of_objects_is_refused() {
+    assert_refused(&[
+        (
+            "a stage of another case",
+            br#"{"preStart":[]}"#,
+            "unknown-stage 1:2",
+        ),
+        ("an unknown stage", br#"{"precreate":[]}"#, "unknown-stage 1:2"),
+        ("an empty key", br#"{"":[]}"#, "unknown-stage 1:2"),
+        (
+            "a look-alike stage",
+            "{\"pr\u{435}start\":[]}".as_bytes(),
+            "unknown-stage 1:2",
+        ),
+        (
+            "the OCI wrapper",
+            br#"{"hooks":{"prestart":[]}}"#,
+            "unknown-stage 1:2",
+        ),
+        (
+            "a stage twice",
+            br#"{"prestart":[],"prestart":[]}"#,
+            "duplicate-key 1:16",
+        ),
+        (
+            "a stage twice, once escaped",
+            br#"{"prestart":[],"pre\u0073tart":[]}"#,
+            "duplicate-key 1:16",
+        ),
+        (
+            "a stage that is an object",
+            br#"{"prestart":{"path":"/a"}}"#,
+            "wrong-type 1:13 prestart",
+        ),
+        (
+            "a stage that is null",
+            br#"{"prestart":null}"#,
+            "wrong-type 1:13 prestart",
+        ),
+        (
+            "a hook that is a string",
+            br#"{"prestart":["/a"]}"#,
+            "wrong-type 1:14 prestart[0]",
+        ),
+        (
+            "a hook that is a list",
+            br#"{"prestart":[[]]}"#,
+            "wrong-type 1:14 prestart[0]",
+        ),
+        (
+            "a hook that is null",
+            br#"{"poststop":[{"path":"/a"},null]}"#,
+            "wrong-type 1:28 poststop[1]",
+        ),
+        (
+            "a key that is half a character",
+            br#"{"\ud800":[]}"#,
+            "invalid-string 1:2",
+        ),
+    ]);
+}
+
+#[test]
+fn a_hook_that_breaks_a_rule_is_refused() {
+    for (attack, members, expected) in [
+        ("no path", r#""args":[]"#, "path-missing 1:14 prestart[0]"),
+        ("nothing at all", "", "path-missing 1:14 prestart[0]"),
+        (
+            "a path that is a number",
+            r#""path":1"#,
+            "wrong-type 1:22 prestart[0].path",
+        ),
+        (
+            "a path that is null",
+            r#""path":null"#,
+            "wrong-type 1:22 prestart[0].path",
+        ),
+        (
+            "a path that is a list",
+            r#""path":["/a"]"#,
+            "wrong-type 1:22 prestart[0].path",
+        ),
+        (
+            "an empty path",
+            r#""path":"""#,
+            "path-not-absolute 1:22 prestart[0].path",
+        ),
+        (
+            "a relative path",
+            r#""path":"bin/echo""#,
+            "path-not-absolute 1:22 prestart[0].path",
+        ),
+        (
+            "a path that begins with dots",
+            r#""path":"../bin/echo""#,
+            "path-not-absolute 1:22 prestart[0].path",
+        ),
+        (
+            "a path with a blank in front",
+            r#""path":" /bin/echo""#,
+            "path-not-absolute 1:22 prestart[0].path",
+        ),
+        (
+            "a home path",
+            r#""path":"~/x""#,
+            "path-not-absolute 1:22 prestart[0].path",
+        ),
+        (
+            "a NUL in the path",
+            r#""path":"/bin/sh\u0000.txt""#,
+            "nul-character 1:22 prestart[0].path",
+        ),
+        (
+            "half a character in the path",
+            r#""path":"/\udc00""#,
+            "invalid-string 1:22 prestart[0].path",
+        ),
+        (
+            "the path twice",
+            r#""path":"/a","path":"/b""#,
+            "duplicate-key 1:27 prestart[0]",
+        ),
+        (
+            "a mistyped key",
+            r#""path":"/a","arg":[]"#,
+            "unknown-key 1:27 prestart[0]",
+        ),
+        (
+            "a key of another case",
+            r#""path":"/a","Env":[]"#,
+            "unknown-key 1:27 prestart[0]",
+        ),
+        (
+            "args that are a string",
+            r#""path":"/a","args":"-f""#,
+            "wrong-type 1:34 prestart[0].args",
+        ),
+        (
+            "args that are null",
+            r#""path":"/a","args":null"#,
+            "wrong-type 1:34 prestart[0].args",
+        ),
+        (
+            "an argument that is a number",
+            r#""path":"/a","args":["a",1]"#,
+            "wrong-type 1:39 prestart[0].args[1]",
+        ),
+        (
+            "an argument that is a list",
+            r#""path":"/a","args":[["a"]]"#,
+            "wrong-type 1:35 prestart[0].args[0]",
+        ),
+        (
+            "a NUL in an argument",
+            r#""path":"/a","args":["\u0000"]"#,
+            "nul-character 1:35 prestart[0].args[0]",
+        ),
+        (
+            "env that is an object",
+            r#""path":"/a","env":{"A":"b"}"#,
+            "wrong-type 1:33 prestart[0].env",
+        ),
+        (
+            "an entry without =",
+            r#""path":"/a","env":["PATH"]"#,
+            "env-not-key-value 1:34 prestart[0].env[0]",
+        ),
+        (
+            "an empty entry",
+            r#""path":"/a","env":["A=b",""]"#,
+            "env-not-key-value 1:40 prestart[0].env[1]",
+        ),
+        (
+            "an entry without a name",
+            r#""path":"/a","env":["=b"]"#,
+            "env-empty-key 1:34 prestart[0].env[0]",
+        ),
+        (
+            "a NUL in an entry",
+            r#""path":"/a","env":["A=b\u0000C=d"]"#,
+            "nul-character 1:34 prestart[0].env[0]",
+        ),
+        (
+            "an entry that is null",
+            r#""path":"/a","env":[null]"#,
+            "wrong-type 1:34 prestart[0].env[0]",
+        ),
+        (
+            "a timeout of 0",
+            r#""path":"/a","timeout":0"#,
+            "timeout-zero 1:37 prestart[0].timeout",
+        ),
+        (
+            "a timeout of minus 0",
+            r#""path":"/a","timeout":-0"#,
+            "timeout-zero 1:37 prestart[0].timeout",
+        ),
+        (
+            "a negative timeout",
+            r#""path":"/a","timeout":-1"#,
+            "timeout-negative 1:37 prestart[0].timeout",
+        ),
+        (
+            "a float",
+            r#""path":"/a","timeout":1.5"#,
+            "timeout-not-integer 1:37 prestart[0].timeout",
+        ),
+        (
+            "a whole float",
+            r#""path":"/a","timeout":30.0"#,
+            "timeout-not-integer 1:37 prestart[0].timeout",
+        ),
+        (
+            "an exponent",
+            r#""path":"/a","timeout":1e400"#,
+            "timeout-not-integer 1:37 prestart[0].timeout",
+        ),
+        (
+            "one over an int",
+            r#""path":"/a","timeout":2147483648"#,
+            "timeout-too-large 1:37 prestart[0].timeout",
+        ),
+        (
+            "one over 64 bits",
+            r#""path":"/a","timeout":18446744073709551616"#,
+            "timeout-too-large 1:37 prestart[0].timeout",
+        ),
+        (
+            "a timeout in quotes",
+            r#""path":"/a","timeout":"30""#,
+            "wrong-type 1:37 prestart[0].timeout",
+        ),
+        (
+            "a timeout that is null",
+            r#""path":"/a","timeout":null"#,
+            "wrong-type 1:37 prestart[0].timeout",
+        ),
+        (
+            "a timeout that is true",
+            r#""path":"/a","timeout":true"#,
+            "wrong-type 1:37 prestart[0].timeout",
+        ),
+    ] {
+        assert_eq!(found(hook(members).as_bytes()), [expected], "{attack}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_file_is_reported_in_the_order_of_the_text() {
+    let text = r#"{
+  "prestart": [
+    {"path": "bin/a", "timeout": 0, "arg": []},
+    {"env": ["A", "=b"]}
+  ],
+  "postart": []
+}"#;
+    assert_eq!(
+        found(text.as_bytes()),
+        [
+            "path-not-absolute 3:14 prestart[0].path",
+            "timeout-zero 3:34 prestart[0].timeout",
+            "unknown-key 3:37 prestart[0]",
+            "path-missing 4:5 prestart[1]",
+            "env-not-key-value 4:14 prestart[1].env[0]",
+            "env-empty-key 4:19 prestart[1].env[1]",
+            "unknown-stage 6:3",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_reads_as_one_line_that_says_what_to_do() {
+    let line = |text: &str| mistakes(text)[0].to_string();
+    assert_eq!(
+        line("{\"postart\":[]}"),
+        "/specs/x.json:1:2: unknown stage postart; did you mean poststart? [unknown-stage]"
+    );
+    assert_eq!(
+        line(&hook(r#""path":"bin/echo""#)),
+        "/specs/x.json:1:22: prestart[0].path: must begin with /, but is bin/echo; \
+         name the program by its absolute path [path-not-absolute]"
+    );
+    assert_eq!(
+        line(&hook(r#""path":"/a","timeout":"30""#)),
+        "/specs/x.json:1:37: prestart[0].timeout: must be a number, but is a string; \
+         write a whole number of seconds greater than 0, without quotes [wrong-type]"
+    );
+    assert_eq!(
+        line("{\"prestart\":[],}"),
+        "/specs/x.json:1:16: is not valid JSON: key must be a string; correct the JSON here [invalid-json]"
+    );
+}
+
+#[test]
+fn the_value_of_a_variable_is_never_in_a_message() {
+    let message = mistakes(&hook(
+        r#""path":"/a","env":["hunter2", "=hunter2", "A=hunter2\u0000"]"#,
+    ));
+    assert_eq!(message.len(), 3);
+    assert!(
+        message
+            .iter()
+            .all(|mistake| !mistake.to_string().contains("hunter2"))
+    );
+}
+
+#[test]
+fn text_of_the_file_reaches_a_message_escaped_and_bounded() {
+    let key = format!("\\u001b[2J\\n{}", "x".repeat(100_000));
+    let message = mistakes(&format!("{{\"{key}\":1}}"))[0].to_string();
+    assert!(message.len() < 500, "{}", message.len());
+    assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
+}
+
+#[test]
+fn nesting_as_deep_as_a_file_can_hold_is_one_mistake_and_no_stack_overflow() {
+    let deep = 1_000_000;
+    let text = format!("{{\"prestart\":{}{}}}", "[".repeat(deep), "]".repeat(deep));
+    assert_eq!(found(text.as_bytes()), ["wrong-type 1:14 prestart[0]"]);
+    assert_eq!(
+        found("[".repeat(deep).as_bytes()),
+        [format!("invalid-json 1:{deep}")]
+    );
+}
+
+#[test]
+fn a_number_of_a_million_digits_is_only_too_large() {
+    let text = hook(&format!("\"path\":\"/a\",\"timeout\":{}", "9".repeat(1_000_000)));
+    assert_eq!(
+        found(text.as_bytes()),
+        ["timeout-too-large 1:37 prestart[0].timeout"]
+    );
+}
+
+#[test]
+fn mistakes_beyond_the_most_are_counted() {
+    let text = format!("{{\"prestart\":[{}1]}}", "1,".repeat(99_999));
+    let mistakes = mistakes(&text);
+    assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
+    let last = &mistakes[MOST_MISTAKES];
+    assert_eq!(
+        (last.rule, last.message.as_str()),
+        (Rule::TooManyMistakes, "has 99000 more mistakes")
+    );
+}
+
+#[test]
+fn a_file_of_tens_of_thousands_of_hooks_in_one_line_is_read_whole() {
+    let one = r#"{"path":"/usr/bin/true","args":["true"],"env":["A=b"],"timeout":3}"#;
+    let count = usize::try_from(MAX_SIZE).unwrap() / (one.len() + 1) - 1;
+    let text = format!("{{\"prestart\":[{}{one}]}}", format!("{one},").repeat(count - 1));
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    assert_eq!(
+        (parsed.spec.stages[&Stage::Prestart].len(), parsed.programs.len()),
+        (count, 1)
+    );
+}
+
+#[test]
+fn a_mistake_has_stable_keys_in_json() {
+    let json = serde_json::to_value(&mistakes(&hook(r#""path":"a""#))[0]).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "file": "/specs/x.json", "line": 1, "column": 22, "offset": 21, "length": 3,
+            "stage": "prestart", "index": 0, "field": "path", "rule": "path-not-absolute",
+            "message": "must begin with /, but is a", "help": "name the program by its absolute path",
+        })
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        read(&bytes);
+    }
+
+    #[test]
+    fn no_json_like_text_makes_the_reader_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"", "\"prestart\"", "\"path\"", "\"/a\"", "\"env\"",
+                "\"args\"", "\"timeout\"", "1", "-0", "1e9", "null", "\\u0000", "\n", "\u{feff}", "\u{e9}",
+            ]),
+            0..60,
+        ),
+    ) {
+        read(words.concat().as_bytes());
+    }
+
+    #[test]
+    fn a_mistake_is_placed_where_it_stands_whatever_is_around_it(
+        before in "[ \n\t]{0,20}",
+        hooks in 0usize..5,
+        filler in "[a-z\u{e4}\u{20ac}]{0,20}",
+    ) {
+        let good = format!("{{\"path\":\"/{filler}\"}},\n");
+        let head = format!("{{{before}\"poststop\":[{}", good.repeat(hooks));
+        let text = format!("{head}\"bad\"]}}");
+        let found = mistakes(&text);
+        prop_assert_eq!(found.len(), 1);
+        let place = found[0].place.unwrap();
+        prop_assert_eq!(&text[place.offset..place.offset + place.length], "\"bad\"");
+        prop_assert_eq!(place.line, head.matches('\n').count() + 1);
+        prop_assert_eq!(place.column, head.chars().rev().take_while(|c| *c != '\n').count() + 1);
+        prop_assert_eq!(found[0].index, Some(hooks));
+    }
+}
