@@ -1,0 +1,466 @@
+//! The generated ttrpc service, answered by a [`Plugin`]: in time, whatever its handlers do.
+
+use std::any::Any;
+use std::future::Future;
+use std::mem;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use protobuf::Message;
+use tokio::time::timeout_at;
+use ttrpc::r#async::TtrpcContext;
+
+use crate::adjustment::MAX_MESSAGE;
+use crate::api::*;
+use crate::context::{ASSUMED_REQUEST_TIMEOUT, Configuration, Context, RuntimeHandle, RuntimeInfo};
+use crate::events::EventMask;
+use crate::plugin::Plugin;
+use crate::rpc;
+use crate::status::{Code, Status};
+
+/// Bytes of pods and containers, as encoded, that one synchronization may bring. A node has far less; the limit
+/// keeps a runtime that never says "done" from taking all memory.
+const MAX_SYNCHRONIZATION: u64 = 64 << 20;
+
+/// Serves one connection on behalf of a plugin.
+pub(crate) struct Adapter<P> {
+    plugin: Arc<P>,
+    handle: RuntimeHandle,
+    runtime: Mutex<Arc<RuntimeInfo>>,
+    gathered: Mutex<Gathered>,
+    configured: AtomicBool,
+    synchronized: AtomicBool,
+}
+
+/// The pods and containers of a synchronization that comes in several messages.
+#[derive(Default)]
+struct Gathered {
+    pods: Vec<PodSandbox>,
+    containers: Vec<Container>,
+    bytes: u64,
+}
+
+impl<P: Plugin> Adapter<P> {
+    /// An adapter for a new connection.
+    pub(crate) fn new(plugin: Arc<P>, handle: RuntimeHandle) -> Self {
+        Self {
+            plugin,
+            handle,
+            runtime: Mutex::default(),
+            gathered: Mutex::default(),
+            configured: AtomicBool::new(false),
+            synchronized: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the plugin was configured successfully.
+    pub(crate) fn was_configured(&self) -> bool {
+        self.configured.load(Ordering::Relaxed)
+    }
+
+    /// Whether the plugin was synchronized successfully.
+    pub(crate) fn was_synchronized(&self) -> bool {
+        self.synchronized.load(Ordering::Relaxed)
+    }
+
+    fn context(&self, rpc: &TtrpcContext) -> Context {
+        Context {
+            deadline: Instant::now() + time_to_answer(rpc.timeout_nano),
+            runtime: Arc::clone(&lock(&self.runtime)),
+            handle: self.handle.clone(),
+        }
+    }
+
+    /// Hands the plugin an event whose answer carries nothing, in whichever form it came.
+    async fn notify(
+        &self,
+        rpc: &TtrpcContext,
+        event: Event,
+        pod: MessageField<PodSandbox>,
+        container: MessageField<Container>,
+    ) -> ttrpc::Result<()> {
+        let ctx = &self.context(rpc);
+        let plugin = &self.plugin;
+        let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
+        match event {
+            Event::RUN_POD_SANDBOX => answer("RunPodSandbox", ctx, || plugin.run_pod_sandbox(ctx, pod)).await,
+            Event::POST_UPDATE_POD_SANDBOX => {
+                answer("PostUpdatePodSandbox", ctx, || {
+                    plugin.post_update_pod_sandbox(ctx, pod)
+                })
+                .await
+            }
+            Event::STOP_POD_SANDBOX => {
+                answer("StopPodSandbox", ctx, || plugin.stop_pod_sandbox(ctx, pod)).await
+            }
+            Event::REMOVE_POD_SANDBOX => {
+                answer("RemovePodSandbox", ctx, || plugin.remove_pod_sandbox(ctx, pod)).await
+            }
+            Event::POST_CREATE_CONTAINER => {
+                answer("PostCreateContainer", ctx, || {
+                    plugin.post_create_container(ctx, pod, container)
+                })
+                .await
+            }
+            Event::START_CONTAINER => {
+                answer("StartContainer", ctx, || {
+                    plugin.start_container(ctx, pod, container)
+                })
+                .await
+            }
+            Event::POST_START_CONTAINER => {
+                answer("PostStartContainer", ctx, || {
+                    plugin.post_start_container(ctx, pod, container)
+                })
+                .await
+            }
+            Event::POST_UPDATE_CONTAINER => {
+                answer("PostUpdateContainer", ctx, || {
+                    plugin.post_update_container(ctx, pod, container)
+                })
+                .await
+            }
+            Event::REMOVE_CONTAINER => {
+                answer("RemoveContainer", ctx, || {
+                    plugin.remove_container(ctx, pod, container)
+                })
+                .await
+            }
+            other => {
+                tracing::debug!(event = ?other, "ignoring an event that has a call of its own, or is none");
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a message of a synchronization to what was gathered. Returns all of it with the last message.
+    fn gather(&self, request: SynchronizeRequest) -> Result<Option<Gathered>, Status> {
+        let bytes = request.compute_size();
+        let mut gathered = lock(&self.gathered);
+        gathered.bytes += bytes;
+        if gathered.bytes > MAX_SYNCHRONIZATION {
+            *gathered = Gathered::default();
+            let problem = format!(
+                "a synchronization of over {MAX_SYNCHRONIZATION} bytes is more than the plugin takes"
+            );
+            return Err(Status::new(Code::ResourceExhausted, problem));
+        }
+        gathered.pods.extend(request.pods);
+        gathered.containers.extend(request.containers);
+        Ok((!request.more).then(|| mem::take(&mut *gathered)))
+    }
+}
+
+/// How long a handler may take, so that its answer is there before the runtime gives up: the time the runtime gave,
+/// less a tenth, which is at least 50 ms and at most 250 ms, but never more than half.
+fn time_to_answer(timeout_nano: i64) -> Duration {
+    let given = match u64::try_from(timeout_nano) {
+        Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),
+        _ => ASSUMED_REQUEST_TIMEOUT,
+    };
+    let margin = (given / 10).clamp(Duration::from_millis(50), Duration::from_millis(250));
+    given - margin.min(given / 2)
+}
+
+/// Runs a handler to its end, its deadline or its panic. A handler that is ready at once costs no timer.
+async fn answer<T, F>(
+    method: &'static str,
+    ctx: &Context,
+    handler: impl FnOnce() -> F + Send,
+) -> ttrpc::Result<T>
+where
+    F: Future<Output = Result<T, Status>> + Send,
+{
+    // Called inside of the block, a handler that panics before it returns its future is caught as well.
+    let handler = AssertUnwindSafe(async { handler().await }).catch_unwind();
+    let outcome = match timeout_at(ctx.deadline.into(), handler).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(panic)) => Err(Status::internal(format!(
+            "the plugin panicked in {method}: {}",
+            panic_text(&*panic)
+        ))),
+        Err(_) => Err(Status::new(
+            Code::DeadlineExceeded,
+            format!("the plugin had not handled {method} when its time was up"),
+        )),
+    };
+    outcome.map_err(|status| refuse(method, status))
+}
+
+/// The error answer for a status, which is logged.
+fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
+    tracing::warn!(method, %status, "answering the runtime with an error");
+    status.into()
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// The answer, if it is short enough to travel; else an error, which is.
+fn sendable<M: Message>(method: &'static str, answer: M) -> ttrpc::Result<M> {
+    let bytes = answer.compute_size();
+    if bytes <= MAX_MESSAGE as u64 {
+        return Ok(answer);
+    }
+    let problem = format!(
+        "the plugin's answer to {method} has {bytes} bytes; an NRI message has room for {MAX_MESSAGE}"
+    );
+    Err(refuse(method, Status::new(Code::ResourceExhausted, problem)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait::async_trait]
+impl<P: Plugin> rpc::Plugin for Adapter<P> {
+    async fn configure(
+        &self,
+        rpc: &TtrpcContext,
+        request: ConfigureRequest,
+    ) -> ttrpc::Result<ConfigureResponse> {
+        const METHOD: &str = "Configure";
+        let configuration = Configuration::from(request);
+        let known = EventMask::known_to(configuration.runtime.nri_version);
+        *lock(&self.runtime) = Arc::new(configuration.runtime.clone());
+        let ctx = &self.context(rpc);
+        let wanted = answer(METHOD, ctx, || self.plugin.configure(ctx, configuration)).await?;
+        let events = wanted & known;
+        if events.is_empty() {
+            let problem = format!(
+                "the plugin subscribes to no event that this runtime knows (it asked for {wanted}), which NRI would take for all"
+            );
+            return Err(refuse(METHOD, Status::failed_precondition(problem)));
+        }
+        if events != wanted {
+            tracing::warn!(events = %(wanted - known), "not subscribing to events that this runtime may not know");
+        }
+        self.configured.store(true, Ordering::Relaxed);
+        Ok(ConfigureResponse {
+            events: events.bits(),
+            ..Default::default()
+        })
+    }
+
+    async fn synchronize(
+        &self,
+        rpc: &TtrpcContext,
+        request: SynchronizeRequest,
+    ) -> ttrpc::Result<SynchronizeResponse> {
+        const METHOD: &str = "Synchronize";
+        let ctx = &self.context(rpc);
+        let gathered = self.gather(request).map_err(|status| refuse(METHOD, status))?;
+        let Some(Gathered { pods, containers, .. }) = gathered else {
+            return Ok(SynchronizeResponse {
+                more: true,
+                ..Default::default()
+            });
+        };
+        let update = answer(METHOD, ctx, || self.plugin.synchronize(ctx, pods, containers)).await?;
+        let response = sendable(
+            METHOD,
+            SynchronizeResponse {
+                update,
+                ..Default::default()
+            },
+        )?;
+        self.synchronized.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    async fn shutdown(&self, rpc: &TtrpcContext, _: Empty) -> ttrpc::Result<Empty> {
+        let ctx = &self.context(rpc);
+        answer("Shutdown", ctx, || self.plugin.shutdown(ctx)).await?;
+        Ok(Empty::default())
+    }
+
+    async fn create_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: CreateContainerRequest,
+    ) -> ttrpc::Result<CreateContainerResponse> {
+        const METHOD: &str = "CreateContainer";
+        let ctx = &self.context(rpc);
+        let (pod, container) = (
+            request.pod.unwrap_or_default(),
+            request.container.unwrap_or_default(),
+        );
+        let adjustment = answer(METHOD, ctx, || self.plugin.create_container(ctx, pod, container)).await?;
+        sendable(METHOD, adjustment.into())
+    }
+
+    async fn update_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: UpdateContainerRequest,
+    ) -> ttrpc::Result<UpdateContainerResponse> {
+        const METHOD: &str = "UpdateContainer";
+        let ctx = &self.context(rpc);
+        let (pod, container) = (
+            request.pod.unwrap_or_default(),
+            request.container.unwrap_or_default(),
+        );
+        let resources = request.linux_resources.unwrap_or_default();
+        let updates = answer(METHOD, ctx, || {
+            self.plugin.update_container(ctx, pod, container, resources)
+        })
+        .await?;
+        sendable(METHOD, updates.into())
+    }
+
+    async fn stop_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: StopContainerRequest,
+    ) -> ttrpc::Result<StopContainerResponse> {
+        const METHOD: &str = "StopContainer";
+        let ctx = &self.context(rpc);
+        let (pod, container) = (
+            request.pod.unwrap_or_default(),
+            request.container.unwrap_or_default(),
+        );
+        let update = answer(METHOD, ctx, || self.plugin.stop_container(ctx, pod, container)).await?;
+        sendable(
+            METHOD,
+            StopContainerResponse {
+                update,
+                ..Default::default()
+            },
+        )
+    }
+
+    async fn update_pod_sandbox(
+        &self,
+        rpc: &TtrpcContext,
+        request: UpdatePodSandboxRequest,
+    ) -> ttrpc::Result<UpdatePodSandboxResponse> {
+        let ctx = &self.context(rpc);
+        let pod = request.pod.unwrap_or_default();
+        let overhead = request.overhead_linux_resources.unwrap_or_default();
+        let resources = request.linux_resources.unwrap_or_default();
+        answer("UpdatePodSandbox", ctx, || {
+            self.plugin.update_pod_sandbox(ctx, pod, overhead, resources)
+        })
+        .await?;
+        Ok(UpdatePodSandboxResponse::default())
+    }
+
+    async fn validate_container_adjustment(
+        &self,
+        rpc: &TtrpcContext,
+        request: ValidateContainerAdjustmentRequest,
+    ) -> ttrpc::Result<ValidateContainerAdjustmentResponse> {
+        const METHOD: &str = "ValidateContainerAdjustment";
+        let ctx = &self.context(rpc);
+        let verdict = answer(METHOD, ctx, || self.plugin.validate_adjustment(ctx, request)).await?;
+        sendable(METHOD, verdict.into())
+    }
+
+    async fn state_change(&self, rpc: &TtrpcContext, request: StateChangeEvent) -> ttrpc::Result<Empty> {
+        let event = request.event.enum_value_or_default();
+        self.notify(rpc, event, request.pod, request.container).await?;
+        Ok(Empty::default())
+    }
+
+    async fn run_pod_sandbox(
+        &self,
+        rpc: &TtrpcContext,
+        request: RunPodSandboxRequest,
+    ) -> ttrpc::Result<RunPodSandboxResponse> {
+        self.notify(rpc, Event::RUN_POD_SANDBOX, request.pod, MessageField::none())
+            .await?;
+        Ok(RunPodSandboxResponse::default())
+    }
+
+    async fn post_update_pod_sandbox(
+        &self,
+        rpc: &TtrpcContext,
+        request: PostUpdatePodSandboxRequest,
+    ) -> ttrpc::Result<PostUpdatePodSandboxResponse> {
+        self.notify(
+            rpc,
+            Event::POST_UPDATE_POD_SANDBOX,
+            request.pod,
+            MessageField::none(),
+        )
+        .await?;
+        Ok(PostUpdatePodSandboxResponse::default())
+    }
+
+    async fn stop_pod_sandbox(
+        &self,
+        rpc: &TtrpcContext,
+        request: StopPodSandboxRequest,
+    ) -> ttrpc::Result<StopPodSandboxResponse> {
+        self.notify(rpc, Event::STOP_POD_SANDBOX, request.pod, MessageField::none())
+            .await?;
+        Ok(StopPodSandboxResponse::default())
+    }
+
+    async fn remove_pod_sandbox(
+        &self,
+        rpc: &TtrpcContext,
+        request: RemovePodSandboxRequest,
+    ) -> ttrpc::Result<RemovePodSandboxResponse> {
+        self.notify(rpc, Event::REMOVE_POD_SANDBOX, request.pod, MessageField::none())
+            .await?;
+        Ok(RemovePodSandboxResponse::default())
+    }
+
+    async fn post_create_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: PostCreateContainerRequest,
+    ) -> ttrpc::Result<PostCreateContainerResponse> {
+        self.notify(rpc, Event::POST_CREATE_CONTAINER, request.pod, request.container)
+            .await?;
+        Ok(PostCreateContainerResponse::default())
+    }
+
+    async fn start_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: StartContainerRequest,
+    ) -> ttrpc::Result<StartContainerResponse> {
+        self.notify(rpc, Event::START_CONTAINER, request.pod, request.container)
+            .await?;
+        Ok(StartContainerResponse::default())
+    }
+
+    async fn post_start_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: PostStartContainerRequest,
+    ) -> ttrpc::Result<PostStartContainerResponse> {
+        self.notify(rpc, Event::POST_START_CONTAINER, request.pod, request.container)
+            .await?;
+        Ok(PostStartContainerResponse::default())
+    }
+
+    async fn post_update_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: PostUpdateContainerRequest,
+    ) -> ttrpc::Result<PostUpdateContainerResponse> {
+        self.notify(rpc, Event::POST_UPDATE_CONTAINER, request.pod, request.container)
+            .await?;
+        Ok(PostUpdateContainerResponse::default())
+    }
+
+    async fn remove_container(
+        &self,
+        rpc: &TtrpcContext,
+        request: RemoveContainerRequest,
+    ) -> ttrpc::Result<RemoveContainerResponse> {
+        self.notify(rpc, Event::REMOVE_CONTAINER, request.pod, request.container)
+            .await?;
+        Ok(RemoveContainerResponse::default())
+    }
+}

@@ -1,0 +1,181 @@
+//! What an event handler knows besides the event: its time, the runtime, and a way to call it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::api;
+use crate::error::Error;
+use crate::rpc::RuntimeClient;
+use crate::status::Status;
+use crate::version::Version;
+
+/// The request timeout of a runtime that does not tell it: the default of every runtime.
+pub(crate) const ASSUMED_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Which runtime it is, as far as it told at Configure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeInfo {
+    /// Its name, for instance `containerd` or `cri-o`.
+    pub name: String,
+    /// Its version, in any form: `2.1.9+unknown`, `1.7.24~ds1`.
+    pub version: String,
+    /// Its NRI version; told since NRI 0.12.
+    pub nri_version: Option<Version>,
+    /// How long it gives a plugin to register; told since NRI 0.7.
+    pub registration_timeout: Option<Duration>,
+    /// How long it gives a plugin to answer an event; told since NRI 0.7.
+    pub request_timeout: Option<Duration>,
+}
+
+/// What the runtime hands over at Configure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// The configuration of a launched plugin, from the runtime's `conf.d`; empty for one that connected itself.
+    pub config: String,
+    /// The runtime.
+    pub runtime: RuntimeInfo,
+}
+
+impl From<api::ConfigureRequest> for Configuration {
+    fn from(request: api::ConfigureRequest) -> Self {
+        let nri_version = match request.NRI_version.parse() {
+            Ok(version) => Some(version),
+            Err(_) if request.NRI_version.is_empty() => None,
+            Err(error) => {
+                tracing::warn!(%error, "the runtime announced an NRI version that cannot be read");
+                None
+            }
+        };
+        Self {
+            config: request.config,
+            runtime: RuntimeInfo {
+                name: request.runtime_name,
+                version: request.runtime_version,
+                nri_version,
+                registration_timeout: known_timeout(request.registration_timeout),
+                request_timeout: known_timeout(request.request_timeout),
+            },
+        }
+    }
+}
+
+/// A timeout in milliseconds; 0, and anything below, is "unknown".
+fn known_timeout(millis: i64) -> Option<Duration> {
+    u64::try_from(millis)
+        .ok()
+        .filter(|millis| *millis > 0)
+        .map(Duration::from_millis)
+}
+
+/// What a handler knows besides the event itself.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) deadline: Instant,
+    pub(crate) runtime: Arc<RuntimeInfo>,
+    pub(crate) handle: RuntimeHandle,
+}
+
+impl Context {
+    /// When the handler has to be done. It is a little before the runtime gives up, and if the runtime told no
+    /// limit, a little less than the 2 s that every runtime has as its default.
+    ///
+    /// A handler that is not done by then is dropped at its next `await`, and the runtime gets an error. What has to
+    /// outlive the event belongs into a task of its own.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How long it is until [`Context::deadline`]; zero if that has passed.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The runtime that sent the event; empty before Configure.
+    pub fn runtime(&self) -> &RuntimeInfo {
+        &self.runtime
+    }
+
+    /// A way to call the runtime. It can be kept, and used until the connection ends.
+    pub fn handle(&self) -> &RuntimeHandle {
+        &self.handle
+    }
+}
+
+/// A way for the plugin to call the runtime, on the connection that it came from.
+#[derive(Clone)]
+pub struct RuntimeHandle(pub(crate) RuntimeClient);
+
+impl RuntimeHandle {
+    /// Changes the resources of containers, or evicts containers, outside of any event. Returns the updates that
+    /// the runtime could not make.
+    ///
+    /// Not to be awaited inside of a handler: before NRI 0.12.1 the runtime holds the lock that this call needs until
+    /// the handler is done, and both wait until the handler's deadline. Start a task for it.
+    ///
+    /// # Errors
+    /// [`Error::Call`] if the runtime refuses, does not answer within 2 s, or the connection has ended.
+    pub async fn update_containers(
+        &self,
+        updates: Vec<api::ContainerUpdate>,
+        evictions: Vec<api::ContainerEviction>,
+    ) -> Result<Vec<api::ContainerUpdate>, Error> {
+        let request = api::UpdateContainersRequest {
+            update: updates,
+            evict: evictions,
+            ..Default::default()
+        };
+        let limit = ttrpc::context::with_duration(ASSUMED_REQUEST_TIMEOUT);
+        match self.0.update_containers(limit, &request).await {
+            Ok(response) => Ok(response.failed),
+            Err(error) => Err(Error::Call {
+                method: "UpdateContainers",
+                status: Status::from(error),
+            }),
+        }
+    }
+}
+
+impl std::fmt::Debug for RuntimeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RuntimeHandle")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_runtime_does_not_tell_is_unknown() {
+        let configuration = Configuration::from(api::ConfigureRequest::default());
+        assert_eq!(configuration, Configuration::default());
+        let negative = api::ConfigureRequest {
+            request_timeout: -1,
+            ..Default::default()
+        };
+        assert_eq!(Configuration::from(negative).runtime.request_timeout, None);
+    }
+
+    #[test]
+    fn timeouts_are_milliseconds() {
+        let request = api::ConfigureRequest {
+            registration_timeout: 5000,
+            request_timeout: 2000,
+            NRI_version: "v0.12.2".into(),
+            ..Default::default()
+        };
+        let runtime = Configuration::from(request).runtime;
+        assert_eq!(runtime.registration_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(runtime.request_timeout, Some(Duration::from_secs(2)));
+        assert_eq!(runtime.nri_version, Some(crate::version::NRI_VERSION));
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_read_counts_as_none() {
+        let request = api::ConfigureRequest {
+            NRI_version: "latest".into(),
+            ..Default::default()
+        };
+        assert_eq!(Configuration::from(request).runtime.nri_version, None);
+    }
+}

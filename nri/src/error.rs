@@ -1,0 +1,87 @@
+//! What can go wrong in the life of a connection to a runtime.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::status::Status;
+
+/// Why there is no connection to the runtime, or no longer one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The socket of the runtime could not be reached.
+    #[error("cannot connect to the NRI socket {}: {source}; is the runtime up, with NRI enabled?", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// The runtime does not want this plugin.
+    #[error("the runtime refused to register plugin {plugin}: {status}")]
+    Refused {
+        /// Index and name, as registered.
+        plugin: String,
+        /// The answer of the runtime.
+        status: Status,
+    },
+
+    /// The runtime did not answer the registration.
+    #[error("the runtime did not answer the registration of plugin {plugin} within {limit:?}")]
+    RegistrationTimeout {
+        /// Index and name, as registered.
+        plugin: String,
+        /// How long we waited.
+        limit: Duration,
+    },
+
+    /// The runtime closed the connection: it stopped, or it dropped the plugin after a late or wrong answer.
+    #[error("the runtime closed the connection")]
+    Closed,
+
+    /// The connection ended in the middle of a frame.
+    #[error("the runtime closed the connection in the middle of a frame")]
+    ClosedMidFrame,
+
+    /// The runtime sent something that cannot be NRI.
+    #[error(
+        "the runtime announced a frame of {length} bytes on connection {connection}; the longest allowed is {} bytes",
+        crate::frame::MAX_PAYLOAD
+    )]
+    FrameTooLong {
+        /// The logical connection of the frame.
+        connection: u32,
+        /// The announced length in bytes.
+        length: u32,
+    },
+
+    /// The ttrpc half of the connection gave up, for instance because a call could not be written in time.
+    #[error("the ttrpc connection ended before the socket did")]
+    RpcEnded,
+
+    /// The socket failed.
+    #[error("the connection to the runtime failed: {0}")]
+    Io(#[from] io::Error),
+
+    /// A call to the runtime failed.
+    #[error("{method} failed: {status}")]
+    Call {
+        /// The method of the runtime.
+        method: &'static str,
+        /// The answer of the runtime, or what kept it from answering.
+        status: Status,
+    },
+
+    /// The environment of a plugin that the runtime launched is not what NRI promises.
+    #[error("cannot run as a plugin launched by the runtime: {variable}={value}: {problem}")]
+    Launch {
+        /// The environment variable at fault.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}

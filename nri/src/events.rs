@@ -1,0 +1,181 @@
+//! The events that a plugin subscribes to.
+
+use std::fmt;
+use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
+
+use crate::version::Version;
+
+/// A set of events.
+///
+/// Every subscribed event costs time under the one lock that the runtime holds for the whole node, so a plugin
+/// should name the few that it needs:
+///
+/// ```
+/// use containerd_nri::EventMask;
+///
+/// let events = EventMask::CREATE_CONTAINER | EventMask::STOP_CONTAINER;
+/// assert!(events.contains(EventMask::STOP_CONTAINER));
+/// ```
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct EventMask(i32);
+
+/// Defines the constants, and the table of their names.
+macro_rules! events {
+    ($($bit:literal $name:ident $doc:literal),* $(,)?) => {
+        impl EventMask {
+            $(#[doc = $doc] pub const $name: Self = Self($bit);)*
+
+            /// Every event there is in NRI 0.12.2.
+            pub const ALL: Self = Self($($bit)|*);
+        }
+
+        const NAMES: &[(EventMask, &str)] = &[$((EventMask::$name, stringify!($name))),*];
+    };
+}
+
+events! {
+    0x1 RUN_POD_SANDBOX "A pod was started.",
+    0x2 STOP_POD_SANDBOX "A pod is stopped.",
+    0x4 REMOVE_POD_SANDBOX "A pod is removed.",
+    0x8 CREATE_CONTAINER "A container is being created, and can be adjusted.",
+    0x10 POST_CREATE_CONTAINER "A container was created.",
+    0x20 START_CONTAINER "A container is being started.",
+    0x40 POST_START_CONTAINER "A container was started.",
+    0x80 UPDATE_CONTAINER "The resources of a container are being changed.",
+    0x100 POST_UPDATE_CONTAINER "The resources of a container were changed.",
+    0x200 STOP_CONTAINER "A container is stopped, or its program has ended.",
+    0x400 REMOVE_CONTAINER "A container is removed.",
+    0x800 UPDATE_POD_SANDBOX "The resources of a pod are being changed (NRI 0.10).",
+    0x1000 POST_UPDATE_POD_SANDBOX "The resources of a pod were changed (NRI 0.10).",
+    0x2000 VALIDATE_CONTAINER_ADJUSTMENT "What all plugins adjusted can be rejected (NRI 0.10).",
+}
+
+impl EventMask {
+    /// No event. Not to be answered to Configure, where it would mean all.
+    pub const NONE: Self = Self(0);
+
+    /// The events that every version of NRI knows, since 0.2.
+    const SINCE_0_2: Self = Self(0x7FF);
+
+    /// The events that a runtime with this NRI version knows.
+    ///
+    /// Runtimes tell their version from NRI 0.12 on. Without one only those are certain that always existed, and a
+    /// single event unknown to the runtime would make it refuse the plugin.
+    pub fn known_to(runtime: Option<Version>) -> Self {
+        match runtime {
+            Some(version)
+                if version
+                    >= (Version {
+                        major: 0,
+                        minor: 10,
+                        patch: 0,
+                    }) =>
+            {
+                Self::ALL
+            }
+            _ => Self::SINCE_0_2,
+        }
+    }
+
+    /// Whether all of `events` are in this set.
+    pub fn contains(self, events: Self) -> bool {
+        self & events == events
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The set as it goes over the wire: bit (event − 1) for each event.
+    pub fn bits(self) -> i32 {
+        self.0
+    }
+}
+
+impl BitOr for EventMask {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for EventMask {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl BitAnd for EventMask {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+/// The events of the one set without those of the other.
+impl Sub for EventMask {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl fmt::Display for EventMask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("NONE");
+        }
+        let mut separator = "";
+        for (event, name) in NAMES {
+            if self.contains(*event) {
+                write!(f, "{separator}{name}")?;
+                separator = " | ";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EventMask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventMask({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Event;
+    use protobuf::Enum;
+
+    #[test]
+    fn each_event_has_the_bit_of_its_number() {
+        for (event, name) in NAMES {
+            let number = Event::from_str(name).unwrap().value();
+            assert_eq!(event.bits(), 1 << (number - 1), "{name}");
+        }
+        assert_eq!(NAMES.len() as i32, Event::LAST.value() - 1);
+        assert_eq!(EventMask::ALL.bits(), 0x3FFF);
+    }
+
+    #[test]
+    fn a_runtime_that_tells_no_version_knows_the_first_eleven_events() {
+        assert_eq!(EventMask::known_to(None).bits(), 0x7FF);
+        let known = |text: &str| EventMask::known_to(Some(text.parse().unwrap())).bits();
+        assert_eq!(known("v0.9.0"), 0x7FF);
+        assert_eq!(known("v0.10.0"), 0x3FFF);
+        assert_eq!(known("v0.12.2"), 0x3FFF);
+        assert_eq!(known("v1.0.0"), 0x3FFF);
+    }
+
+    #[test]
+    fn a_set_reads_as_the_names_of_its_events() {
+        let events = EventMask::CREATE_CONTAINER | EventMask::RUN_POD_SANDBOX;
+        assert_eq!(events.to_string(), "RUN_POD_SANDBOX | CREATE_CONTAINER");
+        assert_eq!((events - EventMask::ALL).to_string(), "NONE");
+    }
+}

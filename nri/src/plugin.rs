@@ -1,0 +1,198 @@
+//! The trait that makes a type an NRI plugin.
+
+use std::future::{Future, ready};
+
+use crate::adjustment::{Adjustment, Updates, Verdict};
+use crate::api::{
+    Container, ContainerUpdate, LinuxResources, PodSandbox, ValidateContainerAdjustmentRequest,
+};
+use crate::context::{Configuration, Context};
+use crate::error::Error;
+use crate::events::EventMask;
+use crate::status::Status;
+
+/// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
+/// the others need not be written.
+///
+/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast,
+/// and never block the thread. Every answer is given in time by the crate: a handler that is still at it when
+/// [`Context::deadline`] comes is dropped and answered for with [`Code::DeadlineExceeded`], one that panics with
+/// [`Code::Internal`]. Both count as errors, which matters: an error fails the creation of the container, while
+/// silence lets it go on without the plugin.
+///
+/// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
+///
+/// [`Code::DeadlineExceeded`]: crate::Code::DeadlineExceeded
+/// [`Code::Internal`]: crate::Code::Internal
+#[allow(unused_variables, reason = "the names of the parameters are documentation")]
+pub trait Plugin: Send + Sync + 'static {
+    /// The first event on every connection: what the runtime is, and the configuration it has for the plugin.
+    /// Returns the events to subscribe to. Those that the runtime does not know are left out; an empty set is an
+    /// error, since NRI reads it as all events. An error makes the runtime close the connection.
+    fn configure(
+        &self,
+        ctx: &Context,
+        configuration: Configuration,
+    ) -> impl Future<Output = Result<EventMask, Status>> + Send;
+
+    /// The second event: all pods and containers that the runtime has, however many messages it took to send them.
+    /// Returns updates to make. Of containers, containerd lists those created or running.
+    fn synchronize(
+        &self,
+        ctx: &Context,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+    ) -> impl Future<Output = Result<Vec<ContainerUpdate>, Status>> + Send {
+        ready(Ok(Vec::new()))
+    }
+
+    /// A pod was started. An error fails it.
+    fn run_pod_sandbox(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// The resources of a pod are being changed (NRI 0.10).
+    fn update_pod_sandbox(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        overhead: LinuxResources,
+        resources: LinuxResources,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// The resources of a pod were changed (NRI 0.10).
+    fn post_update_pod_sandbox(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A pod is stopped.
+    fn stop_pod_sandbox(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A pod is removed.
+    fn remove_pod_sandbox(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A container is being created; nothing of it exists yet. Returns what to change about it. An error fails the
+    /// creation.
+    fn create_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<Adjustment, Status>> + Send {
+        ready(Ok(Adjustment::new()))
+    }
+
+    /// A container was created.
+    fn post_create_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A container is being started; its first process exists, but its program does not run yet. An error fails the
+    /// start on containerd; CRI-O only warns.
+    fn start_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A container was started. If its program ended at once, [`Plugin::stop_container`] may have come before.
+    fn post_start_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// The resources of a container are being changed. Returns changes to that, and to other containers. An error
+    /// fails the update.
+    fn update_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+        resources: LinuxResources,
+    ) -> impl Future<Output = Result<Updates, Status>> + Send {
+        ready(Ok(Updates::new()))
+    }
+
+    /// The resources of a container were changed.
+    fn post_update_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// A container has stopped, whether asked to or not. Returns updates for those that remain.
+    fn stop_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<Vec<ContainerUpdate>, Status>> + Send {
+        ready(Ok(Vec::new()))
+    }
+
+    /// A container is removed. It may never have been started.
+    fn remove_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// Judges what all plugins together want to change about a container (NRI 0.10). An error, as a rejection, fails
+    /// the creation.
+    fn validate_adjustment(
+        &self,
+        ctx: &Context,
+        proposal: ValidateContainerAdjustmentRequest,
+    ) -> impl Future<Output = Result<Verdict, Status>> + Send {
+        ready(Ok(Verdict::Accept))
+    }
+
+    /// The runtime no longer wants the plugin. No runtime is known to say so; they just close the connection.
+    fn shutdown(&self, ctx: &Context) -> impl Future<Output = Result<(), Status>> + Send {
+        ready(Ok(()))
+    }
+
+    /// The connection that the plugin was configured on has ended. From here on containers are created without it,
+    /// until it is synchronized again.
+    fn disconnected(&self, reason: &Error) {}
+}

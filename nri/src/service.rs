@@ -1,0 +1,161 @@
+//! A plugin that connects to the runtime's socket, again and again.
+
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::net::UnixStream;
+use tokio::time::sleep;
+
+use crate::backoff::Backoff;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::plugin::Plugin;
+use crate::session::{self, End};
+
+/// The socket on which runtimes listen for plugins by default.
+pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
+
+/// A plugin as a service of its own: it connects to the socket of the runtime, and connects anew whenever the
+/// connection ends. That is the normal case, not an error: a runtime that restarts closes the connection and
+/// creates a new socket.
+///
+/// ```no_run
+/// # use containerd_nri::{Configuration, Context, EventMask, Identity, Plugin, Service, Status};
+/// # struct Mine;
+/// # impl Plugin for Mine {
+/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+/// #         Ok(EventMask::ALL)
+/// #     }
+/// # }
+/// # async fn example() -> Result<(), containerd_nri::IdentityError> {
+/// let stop = async { /* wait for SIGTERM */ };
+/// Service::new(Mine, Identity::new("10", "mine")?).run_until(stop).await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a service does nothing until it is run"]
+pub struct Service<P> {
+    plugin: Arc<P>,
+    identity: Identity,
+    socket: PathBuf,
+    backoff: Backoff,
+}
+
+impl<P: Plugin> Service<P> {
+    /// A service for a plugin, on [`DEFAULT_SOCKET`].
+    pub fn new(plugin: impl Into<Arc<P>>, identity: Identity) -> Self {
+        let socket = PathBuf::from(DEFAULT_SOCKET);
+        Self {
+            plugin: plugin.into(),
+            identity,
+            socket,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Takes another socket.
+    pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.socket = path.into();
+        self
+    }
+
+    /// Waits otherwise than [`Backoff::default`] before it connects anew.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Runs for ever. Dropping the future stops it at once, and the runtime goes on without the plugin even in the
+    /// middle of an event; see [`Service::run_until`].
+    pub async fn run(self) -> Infallible {
+        loop {
+            self.connect_again_and_again(pending()).await;
+        }
+    }
+
+    /// Runs until `stop` is ready, then answers the requests already received, for at most 2 s, and closes the
+    /// connection.
+    ///
+    /// Needs a tokio runtime with I/O and time; one thread is enough.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        self.connect_again_and_again(stop).await;
+    }
+
+    async fn connect_again_and_again(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        let mut backoff = self.backoff.clone();
+        let mut failures = Failures::default();
+        loop {
+            let connected = tokio::select! {
+                biased;
+                () = stop.as_mut() => return,
+                connected = UnixStream::connect(&self.socket) => connected,
+            };
+            let reason = match connected {
+                Err(source) => Error::Connect {
+                    path: self.socket.clone(),
+                    source,
+                },
+                Ok(socket) => {
+                    let plugin = Arc::clone(&self.plugin);
+                    match session::run(plugin, &self.identity, socket, stop.as_mut()).await {
+                        End::Stopped => return,
+                        End::Failed {
+                            reason,
+                            was_synchronized,
+                        } => {
+                            if was_synchronized {
+                                backoff.reset();
+                                failures = Failures::default();
+                            }
+                            reason
+                        }
+                    }
+                }
+            };
+            failures.report(&reason);
+            tokio::select! {
+                biased;
+                () = stop.as_mut() => return,
+                () = sleep(backoff.next_delay()) => {}
+            }
+        }
+    }
+}
+
+/// Failures in a row, of which each kind is worth one line in the log.
+#[derive(Default)]
+struct Failures {
+    last: String,
+}
+
+impl Failures {
+    /// Logs a failure, unless the one before was the same. Returns whether it did.
+    fn report(&mut self, reason: &Error) -> bool {
+        let text = reason.to_string();
+        let is_new = text != self.last;
+        if is_new {
+            tracing::warn!(%reason, "no connection to the runtime; trying again until there is one");
+            self.last = text;
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_repeats_is_reported_once() {
+        let mut failures = Failures::default();
+        assert!(failures.report(&Error::Closed));
+        assert!(!failures.report(&Error::Closed));
+        assert!(failures.report(&Error::RpcEnded));
+        assert!(failures.report(&Error::Closed));
+    }
+}

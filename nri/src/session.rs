@@ -1,0 +1,114 @@
+//! One connection to a runtime, from registration to its end.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use ttrpc::asynchronous::transport::{Listener, Socket};
+use ttrpc::asynchronous::{Client, Server};
+
+use crate::adapter::Adapter;
+use crate::api::RegisterPluginRequest;
+use crate::context::{ASSUMED_REQUEST_TIMEOUT, RuntimeHandle};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::mux::Trunk;
+use crate::plugin::Plugin;
+use crate::rpc::{RuntimeClient, create_plugin};
+use crate::status::Status;
+use crate::version::NRI_VERSION;
+
+/// How long to wait for the answer to the registration: twice what runtimes allow a plugin by default. They accept
+/// one plugin at a time, so a silent one ahead of us costs us as long.
+const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
+
+/// How a session ended.
+pub(crate) enum End {
+    /// As asked, with every request answered that had been taken in.
+    Stopped,
+    /// By itself.
+    Failed {
+        /// Why.
+        reason: Error,
+        /// Whether it had come so far that events could flow.
+        was_synchronized: bool,
+    },
+}
+
+/// Registers a plugin on a connected socket and serves it, until the connection ends or `shutdown` is ready.
+///
+/// Dropping the future closes the socket and drops the handlers.
+pub(crate) async fn run<P: Plugin>(
+    plugin: Arc<P>,
+    identity: &Identity,
+    socket: UnixStream,
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> End {
+    let (mut trunk, plugin_connection, runtime_connection) = Trunk::open(socket);
+    let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
+    let adapter = Arc::new(Adapter::new(Arc::clone(&plugin), RuntimeHandle(client.clone())));
+
+    // The server comes first: the runtime may call Configure before it answers the registration. Its listener never
+    // ends, since `Server::shutdown` panics after one that did.
+    let connections = stream::once(ready(Ok(plugin_connection))).chain(stream::pending());
+    let mut server = Server::new()
+        .add_listener(Listener::new(connections))
+        .register_service(create_plugin(adapter.clone()));
+    let started = server.start().await;
+
+    let reason = tokio::select! {
+        biased;
+        reason = trunk.drive() => Some(reason),
+        Err(reason) = register(&client, identity), if started.is_ok() => Some(reason),
+        () = shutdown => None,
+    };
+    if reason.is_none() && timeout(ASSUMED_REQUEST_TIMEOUT, trunk.drain()).await.is_err() {
+        tracing::warn!(plugin = %identity, "stopping in spite of unanswered requests");
+    }
+    drop(trunk);
+    // Waits for the handlers to be gone, so that none outlives its connection.
+    if let Err(error) = server.shutdown().await {
+        tracing::debug!(%error, "the ttrpc server did not end cleanly");
+    }
+    match reason {
+        None => End::Stopped,
+        Some(reason) => {
+            if adapter.was_configured() {
+                plugin.disconnected(&reason);
+            }
+            End::Failed {
+                reason,
+                was_synchronized: adapter.was_synchronized(),
+            }
+        }
+    }
+}
+
+async fn register(client: &RuntimeClient, identity: &Identity) -> Result<(), Error> {
+    let request = RegisterPluginRequest {
+        plugin_name: identity.name.to_string(),
+        plugin_idx: identity.index.to_string(),
+        NRI_version: NRI_VERSION.to_string(),
+        ..Default::default()
+    };
+    let call = client.register_plugin(ttrpc::context::Context::default(), &request);
+    match timeout(REGISTRATION_LIMIT, call).await {
+        Ok(Ok(_)) => {
+            tracing::info!(plugin = %identity, "registered with the runtime");
+            Ok(())
+        }
+        Ok(Err(error @ ttrpc::Error::RpcStatus(_))) => Err(Error::Refused {
+            plugin: identity.to_string(),
+            status: Status::from(error),
+        }),
+        Ok(Err(_)) => Err(Error::RpcEnded),
+        Err(_) => Err(Error::RegistrationTimeout {
+            plugin: identity.to_string(),
+            limit: REGISTRATION_LIMIT,
+        }),
+    }
+}
