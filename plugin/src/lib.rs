@@ -8,3 +8,4 @@
 pub mod diagnostic;
 pub mod select;
 pub mod spec;
+pub mod trust;

@@ -1,0 +1,236 @@
+//! Why a file is not to be trusted.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::walk::MOST_LINKS;
+use crate::diagnostic::{Rule, shown};
+
+/// Why the file asked for is not to be trusted, and which component of its path is to blame.
+///
+/// Displayed as one line that says what is wrong; [`TrustError::help`] says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustError {
+    /// The component to blame, by its real path: every link before it is resolved.
+    pub component: PathBuf,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a component of a path. Modes hold the permission bits alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The path does not begin at `/`.
+    NotAbsolute,
+    /// The path holds a NUL character.
+    Nul,
+    /// It does not exist.
+    NotFound,
+    /// We may not look at it.
+    PermissionDenied,
+    /// The path goes on behind it, but it is no directory.
+    NotDirectory(FileKind),
+    /// It is to be a regular file.
+    NotRegular(FileKind),
+    /// It belongs to this user, not to root.
+    Owner {
+        /// What it is.
+        kind: FileKind,
+        /// Its owner.
+        uid: u32,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Others than root may write to it.
+    Writable {
+        /// What it is.
+        kind: FileKind,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It has no execute bit.
+    NotExecutable {
+        /// Its mode.
+        mode: u32,
+    },
+    /// It has a setuid or setgid bit.
+    SetId {
+        /// Its mode.
+        mode: u32,
+    },
+    /// It has other names besides this one, in a directory where others can make names.
+    HardLinked {
+        /// What it is.
+        kind: FileKind,
+        /// How many names it has.
+        names: libc::nlink_t,
+    },
+    /// It is a link of procfs, which names another file to each process that asks.
+    ProcLink,
+    /// It is one more link than may be on the way.
+    TooManyLinks,
+    /// It is longer than the kernel takes.
+    NameTooLong,
+    /// It was replaced while it was being checked.
+    Changed,
+    /// The kernel refused for another reason.
+    Kernel(Errno),
+}
+
+impl From<Errno> for Fault {
+    fn from(errno: Errno) -> Fault {
+        match errno {
+            Errno::ENOENT => Fault::NotFound,
+            Errno::EACCES | Errno::EPERM => Fault::PermissionDenied,
+            Errno::ENAMETOOLONG => Fault::NameTooLong,
+            // Links are opened as themselves, so only one that was not there before can be met.
+            Errno::ELOOP => Fault::Changed,
+            other => Fault::Kernel(other),
+        }
+    }
+}
+
+impl TrustError {
+    /// The rule that is broken.
+    pub fn rule(&self) -> Rule {
+        match self.fault {
+            Fault::NotAbsolute => Rule::PathNotAbsolute,
+            Fault::Nul => Rule::NulCharacter,
+            Fault::NotFound => Rule::NotFound,
+            Fault::PermissionDenied => Rule::PermissionDenied,
+            Fault::NotDirectory(_) => Rule::NotDirectory,
+            Fault::NotRegular(_) => Rule::NotRegular,
+            Fault::Owner { .. } => Rule::OwnerNotRoot,
+            Fault::Writable { .. } => Rule::WritableByOthers,
+            Fault::NotExecutable { .. } => Rule::NotExecutable,
+            Fault::SetId { .. } => Rule::SetId,
+            Fault::HardLinked { .. } => Rule::HardLinked,
+            Fault::ProcLink => Rule::ProcLink,
+            Fault::TooManyLinks => Rule::TooManyLinks,
+            Fault::NameTooLong => Rule::NameTooLong,
+            Fault::Changed => Rule::Changed,
+            Fault::Kernel(_) => Rule::Unreadable,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        let path = self.shown_component();
+        match self.fault {
+            Fault::NotAbsolute => "write the whole path from /".into(),
+            Fault::Nul => "remove the NUL character".into(),
+            Fault::NotFound => "create it on this node, or correct the path".into(),
+            Fault::PermissionDenied => "run this as root".into(),
+            Fault::NotDirectory(_) => "correct the path".into(),
+            Fault::NotRegular(_) => "name a regular file".into(),
+            Fault::Owner {
+                kind: FileKind::Symlink,
+                ..
+            } => format!("run: chown -h root {path}"),
+            Fault::Owner { .. } => format!("run: chown root {path}"),
+            Fault::Writable {
+                kind: FileKind::Directory,
+                ..
+            } => {
+                format!("run: chmod go-w {path} (or chmod +t {path} if others must write there)")
+            }
+            Fault::Writable { .. } => format!("run: chmod go-w {path}"),
+            Fault::NotExecutable { .. } => format!("run: chmod +x {path}"),
+            Fault::SetId { .. } => format!("run: chmod ug-s {path} (a hook runs as root anyway)"),
+            Fault::HardLinked { .. } => "put a copy where root alone can make files".into(),
+            Fault::ProcLink | Fault::TooManyLinks => "name the file by its own path".into(),
+            Fault::NameTooLong => "a name has at most 255 bytes, a path 4095".into(),
+            Fault::Changed => "try again when nobody is replacing it".into(),
+            Fault::Kernel(_) => "see to what the kernel says".into(),
+        }
+    }
+
+    fn shown_component(&self) -> String {
+        shown(&self.component.to_string_lossy()).to_string()
+    }
+}
+
+impl std::error::Error for TrustError {}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.shown_component();
+        match self.fault {
+            Fault::NotAbsolute => write!(f, "{path} must begin with /"),
+            Fault::Nul => write!(f, "{path} holds a NUL character"),
+            Fault::NotFound => write!(f, "{path} does not exist"),
+            Fault::PermissionDenied => write!(f, "{path} may not be looked at: permission denied"),
+            Fault::NotDirectory(kind) => write!(f, "{path} must be a directory, but is a {kind}"),
+            Fault::NotRegular(kind) => write!(f, "{path} must be a regular file, but is a {kind}"),
+            Fault::Owner { kind, uid, mode } => {
+                write!(
+                    f,
+                    "{path} ({kind}, mode {mode:04o}) must be owned by root, but is owned by uid {uid}"
+                )
+            }
+            Fault::Writable {
+                kind: kind @ FileKind::Directory,
+                mode,
+            } => {
+                let unless = "must be writable by root alone unless it is sticky";
+                write!(f, "{path} ({kind}, owner root) {unless}, but has mode {mode:04o}")
+            }
+            Fault::Writable { kind, mode } => {
+                let rule = "must be writable by root alone";
+                write!(f, "{path} ({kind}, owner root) {rule}, but has mode {mode:04o}")
+            }
+            Fault::NotExecutable { mode } => write!(f, "{path} must be executable, but has mode {mode:04o}"),
+            Fault::SetId { mode } => {
+                write!(
+                    f,
+                    "{path} must be neither setuid nor setgid, but has mode {mode:04o}"
+                )
+            }
+            Fault::HardLinked { kind, names } => {
+                let danger = "names and lies where others can make such names";
+                write!(f, "{path} ({kind}, owner root) has {names} {danger}")
+            }
+            Fault::ProcLink => write!(f, "{path} names another file to each process that asks"),
+            Fault::TooManyLinks => write!(f, "{path} is one link more than the {MOST_LINKS} a path may have"),
+            Fault::NameTooLong => write!(f, "{path} is too long a name"),
+            Fault::Changed => write!(f, "{path} was replaced while it was being checked"),
+            Fault::Kernel(errno) => write!(f, "{path} cannot be looked at: {}", errno.desc()),
+        }
+    }
+}
+
+/// What kind of file something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A unix socket.
+    Socket,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileKind::Regular => "regular file",
+            FileKind::Directory => "directory",
+            FileKind::Symlink => "link",
+            FileKind::Fifo => "named pipe",
+            FileKind::Socket => "socket",
+            FileKind::CharDevice => "character device",
+            FileKind::BlockDevice => "block device",
+        })
+    }
+}

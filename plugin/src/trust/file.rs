@@ -1,0 +1,166 @@
+//! What can only be had through the check.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, fstat};
+
+use super::error::{Fault, FileKind, TrustError};
+use super::judge::{self, Purpose};
+use super::walk::{End, walk};
+
+/// What tells one state of one file from every other: a file that is written to, replaced or
+/// touched has another identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileIdentity {
+    device: u64,
+    inode: u64,
+    size: i64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// Seconds and nanoseconds; also moves when owner or mode change.
+    changed: (i64, i64),
+}
+
+impl From<&FileStat> for FileIdentity {
+    fn from(stat: &FileStat) -> Self {
+        FileIdentity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+/// A file that root may act on: regular, owned by root, writable by root alone, and reached only
+/// through directories and links of which the same holds.
+///
+/// The check says what was so at the moment it was made; make it again before each use.
+#[derive(Debug)]
+pub struct TrustedFile {
+    directory: OwnedFd,
+    file: OwnedFd,
+    identity: FileIdentity,
+    real_path: PathBuf,
+}
+
+impl TrustedFile {
+    /// The file at `path`, to be read: a hook-spec. Blocks on nothing and opens nothing.
+    ///
+    /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
+    pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
+        TrustedFile::checked(path, Purpose::Read)
+    }
+
+    /// The file at `path`, to be run: a hook. As [`TrustedFile::to_read`], and it must have an
+    /// execute bit and be neither setuid nor setgid.
+    pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
+        TrustedFile::checked(path, Purpose::Execute)
+    }
+
+    fn checked(path: &Path, purpose: Purpose) -> Result<TrustedFile, TrustError> {
+        let (directory, file, real_path) = match walk(path)? {
+            (End::File { directory, file }, real_path) => (directory, file, real_path),
+            (End::Directory(_), component) => {
+                return Err(TrustError {
+                    component,
+                    fault: Fault::NotRegular(FileKind::Directory),
+                });
+            }
+        };
+        match judge::file(&directory.stat, &file.stat, purpose) {
+            Ok(()) => Ok(TrustedFile {
+                identity: FileIdentity::from(&file.stat),
+                directory: directory.fd,
+                file: file.fd,
+                real_path,
+            }),
+            Err(fault) => Err(TrustError {
+                component: real_path,
+                fault,
+            }),
+        }
+    }
+
+    /// Which file it is, in which state.
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// Its path without links, `.` and `..`.
+    pub fn real_path(&self) -> &Path {
+        &self.real_path
+    }
+
+    /// Opens it for reading.
+    ///
+    /// Fails if it may not be read, or its name now means another file.
+    pub fn open(&self) -> Result<File, TrustError> {
+        let blame = |fault| TrustError {
+            component: self.real_path.clone(),
+            fault,
+        };
+        let name = self.real_path.file_name().ok_or_else(|| blame(Fault::Changed))?;
+        // Should a pipe have taken the name since, opening it must not block.
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let open = || -> Result<(OwnedFd, FileStat), Fault> {
+            let file = openat(&self.directory, name, flags, Mode::empty())?;
+            let stat = fstat(&file)?;
+            Ok((file, stat))
+        };
+        let (file, stat) = open().map_err(blame)?;
+        if FileIdentity::from(&stat) != self.identity {
+            return Err(blame(Fault::Changed));
+        }
+        Ok(File::from(file))
+    }
+}
+
+impl AsFd for TrustedFile {
+    /// An `O_PATH` descriptor: good for `execveat` and `fstat`, not for reading.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// A directory that is root's, writable by root alone unless sticky, and reached only through
+/// directories and links of which the same holds.
+#[derive(Debug)]
+pub struct TrustedDir {
+    directory: OwnedFd,
+    real_path: PathBuf,
+}
+
+impl TrustedDir {
+    /// The directory at `path`.
+    ///
+    /// Fails if `path` is not absolute, is no directory, or any component breaks a rule.
+    pub fn at(path: &Path) -> Result<TrustedDir, TrustError> {
+        match walk(path)? {
+            (End::Directory(found), real_path) => Ok(TrustedDir {
+                directory: found.fd,
+                real_path,
+            }),
+            (End::File { file, .. }, component) => Err(TrustError {
+                component,
+                fault: Fault::NotDirectory(judge::kind(&file.stat)),
+            }),
+        }
+    }
+
+    /// Its path without links, `.` and `..`.
+    pub fn real_path(&self) -> &Path {
+        &self.real_path
+    }
+}
+
+impl AsFd for TrustedDir {
+    /// An `O_PATH` descriptor: good as the start of `openat`.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}

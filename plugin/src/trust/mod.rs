@@ -1,0 +1,13 @@
+//! May root run, or act on, this file? Owner, mode, every directory and every link on the way.
+#![forbid(unsafe_code)]
+
+mod error;
+mod file;
+mod judge;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Fault, FileKind, TrustError};
+pub use file::{FileIdentity, TrustedDir, TrustedFile};
