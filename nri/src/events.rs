@@ -87,6 +87,12 @@ impl EventMask {
         self.0 == 0
     }
 
+    /// The set that came over the wire.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn from_bits(bits: i32) -> Self {
+        Self(bits)
+    }
+
     /// The set as it goes over the wire: bit (event − 1) for each event.
     pub fn bits(self) -> i32 {
         self.0

@@ -16,6 +16,8 @@ mod plugin;
 mod service;
 mod session;
 mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod version;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE, Updates, Verdict};

@@ -1,0 +1,160 @@
+//! The runtime's ttrpc client: calls of the plugin, each with a deadline, and what ttrpc-go makes of the answers.
+
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protobuf::Message;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use ttrpc::proto::{MESSAGE_LENGTH_MAX, MESSAGE_TYPE_RESPONSE};
+
+use super::buffered_reader::BufferedReader;
+use super::channel::{self, Oversized, Received};
+use super::error::ConnectionEnd;
+use super::outcome::NoAnswer;
+use super::trunk::Trunk;
+use crate::frame::PLUGIN_CONNECTION;
+use crate::status::{Code, Status};
+
+const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// The plugin answered with an error, or with something that cannot be decoded.
+    Refused(Status),
+    /// The plugin did not answer; the trunk is closed.
+    NoAnswer(NoAnswer),
+    /// The request is longer than a message may be, and was not sent.
+    Oversized(usize),
+}
+
+/// What becomes of the next message.
+enum Slot {
+    /// No call is under way: it is dropped.
+    Free,
+    /// It goes to the call with this stream, if it is on that stream.
+    Waiting(u32, oneshot::Sender<Received>),
+    /// There will be none: the connection has ended.
+    Over,
+}
+
+/// Makes calls, one at a time.
+pub(super) struct Caller {
+    trunk: Arc<Trunk>,
+    next_stream: u32,
+    slot: Arc<Mutex<Slot>>,
+}
+
+impl Caller {
+    /// Starts to read answers. What belongs to no call is dropped; what is no ttrpc message ends the trunk.
+    pub(super) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader) -> Self {
+        let slot = Arc::new(Mutex::new(Slot::Free));
+        let caller = Self {
+            trunk: Arc::clone(&trunk),
+            next_stream: 1,
+            slot: Arc::clone(&slot),
+        };
+        tokio::spawn(async move {
+            let error = loop {
+                match channel::receive(&mut reader).await {
+                    Ok(message) => hand_over(&slot, message),
+                    Err(error) => break error,
+                }
+            };
+            trunk.close(error.into());
+            *lock(&slot) = Slot::Over;
+        });
+        caller
+    }
+
+    /// Calls a method with an encoded request.
+    pub(super) async fn call<A: Message>(
+        &mut self,
+        method: &str,
+        payload: Vec<u8>,
+        limit: Duration,
+    ) -> Result<A, CallError> {
+        let stream = self.next_stream;
+        self.next_stream = self.next_stream.wrapping_add(2);
+        let request = ttrpc::Request {
+            service: SERVICE.to_owned(),
+            method: method.to_owned(),
+            payload,
+            timeout_nano: i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX),
+            ..Default::default()
+        };
+        let message = channel::encode_request(PLUGIN_CONNECTION, stream, &request)
+            .map_err(|Oversized { length }| CallError::Oversized(length))?;
+        match timeout(limit, self.exchange(stream, &message)).await {
+            Ok(Ok(received)) => self.decode(received),
+            Ok(Err(end)) => Err(CallError::NoAnswer(NoAnswer::Closed(end))),
+            Err(_) => {
+                self.trunk.close(ConnectionEnd::ByRuntime);
+                Err(CallError::NoAnswer(NoAnswer::Timeout(limit)))
+            }
+        }
+    }
+
+    async fn exchange(&self, stream: u32, message: &[u8]) -> Result<Received, ConnectionEnd> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut slot = lock(&self.slot);
+            if !matches!(*slot, Slot::Over) {
+                *slot = Slot::Waiting(stream, sender);
+            }
+        }
+        if self.trunk.write(message).await.is_err() {
+            self.trunk.close(ConnectionEnd::ByPlugin);
+        }
+        match receiver.await {
+            Ok(received) => Ok(received),
+            // The slot is over, and with it the trunk.
+            Err(_) => Err(self.trunk.closed().await),
+        }
+    }
+
+    fn decode<A: Message>(&self, received: Received) -> Result<A, CallError> {
+        let Received { header, body } = received;
+        let Some(body) = body else {
+            let length = header.length;
+            return Err(CallError::Refused(Status::new(
+                Code::ResourceExhausted,
+                format!("message length {length} exceed maximum message size of {MESSAGE_LENGTH_MAX}"),
+            )));
+        };
+        if header.type_ != MESSAGE_TYPE_RESPONSE {
+            let end = ConnectionEnd::Protocol(format!("unexpected message of type {}", header.type_));
+            self.trunk.close(end.clone());
+            return Err(CallError::NoAnswer(NoAnswer::Closed(end)));
+        }
+        let undecodable =
+            |error| CallError::Refused(Status::new(Code::Unknown, format!("undecodable: {error}")));
+        let response = ttrpc::Response::parse_from_bytes(&body).map_err(undecodable)?;
+        match response
+            .status
+            .into_option()
+            .filter(|status| status.code.value() != 0)
+        {
+            Some(status) => Err(CallError::Refused(ttrpc::Error::RpcStatus(status).into())),
+            None => A::parse_from_bytes(&response.payload).map_err(undecodable),
+        }
+    }
+}
+
+fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives a message to the call that waits for it.
+fn hand_over(slot: &Mutex<Slot>, message: Received) {
+    let mut slot = lock(slot);
+    match mem::replace(&mut *slot, Slot::Free) {
+        Slot::Waiting(stream, caller) if stream == message.header.stream_id => {
+            // A caller that has given up does not mind.
+            let _ = caller.send(message);
+        }
+        other => *slot = other,
+    }
+}

@@ -1,0 +1,88 @@
+//! ttrpc messages on a logical connection, cut into frames and put together as ttrpc-go does it.
+
+use std::io;
+
+use protobuf::Message as _;
+use ttrpc::proto::{MESSAGE_HEADER_LENGTH, MESSAGE_LENGTH_MAX, MessageHeader};
+
+use super::buffered_reader::{BufferedReader, ReadError};
+use super::trunk::{Trunk, encode_frame};
+use crate::frame::MAX_FIRST_PAYLOAD;
+
+/// A message that came in.
+pub(super) struct Received {
+    pub(super) header: MessageHeader,
+    /// What follows the header, or nothing if it is longer than a message may be and was skipped.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// The body is longer than a message may be; nothing was sent.
+#[derive(Debug)]
+pub(super) struct Oversized {
+    pub(super) length: usize,
+}
+
+/// Reads the next message.
+pub(super) async fn receive(reader: &mut BufferedReader) -> Result<Received, ReadError> {
+    let mut header = [0; MESSAGE_HEADER_LENGTH];
+    reader.read_full(&mut header).await?;
+    let header = MessageHeader::from(header);
+    let length = header.length as usize;
+    if length > MESSAGE_LENGTH_MAX {
+        reader.discard(length).await?;
+        return Ok(Received { header, body: None });
+    }
+    let mut body = vec![0; length];
+    reader.read_full(&mut body).await?;
+    Ok(Received {
+        header,
+        body: Some(body),
+    })
+}
+
+/// A request as it goes over the wire.
+pub(super) fn encode_request(
+    connection: u32,
+    stream: u32,
+    request: &ttrpc::Request,
+) -> Result<Vec<u8>, Oversized> {
+    let body = request.write_to_bytes().unwrap_or_default();
+    encode(connection, MessageHeader::new_request(stream, 0), body)
+}
+
+/// Sends a response.
+pub(super) async fn send_response(
+    trunk: &Trunk,
+    connection: u32,
+    stream: u32,
+    response: &ttrpc::Response,
+) -> io::Result<()> {
+    let body = response.write_to_bytes().unwrap_or_default();
+    match encode(connection, MessageHeader::new_response(stream, 0), body) {
+        Ok(bytes) => trunk.write(&bytes).await,
+        Err(Oversized { length }) => Err(io::Error::other(format!(
+            "a response of {length} bytes is too long"
+        ))),
+    }
+}
+
+/// Cuts a message into frames as Go's `bufio.Writer` does: the first 4096 bytes, then all the rest.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the length is checked to be at most 4 MiB"
+)]
+fn encode(connection: u32, mut header: MessageHeader, body: Vec<u8>) -> Result<Vec<u8>, Oversized> {
+    if body.len() > MESSAGE_LENGTH_MAX {
+        return Err(Oversized { length: body.len() });
+    }
+    header.length = body.len() as u32;
+    let mut message = Vec::from(header);
+    message.extend(body);
+    if message.len() <= MAX_FIRST_PAYLOAD {
+        return Ok(encode_frame(connection, &message));
+    }
+    let (first, rest) = message.split_at(MAX_FIRST_PAYLOAD);
+    let mut frames = encode_frame(connection, first);
+    frames.extend(encode_frame(connection, rest));
+    Ok(frames)
+}

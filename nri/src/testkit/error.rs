@@ -1,0 +1,96 @@
+//! Why a plugin did not get as far as events, and why a connection ended.
+
+use std::io;
+use std::time::Duration;
+
+use crate::status::Status;
+
+/// Why a plugin was not taken in: the step that failed, and what the plugin did.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The socket failed.
+    #[error("failed to accept a plugin: {0}")]
+    Socket(#[from] io::Error),
+    /// The program could not be started.
+    #[error("failed to launch the plugin {program}: {source}")]
+    Launch {
+        /// The program.
+        program: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// There was no RegisterPlugin in time; the connection is closed.
+    #[error("the plugin did not register within {timeout:?}{}", unreadable.as_ref().map(|end| format!(": {end}")).unwrap_or_default())]
+    RegistrationTimeout {
+        /// The registration timeout.
+        timeout: Duration,
+        /// What made the plugin's connection unreadable, if that is the reason.
+        unreadable: Option<ConnectionEnd>,
+    },
+    /// RegisterPlugin had a bad name or index. The connection stays open until the runtime ends.
+    #[error("the plugin registered with {0}")]
+    InvalidIdentity(String),
+    /// The connection ended before RegisterPlugin.
+    #[error("the connection ended before the plugin registered: {0}")]
+    ClosedBeforeRegistration(ConnectionEnd),
+    /// Configure was refused or not answered; the connection is closed.
+    #[error("failed to configure the plugin: {0}")]
+    Configure(Unfinished),
+    /// The answer to Configure subscribes to events that the runtime does not know; the connection is closed.
+    #[error("invalid plugin events: {0:#x}")]
+    InvalidEvents(i32),
+    /// Synchronize was refused or not answered. Before NRI 0.8 the connection stays open and no event follows.
+    #[error("failed to synchronize the plugin: {0}")]
+    Synchronize(Unfinished),
+    /// The state takes more than 4 MiB and can be split no further.
+    #[error("a Synchronize of {length} bytes does not fit into messages of 4 MiB")]
+    SynchronizeTooLong {
+        /// Bytes of the message that did not fit.
+        length: usize,
+    },
+    /// The plugin answered a message of a split Synchronize with updates, or without `more`.
+    #[error("plugin does not handle split sync requests")]
+    NoSplitSynchronize,
+}
+
+/// How a call of the handshake ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfinished {
+    /// The plugin answered with an error.
+    #[error("{0}")]
+    Refused(Status),
+    /// The plugin did not answer.
+    #[error("{0}")]
+    NoAnswer(super::NoAnswer),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionEnd {
+    /// The plugin closed it, or died.
+    #[error("the plugin closed the connection")]
+    ByPlugin,
+    /// The runtime closed it: a timeout, a refusal, a restart, or the end of the handle.
+    #[error("the runtime closed the connection")]
+    ByRuntime,
+    /// The plugin sent more frames than the runtime had read and could keep (256).
+    #[error("failed to queue payload for reading: 256 frames of connection {connection} are unread")]
+    QueueFull {
+        /// The logical connection.
+        connection: u32,
+    },
+    /// A frame was longer than the buffer that the runtime reads into at that point.
+    #[error("cannot allocate memory: a frame of {length} bytes, where at most {room} can be read at once")]
+    FrameTooLong {
+        /// Bytes of the frame.
+        length: usize,
+        /// Bytes of the buffer.
+        room: usize,
+    },
+    /// The plugin sent something that is no ttrpc message of the kind expected.
+    #[error("ttrpc protocol error: {0}")]
+    Protocol(String),
+}

@@ -1,0 +1,174 @@
+//! Taking a plugin in: registration, Configure, Synchronize, each within its time and by the rules of the version.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use protobuf::Message as _;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
+
+use super::caller::{CallError, Caller};
+use super::error::{AcceptError, ConnectionEnd, Unfinished};
+use super::handle::PluginHandle;
+use super::launch::LaunchedProcess;
+use super::profile::RuntimeProfile;
+use super::service::{Origin, Registration, RuntimeService};
+use super::synchronize::synchronize;
+use super::trunk::{OpenTrunk, Trunk};
+use crate::api::{ConfigureRequest, ConfigureResponse, Container, PodSandbox};
+use crate::events::EventMask;
+
+/// What a runtime knows and every plugin is told.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) profile: RuntimeProfile,
+    pub(super) pods: Vec<PodSandbox>,
+    pub(super) containers: Vec<Container>,
+    pub(super) failing_updates: Arc<HashSet<String>>,
+    /// Held during every event: there is one at a time, whichever the plugin.
+    pub(super) lock: Arc<Mutex<()>>,
+}
+
+impl Node {
+    /// Takes in the plugin at the other end of a trunk. Refused in registration, it stays connected.
+    pub(super) async fn take_in(
+        &self,
+        OpenTrunk {
+            trunk,
+            plugin,
+            runtime,
+        }: OpenTrunk,
+        launched: Option<LaunchedProcess>,
+    ) -> Result<PluginHandle, AcceptError> {
+        let (registrations, registered) = mpsc::channel(2);
+        let (updates, requested) = mpsc::unbounded_channel();
+        let service = RuntimeService {
+            trunk: Arc::clone(&trunk),
+            profile: self.profile.clone(),
+            origin: if launched.is_some() {
+                Origin::Launched
+            } else {
+                Origin::External
+            },
+            node: Arc::clone(&self.lock),
+            failing_updates: Arc::clone(&self.failing_updates),
+            registrations,
+            updates,
+        };
+        tokio::spawn(service.serve(runtime));
+        let mut caller = Caller::new(Arc::clone(&trunk), plugin);
+
+        let (index, name) = self.registered(&trunk, registered).await?;
+        let (index, name, config) = match &launched {
+            Some(launched) => (
+                launched.index.clone(),
+                launched.name.clone(),
+                launched.config.clone(),
+            ),
+            None => (index, name, String::new()),
+        };
+        let close = |_: &AcceptError| trunk.close(ConnectionEnd::ByRuntime);
+        let events = self.configure(&mut caller, config).await.inspect_err(close)?;
+        let synchronized = synchronize(&mut caller, &self.profile, &self.pods, &self.containers).await;
+        if let Err(error) = &synchronized
+            && self.profile.closes_on_failed_synchronize()
+        {
+            close(error);
+        }
+        Ok(PluginHandle {
+            name,
+            index,
+            events,
+            synchronize_updates: synchronized?,
+            state_change_only: !self.profile.has_rpc_per_event(),
+            profile: self.profile.clone(),
+            trunk,
+            caller,
+            requested,
+            node: Arc::clone(&self.lock),
+            launched,
+        })
+    }
+
+    /// Waits for the registration, and returns index and name.
+    async fn registered(
+        &self,
+        trunk: &Trunk,
+        mut registered: mpsc::Receiver<Registration>,
+    ) -> Result<(String, String), AcceptError> {
+        let limit = self.profile.registration_timeout;
+        let mut unreadable = None;
+        let waited = timeout(limit, async {
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(registration) = registered.recv() => match registration {
+                        Registration::Accepted(request) => return Ok((request.plugin_idx, request.plugin_name)),
+                        Registration::Invalid(text) => return Err(AcceptError::InvalidIdentity(text)),
+                        Registration::Unreadable(end) => unreadable = Some(end),
+                    },
+                    end = trunk.closed() => return Err(AcceptError::ClosedBeforeRegistration(end)),
+                }
+            }
+        });
+        match waited.await {
+            Ok(result) => result,
+            Err(_) => {
+                trunk.close(ConnectionEnd::ByRuntime);
+                Err(AcceptError::RegistrationTimeout {
+                    timeout: limit,
+                    unreadable,
+                })
+            }
+        }
+    }
+
+    /// Configures the plugin, and returns the events that it subscribes to.
+    async fn configure(&self, caller: &mut Caller, config: String) -> Result<EventMask, AcceptError> {
+        let profile = &self.profile;
+        let mut request = ConfigureRequest {
+            config,
+            runtime_name: profile.runtime_name.clone(),
+            runtime_version: profile.runtime_version.clone(),
+            ..Default::default()
+        };
+        if profile.tells_timeouts_and_splits() {
+            let milliseconds =
+                |timeout: std::time::Duration| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+            request.registration_timeout = milliseconds(profile.registration_timeout);
+            request.request_timeout = milliseconds(profile.request_timeout);
+        }
+        if profile.has_rpc_per_event() {
+            request.NRI_version = profile.nri.to_string();
+        }
+        let payload = request.write_to_bytes().unwrap_or_default();
+        let answer: Result<ConfigureResponse, _> =
+            caller.call("Configure", payload, profile.request_timeout).await;
+        let asked = answer
+            .map_err(|error| AcceptError::Configure(error.into()))?
+            .events;
+        let valid = profile.valid_events();
+        match asked & !valid.bits() {
+            0 if asked == 0 => Ok(valid),
+            0 => Ok(EventMask::from_bits(asked)),
+            unknown => Err(AcceptError::InvalidEvents(unknown)),
+        }
+    }
+}
+
+impl From<CallError> for Unfinished {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(status) => Self::Refused(status),
+            CallError::NoAnswer(reason) => Self::NoAnswer(reason),
+            CallError::Oversized(length) => Self::Refused(oversized(length)),
+        }
+    }
+}
+
+/// The error that a message of over 4 MiB gives to who wanted to send it.
+pub(super) fn oversized(length: usize) -> crate::Status {
+    let limit = ttrpc::proto::MESSAGE_LENGTH_MAX;
+    let text = format!("message length {length} exceed maximum message size of {limit}");
+    crate::Status::new(crate::Code::ResourceExhausted, text)
+}

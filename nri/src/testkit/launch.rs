@@ -1,0 +1,65 @@
+//! Launching a plugin the way a runtime does: a socket as descriptor 3, and an environment of three variables.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::error::AcceptError;
+
+/// A plugin that the runtime has launched: its process, and what its file name and its configuration file say.
+/// Dropping it kills the process.
+pub(super) struct LaunchedProcess {
+    process: Child,
+    pub(super) index: String,
+    pub(super) name: String,
+    pub(super) config: String,
+}
+
+impl LaunchedProcess {
+    /// Starts a program with one end of a socket pair, and returns the other.
+    pub(super) fn start(
+        program: &Path,
+        index: &str,
+        name: &str,
+        config: &str,
+    ) -> Result<(Self, UnixStream), AcceptError> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        // The shell moves the socket from standard input, where it is easily put, to descriptor 3.
+        let process = Command::new("/bin/sh")
+            .args(["-c", "exec 3<&0 </dev/null; exec /usr/bin/env -i \"$@\"", "sh"])
+            .arg(format!("NRI_PLUGIN_NAME={name}"))
+            .arg(format!("NRI_PLUGIN_IDX={index}"))
+            .arg("NRI_PLUGIN_SOCKET=3")
+            .arg(program)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| AcceptError::Launch {
+                program: program.display().to_string(),
+                source,
+            })?;
+        let launched = Self {
+            process,
+            index: index.to_owned(),
+            name: name.to_owned(),
+            config: config.to_owned(),
+        };
+        Ok((launched, ours))
+    }
+
+    /// The process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for LaunchedProcess {
+    fn drop(&mut self) {
+        // Both fail only if the process has ended and been waited for.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,98 @@
+//! What differs from one runtime to the next: names, versions, timeouts, and the rules of their NRI version.
+
+use std::time::Duration;
+
+use crate::events::EventMask;
+use crate::version::Version;
+
+/// A runtime to be imitated. Start from one of the presets and change what a test is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeProfile {
+    /// Name of the runtime, as told in Configure.
+    pub runtime_name: String,
+    /// Version of the runtime, as told in Configure; real ones are seldom plain numbers.
+    pub runtime_version: String,
+    /// The version of NRI whose rules apply.
+    pub nri: Version,
+    /// How long a plugin may take from connecting to RegisterPlugin.
+    pub registration_timeout: Duration,
+    /// How long a plugin may take for one call; for Synchronize, for all of its messages together.
+    pub request_timeout: Duration,
+}
+
+/// The NRI version with these numbers, of which the major one has always been 0.
+const fn nri(minor: u32, patch: u32) -> Version {
+    Version {
+        major: 0,
+        minor,
+        patch,
+    }
+}
+
+impl RuntimeProfile {
+    fn containerd(runtime_version: &str, nri: Version) -> Self {
+        Self {
+            runtime_name: "containerd".to_owned(),
+            runtime_version: runtime_version.to_owned(),
+            nri,
+            registration_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(2),
+        }
+    }
+
+    /// containerd 1.7.24, with NRI 0.6.1: no timeouts in Configure, no split Synchronize.
+    pub fn containerd_1_7() -> Self {
+        Self::containerd("1.7.24~ds1", nri(6, 1))
+    }
+
+    /// containerd 2.1.9, with NRI 0.8.0: timeouts in Configure, split Synchronize.
+    pub fn containerd_2_1() -> Self {
+        Self::containerd("2.1.9+unknown", nri(8, 0))
+    }
+
+    /// containerd's main branch after 2.4.0-beta.0, with NRI 0.12.2: one RPC per event, versions told both ways.
+    pub fn containerd_main() -> Self {
+        Self::containerd("2.4.0-beta+unknown", nri(12, 2))
+    }
+
+    /// All presets, oldest first.
+    pub fn all() -> [Self; 3] {
+        [
+            Self::containerd_1_7(),
+            Self::containerd_2_1(),
+            Self::containerd_main(),
+        ]
+    }
+
+    /// The events that a plugin may subscribe to.
+    pub(super) fn valid_events(&self) -> EventMask {
+        EventMask::known_to(Some(self.nri))
+    }
+
+    /// Whether Configure carries the timeouts, and a Synchronize of over 4 MiB is split (0.7).
+    pub(super) fn tells_timeouts_and_splits(&self) -> bool {
+        self.nri >= nri(7, 0)
+    }
+
+    /// Whether a plugin that fails Synchronize is disconnected; before, it stayed and got no events.
+    ///
+    /// Seen with 0.8.0 and not with 0.6.1; the version in between is in no known release of containerd.
+    pub(super) fn closes_on_failed_synchronize(&self) -> bool {
+        self.nri >= nri(8, 0)
+    }
+
+    /// Whether pods can be updated, and adjustments validated (0.10).
+    pub(super) fn validates_and_updates_pods(&self) -> bool {
+        self.nri >= nri(10, 0)
+    }
+
+    /// Whether every event has an RPC of its own, names are checked, and Configure tells the NRI version (0.12).
+    pub(super) fn has_rpc_per_event(&self) -> bool {
+        self.nri >= nri(12, 0)
+    }
+
+    /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).
+    pub(super) fn updates_wait_for_events(&self) -> bool {
+        self.nri < nri(12, 1)
+    }
+}

@@ -1,0 +1,79 @@
+//! A connection without rules, for tests that send what no real runtime would.
+
+use std::io;
+
+use protobuf::Message;
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use super::channel;
+use super::trunk::{encode_frame, read_frame};
+
+/// A frame of the multiplexer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The logical connection: 1 for calls of the plugin, 2 for calls of the runtime.
+    pub connection: u32,
+    /// Bytes of that connection's ttrpc stream.
+    pub payload: Vec<u8>,
+}
+
+/// A connection to a plugin, or as a plugin, on which nothing is answered, checked or closed by itself.
+pub struct RawConnection {
+    stream: BufReader<UnixStream>,
+}
+
+impl RawConnection {
+    /// Wraps a connected socket, of either side.
+    pub fn new(stream: UnixStream) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// If the peer has closed the connection.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Sends one frame.
+    ///
+    /// # Errors
+    /// If the peer has closed the connection.
+    pub async fn write_frame(&mut self, connection: u32, payload: &[u8]) -> io::Result<()> {
+        self.write(&encode_frame(connection, payload)).await
+    }
+
+    /// Waits for the next frame. None at the end of the connection.
+    pub async fn read_frame(&mut self) -> Option<Frame> {
+        let (connection, payload) = read_frame(&mut self.stream).await.ok()?;
+        Some(Frame { connection, payload })
+    }
+
+    /// Sends a ttrpc request as a runtime or plugin would, but on any connection and stream.
+    ///
+    /// # Errors
+    /// If the request is longer than 4 MiB, or the peer has closed the connection.
+    pub async fn write_request(
+        &mut self,
+        connection: u32,
+        stream: u32,
+        service: &str,
+        method: &str,
+        message: &impl Message,
+    ) -> io::Result<()> {
+        let request = ttrpc::Request {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            payload: message.write_to_bytes()?,
+            timeout_nano: 2_000_000_000,
+            ..Default::default()
+        };
+        let bytes = channel::encode_request(connection, stream, &request)
+            .map_err(|oversized| io::Error::other(format!("a request of {} bytes", oversized.length)))?;
+        self.write(&bytes).await
+    }
+}

@@ -1,0 +1,217 @@
+//! The runtime itself: its socket, its restarts, and the plugins it accepts or launches.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+
+use super::error::{AcceptError, ConnectionEnd};
+use super::handle::PluginHandle;
+use super::handshake::Node;
+use super::launch::LaunchedProcess;
+use super::profile::RuntimeProfile;
+use super::raw::RawConnection;
+use super::trunk::Trunk;
+use crate::api::{Container, PodSandbox};
+
+/// What a fake runtime is made of.
+pub struct Builder {
+    profile: RuntimeProfile,
+    pods: Vec<PodSandbox>,
+    containers: Vec<Container>,
+    failing_updates: HashSet<String>,
+}
+
+impl Builder {
+    /// How long a plugin may take for one call, instead of the profile's 2 s.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.profile.request_timeout = timeout;
+        self
+    }
+
+    /// How long a plugin may take to register, instead of the profile's 5 s.
+    #[must_use]
+    pub fn registration_timeout(mut self, timeout: Duration) -> Self {
+        self.profile.registration_timeout = timeout;
+        self
+    }
+
+    /// The pods and containers that plugins are synchronized with.
+    #[must_use]
+    pub fn state(mut self, pods: Vec<PodSandbox>, containers: Vec<Container>) -> Self {
+        self.pods = pods;
+        self.containers = containers;
+        self
+    }
+
+    /// A container whose update fails, when a plugin asks for it outside of an event.
+    #[must_use]
+    pub fn failing_update(mut self, container_id: impl Into<String>) -> Self {
+        self.failing_updates.insert(container_id.into());
+        self
+    }
+
+    /// A runtime that only launches plugins.
+    pub fn without_socket(self) -> FakeRuntime {
+        FakeRuntime {
+            node: Node {
+                profile: self.profile,
+                pods: self.pods,
+                containers: self.containers,
+                failing_updates: Arc::new(self.failing_updates),
+                lock: Arc::default(),
+            },
+            listener: None,
+            connections: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// A runtime that listens on a socket, which is removed first if it exists.
+    ///
+    /// # Errors
+    /// If the socket cannot be made there.
+    pub fn listen(self, socket: impl AsRef<Path>) -> io::Result<FakeRuntime> {
+        let mut runtime = self.without_socket();
+        runtime.start(socket.as_ref())?;
+        Ok(runtime)
+    }
+}
+
+/// A fake runtime. Dropping it removes its socket and ends all its connections.
+pub struct FakeRuntime {
+    node: Node,
+    listener: Option<(UnixListener, PathBuf)>,
+    /// All connections, to end them with the runtime.
+    connections: Vec<Weak<Trunk>>,
+    /// Connections of plugins that were refused but not disconnected.
+    refused: Vec<Arc<Trunk>>,
+}
+
+impl FakeRuntime {
+    /// Starts to describe a runtime.
+    pub fn builder(profile: RuntimeProfile) -> Builder {
+        Builder {
+            profile,
+            pods: Vec::new(),
+            containers: Vec::new(),
+            failing_updates: HashSet::new(),
+        }
+    }
+
+    /// Changes the pods and containers that plugins will be synchronized with.
+    pub fn set_state(&mut self, pods: Vec<PodSandbox>, containers: Vec<Container>) {
+        self.node.pods = pods;
+        self.node.containers = containers;
+    }
+
+    /// Waits for a plugin to connect, and takes it in: registration, Configure, Synchronize.
+    ///
+    /// # Errors
+    /// [`AcceptError`] says which step failed and why.
+    pub async fn accept(&mut self) -> Result<PluginHandle, AcceptError> {
+        let stream = self.connection().await?;
+        self.take_in(stream, None).await
+    }
+
+    /// Waits for a plugin to connect, and leaves all else to the caller.
+    ///
+    /// # Errors
+    /// If the runtime does not listen.
+    pub async fn accept_raw(&mut self) -> io::Result<RawConnection> {
+        Ok(RawConnection::new(self.connection().await?))
+    }
+
+    /// Launches a plugin, and takes it in under the name and index that its file name would have given it.
+    /// It is killed when its handle is closed or dropped.
+    ///
+    /// # Errors
+    /// [`AcceptError`] says which step failed and why.
+    pub async fn launch(
+        &mut self,
+        program: impl AsRef<Path>,
+        index: &str,
+        name: &str,
+        config: &str,
+    ) -> Result<PluginHandle, AcceptError> {
+        let (launched, stream) = LaunchedProcess::start(program.as_ref(), index, name, config)?;
+        self.take_in(UnixStream::from_std(stream)?, Some(launched)).await
+    }
+
+    /// Stops as a runtime does: the socket disappears, and every plugin finds its connection closed.
+    pub fn stop(&mut self) {
+        if let Some((_, path)) = self.listener.take() {
+            // It may have been removed by the test.
+            let _ = std::fs::remove_file(path);
+        }
+        self.refused.clear();
+        for trunk in self.connections.drain(..).filter_map(|trunk| trunk.upgrade()) {
+            trunk.close(ConnectionEnd::ByRuntime);
+        }
+    }
+
+    /// Starts to listen on a socket, which is removed first if it exists.
+    ///
+    /// # Errors
+    /// If the socket cannot be made there.
+    pub fn start(&mut self, socket: &Path) -> io::Result<()> {
+        match std::fs::remove_file(socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.listener = Some((UnixListener::bind(socket)?, socket.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Stops, and starts on the same socket again.
+    ///
+    /// # Errors
+    /// If the runtime did not listen, or the socket cannot be made any more.
+    pub fn restart(&mut self) -> io::Result<()> {
+        let path = self
+            .listener
+            .as_ref()
+            .map(|(_, path)| path.clone())
+            .ok_or_else(not_listening)?;
+        self.stop();
+        self.start(&path)
+    }
+
+    async fn connection(&mut self) -> io::Result<UnixStream> {
+        let (listener, _) = self.listener.as_ref().ok_or_else(not_listening)?;
+        Ok(listener.accept().await?.0)
+    }
+
+    async fn take_in(
+        &mut self,
+        stream: UnixStream,
+        launched: Option<LaunchedProcess>,
+    ) -> Result<PluginHandle, AcceptError> {
+        let open = Trunk::open(stream)?;
+        let trunk = Arc::clone(&open.trunk);
+        self.connections
+            .retain(|connection| connection.strong_count() > 0);
+        self.connections.push(Arc::downgrade(&trunk));
+        let result = self.node.take_in(open, launched).await;
+        if result.is_err() {
+            self.refused.push(trunk);
+        }
+        result
+    }
+}
+
+impl Drop for FakeRuntime {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn not_listening() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "this fake runtime does not listen on a socket",
+    )
+}

@@ -1,0 +1,141 @@
+//! The one socket to a plugin: its frames in, bounded and sorted by logical connection, and frames out.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::buffered_reader::BufferedReader;
+use super::error::ConnectionEnd;
+use crate::frame::{FrameHeader, PLUGIN_CONNECTION, RUNTIME_CONNECTION};
+
+/// How many unread frames a logical connection keeps; one more closes the trunk.
+const QUEUE: usize = 256;
+
+/// The writing end of a trunk, and its end of life.
+pub(super) struct Trunk {
+    writer: Mutex<OwnedWriteHalf>,
+    /// Shuts the socket down under reader and writer alike.
+    socket: BlockingStream,
+    end: watch::Sender<Option<ConnectionEnd>>,
+}
+
+/// A trunk with the reading ends of its two logical connections.
+pub(super) struct OpenTrunk {
+    pub(super) trunk: Arc<Trunk>,
+    pub(super) plugin: BufferedReader,
+    pub(super) runtime: BufferedReader,
+}
+
+impl Trunk {
+    /// Starts to read frames from a socket.
+    pub(super) fn open(stream: UnixStream) -> io::Result<OpenTrunk> {
+        let stream = stream.into_std()?;
+        let socket = stream.try_clone()?;
+        let (reader, writer) = UnixStream::from_std(stream)?.into_split();
+        let trunk = Arc::new(Self {
+            writer: Mutex::new(writer),
+            socket,
+            end: watch::Sender::new(None),
+        });
+        let (plugin_frames, plugin) = mpsc::channel(QUEUE);
+        let (runtime_frames, runtime) = mpsc::channel(QUEUE);
+        let pump = Arc::clone(&trunk);
+        tokio::spawn(async move {
+            let end = pump_frames(reader, &plugin_frames, &runtime_frames).await;
+            pump.close(end);
+        });
+        Ok(OpenTrunk {
+            trunk,
+            plugin: BufferedReader::new(plugin),
+            runtime: BufferedReader::new(runtime),
+        })
+    }
+
+    /// Writes bytes as they are.
+    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.lock().await.write_all(bytes).await
+    }
+
+    /// Closes the trunk, for the given reason unless it is closed already.
+    pub(super) fn close(&self, reason: ConnectionEnd) {
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert(reason);
+            first
+        });
+        // An error means that the peer was first.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Why the trunk is closed, if it is.
+    pub(super) fn end(&self) -> Option<ConnectionEnd> {
+        self.end.borrow().clone()
+    }
+
+    /// Waits until the trunk is closed, and says why.
+    pub(super) async fn closed(&self) -> ConnectionEnd {
+        let mut end = self.end.subscribe();
+        // The sender cannot be gone, being part of `self`.
+        let reason = end
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|reason| reason.clone());
+        reason.unwrap_or(ConnectionEnd::ByRuntime)
+    }
+}
+
+/// Reads frames until something ends the trunk.
+async fn pump_frames(
+    reader: OwnedReadHalf,
+    plugin: &mpsc::Sender<Vec<u8>>,
+    runtime: &mpsc::Sender<Vec<u8>>,
+) -> ConnectionEnd {
+    let mut reader = BufReader::with_capacity(64 << 10, reader);
+    while let Ok((connection, payload)) = read_frame(&mut reader).await {
+        let queue = match connection {
+            PLUGIN_CONNECTION => plugin,
+            RUNTIME_CONNECTION => runtime,
+            _ => continue,
+        };
+        if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(payload) {
+            return ConnectionEnd::QueueFull { connection };
+        }
+    }
+    ConnectionEnd::ByPlugin
+}
+
+/// Reads one frame: its logical connection and its payload. The length is not checked, as in the real runtime,
+/// but memory is taken only for what has arrived.
+pub(super) async fn read_frame(
+    reader: &mut (impl tokio::io::AsyncRead + Unpin + Send),
+) -> io::Result<(u32, Vec<u8>)> {
+    let mut header = [0; FrameHeader::LEN];
+    reader.read_exact(&mut header).await?;
+    let FrameHeader { connection, length } = FrameHeader::decode(header);
+    let length = length as usize;
+    let mut payload = Vec::with_capacity(length.min(64 << 10));
+    let read = reader.take(length as u64).read_to_end(&mut payload).await?;
+    if read < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok((connection, payload))
+}
+
+/// A frame as it goes over the wire.
+///
+/// A payload of 4 GiB or more, which no caller has, would be announced with a wrong length.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn encode_frame(connection: u32, payload: &[u8]) -> Vec<u8> {
+    let header = FrameHeader {
+        connection,
+        length: payload.len() as u32,
+    };
+    [&header.encode()[..], payload].concat()
+}
