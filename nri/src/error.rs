@@ -85,3 +85,10 @@ pub enum Error {
         problem: String,
     },
 }
+
+impl Error {
+    /// Whether the runtime said no, rather than nothing.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}

@@ -1,7 +1,8 @@
 //! One connection to a runtime, from registration to its end.
 
 use std::future::{Future, ready};
-use std::pin::Pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub(crate) async fn run<P: Plugin>(
     plugin: Arc<P>,
     identity: &Identity,
     socket: UnixStream,
-    shutdown: Pin<&mut impl Future<Output = ()>>,
+    mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> End {
     let (mut trunk, plugin_connection, runtime_connection) = Trunk::open(socket);
     let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
@@ -58,13 +59,29 @@ pub(crate) async fn run<P: Plugin>(
     let mut server = Server::new()
         .add_listener(Listener::new(connections))
         .register_service(create_plugin(adapter.clone()));
-    let started = server.start().await;
+    if let Err(error) = server.start().await {
+        return End::Failed {
+            reason: Error::Io(io::Error::other(error)),
+            was_synchronized: false,
+        };
+    }
 
-    let reason = tokio::select! {
-        biased;
-        reason = trunk.drive() => Some(reason),
-        Err(reason) = register(&client, identity), if started.is_ok() => Some(reason),
-        () = shutdown => None,
+    let mut registration = pin!(register(&client, identity));
+    let mut is_registered = false;
+    let reason = loop {
+        tokio::select! {
+            biased;
+            // A runtime that refuses may say so and close the connection in one go.
+            end = trunk.drive() => break match is_registered {
+                false => Some(registration.await.err().filter(Error::is_refusal).unwrap_or(end)),
+                true => Some(end),
+            },
+            registered = registration.as_mut(), if !is_registered => match registered {
+                Ok(()) => is_registered = true,
+                Err(reason) => break Some(reason),
+            },
+            () = shutdown.as_mut() => break None,
+        }
     };
     if reason.is_none() && timeout(ASSUMED_REQUEST_TIMEOUT, trunk.drain()).await.is_err() {
         tracing::warn!(plugin = %identity, "stopping in spite of unanswered requests");
@@ -112,3 +129,6 @@ async fn register(client: &RuntimeClient, identity: &Identity) -> Result<(), Err
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

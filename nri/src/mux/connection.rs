@@ -31,19 +31,19 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    /// Reads at most up to the end of the current header or body. At the end of the trunk what was not read yet is
-    /// gone: there is nobody left to answer.
+    /// Reads at most up to the end of the current header or body. What arrived before the end of the trunk is still
+    /// read, such as the reason for it.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
-        if state.socket.is_none() {
-            return Poll::Ready(Ok(()));
-        }
         let channel = &mut state.channels[self.index];
         let held_back = self.carries_calls
             && channel.read_position.between_messages()
             && (state.draining || state.in_flight.is_full());
         if held_back || channel.incoming.is_empty() {
+            if state.socket.is_none() {
+                return Poll::Ready(Ok(()));
+            }
             channel.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }

@@ -136,7 +136,6 @@ impl State {
     pub(super) fn close(&mut self) {
         self.socket = None;
         for channel in &mut self.channels {
-            channel.incoming = VecDeque::new();
             wake(&mut channel.reader);
             wake(&mut channel.writer);
         }

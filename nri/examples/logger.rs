@@ -1,0 +1,199 @@
+//! Prints every event of a node, until it is interrupted.
+//!
+//! `cargo run --example logger -- [SOCKET]`
+
+use std::io::{self, Write};
+
+use containerd_nri::api::{
+    Container, ContainerUpdate, LinuxResources, PodSandbox, ValidateContainerAdjustmentRequest,
+};
+use containerd_nri::{
+    Adjustment, Configuration, Context, DEFAULT_SOCKET, Error, EventMask, Identity, Plugin, Service, Status,
+    Updates, Verdict,
+};
+
+struct Logger;
+
+/// One line per event. Where it cannot be written there is nobody to tell.
+fn log(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+fn log_pod(event: &str, pod: &PodSandbox) {
+    log(format_args!(
+        "{event} {}/{} ({})",
+        pod.namespace, pod.name, pod.id
+    ));
+}
+
+fn log_container(event: &str, pod: &PodSandbox, container: &Container) {
+    let Container { name, id, pid, .. } = container;
+    log(format_args!(
+        "{event} {}/{}/{name} ({id}, pid {pid})",
+        pod.namespace, pod.name
+    ));
+}
+
+impl Plugin for Logger {
+    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<EventMask, Status> {
+        let runtime = configuration.runtime;
+        let events = EventMask::known_to(runtime.nri_version);
+        log(format_args!(
+            "configure by {} {}: {events}",
+            runtime.name, runtime.version
+        ));
+        Ok(events)
+    }
+
+    async fn synchronize(
+        &self,
+        _: &Context,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        log(format_args!(
+            "synchronize {} pods, {} containers",
+            pods.len(),
+            containers.len()
+        ));
+        Ok(Vec::new())
+    }
+
+    async fn run_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        log_pod("run_pod_sandbox", &pod);
+        Ok(())
+    }
+
+    async fn update_pod_sandbox(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        _overhead: LinuxResources,
+        _resources: LinuxResources,
+    ) -> Result<(), Status> {
+        log_pod("update_pod_sandbox", &pod);
+        Ok(())
+    }
+
+    async fn post_update_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        log_pod("post_update_pod_sandbox", &pod);
+        Ok(())
+    }
+
+    async fn stop_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        log_pod("stop_pod_sandbox", &pod);
+        Ok(())
+    }
+
+    async fn remove_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        log_pod("remove_pod_sandbox", &pod);
+        Ok(())
+    }
+
+    async fn create_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<Adjustment, Status> {
+        log_container("create_container", &pod, &container);
+        Ok(Adjustment::new())
+    }
+
+    async fn post_create_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        log_container("post_create_container", &pod, &container);
+        Ok(())
+    }
+
+    async fn start_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        log_container("start_container", &pod, &container);
+        Ok(())
+    }
+
+    async fn post_start_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        log_container("post_start_container", &pod, &container);
+        Ok(())
+    }
+
+    async fn update_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+        _resources: LinuxResources,
+    ) -> Result<Updates, Status> {
+        log_container("update_container", &pod, &container);
+        Ok(Updates::new())
+    }
+
+    async fn post_update_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        log_container("post_update_container", &pod, &container);
+        Ok(())
+    }
+
+    async fn stop_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        log_container("stop_container", &pod, &container);
+        Ok(Vec::new())
+    }
+
+    async fn remove_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        log_container("remove_container", &pod, &container);
+        Ok(())
+    }
+
+    async fn validate_adjustment(
+        &self,
+        _: &Context,
+        proposal: ValidateContainerAdjustmentRequest,
+    ) -> Result<Verdict, Status> {
+        log_container("validate_adjustment", &proposal.pod, &proposal.container);
+        Ok(Verdict::Accept)
+    }
+
+    fn disconnected(&self, reason: &Error) {
+        log(format_args!("disconnected: {reason}"));
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let socket = std::env::args().nth(1).unwrap_or_else(|| DEFAULT_SOCKET.into());
+    let interrupted = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    Service::new(Logger, Identity::new("90", "logger")?)
+        .socket(socket)
+        .run_until(interrupted)
+        .await;
+    Ok(())
+}
