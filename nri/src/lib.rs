@@ -1,4 +1,64 @@
 //! The Node Resource Interface (NRI) of containerd and CRI-O, for plugins written in Rust.
+//!
+//! An NRI plugin is told about the pods and containers of a node, and may change containers as they are created:
+//! their environment, mounts, devices, hooks, resources. Write one by implementing [`Plugin`]:
+//!
+//! ```no_run
+//! use containerd_nri::api::{Container, PodSandbox};
+//! use containerd_nri::{
+//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
+//! };
+//!
+//! struct Greeter;
+//!
+//! impl Plugin for Greeter {
+//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+//!         Ok(EventMask::CREATE_CONTAINER)
+//!     }
+//!
+//!     async fn create_container(
+//!         &self,
+//!         _: &Context,
+//!         pod: PodSandbox,
+//!         _: Container,
+//!     ) -> Result<Adjustment, Status> {
+//!         match pod.annotations.get("greeting.example.com") {
+//!             None => Ok(Adjustment::new()),
+//!             Some(greeting) if greeting.is_empty() => Err(Status::invalid_argument("an empty greeting")),
+//!             Some(greeting) => Ok(Adjustment::new().env("GREETING", greeting)),
+//!         }
+//!     }
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), containerd_nri::IdentityError> {
+//!     Service::new(Greeter, Identity::new("10", "greeter")?).run().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Two ways to live
+//! A [`Service`] connects to the socket of the runtime and connects anew for ever, since runtimes restart. A
+//! [`Launched`] plugin was started by the runtime, over a socket it inherited, and ends with it. Many plugins are both:
+//! ask [`Launched::from_env`] first.
+//!
+//! # What the crate sees to
+//! - **An answer in time, always.** To a runtime, silence means "no objection": when a plugin is late, panics or is
+//!   gone, the container is created without it. So a handler that is not done before the runtime gives up, or that
+//!   panics, is answered for with an error, which fails the creation instead. That takes `panic = "unwind"`, the
+//!   default. A handler that blocks the thread cannot be helped.
+//! - **Old and new runtimes.** Both forms of events are served; events unknown to the runtime are not asked for; a
+//!   synchronization in several messages is handed over as one.
+//! - **The framing.** Runtimes close the connection on frames that are perfectly valid but longer than they read; the
+//!   crate sends none. An answer too large to travel becomes an error rather than a lost connection.
+//! - **Bounded memory.** Nothing is allocated because a length in a header says so, and requests are taken in no faster
+//!   than they are answered.
+//!
+//! # Logging
+//! Through [`tracing`]. The ttrpc library below uses `log`.
+//!
+//! # Features
+//! `testkit`: a fake runtime to test plugins with. Off by default.
 
 mod adapter;
 mod adjustment;

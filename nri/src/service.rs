@@ -148,7 +148,56 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixListener;
+    use tokio::sync::oneshot;
+
     use super::*;
+    use crate::context::{Configuration, Context};
+    use crate::events::EventMask;
+    use crate::frame::{FrameHeader, RUNTIME_CONNECTION};
+    use crate::status::Status;
+
+    struct Idle;
+
+    impl Plugin for Idle {
+        async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+            Ok(EventMask::ALL)
+        }
+    }
+
+    /// Accepts the plugin and sees it make a call, which is its registration.
+    async fn accept(listener: &UnixListener) -> UnixStream {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut header = [0; FrameHeader::LEN];
+        socket.read_exact(&mut header).await.unwrap();
+        assert_eq!(FrameHeader::decode(header).connection, RUNTIME_CONNECTION);
+        socket
+    }
+
+    #[tokio::test]
+    async fn a_runtime_that_comes_late_or_restarts_with_a_new_socket_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nri.sock");
+        let (stop, stopped) = oneshot::channel();
+        let service = Service::new(Idle, Identity::new("10", "idle").unwrap()).socket(&path);
+        let service = tokio::spawn(service.run_until(async { stopped.await.unwrap_or_default() }));
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+            let listener = UnixListener::bind(&path).unwrap();
+            let socket = accept(&listener).await;
+            fs::remove_file(&path).unwrap();
+            drop((listener, socket));
+        }
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut socket = accept(&listener).await;
+        stop.send(()).unwrap();
+        service.await.unwrap();
+        let mut rest = Vec::new();
+        socket.read_to_end(&mut rest).await.unwrap();
+    }
 
     #[test]
     fn a_failure_that_repeats_is_reported_once() {

@@ -2,6 +2,7 @@ use std::future::{pending, ready};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use ttrpc::asynchronous::TtrpcContext;
@@ -11,6 +12,7 @@ use crate::adjustment::{Adjustment, MAX_MESSAGE, Updates};
 use crate::api::*;
 use crate::context::{Configuration, Context};
 use crate::events::EventMask;
+use crate::frame::{FrameHeader, MessageHeader};
 use crate::rpc::{self, PluginClient};
 
 /// The runtime's half of a connection, driven by hand.
@@ -492,6 +494,50 @@ async fn a_refused_registration_ends_the_session_with_the_reason_of_the_runtime(
         "the runtime refused to register plugin 42-puppet: invalid argument: no such plugin wanted";
     assert_eq!(reason.to_string(), expected);
     assert!(stage.puppet.seen().is_empty(), "it was never configured");
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_reason_when_the_runtime_closes_right_after_it() {
+    let (mut runtime, socket) = UnixStream::pair().unwrap();
+    let refusal: ttrpc::Response = ttrpc::Error::from(Status::invalid_argument("go away")).into();
+    let body = refusal.write_to_bytes().unwrap();
+    let length = MessageHeader::LEN + body.len();
+    runtime
+        .write_all(
+            &FrameHeader {
+                connection: 2,
+                length: length as u32,
+            }
+            .encode(),
+        )
+        .await
+        .unwrap();
+    runtime
+        .write_all(&(body.len() as u32).to_be_bytes())
+        .await
+        .unwrap();
+    runtime
+        .write_all(&[0, 0, 0, 1, MessageHeader::RESPONSE, 0])
+        .await
+        .unwrap();
+    runtime.write_all(&body).await.unwrap();
+    runtime.shutdown().await.unwrap();
+    let identity = Identity::new("42", "puppet").unwrap();
+    let end = run(
+        Arc::new(Puppet::new(EventMask::ALL)),
+        &identity,
+        socket,
+        pin!(pending()),
+    )
+    .await;
+    let End::Failed {
+        reason: Error::Refused { status, .. },
+        ..
+    } = end
+    else {
+        panic!()
+    };
+    assert_eq!(status.message, "go away");
 }
 
 #[tokio::test]
