@@ -1,21 +1,16 @@
 //! The generated ttrpc service, answered by a [`Plugin`]: in time, whatever its handlers do.
 
-use std::any::Any;
-use std::future::Future;
 use std::mem;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::FutureExt;
 use protobuf::Message;
-use tokio::time::timeout_at;
 use ttrpc::r#async::TtrpcContext;
 
-use crate::adjustment::MAX_MESSAGE;
+use crate::answer::{answer, refuse, sendable, time_to_answer};
 use crate::api::*;
-use crate::context::{ASSUMED_REQUEST_TIMEOUT, Configuration, Context, RuntimeHandle, RuntimeInfo};
+use crate::context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
 use crate::events::EventMask;
 use crate::plugin::Plugin;
 use crate::rpc;
@@ -152,67 +147,6 @@ impl<P: Plugin> Adapter<P> {
         gathered.containers.extend(request.containers);
         Ok((!request.more).then(|| mem::take(&mut *gathered)))
     }
-}
-
-/// How long a handler may take, so that its answer is there before the runtime gives up: the time the runtime gave,
-/// less a tenth, which is at least 50 ms and at most 250 ms, but never more than half.
-fn time_to_answer(timeout_nano: i64) -> Duration {
-    let given = match u64::try_from(timeout_nano) {
-        Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),
-        _ => ASSUMED_REQUEST_TIMEOUT,
-    };
-    let margin = (given / 10).clamp(Duration::from_millis(50), Duration::from_millis(250));
-    given - margin.min(given / 2)
-}
-
-/// Runs a handler to its end, its deadline or its panic. A handler that is ready at once costs no timer.
-async fn answer<T, F>(
-    method: &'static str,
-    ctx: &Context,
-    handler: impl FnOnce() -> F + Send,
-) -> ttrpc::Result<T>
-where
-    F: Future<Output = Result<T, Status>> + Send,
-{
-    // Called inside of the block, a handler that panics before it returns its future is caught as well.
-    let handler = AssertUnwindSafe(async { handler().await }).catch_unwind();
-    let outcome = match timeout_at(ctx.deadline.into(), handler).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(Status::internal(format!(
-            "the plugin panicked in {method}: {}",
-            panic_text(&*panic)
-        ))),
-        Err(_) => Err(Status::new(
-            Code::DeadlineExceeded,
-            format!("the plugin had not handled {method} when its time was up"),
-        )),
-    };
-    outcome.map_err(|status| refuse(method, status))
-}
-
-/// The error answer for a status, which is logged.
-fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
-    tracing::warn!(method, %status, "answering the runtime with an error");
-    status.into()
-}
-
-/// What a panic said.
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
-}
-
-/// The answer, if it is short enough to travel; else an error, which is.
-fn sendable<M: Message>(method: &'static str, answer: M) -> ttrpc::Result<M> {
-    let bytes = answer.compute_size();
-    if bytes <= MAX_MESSAGE as u64 {
-        return Ok(answer);
-    }
-    let problem = format!(
-        "the plugin's answer to {method} has {bytes} bytes; an NRI message has room for {MAX_MESSAGE}"
-    );
-    Err(refuse(method, Status::new(Code::ResourceExhausted, problem)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

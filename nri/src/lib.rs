@@ -62,6 +62,7 @@
 
 mod adapter;
 mod adjustment;
+mod answer;
 pub mod api;
 mod backoff;
 mod context;
@@ -78,9 +79,10 @@ mod session;
 mod status;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod updates;
 mod version;
 
-pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE, Updates, Verdict};
+pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;
 pub use context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
 pub use error::Error;
@@ -90,6 +92,7 @@ pub use launched::Launched;
 pub use plugin::Plugin;
 pub use service::{DEFAULT_SOCKET, Service};
 pub use status::{Code, Status};
+pub use updates::{Updates, Verdict};
 pub use version::{NRI_VERSION, Version, VersionError};
 
 pub(crate) use generated::nri_ttrpc as rpc;

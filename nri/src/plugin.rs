@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use crate::adjustment::{Adjustment, Updates, Verdict};
+use crate::adjustment::Adjustment;
 use crate::api::{
     Container, ContainerUpdate, LinuxResources, PodSandbox, ValidateContainerAdjustmentRequest,
 };
@@ -10,6 +10,7 @@ use crate::context::{Configuration, Context};
 use crate::error::Error;
 use crate::events::EventMask;
 use crate::status::Status;
+use crate::updates::{Updates, Verdict};
 
 /// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
 /// the others need not be written.

@@ -8,12 +8,13 @@ use tokio::task::JoinHandle;
 use ttrpc::asynchronous::TtrpcContext;
 
 use super::*;
-use crate::adjustment::{Adjustment, MAX_MESSAGE, Updates};
+use crate::adjustment::{Adjustment, MAX_MESSAGE};
 use crate::api::*;
 use crate::context::{Configuration, Context};
 use crate::events::EventMask;
 use crate::frame::{FrameHeader, MessageHeader};
 use crate::rpc::{self, PluginClient};
+use crate::updates::Updates;
 
 /// The runtime's half of a connection, driven by hand.
 struct Runtime {
