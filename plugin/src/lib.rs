@@ -5,6 +5,8 @@
 //! got) -> `runner` (executing one stage). `plugin` and `cli` sit on top and hold no rules of
 //! their own.
 
+pub mod cli;
+pub mod config;
 pub mod diagnostic;
 pub mod select;
 pub mod spec;

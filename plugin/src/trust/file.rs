@@ -24,6 +24,13 @@ pub struct FileIdentity {
     changed: (i64, i64),
 }
 
+impl FileIdentity {
+    /// The file's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size.unsigned_abs()
+    }
+}
+
 impl From<&FileStat> for FileIdentity {
     fn from(stat: &FileStat) -> Self {
         FileIdentity {

@@ -1,0 +1,5 @@
+//! The commands for people.
+
+mod check;
+
+pub use check::{CheckArgs, Format, check};

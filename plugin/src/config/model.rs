@@ -1,0 +1,161 @@
+//! The types of a configuration that has been found valid.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::spec::Timeout;
+
+/// The daemon's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `hook_spec`: absolute path of the default hook-spec, for every container; none if unset.
+    pub hook_spec: Option<Arc<str>>,
+    /// `exclude_namespaces`: namespaces exempt from the default hook-spec; none if unset.
+    pub exclude_namespaces: BTreeSet<String>,
+    /// `failure_policy`: what happens to a container whose hooks cannot be told.
+    pub failure_policy: FailurePolicy,
+    /// `delivery`: how hooks get to run.
+    pub delivery: Delivery,
+    /// `default_timeout`: seconds that a hook without `timeout` may run; 30 if unset.
+    pub default_timeout: Timeout,
+    /// `[annotation]`: how a pod picks hook-specs.
+    pub annotation: Annotation,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            hook_spec: None,
+            exclude_namespaces: BTreeSet::new(),
+            failure_policy: FailurePolicy::default(),
+            delivery: Delivery::default(),
+            default_timeout: Timeout::DEFAULT,
+            annotation: Annotation::default(),
+        }
+    }
+}
+
+/// How a pod picks hook-specs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    /// `key`: the annotation; `hook-spec.noderesource.dev` if unset.
+    pub key: AnnotationKey,
+    /// `spec_dirs`: the folders that hold what may be picked, absolute and without a slash at the
+    /// end; `/etc/nri-oci-hooks/specs` alone if unset.
+    pub spec_dirs: Vec<Arc<str>>,
+}
+
+impl Default for Annotation {
+    fn default() -> Self {
+        Annotation {
+            key: AnnotationKey("hook-spec.noderesource.dev".into()),
+            spec_dirs: vec!["/etc/nri-oci-hooks/specs".into()],
+        }
+    }
+}
+
+/// The key of the annotation, without a scope.
+///
+/// With the scopes `/pod` and `/container.NAME` behind it, it is the prefix of a Kubernetes label
+/// or annotation key; without one it is its name part. So it is both: a DNS name of lower-case
+/// letters, digits, `-` and `.`, at most 63 characters, outside `kubernetes.io` and `k8s.io`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnotationKey(Arc<str>);
+
+impl AnnotationKey {
+    /// Longest name part of a Kubernetes annotation key, in characters.
+    pub const LONGEST: usize = 63;
+
+    /// The key `text`, if it can be one.
+    pub fn new(text: &str) -> Option<AnnotationKey> {
+        let reserved = ["kubernetes.io", "k8s.io"].iter().any(|domain| {
+            text.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        let valid = text.len() <= Self::LONGEST && text.split('.').all(is_dns_label) && !reserved;
+        valid.then(|| AnnotationKey(text.into()))
+    }
+
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AnnotationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether `text` is what RFC 1123 calls a label, as Kubernetes wants it: 1 to 63 lower-case
+/// letters, digits and `-`, neither first nor last a `-`. Namespaces are named so.
+pub(super) fn is_dns_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// A value that is one of a few words.
+pub(super) trait Word: Copy + Sized + 'static {
+    /// Every value with its word.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// What happens to a container whose hooks cannot be told, because a hook-spec is invalid or an
+/// annotation wrong. Named as Kubernetes names it for admission webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailurePolicy {
+    /// `"fail"`: it is not created.
+    #[default]
+    Fail,
+    /// `"ignore"`: it is created without the hooks in question.
+    Ignore,
+}
+
+impl Word for FailurePolicy {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("fail", FailurePolicy::Fail), ("ignore", FailurePolicy::Ignore)];
+}
+
+/// How hooks get to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// `"direct"`: they go into the container's OCI spec as they are, and the OCI runtime runs them.
+    #[default]
+    Direct,
+}
+
+impl Word for Delivery {
+    const WORDS: &'static [(&'static str, Self)] = &[("direct", Delivery::Direct)];
+}
+
+impl FromStr for Delivery {
+    type Err = String;
+
+    /// Fails with what is allowed instead.
+    fn from_str(text: &str) -> Result<Self, String> {
+        word(text).ok_or_else(|| format!("must be one of: {}", words::<Delivery>()))
+    }
+}
+
+/// The value that `text` stands for.
+pub(super) fn word<W: Word>(text: &str) -> Option<W> {
+    W::WORDS
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| *value)
+}
+
+/// All words, for a message.
+pub(super) fn words<W: Word>() -> String {
+    W::WORDS
+        .iter()
+        .map(|(word, _)| *word)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,143 @@
+//! Reading a configuration: where it comes from, and which key means what.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::model::{AnnotationKey, Config, Delivery};
+use super::values::{Entry, Reader};
+use crate::diagnostic::{Diagnostic, Rule};
+
+/// How large a configuration file may be, in bytes.
+const MAX_SIZE: u64 = 1024 * 1024;
+
+/// What the command line sets: it wins over file and runtime.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--hook-spec`, in place of `hook_spec`.
+    pub hook_spec: Option<String>,
+    /// `--delivery`, in place of `delivery`.
+    pub delivery: Option<Delivery>,
+}
+
+impl Config {
+    /// The configuration in the file `path`, with `overrides`.
+    ///
+    /// Fails with every mistake there is.
+    pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+        Config::from_bytes(path, &content(path)?, overrides)
+    }
+
+    /// The configuration in `text`, with `overrides`. `source` says in messages where it is from,
+    /// such as the runtime that handed it over at Configure. An empty text leaves the defaults.
+    ///
+    /// Fails with every mistake there is.
+    pub fn from_text(source: &str, text: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+        Config::from_bytes(source, text.as_bytes(), overrides)
+    }
+
+    fn from_bytes(source: &str, bytes: &[u8], overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+        let source = Arc::from(source);
+        let mut reader = Reader::new(&source, bytes);
+        let mut config = Config::default();
+        if let Some(table) = reader.parse(bytes) {
+            read_top(&mut reader, &table, &mut config);
+        }
+        let mut mistakes = reader.into_mistakes();
+        mistakes.extend(overrides.apply(&mut config));
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes)
+        }
+    }
+}
+
+impl Overrides {
+    fn apply(&self, config: &mut Config) -> Option<Diagnostic> {
+        if let Some(delivery) = self.delivery {
+            config.delivery = delivery;
+        }
+        let hook_spec: Arc<str> = self.hook_spec.as_deref()?.into();
+        if !hook_spec.starts_with('/') {
+            let option = Arc::from("--hook-spec");
+            let message = format!(
+                "must begin with /, but is {}",
+                crate::diagnostic::shown(&hook_spec)
+            );
+            let help = "write the whole path from /";
+            return Some(Diagnostic::of_file(&option, Rule::PathNotAbsolute, message, help));
+        }
+        config.hook_spec = Some(hook_spec);
+        None
+    }
+}
+
+fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    let mistake =
+        |rule, message: String, help| vec![Diagnostic::of_file(&Arc::from(path), rule, message, help)];
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes))
+        .map_err(|error| {
+            let help = "name a configuration file that can be read";
+            mistake(Rule::Unreadable, format!("cannot be read: {error}"), help)
+        })?;
+    if bytes.len() as u64 > MAX_SIZE {
+        let message = format!("is larger than 1 MiB ({MAX_SIZE} bytes)");
+        return Err(mistake(
+            Rule::TooLarge,
+            message,
+            "a configuration is a few lines; is this the right file?",
+        ));
+    }
+    Ok(bytes)
+}
+
+const TOP_KEYS: [&str; 6] = [
+    "hook_spec",
+    "exclude_namespaces",
+    "failure_policy",
+    "delivery",
+    "default_timeout",
+    "annotation",
+];
+
+fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut Config) {
+    for (key, value) in table.get_ref() {
+        let entry = Entry::new("", key, value);
+        match key.get_ref().as_ref() {
+            "hook_spec" => config.hook_spec = reader.absolute_path(&entry),
+            "exclude_namespaces" => config.exclude_namespaces = reader.namespaces(&entry),
+            "failure_policy" => reader.word(&entry, &mut config.failure_policy),
+            "delivery" => reader.word(&entry, &mut config.delivery),
+            "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
+            "annotation" => read_annotation(reader, &entry, config),
+            _ => reader.unknown(&entry, &TOP_KEYS),
+        }
+    }
+}
+
+const ANNOTATION_KEYS: [&str; 2] = ["key", "spec_dirs"];
+
+fn read_annotation(reader: &mut Reader<'_>, entry: &Entry<'_>, config: &mut Config) {
+    let Some(table) = reader.table(entry) else { return };
+    for (key, value) in table {
+        let entry = Entry::new("annotation.", key, value);
+        match key.get_ref().as_ref() {
+            "key" => {
+                if let Some(text) = reader.string(&entry) {
+                    match AnnotationKey::new(text) {
+                        Some(key) => config.annotation.key = key,
+                        None => reader.bad_annotation_key(&entry, text),
+                    }
+                }
+            }
+            "spec_dirs" => config.annotation.spec_dirs = reader.folders(&entry),
+            _ => reader.unknown(&entry, &ANNOTATION_KEYS),
+        }
+    }
+}

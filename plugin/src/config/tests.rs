@@ -1,0 +1,235 @@
+//! What a configuration may say.
+
+use super::*;
+use crate::diagnostic::Diagnostic;
+use crate::spec::Timeout;
+
+fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    Config::from_text("config.toml", text, &Overrides::default())
+}
+
+/// `rule line:column field` of each mistake.
+fn found(text: &str) -> Vec<String> {
+    let brief = |mistake: &Diagnostic| {
+        let place = mistake.place.expect("every mistake of a text has a place");
+        let field = mistake.field.as_deref().unwrap_or_default();
+        format!("{} {}:{} {field}", mistake.rule, place.line, place.column)
+            .trim_end()
+            .to_owned()
+    };
+    read(text).err().unwrap_or_default().iter().map(brief).collect()
+}
+
+#[test]
+fn an_empty_configuration_leaves_the_defaults() {
+    let config = read("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.hook_spec, None);
+    assert_eq!(config.failure_policy, FailurePolicy::Fail);
+    assert_eq!(config.delivery, Delivery::Direct);
+    assert_eq!(config.default_timeout.seconds(), 30);
+    assert_eq!(config.annotation.key.as_str(), "hook-spec.noderesource.dev");
+    assert_eq!(config.annotation.spec_dirs, ["/etc/nri-oci-hooks/specs".into()]);
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = read(
+        r#"
+        hook_spec = "/etc/hooks/default.json"
+        exclude_namespaces = ["kube-system", "a"]
+        failure_policy = "ignore"
+        delivery = "direct"
+        default_timeout = 1_0
+        [annotation]
+        key = "hooks.example.com"
+        spec_dirs = ["/a/b/", "/c"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.hook_spec.as_deref(), Some("/etc/hooks/default.json"));
+    assert!(config.exclude_namespaces.contains("kube-system"));
+    assert_eq!(config.failure_policy, FailurePolicy::Ignore);
+    assert_eq!(config.default_timeout, Timeout::from_seconds(10).unwrap());
+    assert_eq!(config.annotation.key.as_str(), "hooks.example.com");
+    assert_eq!(config.annotation.spec_dirs, ["/a/b".into(), "/c".into()]);
+}
+
+#[test]
+fn a_wrong_value_is_refused_where_it_stands() {
+    for (text, expected) in [
+        ("hook_spec = 1", "wrong-type 1:13 hook_spec"),
+        ("hook_spec = \"x.json\"", "path-not-absolute 1:13 hook_spec"),
+        ("hook_spec = \"\"", "path-not-absolute 1:13 hook_spec"),
+        ("hook_spec = \"/a\\u0000\"", "nul-character 1:13 hook_spec"),
+        (
+            "exclude_namespaces = \"kube-system\"",
+            "wrong-type 1:22 exclude_namespaces",
+        ),
+        (
+            "exclude_namespaces = [\"a\", 1]",
+            "wrong-type 1:28 exclude_namespaces[1]",
+        ),
+        (
+            "exclude_namespaces = [\"kube_system\"]",
+            "invalid-value 1:23 exclude_namespaces[0]",
+        ),
+        (
+            "exclude_namespaces = [\"\"]",
+            "invalid-value 1:23 exclude_namespaces[0]",
+        ),
+        (
+            "exclude_namespaces = [\"kube-*\"]",
+            "invalid-value 1:23 exclude_namespaces[0]",
+        ),
+        ("failure_policy = \"Fail\"", "invalid-value 1:18 failure_policy"),
+        ("failure_policy = true", "wrong-type 1:18 failure_policy"),
+        ("delivery = \"nothing\"", "invalid-value 1:12 delivery"),
+        ("default_timeout = 0", "timeout-zero 1:19 default_timeout"),
+        ("default_timeout = -0", "timeout-zero 1:19 default_timeout"),
+        ("default_timeout = -5", "timeout-negative 1:19 default_timeout"),
+        (
+            "default_timeout = 3.5",
+            "timeout-not-integer 1:19 default_timeout",
+        ),
+        ("default_timeout = \"30\"", "wrong-type 1:19 default_timeout"),
+        (
+            "default_timeout = 0x80000000",
+            "timeout-too-large 1:19 default_timeout",
+        ),
+        ("annotation = \"a\"", "wrong-type 1:14 annotation"),
+        ("annotation.key = \"\"", "invalid-value 1:18 annotation.key"),
+        ("annotation.key = \"a/b\"", "invalid-value 1:18 annotation.key"),
+        ("annotation.key = \"A.b\"", "invalid-value 1:18 annotation.key"),
+        ("annotation.key = \"a..b\"", "invalid-value 1:18 annotation.key"),
+        ("annotation.key = \"k8s.io\"", "invalid-value 1:18 annotation.key"),
+        (
+            "annotation.key = \"hooks.kubernetes.io\"",
+            "invalid-value 1:18 annotation.key",
+        ),
+        (
+            "annotation.spec_dirs = \"/a\"",
+            "wrong-type 1:24 annotation.spec_dirs",
+        ),
+        (
+            "annotation.spec_dirs = [\"a\"]",
+            "path-not-absolute 1:25 annotation.spec_dirs[0]",
+        ),
+        (
+            "annotation.spec_dirs = [\"/\"]",
+            "invalid-value 1:25 annotation.spec_dirs[0]",
+        ),
+        (
+            "annotation.spec_dirs = [\"/a/../b\"]",
+            "invalid-value 1:25 annotation.spec_dirs[0]",
+        ),
+        (
+            "annotation.spec_dirs = [\"/a//b\"]",
+            "invalid-value 1:25 annotation.spec_dirs[0]",
+        ),
+        ("hook_spec = ", "invalid-toml 1:13"),
+        ("hook_spec = \"/a\"\nhook_spec = \"/b\"", "invalid-toml 2:1"),
+        ("{}", "invalid-toml 1:1"),
+        ("hook-spec = \"/a\"", "unknown-key 1:1"),
+        ("[annotations]", "unknown-key 1:2"),
+        ("[annotation]\nspec_dir = []", "unknown-key 2:1"),
+    ] {
+        assert_eq!(found(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn a_key_as_long_as_kubernetes_takes_is_accepted_and_not_one_longer() {
+    let key = |length: usize| AnnotationKey::new(&format!("{}.{}", "a".repeat(length - 3), "bc"));
+    assert!(key(63).is_some());
+    assert!(key(64).is_none());
+    assert!(
+        AnnotationKey::new("notk8s.io").is_some(),
+        "only whole names are reserved"
+    );
+}
+
+#[test]
+fn every_mistake_is_reported_in_the_order_of_the_text() {
+    let text = "\
+failure_polcy = \"fail\"
+default_timeout = 0
+hook_spec = \"x\"
+
+[annotation]
+spec_dirs = [\"a\", \"/b\", 3]
+key = \"A\"
+";
+    assert_eq!(
+        found(text),
+        [
+            "unknown-key 1:1",
+            "timeout-zero 2:19 default_timeout",
+            "path-not-absolute 3:13 hook_spec",
+            "path-not-absolute 6:14 annotation.spec_dirs[0]",
+            "wrong-type 6:25 annotation.spec_dirs[2]",
+            "invalid-value 7:7 annotation.key",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_reads_as_one_line_that_says_what_to_do() {
+    let line = |text: &str| read(text).unwrap_err()[0].to_string();
+    assert_eq!(
+        line("failure_polcy = 1"),
+        "config.toml:1:1: unknown key failure_polcy; did you mean failure_policy? [unknown-key]"
+    );
+    assert_eq!(
+        line("failure_policy = \"ignor\""),
+        "config.toml:1:18: failure_policy: unknown value ignor; did you mean \"ignore\"? [invalid-value]"
+    );
+    assert!(!line("a = \"\u{1b}\nb").contains(['\n', '\u{1b}']));
+}
+
+#[test]
+fn the_command_line_wins_over_the_text() {
+    let overrides = Overrides {
+        hook_spec: Some("/b.json".into()),
+        delivery: Some(Delivery::Direct),
+    };
+    let config = Config::from_text("config.toml", "hook_spec = \"/a.json\"", &overrides).unwrap();
+    assert_eq!(config.hook_spec.as_deref(), Some("/b.json"));
+}
+
+#[test]
+fn a_relative_path_on_the_command_line_is_refused_beside_the_mistakes_of_the_text() {
+    let overrides = Overrides {
+        hook_spec: Some("b.json".into()),
+        delivery: None,
+    };
+    let mistakes = Config::from_text("config.toml", "x = 1", &overrides).unwrap_err();
+    let files: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.file).collect();
+    assert_eq!(files, ["config.toml", "--hook-spec"]);
+}
+
+#[test]
+fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let path = path.to_str().unwrap();
+    let missing = Config::from_file(path, &Overrides::default()).unwrap_err();
+    assert_eq!(missing[0].rule.name(), "unreadable");
+    std::fs::write(path, "default_timeout = 7").unwrap();
+    let config = Config::from_file(path, &Overrides::default()).unwrap();
+    assert_eq!(config.default_timeout.seconds(), 7);
+    std::fs::write(path, b"\xFF").unwrap();
+    assert_eq!(
+        Config::from_file(path, &Overrides::default()).unwrap_err()[0]
+            .rule
+            .name(),
+        "invalid-utf-8"
+    );
+    std::fs::write(path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    assert_eq!(
+        Config::from_file(path, &Overrides::default()).unwrap_err()[0]
+            .rule
+            .name(),
+        "too-large"
+    );
+}

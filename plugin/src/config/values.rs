@@ -1,0 +1,284 @@
+//! Reading the values of a configuration: the rules about each kind, every mistake kept.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::model::{AnnotationKey, Word, is_dns_label, word, words};
+use crate::diagnostic::{Diagnostic, Lines, Rule, did_you_mean, shown};
+use crate::spec::Timeout;
+
+/// A key and its value.
+pub(super) struct Entry<'e> {
+    /// The whole key, with the table it is in.
+    name: String,
+    key: Range<usize>,
+    value: &'e Spanned<DeValue<'e>>,
+}
+
+impl<'e> Entry<'e> {
+    pub(super) fn new(table: &str, key: &Spanned<DeString<'_>>, value: &'e Spanned<DeValue<'e>>) -> Self {
+        Entry {
+            name: format!("{table}{}", shown(key.get_ref())),
+            key: key.span(),
+            value,
+        }
+    }
+}
+
+/// The mistakes of one configuration.
+pub(super) struct Reader<'t> {
+    source: Arc<str>,
+    lines: Lines<'t>,
+    mistakes: Vec<Diagnostic>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(source: &Arc<str>, bytes: &'t [u8]) -> Self {
+        Reader {
+            source: source.clone(),
+            lines: Lines::new(bytes),
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Every mistake, in the order of the text.
+    pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
+        self.mistakes.sort_by_key(|mistake| mistake.place);
+        self.mistakes
+    }
+
+    /// What `bytes` say. If they are not TOML, every place where they are not is a mistake, and
+    /// the values are not looked at: what is left of them would be guesses.
+    pub(super) fn parse(&mut self, bytes: &'t [u8]) -> Option<Spanned<DeTable<'t>>> {
+        let text = match str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let start = error.valid_up_to();
+                let span = start..start + error.error_len().unwrap_or(1);
+                self.report(
+                    span,
+                    None,
+                    Rule::InvalidUtf8,
+                    "is not UTF-8",
+                    "save the file as UTF-8",
+                );
+                return None;
+            }
+        };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let what = error.message().lines().collect::<Vec<_>>().join("; ");
+            let message = format!("is not valid TOML: {}", shown_prose(&what));
+            self.report(
+                error.span().unwrap_or_default(),
+                None,
+                Rule::InvalidToml,
+                message,
+                "correct the TOML here",
+            );
+        }
+        errors.is_empty().then_some(table)
+    }
+
+    fn report(
+        &mut self,
+        span: Range<usize>,
+        field: Option<&str>,
+        rule: Rule,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let place = self.lines.place(span.start, span.len());
+        self.mistakes.push(Diagnostic {
+            field: field.map(str::to_owned),
+            ..Diagnostic::of_file(&self.source, rule, message, help).at(place)
+        });
+    }
+
+    fn wrong_value(&mut self, entry: &Entry<'_>, rule: Rule, message: String, help: &str) {
+        self.report(entry.value.span(), Some(&entry.name), rule, message, help);
+    }
+
+    fn wrong_type(&mut self, entry: &Entry<'_>, wanted: &str, help: &str) {
+        let message = format!(
+            "must be {wanted}, but is of type {}",
+            entry.value.get_ref().type_str()
+        );
+        self.wrong_value(entry, Rule::WrongType, message, help);
+    }
+
+    pub(super) fn unknown(&mut self, entry: &Entry<'_>, known: &[&str]) {
+        let bare = entry
+            .name
+            .rsplit_once('.')
+            .map_or(entry.name.as_str(), |(_, key)| key);
+        let help = match did_you_mean(bare, known.iter().copied()) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        let message = format!("unknown key {}", entry.name);
+        self.report(entry.key.clone(), None, Rule::UnknownKey, message, help);
+    }
+
+    pub(super) fn table<'e>(&mut self, entry: &Entry<'e>) -> Option<&'e DeTable<'e>> {
+        let table = entry.value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type(entry, "a table", &format!("write it as [{}]", entry.name));
+        }
+        table
+    }
+
+    pub(super) fn string<'e>(&mut self, entry: &Entry<'e>) -> Option<&'e str> {
+        let string = entry.value.get_ref().as_str();
+        if string.is_none() {
+            self.wrong_type(entry, "a string", "write it in quotes");
+        }
+        string
+    }
+
+    /// The items of a list of strings, each as an entry of its own.
+    fn strings<'e>(&mut self, entry: &Entry<'e>) -> Vec<(Entry<'e>, &'e str)> {
+        let Some(list) = entry.value.get_ref().as_array() else {
+            self.wrong_type(entry, "a list of strings", "write [\"...\", \"...\"]");
+            return Vec::new();
+        };
+        let items = list.iter().enumerate().map(|(index, value)| Entry {
+            name: format!("{}[{index}]", entry.name),
+            key: entry.key.clone(),
+            value,
+        });
+        items
+            .filter_map(|item| self.string(&item).map(|string| (item, string)))
+            .collect()
+    }
+
+    pub(super) fn word<W: Word>(&mut self, entry: &Entry<'_>, value: &mut W) {
+        let Some(text) = self.string(entry) else { return };
+        match word(text) {
+            Some(found) => *value = found,
+            None => {
+                let help = match did_you_mean(text, W::WORDS.iter().map(|(word, _)| *word)) {
+                    Some(meant) => format!("did you mean \"{meant}\"?"),
+                    None => format!("must be one of: {}", words::<W>()),
+                };
+                self.wrong_value(
+                    entry,
+                    Rule::InvalidValue,
+                    format!("unknown value {}", shown(text)),
+                    &help,
+                );
+            }
+        }
+    }
+
+    pub(super) fn absolute_path(&mut self, entry: &Entry<'_>) -> Option<Arc<str>> {
+        let path = self.string(entry)?;
+        self.is_absolute(entry, path).then(|| path.into())
+    }
+
+    fn is_absolute(&mut self, entry: &Entry<'_>, path: &str) -> bool {
+        if path.contains('\0') {
+            let message = "holds a NUL character".into();
+            self.wrong_value(entry, Rule::NulCharacter, message, "remove the NUL character");
+            return false;
+        }
+        if !path.starts_with('/') {
+            let message = format!("must begin with /, but is {}", shown(path));
+            self.wrong_value(
+                entry,
+                Rule::PathNotAbsolute,
+                message,
+                "write the whole path from /",
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Folders, absolute and plain, so that whether a path is inside one can be told from its text.
+    pub(super) fn folders(&mut self, entry: &Entry<'_>) -> Vec<Arc<str>> {
+        let mut folders = Vec::new();
+        for (item, path) in self.strings(entry) {
+            let plain = path.strip_suffix('/').unwrap_or(path);
+            if !self.is_absolute(&item, path) {
+                continue;
+            }
+            if plain
+                .split('/')
+                .skip(1)
+                .any(|name| matches!(name, "" | "." | ".."))
+                || plain.is_empty()
+            {
+                let message = format!("must name a folder below / plainly, but is {}", shown(path));
+                let help = "write it without //, . and ..";
+                self.wrong_value(&item, Rule::InvalidValue, message, help);
+                continue;
+            }
+            folders.push(plain.into());
+        }
+        folders
+    }
+
+    pub(super) fn namespaces(&mut self, entry: &Entry<'_>) -> BTreeSet<String> {
+        let mut namespaces = BTreeSet::new();
+        for (item, name) in self.strings(entry) {
+            if is_dns_label(name) {
+                namespaces.insert(name.to_owned());
+            } else {
+                let message = format!("{} cannot be the name of a namespace", shown(name));
+                let help = "one has 1 to 63 lower-case letters, digits and -";
+                self.wrong_value(&item, Rule::InvalidValue, message, help);
+            }
+        }
+        namespaces
+    }
+
+    pub(super) fn bad_annotation_key(&mut self, entry: &Entry<'_>, text: &str) {
+        let message = format!("{} cannot be the key of the annotation", shown(text));
+        let help = format!(
+            "write a DNS name of yours: lower-case letters, digits, - and ., at most {} characters, \
+             no / and no kubernetes.io or k8s.io",
+            AnnotationKey::LONGEST
+        );
+        self.wrong_value(entry, Rule::InvalidValue, message, &help);
+    }
+
+    pub(super) fn timeout(&mut self, entry: &Entry<'_>, value: &mut Timeout) {
+        let help = "write a whole number of seconds greater than 0, without quotes";
+        let integer = match entry.value.get_ref() {
+            DeValue::Integer(integer) => integer,
+            DeValue::Float(float) => {
+                let message = format!("must be a whole number, but is {}", shown(float.as_str()));
+                return self.wrong_value(entry, Rule::TimeoutNotInteger, message, help);
+            }
+            _ => return self.wrong_type(entry, "a whole number", help),
+        };
+        // What 128 bits cannot hold is as much too large as what 32 cannot.
+        let seconds = i128::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i128::MAX);
+        let (rule, message) = match u32::try_from(seconds).ok().and_then(Timeout::from_seconds) {
+            Some(timeout) => return *value = timeout,
+            None if seconds == 0 => (Rule::TimeoutZero, "must be greater than 0, but is 0".into()),
+            None if seconds < 0 => (
+                Rule::TimeoutNegative,
+                format!("must be greater than 0, but is {seconds}"),
+            ),
+            None => {
+                let most = Timeout::MAX_SECONDS;
+                (
+                    Rule::TimeoutTooLarge,
+                    format!("must be at most {most}, but is {}", shown(integer.as_str())),
+                )
+            }
+        };
+        self.wrong_value(entry, rule, message, help);
+    }
+}
+
+/// What the TOML parser says, which may quote the text: without control characters.
+fn shown_prose(prose: &str) -> String {
+    prose.chars().take(200).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,164 @@
+//! What a pod's annotations ask for: which one counts for a container, and what its value picks.
+//!
+//! Nothing here looks at a file. All of it is text that whoever may create a pod has written.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use crate::config::AnnotationKey;
+use crate::diagnostic::shown;
+
+/// How many hook-specs one annotation may pick.
+pub const MOST_PICKS: usize = 16;
+
+/// Longest name of a spec: with `.json` it is a file name of 255 bytes.
+const LONGEST_NAME: usize = 250;
+
+/// Longest path of a spec that the kernel takes.
+const LONGEST_PATH: usize = 4095;
+
+/// One hook-spec as an annotation picks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// A bare name: `gpu` is `gpu.json` in the first spec folder that has it.
+    Name(String),
+    /// An absolute path without `.`, `..` and `//`.
+    Path(String),
+}
+
+impl Pick {
+    /// As the annotation has it.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Pick::Name(text) | Pick::Path(text) => text,
+        }
+    }
+}
+
+/// What is wrong with our annotations on a pod, before any file is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AnnotationFault {
+    /// A key of ours with a scope that does not exist.
+    #[error("unknown scope; write {key}, {key}/pod or {key}/container.NAME")]
+    UnknownScope {
+        /// The key without a scope.
+        key: AnnotationKey,
+    },
+    /// Nothing between two commas, or before the first or after the last.
+    #[error("element {position} of the list is empty; write names of hook-specs with one comma between two")]
+    EmptyElement {
+        /// Which, from 1.
+        position: usize,
+    },
+    /// More than [`MOST_PICKS`].
+    #[error("picks {count} hook-specs; at most {MOST_PICKS} are allowed")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// No name and no absolute path.
+    #[error(
+        "{} is neither the bare name of a hook-spec (letters, digits, \".\", \"_\" and \"-\", at most \
+         {LONGEST_NAME}, a letter or digit first) nor an absolute path to one", shown(.0)
+    )]
+    NotAPick(String),
+    /// A path with `.`, `..`, `//`, a slash at its end or a control character, or too long.
+    #[error("{} is not a plain absolute path; write it without \"//\", \".\", \"..\", a last \"/\" and control characters", shown(.0))]
+    NotPlain(String),
+}
+
+/// The annotation that counts for the container called `container`, with its value: the one with
+/// scope `/container.NAME` over the one with `/pod` over the bare key; `None` if there is none.
+///
+/// A container whose name has over 53 characters has no scope of its own: its key would be longer
+/// than Kubernetes allows.
+///
+/// Fails, with the annotation to blame, if any key of ours has another scope.
+pub(super) fn effective<'a>(
+    key: &AnnotationKey,
+    annotations: &'a HashMap<String, String>,
+    container: &str,
+) -> Result<Option<(&'a str, &'a str)>, (String, AnnotationFault)> {
+    // The nearest scope so far, and how near it is.
+    let mut nearest: Option<(u8, &str, &str)> = None;
+    // The first in the alphabet, so that the same pod always gets the same message.
+    let mut unknown: Option<&str> = None;
+    for (name, value) in annotations {
+        let Some(rest) = name.strip_prefix(key.as_str()) else {
+            continue;
+        };
+        let scope = match rest.strip_prefix('/') {
+            None if rest.is_empty() => Some(0),
+            // Another key that begins like ours.
+            None => continue,
+            Some("pod") => Some(1),
+            Some(scope) => match scope.strip_prefix("container.") {
+                Some("") | None => None,
+                Some(name) if name == container => Some(2),
+                Some(_) => continue,
+            },
+        };
+        match scope {
+            None => unknown = Some(unknown.map_or(name.as_str(), |first| first.min(name))),
+            Some(scope) if nearest.is_none_or(|(known, _, _)| known < scope) => {
+                nearest = Some((scope, name, value));
+            }
+            Some(_) => {}
+        }
+    }
+    match unknown {
+        Some(name) => Err((
+            name.to_owned(),
+            AnnotationFault::UnknownScope { key: key.clone() },
+        )),
+        None => Ok(nearest.map(|(_, name, value)| (name, value))),
+    }
+}
+
+/// The hook-specs that an annotation's value picks, in its order; none if it is empty. Blanks
+/// around an element do not count.
+pub(super) fn picks(value: &str) -> Result<Vec<Pick>, AnnotationFault> {
+    if trimmed(value).is_empty() {
+        return Ok(Vec::new());
+    }
+    let count = value.split(',').count();
+    if count > MOST_PICKS {
+        return Err(AnnotationFault::TooMany { count });
+    }
+    value
+        .split(',')
+        .enumerate()
+        .map(|(index, element)| match trimmed(element) {
+            "" => Err(AnnotationFault::EmptyElement { position: index + 1 }),
+            element => pick(element),
+        })
+        .collect()
+}
+
+/// Without blanks around it; a line break is no blank.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(' ')
+}
+
+fn pick(element: &str) -> Result<Pick, AnnotationFault> {
+    if let Some(path) = element.strip_prefix('/') {
+        let plain = element.len() <= LONGEST_PATH
+            && !element.contains(char::is_control)
+            && !path.split('/').any(|name| matches!(name, "" | "." | ".."));
+        return if plain {
+            Ok(Pick::Path(element.to_owned()))
+        } else {
+            Err(AnnotationFault::NotPlain(element.to_owned()))
+        };
+    }
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let named = element.len() <= LONGEST_NAME
+        && element.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && element.bytes().all(in_name);
+    if named {
+        Ok(Pick::Name(element.to_owned()))
+    } else {
+        Err(AnnotationFault::NotAPick(element.to_owned()))
+    }
+}

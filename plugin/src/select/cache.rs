@@ -1,0 +1,77 @@
+//! What is kept between containers: hook-specs as read, and their merged hooks.
+
+use std::sync::Arc;
+
+use super::locate::Located;
+use super::merge::merge;
+use super::{Frozen, LoadedSpec};
+use crate::diagnostic::Diagnostic;
+use crate::spec::Timeout;
+
+/// How many hook-specs, and how many merged sets, are kept.
+const MOST_KEPT: usize = 64;
+
+/// How many bytes of hook-spec files are kept in their read form; one spec always is.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Hook-specs that were picked, the most recently used last.
+#[derive(Debug, Default)]
+pub(super) struct SpecCache {
+    specs: Vec<Arc<LoadedSpec>>,
+}
+
+impl SpecCache {
+    /// The hook-spec that was found, read anew if its file has changed.
+    pub(super) fn get(&mut self, found: &Located) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+        let known = self.specs.iter().position(|spec| *spec.file() == found.file);
+        let known = known.map(|index| self.specs.remove(index));
+        let spec = LoadedSpec::refresh(&found.file, &found.trusted, known.as_ref())?;
+        self.specs.push(spec.clone());
+        while self.specs.len() > 1 && (self.specs.len() > MOST_KEPT || self.bytes() > MOST_BYTES) {
+            self.specs.remove(0);
+        }
+        Ok(spec)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.specs.iter().map(|spec| spec.identity().size()).sum()
+    }
+}
+
+/// Merged sets of hooks, the most recently used last.
+#[derive(Debug, Default)]
+pub(super) struct MergeCache {
+    merged: Vec<(Vec<Arc<LoadedSpec>>, Arc<Frozen>)>,
+}
+
+impl MergeCache {
+    /// The hooks of `specs`, merged now or before.
+    pub(super) fn get(&mut self, specs: Vec<Arc<LoadedSpec>>, default_timeout: Timeout) -> Arc<Frozen> {
+        let same = |known: &[Arc<LoadedSpec>]| {
+            known.len() == specs.len() && known.iter().zip(&specs).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        let entry = match self.merged.iter().position(|(known, _)| same(known)) {
+            Some(index) => self.merged.remove(index),
+            None => {
+                let frozen = Arc::new(merge(&specs, default_timeout));
+                // A spec that was read anew will not come again as it was.
+                self.merged
+                    .retain(|(known, _)| !known.iter().any(|old| is_outdated(old, &specs)));
+                (specs, frozen)
+            }
+        };
+        let frozen = entry.1.clone();
+        self.merged.push(entry);
+        if self.merged.len() > MOST_KEPT {
+            self.merged.remove(0);
+        }
+        frozen
+    }
+}
+
+/// Whether `old` is another reading of a file that is among `specs`.
+fn is_outdated(old: &Arc<LoadedSpec>, specs: &[Arc<LoadedSpec>]) -> bool {
+    specs
+        .iter()
+        .any(|spec| spec.file() == old.file() && !Arc::ptr_eq(spec, old))
+}

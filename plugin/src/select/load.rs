@@ -1,0 +1,141 @@
+//! A hook-spec as it is used: trusted, read, and each of its programs trusted.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::spec::{HookSpec, MAX_SIZE, MOST_MISTAKES, Parsed, Program, parse};
+use crate::trust::{FileIdentity, TrustError, TrustedFile};
+
+/// A hook-spec without a mistake, and the state of the file that it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedSpec {
+    file: Arc<str>,
+    identity: FileIdentity,
+    spec: HookSpec,
+    programs: Vec<Program>,
+}
+
+impl LoadedSpec {
+    /// Loads the hook-spec `file`, an absolute path: trusts it, reads it, and trusts each program
+    /// that it names.
+    ///
+    /// Fails with every mistake there is, in the order of the text.
+    pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
+        LoadedSpec::read(file, &trusted(file)?)
+    }
+
+    /// As [`LoadedSpec::load`], of a file that has been found trusted.
+    pub(super) fn read(file: &Arc<str>, trusted: &TrustedFile) -> Result<LoadedSpec, Vec<Diagnostic>> {
+        let bytes = content(file, trusted)?;
+        let Parsed {
+            spec,
+            programs,
+            mut mistakes,
+        } = parse(file, &bytes);
+        mistakes.extend(untrusted_programs(file, &programs));
+        if mistakes.is_empty() {
+            return Ok(LoadedSpec {
+                file: file.clone(),
+                identity: trusted.identity(),
+                spec,
+                programs,
+            });
+        }
+        // What is said of the file as a whole comes last.
+        mistakes.sort_by_key(|mistake| (mistake.place.is_none(), mistake.place));
+        Err(mistakes)
+    }
+
+    /// This hook-spec, if its file is still as it was and its programs are still trusted; else
+    /// loaded anew.
+    pub(super) fn refresh(
+        file: &Arc<str>,
+        trusted: &TrustedFile,
+        known: Option<&Arc<LoadedSpec>>,
+    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+        match known {
+            Some(known) if known.identity == trusted.identity() => {
+                known.check_programs()?;
+                Ok(known.clone())
+            }
+            _ => LoadedSpec::read(file, trusted).map(Arc::new),
+        }
+    }
+
+    /// Fails unless each program is still trusted.
+    pub(super) fn check_programs(&self) -> Result<(), Vec<Diagnostic>> {
+        let mistakes: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs).collect();
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// The file, as it was named.
+    pub fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// The state of the file that was read.
+    pub fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
+    /// What it says.
+    pub fn spec(&self) -> &HookSpec {
+        &self.spec
+    }
+}
+
+/// The hook-spec `file`, if it is trusted.
+pub(super) fn trusted(file: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
+    TrustedFile::to_read(Path::new(&**file)).map_err(|error| vec![file_mistake(file, &error)])
+}
+
+fn file_mistake(file: &Arc<str>, error: &TrustError) -> Diagnostic {
+    Diagnostic::of_file(file, error.rule(), error.to_string(), error.help())
+}
+
+/// One mistake for each of `programs` that is not trusted, but no more than a file's text may have.
+/// Each is looked at once, however many hooks run it.
+fn untrusted_programs<'p>(
+    file: &'p Arc<str>,
+    programs: &'p [Program],
+) -> impl Iterator<Item = Diagnostic> + 'p {
+    let mistakes = programs.iter().filter_map(move |program| {
+        let error = TrustedFile::to_execute(Path::new(&*program.path)).err()?;
+        Some(program.mistake(file, error.rule(), error.to_string(), error.help()))
+    });
+    mistakes.take(MOST_MISTAKES)
+}
+
+/// The size is bounded by what is read: a file may grow after it was looked at.
+fn content(file: &Arc<str>, trusted: &TrustedFile) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    let opened = trusted.open().map_err(|error| vec![file_mistake(file, &error)])?;
+    let mut bytes = Vec::new();
+    opened
+        .take(MAX_SIZE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            let message = format!("cannot be read: {error}");
+            vec![Diagnostic::of_file(
+                file,
+                Rule::Unreadable,
+                message,
+                "see to what the kernel says",
+            )]
+        })?;
+    if bytes.len() as u64 > MAX_SIZE {
+        let message = format!("is larger than 10 MiB ({MAX_SIZE} bytes)");
+        return Err(vec![Diagnostic::of_file(
+            file,
+            Rule::TooLarge,
+            message,
+            "make it smaller",
+        )]);
+    }
+    Ok(bytes)
+}

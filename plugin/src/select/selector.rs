@@ -1,0 +1,211 @@
+//! The answer for one container: which hook-specs, and their merged hooks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+
+use super::annotation::{AnnotationFault, effective, picks};
+use super::cache::{MergeCache, SpecCache};
+use super::default::DefaultSpec;
+use super::locate::{PickFault, locate};
+use super::{Frozen, LoadedSpec};
+use crate::config::{Config, FailurePolicy};
+use crate::diagnostic::{Diagnostic, bounded_list, shown};
+
+/// Chooses the hooks of containers.
+#[derive(Debug)]
+pub struct Selector {
+    config: Config,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    default: Option<DefaultSpec>,
+    picked: SpecCache,
+    merged: MergeCache,
+}
+
+/// The container to choose for.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'s> {
+    /// The pod's namespace.
+    pub namespace: &'s str,
+    /// The live pod's annotations; never a container's or an image's, which others can set.
+    pub annotations: &'s HashMap<String, String>,
+    /// The container's name in the pod.
+    pub container: &'s str,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// The hooks, each with everything filled in.
+    pub frozen: Arc<Frozen>,
+    /// The hook-specs they come from, in order.
+    pub specs: Vec<Arc<str>>,
+    /// What was left out because `failure_policy` is `"ignore"`; already logged.
+    pub ignored: Vec<SelectError>,
+}
+
+/// Why a container's hooks cannot be told. Displayed as one line of about 1 kB at the most, for
+/// who reads it in `kubectl describe pod`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SelectError {
+    /// The default hook-spec is invalid.
+    #[error("default hook-spec {}: {}", shown(.file), bounded_list(.mistakes))]
+    DefaultSpec {
+        /// The file.
+        file: Arc<str>,
+        /// What is wrong with it.
+        mistakes: Vec<Diagnostic>,
+    },
+    /// An annotation of ours says nothing that can be understood.
+    #[error("annotation {}: {fault}", shown(.annotation))]
+    Annotation {
+        /// Its key, with the scope.
+        annotation: String,
+        /// What is wrong.
+        fault: AnnotationFault,
+    },
+    /// What the annotation picks is no hook-spec that may be picked.
+    #[error("annotation {}: {}: {fault}", shown(.annotation), shown(.pick))]
+    Pick {
+        /// Its key, with the scope.
+        annotation: String,
+        /// The element of its value.
+        pick: String,
+        /// What is wrong.
+        fault: PickFault,
+    },
+    /// The hook-spec that the annotation picks is invalid.
+    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.pick), bounded_list(.mistakes))]
+    PickedSpec {
+        /// Its key, with the scope.
+        annotation: String,
+        /// The element of its value.
+        pick: String,
+        /// What is wrong with the hook-spec.
+        mistakes: Vec<Diagnostic>,
+    },
+}
+
+impl Selector {
+    /// A selector by these rules. Looks at the default hook-spec at once, and logs what is wrong
+    /// with it; each [`select`](Selector::select) looks again.
+    pub fn new(config: Config) -> Selector {
+        let mut default = config.hook_spec.clone().map(DefaultSpec::new);
+        if let Some(default) = &mut default {
+            // The outcome is logged, and comes again with the first container.
+            let _ = default.current();
+        }
+        let state = State {
+            default,
+            picked: SpecCache::default(),
+            merged: MergeCache::default(),
+        };
+        Selector {
+            config,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The configuration it goes by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The hooks of one container: the default hook-spec's unless its namespace is excluded, then
+    /// those that the pod's annotation picks, in its order.
+    ///
+    /// Every file is looked at again; what has not changed is not read again.
+    ///
+    /// Fails if the default hook-spec or the annotation is no good, unless `failure_policy` is
+    /// `"ignore"`: then whichever of the two is no good is left out.
+    pub fn select(&self, subject: &Subject<'_>) -> Result<Selected, SelectError> {
+        // A panic in another call leaves caches behind that are whole: entries are only added or
+        // removed.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut specs = Vec::new();
+        let mut ignored = Vec::new();
+        for part in [
+            self.default_part(&mut state, subject),
+            self.picked_part(&mut state, subject),
+        ] {
+            match part {
+                Ok(part) => specs.extend(part),
+                Err(error) if self.config.failure_policy == FailurePolicy::Ignore => {
+                    tracing::warn!(
+                        namespace = %shown(subject.namespace),
+                        container = %shown(subject.container),
+                        %error,
+                        "container goes without these hooks: failure_policy is ignore"
+                    );
+                    ignored.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let files = specs.iter().map(|spec| spec.file().clone()).collect();
+        let frozen = state.merged.get(specs, self.config.default_timeout);
+        Ok(Selected {
+            frozen,
+            specs: files,
+            ignored,
+        })
+    }
+
+    fn default_part(
+        &self,
+        state: &mut State,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
+        match &mut state.default {
+            Some(default) if !self.config.exclude_namespaces.contains(subject.namespace) => default
+                .current()
+                .map(|spec| vec![spec])
+                .map_err(|mistakes| SelectError::DefaultSpec {
+                    file: default.file().clone(),
+                    mistakes,
+                }),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn picked_part(
+        &self,
+        state: &mut State,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
+        let rules = &self.config.annotation;
+        let effective = effective(&rules.key, subject.annotations, subject.container)
+            .map_err(|(annotation, fault)| SelectError::Annotation { annotation, fault })?;
+        let Some((annotation, value)) = effective else {
+            return Ok(Vec::new());
+        };
+        let annotation = || annotation.to_owned();
+        picks(value)
+            .map_err(|fault| SelectError::Annotation {
+                annotation: annotation(),
+                fault,
+            })?
+            .iter()
+            .map(|pick| {
+                let found = locate(&rules.spec_dirs, pick).map_err(|fault| SelectError::Pick {
+                    annotation: annotation(),
+                    pick: pick.text().to_owned(),
+                    fault,
+                })?;
+                state
+                    .picked
+                    .get(&found)
+                    .map_err(|mistakes| SelectError::PickedSpec {
+                        annotation: annotation(),
+                        pick: pick.text().to_owned(),
+                        mistakes,
+                    })
+            })
+            .collect()
+    }
+}
