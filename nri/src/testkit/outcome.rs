@@ -60,7 +60,7 @@ impl<T> Outcome<T> {
     }
 
     /// The same outcome with another answer.
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
         match self {
             Self::Answer(answer) => Outcome::Answer(change(answer)),
             Self::Refused(status) => Outcome::Refused(status),

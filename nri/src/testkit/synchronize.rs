@@ -72,6 +72,9 @@ async fn send(
 }
 
 /// How many pods and containers go into the next attempt, when so many made a message of `length` bytes.
+///
+/// That may be no pod at all, if there are few of them: real runtimes then offer pieces without pods until the time
+/// is up.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

@@ -1,0 +1,233 @@
+//! Plugins made with this crate, for the fake runtime to drive.
+
+use std::time::Duration;
+
+use containerd_nri::api::{
+    Container, ContainerUpdate, CreateContainerResponse, LinuxResources, PodSandbox,
+    ValidateContainerAdjustmentRequest,
+};
+use containerd_nri::testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
+use containerd_nri::{
+    Adjustment, Backoff, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
+    Updates, Verdict,
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::raw_plugin::socket;
+
+/// A service in the background; dropping it stops it.
+pub(crate) struct Running(JoinHandle<()>);
+
+impl Running {
+    /// Whether the service has ended, which it should do for no byte of the runtime.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a plugin as `10-tested` on the socket of the runtime in this directory.
+pub(crate) fn serve<P: Plugin>(plugin: P, directory: &TempDir) -> Running {
+    let service = Service::new(plugin, Identity::new("10", "tested").unwrap())
+        .socket(socket(directory))
+        .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(10)));
+    Running(tokio::spawn(async move {
+        service.run().await;
+    }))
+}
+
+/// A pod and a container in it.
+pub(crate) fn pod_and_container() -> (PodSandbox, Container) {
+    let pod = PodBuilder::new("pod").build();
+    let container = ContainerBuilder::new(&pod, "app").build();
+    (pod, container)
+}
+
+/// Sends CreateContainer for the container of [`pod_and_container`].
+pub(crate) async fn create(plugin: &mut PluginHandle) -> Outcome<CreateContainerResponse> {
+    let (pod, container) = pod_and_container();
+    plugin.create_container(&pod, &container).await
+}
+
+/// A plugin that answers CreateContainer with what a function returns.
+pub(crate) struct OnCreate<F>(pub(crate) F);
+
+impl<F, R> Plugin for OnCreate<F>
+where
+    F: Fn(Context, Container) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Adjustment, Status>> + Send,
+{
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+        Ok(EventMask::CREATE_CONTAINER)
+    }
+
+    async fn create_container(
+        &self,
+        ctx: &Context,
+        _: PodSandbox,
+        container: Container,
+    ) -> Result<Adjustment, Status> {
+        (self.0)(ctx.clone(), container).await
+    }
+}
+
+/// What a [`Recorder`] saw, in order.
+pub(crate) struct Seen(mpsc::UnboundedReceiver<String>);
+
+impl Seen {
+    /// Waits for the next thing seen.
+    pub(crate) async fn next(&mut self) -> String {
+        self.0.recv().await.expect("the recorder lives")
+    }
+
+    /// The next thing seen, if there is one.
+    pub(crate) fn now(&mut self) -> Option<String> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// A plugin that subscribes to all events and notes each.
+pub(crate) struct Recorder {
+    sender: mpsc::UnboundedSender<String>,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> (Self, Seen) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender }, Seen(receiver))
+    }
+
+    fn note(&self, event: &str) {
+        // A test that is over listens no more.
+        let _ = self.sender.send(event.to_owned());
+    }
+
+    fn note_pod(&self, event: &str, pod: &PodSandbox) -> Result<(), Status> {
+        self.note(&format!("{event} {}", pod.name));
+        Ok(())
+    }
+
+    fn note_container(&self, event: &str, pod: &PodSandbox, container: &Container) -> Result<(), Status> {
+        self.note(&format!("{event} {} {}", pod.name, container.name));
+        Ok(())
+    }
+}
+
+impl Plugin for Recorder {
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+        self.note("configure");
+        Ok(EventMask::ALL)
+    }
+
+    async fn synchronize(
+        &self,
+        _: &Context,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        self.note(&format!("synchronize {} {}", pods.len(), containers.len()));
+        Ok(Vec::new())
+    }
+
+    async fn run_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        self.note_pod("run_pod_sandbox", &pod)
+    }
+
+    async fn update_pod_sandbox(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        _: LinuxResources,
+        _: LinuxResources,
+    ) -> Result<(), Status> {
+        self.note_pod("update_pod_sandbox", &pod)
+    }
+
+    async fn post_update_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        self.note_pod("post_update_pod_sandbox", &pod)
+    }
+
+    async fn stop_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        self.note_pod("stop_pod_sandbox", &pod)
+    }
+
+    async fn remove_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+        self.note_pod("remove_pod_sandbox", &pod)
+    }
+
+    async fn create_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<Adjustment, Status> {
+        self.note_container("create_container", &p, &c)?;
+        Ok(Adjustment::new().env("CREATED", "yes"))
+    }
+
+    async fn post_create_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+        self.note_container("post_create_container", &p, &c)
+    }
+
+    async fn start_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+        self.note_container("start_container", &p, &c)
+    }
+
+    async fn post_start_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+        self.note_container("post_start_container", &p, &c)
+    }
+
+    async fn update_container(
+        &self,
+        _: &Context,
+        p: PodSandbox,
+        c: Container,
+        resources: LinuxResources,
+    ) -> Result<Updates, Status> {
+        self.note_container("update_container", &p, &c)?;
+        let mut update = ContainerUpdate {
+            container_id: c.id,
+            ..Default::default()
+        };
+        update.linux.mut_or_insert_default().resources = Some(resources).into();
+        Ok(Updates::new().update(update))
+    }
+
+    async fn post_update_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+        self.note_container("post_update_container", &p, &c)
+    }
+
+    async fn stop_container(
+        &self,
+        _: &Context,
+        p: PodSandbox,
+        c: Container,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        self.note_container("stop_container", &p, &c)?;
+        Ok(vec![ContainerUpdate {
+            container_id: c.id,
+            ..Default::default()
+        }])
+    }
+
+    async fn remove_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+        self.note_container("remove_container", &p, &c)
+    }
+
+    async fn validate_adjustment(
+        &self,
+        _: &Context,
+        proposal: ValidateContainerAdjustmentRequest,
+    ) -> Result<Verdict, Status> {
+        self.note_container("validate_adjustment", &proposal.pod, &proposal.container)?;
+        Ok(Verdict::Reject {
+            reason: "not today".to_owned(),
+        })
+    }
+
+    fn disconnected(&self, _: &Error) {
+        self.note("disconnected");
+    }
+}
