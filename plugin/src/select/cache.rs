@@ -75,3 +75,73 @@ fn is_outdated(old: &Arc<LoadedSpec>, specs: &[Arc<LoadedSpec>]) -> bool {
         .iter()
         .any(|spec| spec.file() == old.file() && !Arc::ptr_eq(spec, old))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::trust::TrustedFile;
+
+    fn spec(folder: &tempfile::TempDir, number: usize, size: usize) -> Located {
+        let file: Arc<str> = folder
+            .path()
+            .join(format!("{number}.json"))
+            .to_str()
+            .unwrap()
+            .into();
+        if !Path::new(&*file).exists() {
+            fs::write(&*file, format!("{{}}{}", " ".repeat(size - 2))).unwrap();
+        }
+        let trusted = TrustedFile::to_read(Path::new(&*file)).unwrap();
+        Located { file, trusted }
+    }
+
+    #[test]
+    fn as_many_specs_are_kept_as_allowed_those_used_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = SpecCache::default();
+        let first = cache.get(&spec(&folder, 0, 2)).unwrap();
+        for number in 1..=MOST_KEPT {
+            cache.get(&spec(&folder, number, 2)).unwrap();
+            assert!(
+                Arc::ptr_eq(&first, &cache.get(&spec(&folder, 0, 2)).unwrap()),
+                "used, so kept"
+            );
+        }
+        assert_eq!(cache.specs.len(), MOST_KEPT);
+        assert!(
+            cache.specs.iter().all(|kept| !kept.file().ends_with("/1.json")),
+            "the oldest went"
+        );
+    }
+
+    #[test]
+    fn no_more_bytes_of_specs_are_kept_than_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = SpecCache::default();
+        for number in 0..5 {
+            cache.get(&spec(&folder, number, 10 * 1024 * 1024)).unwrap();
+            assert!(cache.bytes() <= MOST_BYTES);
+        }
+        assert_eq!(cache.specs.len(), 3);
+    }
+
+    #[test]
+    fn merged_hooks_are_bounded_and_those_of_an_outdated_spec_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |number| Arc::new(LoadedSpec::load(&spec(&folder, number, 2).file).unwrap());
+        let mut cache = MergeCache::default();
+        for number in 0..2 * MOST_KEPT {
+            cache.get(vec![load(number)], Timeout::DEFAULT);
+        }
+        assert_eq!(cache.merged.len(), MOST_KEPT);
+        cache.get(vec![load(2 * MOST_KEPT - 1)], Timeout::DEFAULT);
+        assert_eq!(
+            cache.merged.len(),
+            MOST_KEPT,
+            "the new reading took the place of the old one"
+        );
+    }
+}

@@ -98,7 +98,8 @@ fn go(mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
             continue;
         }
         if name == ".." {
-            // What is found by this name is the real parent, whatever link led here.
+            // What is found by this name is the real parent, whatever link led here. It is judged
+            // again: the directory may have been moved since it was come to.
             real.pop();
             here = Found::at(&here.fd, name)?;
             judge::directory(&here.stat)?;

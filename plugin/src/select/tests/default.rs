@@ -1,0 +1,92 @@
+//! The default hook-spec: for whom it counts, and what happens when it is no good.
+
+use std::collections::HashMap;
+use std::fs;
+
+use super::node::{KEY, Node, chosen, programs, refused, select};
+use crate::select::Subject;
+
+#[test]
+fn an_excluded_namespace_is_exempt_from_the_default_only() {
+    let node = Node::new();
+    node.spec("default.json", &["a"]);
+    node.spec("specs/b.json", &["b"]);
+    let selector = node.selector_with_default("exclude_namespaces = [\"apps\"]");
+    assert_eq!(chosen(&selector, &[(KEY, "b")]), "b");
+    let annotations = HashMap::new();
+    let elsewhere = Subject {
+        namespace: "app",
+        annotations: &annotations,
+        container: "main",
+    };
+    assert_eq!(programs(&selector.select(&elsewhere).unwrap()), "a");
+}
+
+#[test]
+fn a_default_that_was_never_valid_fails_each_create_until_it_is() {
+    let node = Node::new();
+    let selector = node.selector_with_default("");
+    assert!(refused(&selector, &[]).contains("default.json does not exist"));
+    node.write("default.json", "{");
+    assert!(refused(&selector, &[]).contains("[invalid-json]"));
+    node.spec("default.json", &["a"]);
+    assert_eq!(chosen(&selector, &[]), "a");
+}
+
+#[test]
+fn an_excluded_namespace_does_not_suffer_from_a_bad_default() {
+    let node = Node::new();
+    let selector = node.selector_with_default("exclude_namespaces = [\"apps\"]");
+    assert_eq!(chosen(&selector, &[]), "");
+}
+
+#[test]
+fn a_default_that_turns_invalid_leaves_the_last_good_one_in_force() {
+    let node = Node::new();
+    node.spec("default.json", &["a"]);
+    let selector = node.selector_with_default("");
+    node.write("default.json", "{\"prestart\":[{\"path\":\"x\"}]}");
+    assert_eq!(chosen(&selector, &[]), "a");
+    fs::remove_file(node.path("default.json")).unwrap();
+    assert_eq!(chosen(&selector, &[]), "a");
+    node.spec("default.json", &["b"]);
+    node.mode("default.json", 0o666);
+    assert_eq!(chosen(&selector, &[]), "a", "what others may write is not read");
+    node.mode("default.json", 0o644);
+    assert_eq!(chosen(&selector, &[]), "b");
+}
+
+#[test]
+fn a_program_that_is_no_longer_trusted_is_not_run_whatever_is_in_force() {
+    let node = Node::new();
+    node.spec("default.json", &["a"]);
+    node.spec("specs/b.json", &["b"]);
+    let selector = node.selector_with_default("");
+    assert_eq!(chosen(&selector, &[(KEY, "b")]), "ab");
+    node.mode("bin/b", 0o777);
+    assert!(refused(&selector, &[(KEY, "b")]).contains("[writable-by-others]"));
+    assert_eq!(chosen(&selector, &[]), "a");
+    node.mode("bin/a", 0o777);
+    assert!(refused(&selector, &[]).contains("[writable-by-others]"));
+    node.write("default.json", "broken");
+    assert!(
+        refused(&selector, &[]).contains("[writable-by-others]"),
+        "not through the last good one either"
+    );
+    node.mode("bin/a", 0o755);
+    assert_eq!(chosen(&selector, &[]), "a");
+}
+
+#[test]
+fn with_policy_ignore_the_bad_part_alone_is_left_out() {
+    let node = Node::new();
+    node.spec("default.json", &["a"]);
+    node.spec("specs/b.json", &["b"]);
+    let selector = node.selector_with_default("failure_policy = \"ignore\"");
+    let selected = select(&selector, &[(KEY, "b,../x")]).unwrap();
+    assert_eq!((programs(&selected).as_str(), selected.ignored.len()), ("a", 1));
+    fs::remove_file(node.path("default.json")).unwrap();
+    let selector = node.selector_with_default("failure_policy = \"ignore\"");
+    let selected = select(&selector, &[(KEY, "b")]).unwrap();
+    assert_eq!((programs(&selected).as_str(), selected.ignored.len()), ("b", 1));
+}

@@ -1,0 +1,62 @@
+//! Loading a hook-spec from its file.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::node::Node;
+use crate::diagnostic::Rule;
+use crate::select::{LoadedSpec, SelectError, Selector};
+use crate::spec::MAX_SIZE;
+
+#[test]
+fn a_spec_of_10_mib_exactly_is_loaded_and_one_byte_more_is_refused() {
+    let node = Node::new();
+    let file: Arc<str> = node.text("specs/x.json").into();
+    let size = usize::try_from(MAX_SIZE).unwrap();
+    node.write("specs/x.json", &format!("{{}}{}", " ".repeat(size - 2)));
+    assert!(LoadedSpec::load(&file).is_ok());
+    node.write("specs/x.json", &format!("{{}}{}", " ".repeat(size - 1)));
+    let mistakes = LoadedSpec::load(&file).unwrap_err();
+    assert_eq!((mistakes.len(), mistakes[0].rule), (1, Rule::TooLarge));
+    fs::File::create(&*file).unwrap().set_len(1 << 40).unwrap();
+    assert_eq!(
+        LoadedSpec::load(&file).unwrap_err()[0].rule,
+        Rule::TooLarge,
+        "a terabyte of nothing"
+    );
+}
+
+#[test]
+fn mistakes_of_the_text_and_untrusted_programs_are_told_together_in_order() {
+    let node = Node::new();
+    node.mode("bin/b", 0o644);
+    let (a, b) = (node.text("bin/a"), node.text("bin/b"));
+    let text = format!(
+        "{{\"prestart\":[\n{{\"path\":\"{b}\",\"timeout\":0}},\n{{\"path\":\"/none\"}},\n{{\"path\":\"{b}\"}},\n\
+         {{\"path\":\"{a}\"}},\n{{\"path\":\"{}\"}}],\"startContainer\":[{{\"path\":\"/in/container\"}}]}}",
+        node.text("bin")
+    );
+    node.write("specs/x.json", &text);
+    let mistakes = LoadedSpec::load(&node.text("specs/x.json").into()).unwrap_err();
+    let found: Vec<_> = mistakes
+        .iter()
+        .map(|mistake| (mistake.rule, mistake.place.unwrap().line))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Rule::NotExecutable, 2),
+            (Rule::TimeoutZero, 2),
+            (Rule::NotFound, 3),
+            (Rule::NotRegular, 6)
+        ],
+        "each program once, where it is first named"
+    );
+}
+
+#[test]
+fn a_selector_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Selector>();
+    shared::<SelectError>();
+}

@@ -1,0 +1,242 @@
+//! What is read, and how mistakes are told.
+
+use proptest::prelude::*;
+
+use super::brief::{found, hook, mistakes, read};
+use crate::diagnostic::Rule;
+use crate::spec::{Hook, MAX_SIZE, MOST_MISTAKES, Stage, Timeout};
+
+#[test]
+fn the_seeds_sample_is_read_whole() {
+    let text = r#"{
+        "prestart": [
+            {"path": "/usr/bin/echo", "args": ["arg1", "arg2"], "env": ["key1=value1"], "timeout": 30},
+            {"path": "/usr/bin/ls", "args": ["/tmp"]}
+        ],
+        "poststart": [{"path": "/usr/bin/ls", "args": ["/tmp"], "timeout": 5}],
+        "poststop": [{"path": "/tmp/cleanup.sh", "args": ["cleanup.sh", "-f"]}]
+    }"#;
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    let prestart = &parsed.spec.stages[&Stage::Prestart];
+    assert_eq!(
+        prestart[0],
+        Hook {
+            path: "/usr/bin/echo".into(),
+            args: Some(vec!["arg1".into(), "arg2".into()]),
+            env: Some(vec!["key1=value1".into()]),
+            timeout: Timeout::from_seconds(30),
+            line: 3,
+        }
+    );
+    assert_eq!(
+        (prestart[1].line, prestart[1].env.clone(), prestart[1].timeout),
+        (4, None, None)
+    );
+    assert_eq!(
+        parsed.spec.stages[&Stage::Poststop][0]
+            .args
+            .as_ref()
+            .map(Vec::len),
+        Some(2)
+    );
+    let programs: Vec<&str> = parsed.programs.iter().map(|program| &*program.path).collect();
+    assert_eq!(
+        programs,
+        ["/usr/bin/echo", "/usr/bin/ls", "/tmp/cleanup.sh"],
+        "each once, first use first"
+    );
+}
+
+#[test]
+fn what_the_rules_allow_is_accepted() {
+    for text in [
+        "{}",
+        " \t\r\n{}\n",
+        r#"{"prestart":[],"poststop":[],"poststart":[]}"#,
+        r#"{"createRuntime":[{"path":"/a"}],"createContainer":[{"path":"/a"}],"startContainer":[{"path":"/a"}]}"#,
+        &hook(r#""path":"/a","args":[],"env":[]"#),
+        &hook(r#""path":"/a","args":["",""],"env":["A=","B==","A=again","LD_PRELOAD=/x.so"]"#),
+        &hook(r#""path":"/a","timeout":2147483647"#),
+        &hook(r#""p\u0061th":"\/a\ud83d\ude00""#),
+        &hook(r#""path":"/a/../b//c/.""#),
+    ] {
+        assert_eq!(mistakes(text), [], "{text}");
+    }
+}
+
+#[test]
+fn programs_inside_the_container_are_no_files_of_the_host() {
+    let parsed = read(br#"{"startContainer":[{"path":"/a"}],"createContainer":[{"path":"/b"}]}"#);
+    assert_eq!(
+        parsed
+            .programs
+            .iter()
+            .map(|program| &*program.path)
+            .collect::<Vec<_>>(),
+        ["/b"]
+    );
+}
+
+#[test]
+fn every_mistake_of_a_file_is_reported_in_the_order_of_the_text() {
+    let text = r#"{
+  "prestart": [
+    {"path": "bin/a", "timeout": 0, "arg": []},
+    {"env": ["A", "=b"]}
+  ],
+  "postart": []
+}"#;
+    assert_eq!(
+        found(text.as_bytes()),
+        [
+            "path-not-absolute 3:14 prestart[0].path",
+            "timeout-zero 3:34 prestart[0].timeout",
+            "unknown-key 3:37 prestart[0]",
+            "path-missing 4:5 prestart[1]",
+            "env-not-key-value 4:14 prestart[1].env[0]",
+            "env-empty-key 4:19 prestart[1].env[1]",
+            "unknown-stage 6:3",
+        ]
+    );
+}
+
+#[test]
+fn a_mistake_reads_as_one_line_that_says_what_to_do() {
+    let line = |text: &str| mistakes(text)[0].to_string();
+    assert_eq!(
+        line("{\"postart\":[]}"),
+        "/specs/x.json:1:2: unknown stage postart; did you mean poststart? [unknown-stage]"
+    );
+    assert_eq!(
+        line(&hook(r#""path":"bin/echo""#)),
+        "/specs/x.json:1:22: prestart[0].path: must begin with /, but is bin/echo; \
+         name the program by its absolute path [path-not-absolute]"
+    );
+    assert_eq!(
+        line(&hook(r#""path":"/a","timeout":"30""#)),
+        "/specs/x.json:1:37: prestart[0].timeout: must be a number, but is a string; \
+         write a whole number of seconds greater than 0, without quotes [wrong-type]"
+    );
+    assert_eq!(
+        line("{\"prestart\":[],}"),
+        "/specs/x.json:1:16: is not valid JSON: key must be a string; correct the JSON here [invalid-json]"
+    );
+}
+
+#[test]
+fn the_value_of_a_variable_is_never_in_a_message() {
+    let message = mistakes(&hook(
+        r#""path":"/a","env":["hunter2", "=hunter2", "A=hunter2\u0000"]"#,
+    ));
+    assert_eq!(message.len(), 3);
+    assert!(
+        message
+            .iter()
+            .all(|mistake| !mistake.to_string().contains("hunter2"))
+    );
+}
+
+#[test]
+fn text_of_the_file_reaches_a_message_escaped_and_bounded() {
+    let key = format!("\\u001b[2J\\n{}", "x".repeat(100_000));
+    let message = mistakes(&format!("{{\"{key}\":1}}"))[0].to_string();
+    assert!(message.len() < 500, "{}", message.len());
+    assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
+}
+
+#[test]
+fn nesting_as_deep_as_a_file_can_hold_is_one_mistake_and_no_stack_overflow() {
+    let deep = 1_000_000;
+    let text = format!("{{\"prestart\":{}{}}}", "[".repeat(deep), "]".repeat(deep));
+    assert_eq!(found(text.as_bytes()), ["wrong-type 1:14 prestart[0]"]);
+    assert_eq!(
+        found("[".repeat(deep).as_bytes()),
+        [format!("invalid-json 1:{deep}")]
+    );
+}
+
+#[test]
+fn a_number_of_a_million_digits_is_only_too_large() {
+    let text = hook(&format!("\"path\":\"/a\",\"timeout\":{}", "9".repeat(1_000_000)));
+    assert_eq!(
+        found(text.as_bytes()),
+        ["timeout-too-large 1:37 prestart[0].timeout"]
+    );
+}
+
+#[test]
+fn mistakes_beyond_the_most_are_counted() {
+    let text = format!("{{\"prestart\":[{}1]}}", "1,".repeat(99_999));
+    let mistakes = mistakes(&text);
+    assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
+    let last = &mistakes[MOST_MISTAKES];
+    assert_eq!(
+        (last.rule, last.message.as_str()),
+        (Rule::TooManyMistakes, "has 99000 more mistakes")
+    );
+}
+
+#[test]
+fn a_file_of_tens_of_thousands_of_hooks_in_one_line_is_read_whole() {
+    let one = r#"{"path":"/usr/bin/true","args":["true"],"env":["A=b"],"timeout":3}"#;
+    let count = usize::try_from(MAX_SIZE).unwrap() / (one.len() + 1) - 1;
+    let text = format!("{{\"prestart\":[{}{one}]}}", format!("{one},").repeat(count - 1));
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    assert_eq!(
+        (parsed.spec.stages[&Stage::Prestart].len(), parsed.programs.len()),
+        (count, 1)
+    );
+}
+
+#[test]
+fn a_mistake_has_stable_keys_in_json() {
+    let json = serde_json::to_value(&mistakes(&hook(r#""path":"a""#))[0]).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "file": "/specs/x.json", "line": 1, "column": 22, "offset": 21, "length": 3,
+            "stage": "prestart", "index": 0, "field": "path", "rule": "path-not-absolute",
+            "message": "must begin with /, but is a", "help": "name the program by its absolute path",
+        })
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        read(&bytes);
+    }
+
+    #[test]
+    fn no_json_like_text_makes_the_reader_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"", "\"prestart\"", "\"path\"", "\"/a\"", "\"env\"",
+                "\"args\"", "\"timeout\"", "1", "-0", "1e9", "null", "\\u0000", "\n", "\u{feff}", "\u{e9}",
+            ]),
+            0..60,
+        ),
+    ) {
+        read(words.concat().as_bytes());
+    }
+
+    #[test]
+    fn a_mistake_is_placed_where_it_stands_whatever_is_around_it(
+        before in "[ \n\t]{0,20}",
+        hooks in 0usize..5,
+        filler in "[a-z\u{e4}\u{20ac}]{0,20}",
+    ) {
+        let good = format!("{{\"path\":\"/{filler}\"}},\n");
+        let head = format!("{{{before}\"poststop\":[{}", good.repeat(hooks));
+        let text = format!("{head}\"bad\"]}}");
+        let found = mistakes(&text);
+        prop_assert_eq!(found.len(), 1);
+        let place = found[0].place.unwrap();
+        prop_assert_eq!(&text[place.offset..place.offset + place.length], "\"bad\"");
+        prop_assert_eq!(place.line, head.matches('\n').count() + 1);
+        prop_assert_eq!(place.column, head.chars().rev().take_while(|c| *c != '\n').count() + 1);
+        prop_assert_eq!(found[0].index, Some(hooks));
+    }
+}

@@ -1,0 +1,7 @@
+//! Who gets past the trust rules, and who does not. Made to run as root: only root can make files
+//! that belong to others.
+
+mod attacks;
+mod paths;
+mod tree;
+mod use_of_files;
