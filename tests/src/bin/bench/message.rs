@@ -1,0 +1,48 @@
+//! The messages: one realistic container, a node full of them, and one with very long annotations.
+
+use containerd_nri::api::{Container, ContainerState, PodSandbox};
+use containerd_nri::testkit::{ContainerBuilder, PodBuilder};
+
+const ANNOTATIONS: usize = 20;
+const VARIABLES: usize = 60;
+const MOUNTS: usize = 20;
+
+/// A pod with 20 annotations of 100 bytes.
+fn pod(name: &str) -> PodSandbox {
+    PodBuilder::new(name).annotations(ANNOTATIONS, 100).build()
+}
+
+fn container(pod: &PodSandbox, name: &str) -> ContainerBuilder {
+    ContainerBuilder::new(pod, name)
+        .env_count(VARIABLES)
+        .mount_count(MOUNTS)
+}
+
+/// The realistic pod, and a container in it with 60 variables and 20 mounts. Every number makes another one.
+pub(crate) fn realistic(number: usize) -> (PodSandbox, Container) {
+    let pod = pod("bench");
+    let container = container(&pod, &format!("app-{number}")).build();
+    (pod, container)
+}
+
+/// A pod whose annotations have 2 MB, and a container in it.
+pub(crate) fn long() -> (PodSandbox, Container) {
+    let pod = PodBuilder::new("long").annotations(ANNOTATIONS, 100_000).build();
+    let container = container(&pod, "app").build();
+    (pod, container)
+}
+
+/// A node with so many running containers, ten to a pod.
+pub(crate) fn node(containers: usize) -> (Vec<PodSandbox>, Vec<Container>) {
+    let pods: Vec<PodSandbox> = (0..containers.div_ceil(10))
+        .map(|number| pod(&format!("pod-{number}")))
+        .collect();
+    let containers = (0..containers)
+        .map(|number| {
+            container(&pods[number / 10], &format!("app-{number}"))
+                .state(ContainerState::CONTAINER_RUNNING)
+                .build()
+        })
+        .collect();
+    (pods, containers)
+}

@@ -1,0 +1,84 @@
+//! The phases of the benchmark. In each, all plugins take their turns.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::message;
+use crate::plugin::Subject;
+use crate::process;
+
+/// How long a plugin rests before its memory is looked at.
+const REST: Duration = Duration::from_secs(1);
+
+/// Calls of one plugin before it is the next one's turn.
+const TURN: usize = 100;
+
+/// Starts every plugin a number of times, after once to have its file in memory. The last process stays.
+pub(crate) async fn starts(subjects: &mut [Subject], count: usize) -> anyhow::Result<()> {
+    for round in 0..=count {
+        for subject in &mut *subjects {
+            let took = subject.start().await?;
+            if round > 0 {
+                subject.measured.starts.push(took);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the plugins at rest.
+pub(crate) async fn rest(subjects: &mut [Subject]) -> anyhow::Result<()> {
+    sleep(REST).await;
+    for subject in subjects {
+        subject.measured.resident_idle = process::resident(subject.process()?)?;
+        subject.measured.threads = process::threads(subject.process()?)?;
+    }
+    Ok(())
+}
+
+/// Creates containers, after one turn to warm up.
+pub(crate) async fn creates(subjects: &mut [Subject], count: usize) -> anyhow::Result<()> {
+    for first in (0..count + TURN).step_by(TURN) {
+        for subject in &mut *subjects {
+            for number in first..(first + TURN).min(count + TURN) {
+                let (pod, container) = message::realistic(number);
+                let (took, answer) = subject.create(&pod, &container).await?;
+                if number >= TURN {
+                    subject.measured.creates.push(took);
+                }
+                let hooks = &answer.adjust.hooks;
+                subject.measured.hooks = hooks.prestart.len()
+                    + hooks.create_runtime.len()
+                    + hooks.create_container.len()
+                    + hooks.start_container.len()
+                    + hooks.poststart.len()
+                    + hooks.poststop.len();
+            }
+        }
+    }
+    for subject in subjects {
+        subject.measured.resident_after_creates = process::resident(subject.process()?)?;
+    }
+    Ok(())
+}
+
+/// Synchronizes with a node full of containers, as after a restart of the runtime.
+pub(crate) async fn synchronize(subjects: &mut [Subject], containers: usize) -> anyhow::Result<()> {
+    let (pods, containers) = message::node(containers);
+    for subject in subjects {
+        subject.measured.synchronize = subject.resynchronize(pods.clone(), containers.clone()).await?;
+        sleep(REST).await;
+        subject.measured.resident_after_synchronize = process::resident(subject.process()?)?;
+    }
+    Ok(())
+}
+
+/// Creates a container in a pod with 2 MB of annotations.
+pub(crate) async fn long_message(subjects: &mut [Subject]) -> anyhow::Result<()> {
+    let (pod, container) = message::long();
+    for subject in subjects {
+        subject.measured.long_message = subject.create(&pod, &container).await?.0;
+    }
+    Ok(())
+}

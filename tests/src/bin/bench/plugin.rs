@@ -1,0 +1,195 @@
+//! One plugin under measurement: its program, its runtime, and what was measured so far.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
+use containerd_nri::testkit::{FakeRuntime, PluginHandle, RuntimeProfile};
+use tokio::time::timeout;
+
+/// How long a plugin may take to appear, or to appear again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is measured.
+#[derive(Default)]
+pub(crate) struct Measured {
+    /// From exec to the end of the handshake.
+    pub(crate) starts: Vec<Duration>,
+    pub(crate) threads: u64,
+    /// Resident memory in kB, at rest and later.
+    pub(crate) resident_idle: u64,
+    pub(crate) resident_after_creates: u64,
+    pub(crate) resident_after_synchronize: u64,
+    pub(crate) creates: Vec<Duration>,
+    /// Hooks in the answer to CreateContainer.
+    pub(crate) hooks: usize,
+    /// How long the Synchronize of many containers took, with its registration.
+    pub(crate) synchronize: Duration,
+    /// How long CreateContainer with 2 MB of annotations took.
+    pub(crate) long_message: Duration,
+}
+
+/// A plugin, and the runtime that it alone is connected to.
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// Where its standard error goes.
+    log: PathBuf,
+    runtime: FakeRuntime,
+    running: Option<Running>,
+    pub(crate) measured: Measured,
+}
+
+/// The process of a plugin, killed when dropped, and its connection.
+struct Running {
+    process: Child,
+    handle: PluginHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only if it has ended and been waited for.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Subject {
+    /// A plugin that is not started yet.
+    pub(crate) fn new(command: &str, socket: &Path, hook_spec: &Path) -> anyhow::Result<Self> {
+        let command = command
+            .replace("{socket}", &socket.to_string_lossy())
+            .replace("{hook-spec}", &hook_spec.to_string_lossy());
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = PathBuf::from(words.next().context("a --plugin has no command")?);
+        let name = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let builder = FakeRuntime::builder(RuntimeProfile::containerd_main());
+        let runtime = builder
+            .listen(socket)
+            .with_context(|| format!("cannot listen on {}", socket.display()))?;
+        Ok(Self {
+            name,
+            program,
+            arguments: words.collect(),
+            log: socket.with_extension("log"),
+            runtime,
+            running: None,
+            measured: Measured::default(),
+        })
+    }
+
+    /// Starts the plugin, and waits until it is registered, configured and synchronized. Ends an earlier process.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<Duration> {
+        self.running = None;
+        let log = File::create(&self.log).context("cannot create a log file")?;
+        let started = Instant::now();
+        let process = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        let accepted = timeout(PATIENCE, self.runtime.accept()).await;
+        let took = started.elapsed();
+        let handle = accepted
+            .with_context(|| {
+                format!(
+                    "{} does not connect to its socket{}",
+                    self.name,
+                    self.last_words()
+                )
+            })?
+            .with_context(|| format!("{} is not taken in{}", self.name, self.last_words()))?;
+        self.running = Some(Running { process, handle });
+        Ok(took)
+    }
+
+    /// Restarts the runtime with other pods and containers, and waits until the plugin is synchronized. A plugin
+    /// that ends with its connection is started again.
+    pub(crate) async fn resynchronize(
+        &mut self,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+    ) -> anyhow::Result<Duration> {
+        self.runtime.set_state(pods, containers);
+        self.runtime
+            .restart()
+            .context("cannot restart the fake runtime")?;
+        let started = Instant::now();
+        let name = &self.name;
+        let running = self
+            .running
+            .as_mut()
+            .with_context(|| format!("{name} is not running"))?;
+        let accepted = tokio::select! {
+            accepted = timeout(PATIENCE, self.runtime.accept()) => Some(accepted),
+            () = ended(&mut running.process) => None,
+        };
+        let Some(accepted) = accepted else {
+            return self.start().await;
+        };
+        running.handle = accepted
+            .with_context(|| format!("{name} does not connect again"))?
+            .with_context(|| format!("{name} is not taken in again"))?;
+        Ok(started.elapsed())
+    }
+
+    /// Calls CreateContainer; how long it took, and the answer.
+    pub(crate) async fn create(
+        &mut self,
+        pod: &PodSandbox,
+        container: &Container,
+    ) -> anyhow::Result<(Duration, CreateContainerResponse)> {
+        let name = &self.name;
+        let running = self
+            .running
+            .as_mut()
+            .with_context(|| format!("{name} is not running"))?;
+        let started = Instant::now();
+        let outcome = running.handle.create_container(pod, container).await;
+        let took = started.elapsed();
+        let answer = outcome
+            .into_answer()
+            .with_context(|| format!("{name} at CreateContainer"))?;
+        Ok((took, answer))
+    }
+
+    /// The process of the plugin.
+    pub(crate) fn process(&self) -> anyhow::Result<u32> {
+        let running = self
+            .running
+            .as_ref()
+            .with_context(|| format!("{} is not running", self.name))?;
+        Ok(running.process.id())
+    }
+
+    /// What the plugin said last, to explain a failure.
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines()
+            .last()
+            .map(|line| format!("; its last words: {line}"))
+            .unwrap_or_default()
+    }
+
+    /// Bytes of the program's file, or none if it is found by `PATH`.
+    pub(crate) fn program_size(&self) -> Option<u64> {
+        std::fs::metadata(&self.program).ok().map(|file| file.len())
+    }
+}
+
+/// Waits for the end of a process.
+async fn ended(process: &mut Child) {
+    while matches!(process.try_wait(), Ok(None)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,169 @@
+//! The table: one row per figure, one column per plugin, and each plugin's ratio to the first.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::arguments::Arguments;
+use crate::plugin::{Measured, Subject};
+
+/// A row: what it shows, and how many decimals it has.
+struct Row {
+    title: String,
+    decimals: usize,
+    values: Vec<Option<f64>>,
+}
+
+/// The whole report.
+pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
+    let row = |title: &str, decimals, value: &dyn Fn(&Measured) -> f64| Row {
+        title: title.to_owned(),
+        decimals,
+        values: subjects
+            .iter()
+            .map(|subject| Some(value(&subject.measured)))
+            .collect(),
+    };
+    let megabytes = |kilobytes: u64| kilobytes as f64 / 1024.0;
+    let file = Row {
+        title: "program file, MB".to_owned(),
+        decimals: 2,
+        values: subjects
+            .iter()
+            .map(|s| s.program_size().map(|bytes| bytes as f64 / 1e6))
+            .collect(),
+    };
+    let Arguments {
+        creates,
+        starts,
+        containers,
+        ..
+    } = arguments;
+    let rows = [
+        row("CreateContainer p50, µs", 1, &|m| {
+            micros(percentile(&m.creates, 50.0))
+        }),
+        row("CreateContainer p99, µs", 1, &|m| {
+            micros(percentile(&m.creates, 99.0))
+        }),
+        row("CreateContainer max, µs", 1, &|m| {
+            micros(percentile(&m.creates, 100.0))
+        }),
+        row("CreateContainer, calls/s", 0, &|m| {
+            m.creates.len() as f64 / m.creates.iter().sum::<Duration>().as_secs_f64()
+        }),
+        row("hooks in each answer", 0, &|m| m.hooks as f64),
+        row("2 MB of annotations, ms", 1, &|m| millis(m.long_message)),
+        row("exec to synchronized p50, ms", 1, &|m| {
+            millis(percentile(&m.starts, 50.0))
+        }),
+        row("exec to synchronized max, ms", 1, &|m| {
+            millis(percentile(&m.starts, 100.0))
+        }),
+        row("RSS idle, MiB", 2, &|m| megabytes(m.resident_idle)),
+        row(&format!("RSS after {creates} creates, MiB"), 2, &|m| {
+            megabytes(m.resident_after_creates)
+        }),
+        row(&format!("RSS 1 s after {containers} containers, MiB"), 2, &|m| {
+            megabytes(m.resident_after_synchronize)
+        }),
+        row(&format!("registered with {containers} containers, ms"), 1, &|m| {
+            millis(m.synchronize)
+        }),
+        row("threads at rest", 0, &|m| m.threads as f64),
+        file,
+    ];
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    let mut text = format!(
+        "{creates} calls of CreateContainer and {starts} starts for each plugin, taking turns; 20 annotations of \
+         100 bytes, 60 variables, 20 mounts; a hook-spec of 3 hooks for those that take one\n\n"
+    );
+    text.push_str(&render(&names, &rows));
+    text
+}
+
+/// Lays the rows out.
+fn render(names: &[&str], rows: &[Row]) -> String {
+    let title_width = rows
+        .iter()
+        .map(|row| row.title.chars().count())
+        .max()
+        .unwrap_or_default();
+    let widths: Vec<usize> = names.iter().map(|name| name.chars().count().max(10)).collect();
+    let mut text = " ".repeat(title_width);
+    for (column, (name, width)) in names.iter().zip(&widths).enumerate() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "  {name:>width$}");
+        text.push_str(if column == 0 { "" } else { "   ratio" });
+    }
+    text.push('\n');
+    for Row {
+        title,
+        decimals,
+        values,
+    } in rows
+    {
+        let _ = write!(text, "{title:<title_width$}");
+        let first = values.first().copied().flatten();
+        for (column, (value, width)) in values.iter().zip(&widths).enumerate() {
+            let shown = value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"));
+            let _ = write!(text, "  {shown:>width$}");
+            if column > 0 {
+                let ratio = value.zip(first).filter(|(_, first)| *first > 0.0);
+                let shown = ratio.map_or("-".to_owned(), |(value, first)| format!("{:.2}", value / first));
+                let _ = write!(text, "  {shown:>6}");
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The smallest duration that is not exceeded by `percent` of all. Zero if there are none.
+fn percentile(durations: &[Duration], percent: f64) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let durations: Vec<Duration> = (1..=200).rev().map(Duration::from_micros).collect();
+        assert_eq!(percentile(&durations, 50.0), Duration::from_micros(100));
+        assert_eq!(percentile(&durations, 99.0), Duration::from_micros(198));
+        assert_eq!(percentile(&durations, 100.0), Duration::from_micros(200));
+        assert_eq!(percentile(&[], 50.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn every_plugin_after_the_first_has_its_ratio_to_it() {
+        let rows = [
+            Row {
+                title: "time, µs".to_owned(),
+                decimals: 1,
+                values: vec![Some(80.0), Some(100.0)],
+            },
+            Row {
+                title: "file".to_owned(),
+                decimals: 0,
+                values: vec![Some(0.0), None],
+            },
+        ];
+        let expected = "               empty     another   ratio\n\
+                        time, µs        80.0       100.0    1.25\n\
+                        file               0           -       -\n";
+        assert_eq!(render(&["empty", "another"], &rows), expected);
+    }
+}
