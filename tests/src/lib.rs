@@ -1,1 +1,38 @@
 //! A private real containerd, a CRI client, and what the cases share.
+//!
+//! A case starts a [`Containerd`], connects plugins to it, makes pods over the CRI and reads what their hooks
+//! recorded. Everything lives in one [`Node`](node::Node): a folder and namespaces of its own, so that nothing
+//! of the machine is touched and nothing is left behind, however the case ends.
+
+pub mod cache;
+pub mod containerd;
+pub mod cri;
+pub mod hooks;
+pub mod image;
+pub mod node;
+pub mod plugin;
+pub mod wait;
+pub mod workspace;
+
+pub use containerd::{Containerd, OciRuntime, Version};
+pub use cri::{Container, Pod};
+pub use hooks::{Hook, HookSpec, Hooks};
+pub use plugin::Plugin;
+
+/// Runs each named `async fn(Version) -> anyhow::Result<()>` as one test per supported containerd.
+#[macro_export]
+macro_rules! on_each_containerd {
+    ($($case:ident),+ $(,)?) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn containerd_1_7() -> anyhow::Result<()> {
+                super::$case($crate::Version::V1_7).await
+            }
+
+            #[tokio::test]
+            async fn containerd_2() -> anyhow::Result<()> {
+                super::$case($crate::Version::V2_1).await
+            }
+        }
+    )+};
+}

@@ -1,0 +1,50 @@
+//! Where the runtimes that `hack/fetch-runtimes` fetched are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// The environment variable that names the cache folder.
+pub const VARIABLE: &str = "NRI_OCI_HOOKS_CACHE";
+
+/// The folder of one fetched package, `name` as `hack/fetch-runtimes` calls it.
+///
+/// # Errors
+/// It has not been fetched; the message names the command that does.
+pub fn folder(name: &str) -> Result<PathBuf> {
+    let folder = root()?.join(name);
+    ensure!(
+        folder.join("version").exists(),
+        "{} is missing: run hack/fetch-runtimes as root, then run this again",
+        folder.display()
+    );
+    Ok(folder)
+}
+
+/// The shared-library folder inside an unpacked package.
+///
+/// # Errors
+/// The package has none.
+pub fn library_folder(package: &Path) -> Result<PathBuf> {
+    let multiarch = package.join("usr/lib");
+    std::fs::read_dir(&multiarch)
+        .with_context(|| format!("read {}", multiarch.display()))?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir())
+        .with_context(|| format!("{} holds no library folder", multiarch.display()))
+}
+
+/// The same default as in `hack/lib/common.sh`.
+pub(crate) fn root() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os(VARIABLE) {
+        return Ok(folder.into());
+    }
+    let caches = match env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env::var_os("HOME").context("neither HOME nor XDG_CACHE_HOME is set")?)
+            .join(".cache"),
+    };
+    Ok(caches.join("nri-oci-hooks"))
+}

@@ -1,0 +1,89 @@
+//! What is chosen before a private containerd starts.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::config::{self, Layout};
+use super::{Containerd, OciRuntime, Version};
+use crate::node::{Host, Node};
+use crate::{cache, image, workspace};
+
+/// Chooses how a [`Containerd`] runs; see the methods.
+#[derive(Debug)]
+pub struct Builder {
+    version: Version,
+    oci_runtime: OciRuntime,
+    request_timeout: Duration,
+}
+
+impl Builder {
+    pub(super) fn new(version: Version) -> Builder {
+        Builder {
+            version,
+            oci_runtime: OciRuntime::Runc,
+            request_timeout: Duration::from_secs(2),
+        }
+    }
+
+    /// Has containers run by this program; [`OciRuntime::Runc`] if not called.
+    #[must_use]
+    pub fn oci_runtime(mut self, oci_runtime: OciRuntime) -> Self {
+        self.oci_runtime = oci_runtime;
+        self
+    }
+
+    /// How long a plugin may take for an event (containerd's `plugin_request_timeout`); its default of 2 s if not
+    /// called. containerd 1.7 does not tell it to plugins.
+    #[must_use]
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = limit;
+        self
+    }
+
+    /// Starts it, loads the images, and awaits that it serves the CRI.
+    ///
+    /// # Errors
+    /// The runtimes have not been fetched, this machine refuses, or it does not come up.
+    pub async fn start(self) -> Result<Containerd> {
+        let package = cache::folder(self.version.package())?;
+        let runc = cache::folder("runc")?;
+        let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
+        let layout = Layout::below(node.folder());
+        for folder in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
+            fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
+        }
+        let oci_runtime = match self.oci_runtime {
+            OciRuntime::Runc => None,
+            OciRuntime::Crun => Some(workspace::program("crun-adapter")?),
+        };
+        let file = node.folder().join("config.toml");
+        let host = Host::detect()?;
+        fs::write(
+            &file,
+            config::render(
+                self.version,
+                &layout,
+                host,
+                self.request_timeout,
+                oci_runtime.as_deref(),
+            ),
+        )?;
+
+        let programs = package.join("usr/bin");
+        let path = format!(
+            "{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
+            programs.display(),
+            runc.join("usr/sbin").display()
+        );
+        let mut command = Command::new(programs.join("containerd"));
+        command.arg("--config").arg(file).env("PATH", path);
+        command.env(cache::VARIABLE, cache::root()?);
+        let archive = image::build(&node)?;
+        let mut containerd = Containerd::new(node, layout, command).await?;
+        containerd.load(&programs.join("ctr"), &archive).await?;
+        Ok(containerd)
+    }
+}

@@ -1,0 +1,130 @@
+//! The configuration file of a private containerd.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Version;
+use crate::image;
+use crate::node::Host;
+
+/// Where a private containerd keeps and looks for things; all inside its node's folder.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// What survives a restart of the machine: content, snapshots, metadata.
+    pub(super) root: PathBuf,
+    /// What does not: bundles.
+    pub(super) state: PathBuf,
+    /// The socket of the CRI and of `ctr`.
+    pub(super) socket: PathBuf,
+    /// The socket for plugins that connect by themselves.
+    pub(super) nri_socket: PathBuf,
+    /// Where it looks for plugins to launch.
+    pub(super) plugins: PathBuf,
+    /// Where it looks for the configuration of those.
+    pub(super) plugin_configuration: PathBuf,
+    /// An empty folder, for the things that it would look for on the machine.
+    pub(super) nothing: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn below(folder: &Path) -> Layout {
+        Layout {
+            root: folder.join("root"),
+            state: folder.join("state"),
+            socket: folder.join("containerd.sock"),
+            nri_socket: folder.join("nri.sock"),
+            plugins: folder.join("plugins"),
+            plugin_configuration: folder.join("conf.d"),
+            nothing: folder.join("nothing"),
+        }
+    }
+}
+
+/// The whole configuration file.
+pub(super) fn render(
+    version: Version,
+    layout: &Layout,
+    host: Host,
+    request_timeout: Duration,
+    oci_runtime: Option<&Path>,
+) -> String {
+    let Layout {
+        root,
+        state,
+        socket,
+        nri_socket,
+        plugins,
+        plugin_configuration,
+        nothing,
+    } = layout;
+    let own_score = !host.may_lower_oom_score;
+    let timeout = request_timeout.as_millis();
+    let (syntax, runtime_table) = match version {
+        Version::V1_7 => (2, "io.containerd.grpc.v1.cri"),
+        Version::V2_1 => (3, "io.containerd.cri.v1.runtime"),
+    };
+    let mut text = format!(
+        r#"version = {syntax}
+root = {root:?}
+state = {state:?}
+
+[grpc]
+address = {socket:?}
+
+[debug]
+level = "debug"
+
+[plugins."io.containerd.internal.v1.opt"]
+path = {nothing:?}
+
+[plugins."io.containerd.nri.v1.nri"]
+disable = false
+socket_path = {nri_socket:?}
+plugin_path = {plugins:?}
+plugin_config_path = {plugin_configuration:?}
+plugin_registration_timeout = "{registration}ms"
+plugin_request_timeout = "{timeout}ms"
+
+"#,
+        registration = timeout + 3000,
+    );
+    text += &match version {
+        Version::V1_7 => format!(
+            r#"[plugins."{runtime_table}"]
+sandbox_image = "{pause}"
+restrict_oom_score_adj = {own_score}
+disable_tcp_service = true
+
+[plugins."{runtime_table}".cni]
+bin_dir = {nothing:?}
+conf_dir = {nothing:?}
+"#,
+            pause = image::PAUSE,
+        ),
+        Version::V2_1 => format!(
+            r#"[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{pause}"
+
+[plugins."{runtime_table}"]
+restrict_oom_score_adj = {own_score}
+
+[plugins."{runtime_table}".cni]
+bin_dirs = [{nothing:?}]
+conf_dir = {nothing:?}
+"#,
+            pause = image::PAUSE,
+        ),
+    };
+    let _ = write!(
+        text,
+        "\n[plugins.\"{runtime_table}\".containerd.runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+    );
+    if let Some(program) = oci_runtime {
+        let _ = write!(
+            text,
+            "\n[plugins.\"{runtime_table}\".containerd.runtimes.runc.options]\nBinaryName = {program:?}\n"
+        );
+    }
+    text
+}

@@ -1,0 +1,10 @@
+//! A real containerd of a chosen version, private to its node.
+
+mod builder;
+mod config;
+mod instance;
+mod version;
+
+pub use builder::Builder;
+pub use instance::Containerd;
+pub use version::{OciRuntime, Version};

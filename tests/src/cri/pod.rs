@@ -1,0 +1,197 @@
+//! Pods.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use tonic::Status;
+
+use super::Client;
+use super::container::{Container, ContainerBuilder};
+use super::messages::{
+    DnsConfig, Empty, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceMode, NamespaceOption,
+    PodSandboxConfig, PodSandboxId, PodSandboxMetadata, RunPodSandboxRequest,
+};
+use crate::Containerd;
+
+/// Describes a pod; on the network of the node, so that no CNI is needed.
+#[derive(Debug)]
+pub struct PodBuilder<'a> {
+    containerd: &'a Containerd,
+    name: String,
+    namespace: String,
+    labels: HashMap<String, String>,
+    annotations: HashMap<String, String>,
+    privileged: bool,
+}
+
+impl<'a> PodBuilder<'a> {
+    pub(crate) fn new(containerd: &'a Containerd, name: &str) -> Self {
+        PodBuilder {
+            containerd,
+            name: name.into(),
+            namespace: "default".into(),
+            labels: HashMap::new(),
+            annotations: HashMap::new(),
+            privileged: false,
+        }
+    }
+
+    /// The Kubernetes namespace; `default` if not called.
+    #[must_use]
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Adds a label.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds an annotation.
+    #[must_use]
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.into(), value.into());
+        self
+    }
+
+    /// Allows privileged containers in it.
+    #[must_use]
+    pub fn privileged(mut self) -> Self {
+        self.privileged = true;
+        self
+    }
+
+    /// Makes the pod and starts its pause container.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn run(self) -> Result<Pod> {
+        let log_folder = self
+            .containerd
+            .node()
+            .make_folder(&format!("pods/{}_{}", self.namespace, self.name))?;
+        let config = PodSandboxConfig {
+            metadata: Some(PodSandboxMetadata {
+                uid: format!("uid-{}-{}", self.namespace, self.name),
+                name: self.name,
+                namespace: self.namespace,
+            }),
+            log_directory: log_folder.display().to_string(),
+            // With an answer to give, the runtime does not look for the machine's resolv.conf.
+            dns_config: Some(DnsConfig {
+                servers: vec!["127.0.0.1".into()],
+            }),
+            labels: self.labels,
+            annotations: self.annotations,
+            linux: Some(LinuxPodSandboxConfig {
+                cgroup_parent: self.containerd.node().cgroup_parent()?,
+                security_context: Some(LinuxSandboxSecurityContext {
+                    namespace_options: Some(namespaces()),
+                    privileged: self.privileged,
+                }),
+            }),
+        };
+        let client = self.containerd.client().clone();
+        let request = RunPodSandboxRequest {
+            config: Some(config.clone()),
+        };
+        let answer: PodSandboxId = client.runtime("RunPodSandbox", request).await?;
+        Ok(Pod {
+            client,
+            id: answer.pod_sandbox_id,
+            config,
+            log_folder,
+        })
+    }
+}
+
+/// A pod that was made.
+#[derive(Debug)]
+pub struct Pod {
+    pub(super) client: Client,
+    pub(super) id: String,
+    pub(super) config: PodSandboxConfig,
+    log_folder: PathBuf,
+}
+
+impl Pod {
+    /// Its id in the runtime.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Describes a container in it; [`ContainerBuilder::create`] makes it.
+    pub fn container(&self, name: &str) -> ContainerBuilder<'_> {
+        ContainerBuilder::new(self, name)
+    }
+
+    /// A container that runs until it is stopped, started.
+    ///
+    /// # Errors
+    /// The runtime's, for creating or starting it.
+    pub async fn start(&self, name: &str) -> Result<Container, Status> {
+        self.container(name).start().await
+    }
+
+    /// What a container has written, in the CRI's log format.
+    ///
+    /// # Errors
+    /// It was never started.
+    pub fn log(&self, container: &str) -> Result<String> {
+        let file = self.log_folder.join(log_name(container));
+        fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))
+    }
+
+    /// Uses the runtime anew after it was restarted.
+    #[must_use]
+    pub fn reconnected(mut self, containerd: &Containerd) -> Self {
+        self.client = containerd.client().clone();
+        self
+    }
+
+    /// Stops all its containers.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn stop(&self) -> Result<(), Status> {
+        let request = PodSandboxId {
+            pod_sandbox_id: self.id.clone(),
+        };
+        self.client
+            .runtime("StopPodSandbox", request)
+            .await
+            .map(|Empty {}| ())
+    }
+
+    /// Removes it with all its containers.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn remove(self) -> Result<(), Status> {
+        let request = PodSandboxId {
+            pod_sandbox_id: self.id,
+        };
+        self.client
+            .runtime("RemovePodSandbox", request)
+            .await
+            .map(|Empty {}| ())
+    }
+}
+
+/// The namespaces that a kubelet asks for, but for the network.
+pub(super) fn namespaces() -> NamespaceOption {
+    NamespaceOption {
+        network: NamespaceMode::Node.into(),
+        pid: NamespaceMode::Container.into(),
+    }
+}
+
+/// The file below the pod's log folder that a container writes to.
+pub(super) fn log_name(container: &str) -> String {
+    format!("{container}.log")
+}

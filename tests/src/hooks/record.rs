@@ -1,0 +1,102 @@
+//! What the program `record-hook` writes down about how it was run: one line of JSON each time.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::{env, process};
+
+use anyhow::{Context, Result};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{getpgrp, getsid};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The file that it appends to, beside itself.
+pub(super) const FILE: &str = "records";
+
+/// How a hook was run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The file name of the program.
+    pub program: String,
+    /// When it began, in nanoseconds of the machine's monotonic clock; compare with [`now`].
+    pub began: u64,
+    /// Its whole argv.
+    pub args: Vec<String>,
+    /// Its whole environment.
+    pub env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// Its process id.
+    pub pid: i32,
+    /// Its process group.
+    pub process_group: i32,
+    /// Its session.
+    pub session: i32,
+    /// The container state it got on standard input (OCI runtime-spec, runtime.md, "State").
+    pub state: Value,
+    /// The program that the container's process 1 was running; `None` if there was no such process.
+    pub process_1: Option<PathBuf>,
+}
+
+/// The machine's monotonic clock, in nanoseconds.
+///
+/// # Errors
+/// The kernel has none.
+pub fn now() -> Result<u64> {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
+    Ok(u64::try_from(time.tv_sec())? * 1_000_000_000 + u64::try_from(time.tv_nsec())?)
+}
+
+/// Records how the running program was run.
+///
+/// # Errors
+/// Standard input is no JSON, or the record cannot be written.
+pub fn write() -> Result<()> {
+    let began = now()?;
+    let program = env::current_exe().context("find the running program")?;
+    let mut input = String::new();
+    io::stdin()
+        .read_to_string(&mut input)
+        .context("read standard input")?;
+    let state: Value = serde_json::from_str(&input).context("parse standard input")?;
+    let record = Record {
+        program: program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        began,
+        args: env::args().collect(),
+        env: env::vars().collect(),
+        cwd: env::current_dir().context("find the working directory")?,
+        pid: process::id().try_into()?,
+        process_group: getpgrp().as_raw(),
+        session: getsid(None)?.as_raw(),
+        process_1: state["pid"]
+            .as_i64()
+            .and_then(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok()),
+        state,
+    };
+    let line = serde_json::to_string(&record)? + "\n";
+    let file = program.with_file_name(FILE);
+    // One write to a file opened for appending is never torn by another hook's.
+    File::options()
+        .create(true)
+        .append(true)
+        .open(file)?
+        .write_all(line.as_bytes())?;
+    Ok(())
+}
+
+/// All records of a file, in order; none if there is no such file yet.
+pub(super) fn read(file: &Path) -> Result<Vec<Record>> {
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.with_context(|| format!("read {}", file.display()))?,
+    };
+    text.lines()
+        .map(|line| serde_json::from_str(line).context("parse a record"))
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! One node: made, entered, and removed with everything in it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Host, Process};
+
+/// The script that holds the namespaces and cleans up after them.
+const KEEPER: &str = include_str!("keeper.sh");
+
+/// The longest folder that leaves room for the socket names in a `sockaddr_un` (108 bytes).
+const LONGEST_FOLDER: usize = 48;
+
+/// A folder and namespaces of its own. Dropping it kills everything inside, prints the logs of its processes
+/// (which the test harness shows only if the test failed) and removes folder, mounts and control groups.
+#[derive(Debug)]
+pub struct Node {
+    keeper: Child,
+    init: i32,
+    folder: PathBuf,
+}
+
+impl Node {
+    /// Makes a node. `unified_cgroups`: the node must see cgroup v2 at /sys/fs/cgroup, even if the machine keeps
+    /// it elsewhere.
+    ///
+    /// # Errors
+    /// Not root, or the machine refuses namespaces.
+    pub fn create(unified_cgroups: bool) -> Result<Node> {
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "a node needs namespaces: run this as root"
+        );
+        let overlay = unified_cgroups && !Host::detect()?.unified_cgroups;
+        let folder = tempfile::Builder::new()
+            .prefix("noh-")
+            .tempdir()
+            .context("make the node's folder")?;
+        ensure!(
+            folder.path().as_os_str().len() <= LONGEST_FOLDER,
+            "{} is too long for socket names: set TMPDIR to a shorter folder",
+            folder.path().display()
+        );
+        fs::create_dir(folder.path().join("log"))?;
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(folder.path())
+            .arg(cgroup_name(folder.path())?)
+            .arg(if overlay { "yes" } else { "no" })
+            .process_group(0) // an interrupt at the terminal must not reach who cleans up
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start the node's keeper")?;
+        // From here on the keeper removes the folder.
+        let mut node = Node {
+            keeper,
+            init: 0,
+            folder: folder.keep(),
+        };
+        node.init = node.await_init()?;
+        Ok(node)
+    }
+
+    /// Its process 1, as the machine counts.
+    pub fn init(&self) -> i32 {
+        self.init
+    }
+
+    /// The node's folder, seen under the same path inside and outside.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes a folder inside the node's, and all above it, writable by root alone.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn make_folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+        Ok(folder)
+    }
+
+    /// The control group below which the pods of this node belong, as the CRI wants it.
+    ///
+    /// # Errors
+    /// Never for a node that was created.
+    pub fn cgroup_parent(&self) -> Result<String> {
+        Ok(format!("/{}", cgroup_name(&self.folder)?))
+    }
+
+    /// The file of a process of the node in the machine's /proc; `pid` as the node counts.
+    pub fn proc(&self, pid: i64, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root/proc/{pid}/{file}", self.init))
+    }
+
+    /// Starts `command` inside the node with exactly the environment given to it; its output goes to the log
+    /// `name`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(&self, name: &str, command: &Command) -> Result<Process> {
+        Process::spawn(name, self.enter(command), &self.folder.join("log"))
+    }
+
+    /// Runs `command` inside the node and awaits its end.
+    ///
+    /// # Errors
+    /// It cannot be started or fails; the message has its output.
+    pub fn run(&self, command: &Command) -> Result<String> {
+        let output = self.enter(command).output().context("start nsenter")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!(
+                "{:?} ended with {}: {said}{}",
+                command.get_program(),
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Ok(said)
+    }
+
+    fn enter(&self, command: &Command) -> Command {
+        let mut entered = Command::new("nsenter");
+        entered
+            .arg("--target")
+            .arg(self.init.to_string())
+            .args(["--mount", "--pid", "--"]);
+        entered.arg(command.get_program()).args(command.get_args());
+        entered.env_clear().env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        );
+        for (key, value) in command.get_envs() {
+            match value {
+                Some(value) => entered.env(key, value),
+                None => entered.env_remove(key),
+            };
+        }
+        entered.process_group(0).stdin(Stdio::null());
+        entered
+    }
+
+    /// Awaits the node's process 1 and returns its id as the machine counts.
+    fn await_init(&mut self) -> Result<i32> {
+        let stdout = self
+            .keeper
+            .stdout
+            .take()
+            .context("the keeper has no standard output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        ensure!(
+            line == "ready\n",
+            "this machine refuses the namespaces of a node (see the error above)"
+        );
+        let unshare =
+            super::process::only_child(self.keeper.id().try_into()?)?.context("the node has ended")?;
+        super::process::only_child(unshare)?.context("the node has ended")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        print_logs(&self.folder.join("log"));
+        drop(self.keeper.stdin.take());
+        match self.keeper.wait() {
+            Ok(status) if status.success() => {}
+            outcome => eprintln!("cleaning up {} ended with {outcome:?}", self.folder.display()),
+        }
+    }
+}
+
+/// The node's folder has a unique name: its control group has the same.
+fn cgroup_name(folder: &Path) -> Result<&str> {
+    folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("the node's folder has no name")
+}
+
+fn print_logs(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let text = fs::read(entry.path()).unwrap_or_default();
+        println!(
+            "--- {}\n{}",
+            entry.file_name().display(),
+            String::from_utf8_lossy(&text)
+        );
+    }
+}

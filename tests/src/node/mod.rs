@@ -1,0 +1,9 @@
+//! The private machine that a runtime under test lives on: a folder, and namespaces for mounts and processes.
+
+mod host;
+mod keeper;
+mod process;
+
+pub use host::Host;
+pub use keeper::Node;
+pub use process::{Log, Process};

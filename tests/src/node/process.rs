@@ -1,0 +1,141 @@
+//! A process inside a node, and the log it writes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait;
+
+/// A process that runs inside a node. It ends with the node at the latest.
+#[derive(Debug)]
+pub struct Process {
+    entrance: Child,
+    pid: i32,
+    log: Log,
+}
+
+impl Process {
+    /// Starts `entrance`, an `nsenter` command, and finds the process that it forks into the node.
+    pub(super) fn spawn(name: &str, mut entrance: Command, logs: &Path) -> Result<Process> {
+        let log = Log {
+            path: logs.join(name),
+        };
+        let file = File::options().create(true).append(true).open(&log.path)?;
+        let mut entrance = entrance
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("start {name}"))?;
+        let parent = entrance.id().try_into()?;
+        loop {
+            if let Some(pid) = only_child(parent)? {
+                return Ok(Process { entrance, pid, log });
+            }
+            let ended = entrance.try_wait()?;
+            ensure!(
+                ended.is_none(),
+                "{name} ended at once with {ended:?}: {}",
+                log.text()?
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Its process id as the machine (not the node) counts.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// What it has written.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.entrance.try_wait()?.is_none())
+    }
+
+    /// Sends it `signal`; nothing if it has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if self.is_running()? {
+            kill(Pid::from_raw(self.pid), signal)
+                .with_context(|| format!("send {signal} to {}", self.pid))?;
+        }
+        Ok(())
+    }
+
+    /// Awaits its end.
+    ///
+    /// # Errors
+    /// It goes on for longer than [`wait::LIMIT`].
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        wait::until("a process to end", async || Ok(self.entrance.try_wait()?)).await
+    }
+
+    /// Kills it and awaits its end.
+    ///
+    /// # Errors
+    /// As [`Process::signal`] and [`Process::wait`].
+    pub async fn kill(&mut self) -> Result<()> {
+        self.signal(Signal::SIGKILL)?;
+        self.wait().await.map(drop)
+    }
+}
+
+/// What the processes of one name have written so far.
+#[derive(Debug, Clone)]
+pub struct Log {
+    path: PathBuf,
+}
+
+impl Log {
+    /// All of it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn text(&self) -> Result<String> {
+        let bytes = fs::read(&self.path).with_context(|| format!("read {}", self.path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// How many of its lines contain `text`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn count(&self, text: &str) -> Result<usize> {
+        Ok(self.text()?.lines().filter(|line| line.contains(text)).count())
+    }
+
+    /// Awaits the `times`-th line that contains `text`.
+    ///
+    /// # Errors
+    /// There is none within [`wait::LIMIT`].
+    pub async fn wait_for(&self, text: &str, times: usize) -> Result<()> {
+        let what = format!("line {times} with {text:?} in {}", self.path.display());
+        wait::until(&what, async || Ok((self.count(text)? >= times).then_some(()))).await
+    }
+}
+
+/// The child of a process that has one at most.
+pub(super) fn only_child(parent: i32) -> Result<Option<i32>> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let children = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    children
+        .split_whitespace()
+        .next()
+        .map(|pid| pid.parse().context(path.clone()))
+        .transpose()
+}

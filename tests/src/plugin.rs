@@ -1,0 +1,145 @@
+//! `nri-oci-hooks`, connected to a private containerd.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::node::Process;
+use crate::{Containerd, workspace};
+
+/// Describes an `nri-oci-hooks run`.
+#[derive(Debug)]
+pub struct PluginBuilder<'a> {
+    containerd: &'a Containerd,
+    index: String,
+    name: String,
+    configuration: String,
+    hook_spec: Option<PathBuf>,
+    arguments: Vec<String>,
+}
+
+impl<'a> PluginBuilder<'a> {
+    pub(crate) fn new(containerd: &'a Containerd) -> Self {
+        let spec_folder = containerd.hooks().spec_folder();
+        PluginBuilder {
+            containerd,
+            index: "10".into(),
+            name: "oci-hooks".into(),
+            configuration: format!("annotation.spec_dirs = [{spec_folder:?}]\n"),
+            hook_spec: None,
+            arguments: Vec::new(),
+        }
+    }
+
+    /// The default hook-spec, as `--hook-spec`.
+    #[must_use]
+    pub fn hook_spec(mut self, file: &Path) -> Self {
+        self.hook_spec = Some(file.into());
+        self
+    }
+
+    /// Index and name to register with; `10` and `oci-hooks` if not called.
+    #[must_use]
+    pub fn identity(mut self, index: &str, name: &str) -> Self {
+        self.index = index.into();
+        self.name = name.into();
+        self
+    }
+
+    /// Adds lines (TOML without tables) to its configuration file, which otherwise names the node's folder of
+    /// specs and nothing else.
+    #[must_use]
+    pub fn configuration(mut self, lines: &str) -> Self {
+        self.configuration += lines;
+        self.configuration += "\n";
+        self
+    }
+
+    /// How hooks are delivered, as `--delivery`.
+    #[must_use]
+    pub fn delivery(self, delivery: &str) -> Self {
+        self.argument("--delivery").argument(delivery)
+    }
+
+    /// Adds an argument of `nri-oci-hooks run`.
+    #[must_use]
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts it and awaits that containerd calls it for events.
+    ///
+    /// # Errors
+    /// It does not build, start or connect.
+    pub async fn start(self) -> Result<Plugin> {
+        let name = format!("{}-{}", self.index, self.name);
+        let file = self.containerd.node().folder().join(format!("{name}.toml"));
+        fs::write(&file, self.configuration)?;
+        let mut command = Command::new(workspace::nri_oci_hooks()?);
+        command.arg("run").arg("--config").arg(file);
+        command.arg("--nri-socket").arg(self.containerd.nri_socket());
+        command.args([
+            "--index",
+            &self.index,
+            "--name",
+            &self.name,
+            "--log-format",
+            "json",
+        ]);
+        if let Some(file) = self.hook_spec {
+            command.arg("--hook-spec").arg(file);
+        }
+        command.args(self.arguments);
+        Plugin::start(self.containerd, &name, command).await
+    }
+}
+
+/// A plugin in a process of its own, connected to a containerd's NRI socket.
+#[derive(Debug)]
+pub struct Plugin {
+    name: String,
+    command: Command,
+    process: Process,
+}
+
+impl Plugin {
+    /// Starts any plugin, ours or another, inside the node and awaits that containerd calls it for events;
+    /// `name` is its index and name as it registers them, `10-oci-hooks`.
+    ///
+    /// # Errors
+    /// It does not start or connect.
+    pub async fn start(containerd: &Containerd, name: &str, command: Command) -> Result<Plugin> {
+        let before = containerd.connections(name)?;
+        let process = containerd.node().spawn(name, &command)?;
+        containerd.await_connection(name, before + 1).await?;
+        Ok(Plugin {
+            name: name.into(),
+            command,
+            process,
+        })
+    }
+
+    /// Its process and its log.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Kills it and awaits its end.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.process.kill().await
+    }
+
+    /// Starts it again, as before, after it was killed.
+    ///
+    /// # Errors
+    /// It does not start or connect.
+    pub async fn start_again(self, containerd: &Containerd) -> Result<Plugin> {
+        Plugin::start(containerd, &self.name, self.command).await
+    }
+}

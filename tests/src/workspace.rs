@@ -1,0 +1,81 @@
+//! The programs that this workspace builds.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+/// A program of this crate, which cargo has built beside the running one.
+///
+/// # Errors
+/// It is not there.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let program = profile_folder()?.join(name);
+    ensure!(
+        program.exists(),
+        "{} is missing: build the whole workspace first",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// An example of crate `containerd-nri`, built if it is not up to date.
+///
+/// # Errors
+/// It does not build; the message has the compiler's.
+pub fn example(name: &str) -> Result<PathBuf> {
+    build(&["--package", "containerd-nri", "--example", name])?;
+    program(&format!("examples/{name}"))
+}
+
+/// `nri-oci-hooks`, built once per test program if it is not up to date.
+///
+/// # Errors
+/// It does not build; the message has the compiler's.
+pub fn nri_oci_hooks() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let target = ["--package", "nri-oci-hooks", "--bin", "nri-oci-hooks"];
+    BUILT
+        .get_or_init(|| {
+            build(&target)
+                .and_then(|()| program("nri-oci-hooks"))
+                .map_err(|error| format!("{error:#}"))
+        })
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
+
+fn build(target: &[&str]) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked"]).args(target);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .context("start cargo")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+/// `target/debug` or `target/release`: where the running program is, or one above if it is a test.
+fn profile_folder() -> Result<PathBuf> {
+    let program = env::current_exe().context("find the running program")?;
+    let folder = program.parent().context("the running program is in no folder")?;
+    let profile = if folder.ends_with("deps") {
+        folder.parent()
+    } else {
+        Some(folder)
+    };
+    Ok(profile
+        .context("the running program is not below cargo's target folder")?
+        .to_owned())
+}

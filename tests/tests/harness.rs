@@ -1,0 +1,141 @@
+//! The harness itself: pods live and end, a runtime restarts under them, and nothing is left behind.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use e2e::cri::State;
+use e2e::node::Host;
+use e2e::{Containerd, OciRuntime, Plugin, Version, on_each_containerd, workspace};
+
+async fn a_container_lives_from_create_to_remove(version: Version) -> Result<()> {
+    lifecycle(Containerd::start(version).await?).await
+}
+
+async fn crun_runs_containers_too(version: Version) -> Result<()> {
+    lifecycle(
+        Containerd::builder(version)
+            .oci_runtime(OciRuntime::Crun)
+            .start()
+            .await?,
+    )
+    .await
+}
+
+async fn lifecycle(containerd: Containerd) -> Result<()> {
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.container("app").create().await?;
+    assert_eq!(container.status().await?.state, State::Created);
+
+    container.start().await?;
+    let status = container.status().await?;
+    assert_eq!(status.state, State::Running);
+    let program = fs::read_link(containerd.node().proc(status.pid(), "exe"))?;
+    assert_eq!(program, PathBuf::from("/bin/busybox"));
+
+    container.stop(10).await?;
+    assert_eq!(container.await_state(State::Exited).await?.exit_code, 0);
+    container.remove().await?;
+    pod.stop().await?;
+    pod.remove().await?;
+    assert!(containerd.client().containers().await?.is_empty());
+    Ok(())
+}
+
+async fn what_a_container_writes_is_its_log(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod
+        .container("app")
+        .command(["/bin/sh", "-c", "echo $WORD"])
+        .env("WORD", "hello");
+    container.start().await?.await_state(State::Exited).await?;
+    assert!(pod.log("app")?.trim_end().ends_with(" hello"));
+    Ok(())
+}
+
+async fn containers_outlive_a_restart_of_the_runtime(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.start("app").await?;
+    let pid = container.status().await?.pid();
+
+    containerd.restart().await?;
+    let container = container.reconnected(&containerd);
+    assert_eq!(container.status().await?.pid(), pid);
+    containerd.kill().await?;
+    containerd.restart().await?;
+    let container = container.reconnected(&containerd);
+    assert_eq!(container.status().await?.pid(), pid);
+    container.stop(10).await?;
+    Ok(())
+}
+
+/// The smallest plugin there is, to tell a fault of the harness from one of ours.
+async fn any_plugin_adjusts_containers(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let mut command = Command::new(workspace::example("inject_env")?);
+    command.arg(containerd.nri_socket());
+    let _plugin = Plugin::start(&containerd, "20-inject-env", command).await?;
+
+    let pod = containerd
+        .pod("web")
+        .annotation("env.example.com/WORD", "hello")
+        .run()
+        .await?;
+    let container = pod.container("app").command(["/bin/sh", "-c", "echo $WORD"]);
+    container.start().await?.await_state(State::Exited).await?;
+    assert!(pod.log("app")?.trim_end().ends_with(" hello"));
+    Ok(())
+}
+
+async fn nothing_is_left_behind(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let _pod = containerd.pod("web").run().await?;
+    let folder = containerd.node().folder().to_owned();
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let pid = containerd.node().init();
+    let groups = cgroups(&name)?;
+    ensure!(!groups.is_empty(), "the pod has no control group");
+
+    drop(containerd);
+    assert!(!folder.exists());
+    assert!(!fs::exists(format!("/proc/{pid}"))?);
+    assert!(!fs::read_to_string("/proc/self/mountinfo")?.contains(&name));
+    assert_eq!(cgroups(&name)?, Vec::<PathBuf>::new());
+    Ok(())
+}
+
+/// The control groups of this name at the root of each hierarchy.
+fn cgroups(name: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let roots: Vec<PathBuf> = if Host::detect()?.unified_cgroups {
+        vec!["/sys/fs/cgroup".into()]
+    } else {
+        fs::read_dir("/sys/fs/cgroup")?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect()
+    };
+    for root in roots {
+        let group = root.join(name);
+        if group.exists() {
+            found.push(group);
+        }
+    }
+    Ok(found)
+}
+
+on_each_containerd!(
+    a_container_lives_from_create_to_remove,
+    crun_runs_containers_too,
+    what_a_container_writes_is_its_log,
+    containers_outlive_a_restart_of_the_runtime,
+    any_plugin_adjusts_containers,
+    nothing_is_left_behind,
+);
