@@ -13,6 +13,7 @@ mod report;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::Arguments;
 use hook_spec::HookSpec;
@@ -45,12 +46,23 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         subjects.push(Subject::new(command, &socket, spec.path())?);
     }
 
-    phases::starts(&mut subjects, arguments.starts).await?;
-    phases::rest(&mut subjects).await?;
-    phases::creates(&mut subjects, arguments.creates).await?;
-    phases::synchronize(&mut subjects, arguments.containers).await?;
-    phases::long_message(&mut subjects).await?;
+    // Ended by a signal, this process would leave its plugins behind.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        measured = measure(arguments, &mut subjects) => measured?,
+        _ = terminated.recv() => anyhow::bail!("terminated"),
+        _ = interrupted.recv() => anyhow::bail!("interrupted"),
+    }
 
     print!("{}", report::table(arguments, &subjects));
     Ok(())
+}
+
+async fn measure(arguments: &Arguments, subjects: &mut [Subject]) -> anyhow::Result<()> {
+    phases::starts(subjects, arguments.starts).await?;
+    phases::rest(subjects).await?;
+    phases::creates(subjects, arguments.creates).await?;
+    phases::synchronize(subjects, arguments.containers).await?;
+    phases::long_message(subjects).await
 }
