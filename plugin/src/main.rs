@@ -1,3 +1,36 @@
-//! The one binary: daemon, runner and tools.
+//! The one binary: daemon and tools.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use nri_oci_hooks::cli::{self, CheckArgs, RunArgs};
+
+/// OCI hooks for every Kubernetes container, through NRI
+#[derive(Parser)]
+#[command(name = "nri-oci-hooks", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run(RunArgs),
+    /// Tell every mistake of hook-spec files
+    Check(CheckArgs),
+}
+
+fn main() -> ExitCode {
+    // The runtime launches its plugins without arguments.
+    let alone = std::env::args_os().len() <= 1;
+    let cli = if alone && cli::is_launched() {
+        Cli::parse_from(["nri-oci-hooks", "run"])
+    } else {
+        Cli::parse()
+    };
+    match cli.command {
+        Command::Run(args) => cli::run(args),
+        Command::Check(args) => cli::check(args),
+    }
+}

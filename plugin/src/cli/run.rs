@@ -1,0 +1,115 @@
+//! `run`: the daemon.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Delivery, Overrides};
+use crate::observe::{LogFormat, start_logs};
+use crate::plugin::OciHooks;
+
+const DEFAULT_CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
+
+/// How the daemon is started.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+
+    /// Default hook-spec, for every container; wins over the configuration
+    #[arg(long, value_name = "FILE")]
+    pub hook_spec: Option<String>,
+
+    /// Socket of the runtime's NRI
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub nri_socket: PathBuf,
+
+    /// Place among the node's NRI plugins: two digits, lower ones are called first
+    #[arg(long, value_name = "NN", default_value = "10")]
+    pub index: String,
+
+    /// Name among the node's NRI plugins
+    #[arg(long, value_name = "NAME", default_value = "oci-hooks")]
+    pub name: String,
+
+    /// How hooks get to run: direct; wins over the configuration
+    #[arg(long, value_name = "HOW")]
+    pub delivery: Option<Delivery>,
+
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
+/// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
+pub fn run(args: RunArgs) -> ExitCode {
+    start_logs(args.log_format);
+    match Launched::from_env()
+        .map_err(anyhow::Error::from)
+        .and_then(|launched| serve(args, launched))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the runtime launched this process as a plugin; it gives no arguments then.
+pub fn is_launched() -> bool {
+    std::env::var_os("NRI_PLUGIN_SOCKET").is_some()
+}
+
+fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
+    let overrides = Overrides {
+        hook_spec: args.hook_spec,
+        delivery: args.delivery,
+    };
+    let plugin = OciHooks::new(configuration(args.config.as_deref(), &overrides)?, overrides);
+    let identity = Identity::new(&args.index, &args.name)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        match launched {
+            Some(launched) => launched.run_until(plugin, stop).await?,
+            None => {
+                Service::new(plugin, identity)
+                    .socket(args.nri_socket)
+                    .run_until(stop)
+                    .await
+            }
+        }
+        Ok(())
+    })
+}
+
+fn configuration(file: Option<&str>, overrides: &Overrides) -> anyhow::Result<Config> {
+    let read = match file {
+        Some(file) => Config::from_file(file, overrides),
+        None if Path::new(DEFAULT_CONFIG).exists() => Config::from_file(DEFAULT_CONFIG, overrides),
+        None => Config::from_text("the command line", "", overrides),
+    };
+    read.map_err(|mistakes| {
+        for mistake in &mistakes {
+            tracing::error!("{mistake}");
+        }
+        anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
+    })
+}

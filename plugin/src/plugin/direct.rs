@@ -1,0 +1,166 @@
+//! `direct` delivery: the hooks go into the container's OCI spec as they are.
+
+use containerd_nri::api::{self, MessageField};
+use containerd_nri::{Adjustment, HookStage, MAX_MESSAGE};
+use thiserror::Error;
+
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
+
+/// Hooks that cannot be delivered through the OCI spec.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum DeliveryError {
+    /// They do not fit the answer to NRI CreateContainer.
+    #[error(
+        "the container's {hooks} hooks take {bytes} bytes, but one NRI message carries {MAX_MESSAGE}; \
+         use fewer hooks or shorter args and env in its hook-specs"
+    )]
+    TooLarge {
+        /// How many hooks.
+        hooks: usize,
+        /// How large the answer would be.
+        bytes: usize,
+    },
+}
+
+/// The adjustment that appends the hooks to a container's, stage by stage in order.
+///
+/// A stage whose hooks the container carries already, in this order and one behind the other, is
+/// left alone: another instance of this plugin has been here (a rolling upgrade).
+pub(super) fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjustment, DeliveryError> {
+    let mut adjustment = Adjustment::new();
+    let mut count = 0;
+    for (stage, hooks) in &frozen.stages {
+        let hooks: Vec<api::Hook> = hooks.iter().map(to_nri).collect();
+        if hooks.is_empty() || contains(list(present, *stage), &hooks) {
+            continue;
+        }
+        count += hooks.len();
+        for hook in hooks {
+            adjustment = adjustment.hook(to_nri_stage(*stage), hook);
+        }
+    }
+    match adjustment.encoded_len() {
+        bytes if bytes > MAX_MESSAGE => Err(DeliveryError::TooLarge { hooks: count, bytes }),
+        _ => Ok(adjustment),
+    }
+}
+
+fn contains(present: &[api::Hook], ours: &[api::Hook]) -> bool {
+    present.windows(ours.len()).any(|window| window == ours)
+}
+
+fn to_nri(hook: &FrozenHook) -> api::Hook {
+    api::Hook {
+        path: hook.path.clone(),
+        args: hook.args.clone(),
+        env: hook.env.clone(),
+        timeout: MessageField::some(i64::from(hook.timeout.seconds()).into()),
+        ..Default::default()
+    }
+}
+
+fn to_nri_stage(stage: Stage) -> HookStage {
+    match stage {
+        Stage::Prestart => HookStage::Prestart,
+        Stage::CreateRuntime => HookStage::CreateRuntime,
+        Stage::CreateContainer => HookStage::CreateContainer,
+        Stage::StartContainer => HookStage::StartContainer,
+        Stage::Poststart => HookStage::Poststart,
+        Stage::Poststop => HookStage::Poststop,
+    }
+}
+
+fn list(hooks: &api::Hooks, stage: Stage) -> &[api::Hook] {
+    match stage {
+        Stage::Prestart => &hooks.prestart,
+        Stage::CreateRuntime => &hooks.create_runtime,
+        Stage::CreateContainer => &hooks.create_container,
+        Stage::StartContainer => &hooks.start_container,
+        Stage::Poststart => &hooks.poststart,
+        Stage::Poststop => &hooks.poststop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::select::Source;
+    use crate::spec::Timeout;
+
+    fn hook(args: &[&str]) -> FrozenHook {
+        FrozenHook {
+            path: "/bin/echo".into(),
+            args: args.iter().map(|arg| arg.to_string()).collect(),
+            env: vec!["A=b".into()],
+            timeout: Timeout::DEFAULT,
+            source: Source {
+                file: Arc::from("/etc/x.json"),
+                index: 0,
+                line: 1,
+            },
+        }
+    }
+
+    fn frozen(stage: Stage, hooks: Vec<FrozenHook>) -> Frozen {
+        Frozen {
+            stages: [(stage, hooks)].into(),
+        }
+    }
+
+    #[test]
+    fn every_stage_lands_in_its_own_list_with_nothing_changed() {
+        for stage in Stage::ALL {
+            let adjustment = adjustment(
+                &frozen(stage, vec![hook(&["a"]), hook(&["b"])]),
+                &Default::default(),
+            )
+            .unwrap();
+            let hooks = &adjustment.raw().hooks;
+            for other in Stage::ALL {
+                let expected = if other == stage { 2 } else { 0 };
+                assert_eq!(list(hooks, other).len(), expected, "{stage} in {other}");
+            }
+            let first = &list(hooks, stage)[0];
+            assert_eq!(
+                (first.path.as_str(), &first.args[..]),
+                ("/bin/echo", &["a".to_owned()][..])
+            );
+            assert_eq!(
+                (&first.env[..], first.timeout.value),
+                (&["A=b".to_owned()][..], 30)
+            );
+        }
+    }
+
+    #[test]
+    fn a_container_that_carries_the_same_hooks_does_not_get_them_twice() {
+        let frozen = frozen(Stage::Poststop, vec![hook(&["a"]), hook(&["b"])]);
+        let once = adjustment(&frozen, &Default::default()).unwrap();
+        let twice = adjustment(&frozen, &once.raw().hooks).unwrap();
+        assert!(twice.raw().hooks.poststop.is_empty());
+    }
+
+    #[test]
+    fn hooks_that_only_resemble_those_of_another_are_delivered() {
+        let theirs = adjustment(&frozen(Stage::Poststop, vec![hook(&["a"])]), &Default::default()).unwrap();
+        let ours = adjustment(&frozen(Stage::Poststop, vec![hook(&["b"])]), &theirs.raw().hooks).unwrap();
+        assert_eq!(ours.raw().hooks.poststop.len(), 1);
+    }
+
+    #[test]
+    fn hooks_that_do_not_fit_one_message_are_an_error_that_says_so() {
+        let big = "x".repeat(100 * 1024);
+        let error = adjustment(
+            &frozen(Stage::Prestart, vec![hook(&[&big]); 50]),
+            &Default::default(),
+        )
+        .unwrap_err();
+        assert!(
+            error.to_string().starts_with("the container's 50 hooks take 5"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! NRI events to answers: asks the selection, delivers the outcome, holds no rules of its own.
+
+mod direct;
+mod events;
+
+pub use events::OciHooks;
