@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export ROOT
 export NRI_OCI_HOOKS_CACHE="${NRI_OCI_HOOKS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nri-oci-hooks}"
 
 # say TEXT: one line of progress, with the seconds since the command began.
@@ -22,14 +23,14 @@ require_root() {
 
 # install_missing COMMAND=PACKAGE...: installs the packages of those commands that this machine lacks.
 install_missing() {
-    local pair packages=()
+    local pair wanted=()
     for pair in "$@"; do
-        command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
+        command -v "${pair%%=*}" >/dev/null || wanted+=("${pair#*=}")
     done
-    [ ${#packages[@]} -gt 0 ] || return 0
-    say "installing ${packages[*]} (apt-get; this can take a minute)"
+    [ ${#wanted[@]} -gt 0 ] || return 0
+    say "installing ${wanted[*]} (apt-get; this can take a minute)"
     apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${wanted[@]}" >/dev/null
 }
 
 # require_rust: Rust is the one thing that a machine must bring; its linker is installed when it is missing.
