@@ -1,8 +1,8 @@
 # Shared by the commands in hack/: where things are, what is said while they run, what must be installed.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034 # used by who sources this
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export ROOT
 export NRI_OCI_HOOKS_CACHE="${NRI_OCI_HOOKS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nri-oci-hooks}"
 
 # say TEXT: one line of progress, with the seconds since the command began.
@@ -21,21 +21,21 @@ require_root() {
     [ "$(id -u)" -eq 0 ] || die "$(basename "$0") starts container runtimes: run it as root"
 }
 
-# install_missing COMMAND=PACKAGE...: installs the packages of those commands that this machine lacks.
-install_missing() {
-    local pair wanted=()
-    for pair in "$@"; do
-        command -v "${pair%%=*}" >/dev/null || wanted+=("${pair#*=}")
-    done
-    [ ${#wanted[@]} -gt 0 ] || return 0
-    say "installing ${wanted[*]} (apt-get; this can take a minute)"
+# install PACKAGE...: installs Debian packages.
+install() {
+    say "installing $* (apt-get; this can take a minute)"
     apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${wanted[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 }
 
-# require_rust: Rust is the one thing that a machine must bring; its linker is installed when it is missing.
+# require_command COMMAND PACKAGE: installs the package unless this machine has the command.
+require_command() {
+    command -v "$1" >/dev/null || install "$2"
+}
+
+# require_rust: Rust is the one thing that a machine must bring; what it links with is installed if missing.
 require_rust() {
     command -v cargo >/dev/null || die "cargo was not found: install Rust (https://rustup.rs), then run this again"
-    install_missing cc=gcc
-    [ -e /usr/include/stdio.h ] || install_missing libc6-dev-is-missing=libc6-dev
+    require_command cc gcc
+    [ -e /usr/include/stdio.h ] || install libc6-dev
 }

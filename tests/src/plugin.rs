@@ -4,10 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::node::Process;
-use crate::{Containerd, workspace};
+use crate::{Containerd, wait, workspace};
+
+/// The annotation that picks hook-specs for a pod, without a scope.
+pub const ANNOTATION: &str = "hook-spec.noderesource.dev";
+
+/// The name that an `nri-oci-hooks` registers with unless it is told otherwise, its index first.
+pub const NAME: &str = "10-oci-hooks";
 
 /// Describes an `nri-oci-hooks run`.
 #[derive(Debug)]
@@ -113,8 +119,17 @@ impl Plugin {
     /// It does not start or connect.
     pub async fn start(containerd: &Containerd, name: &str, command: Command) -> Result<Plugin> {
         let before = containerd.connections(name)?;
-        let process = containerd.node().spawn(name, &command)?;
-        containerd.await_connection(name, before + 1).await?;
+        let mut process = containerd.node().spawn(name, &command)?;
+        wait::until(&format!("plugin {name} to connect"), async || {
+            let connected = containerd.connections(name)? > before;
+            ensure!(
+                connected || process.is_running()?,
+                "{name} has ended: {}",
+                process.log().text()?
+            );
+            Ok(connected.then_some(()))
+        })
+        .await?;
         Ok(Plugin {
             name: name.into(),
             command,

@@ -72,9 +72,6 @@ state = {state:?}
 [grpc]
 address = {socket:?}
 
-[debug]
-level = "debug"
-
 [plugins."io.containerd.internal.v1.opt"]
 path = {nothing:?}
 

@@ -139,6 +139,11 @@ impl Containerd {
         self.log().wait_for(&connected(name), times).await
     }
 
+    /// Ends it and all that runs on it without printing its log.
+    pub fn remove_silently(self) {
+        self.node.remove_silently();
+    }
+
     /// Ends it as a service manager does; pods go on.
     ///
     /// # Errors

@@ -61,6 +61,19 @@ impl Hooks {
         self.raw_spec(name, &serde_json::to_string_pretty(spec)?)
     }
 
+    /// Writes a spec as `NAME.json` that has one recorder for each of the seed's stages, `NAME-prestart`,
+    /// `NAME-poststart` and `NAME-poststop`, and returns its path.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn recording_spec(&self, name: &str) -> Result<PathBuf> {
+        let spec = HookSpec::new()
+            .prestart(self.recorder(&format!("{name}-prestart"))?)
+            .poststart(self.recorder(&format!("{name}-poststart"))?)
+            .poststop(self.recorder(&format!("{name}-poststop"))?);
+        self.spec(name, &spec)
+    }
+
     /// Writes any text as `NAME.json` and returns its path.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub struct Node {
     keeper: Child,
     init: i32,
     folder: PathBuf,
+    silent: bool,
 }
 
 impl Node {
@@ -63,9 +64,15 @@ impl Node {
             keeper,
             init: 0,
             folder: folder.keep(),
+            silent: false,
         };
         node.init = node.await_init()?;
         Ok(node)
+    }
+
+    /// Removes it without printing the logs.
+    pub fn remove_silently(mut self) {
+        self.silent = true;
     }
 
     /// Its process 1, as the machine counts.
@@ -171,7 +178,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        print_logs(&self.folder.join("log"));
+        if !self.silent {
+            print_logs(&self.folder.join("log"));
+        }
         drop(self.keeper.stdin.take());
         match self.keeper.wait() {
             Ok(status) if status.success() => {}

@@ -10,6 +10,7 @@ set -u
 
 # In the node: private /run (shims and OCI runtimes have fixed paths there), then process 1, which reaps what is
 # orphaned until standard input ends.
+# shellcheck disable=SC2016 # the shell inside expands these
 unshare --mount --pid --fork --mount-proc --propagation slave sh -euc '
     mount -t tmpfs -o mode=755 tmpfs /run
     if [ "$1" = yes ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
@@ -19,11 +20,15 @@ unshare --mount --pid --fork --mount-proc --propagation slave sh -euc '
     wait $!
 ' node "$3"
 
-status=0
-for hierarchy in $(awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts); do
-    if [ -d "$hierarchy/$2" ]; then
-        find "$hierarchy/$2" -depth -type d -exec rmdir {} + || status=1
-    fi
-done
-rm -rf --one-file-system "$1" || status=1
-exit $status
+awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts | (
+    status=0
+    while read -r hierarchy; do
+        if [ -d "$hierarchy/$2" ]; then
+            find "$hierarchy/$2" -depth -type d -exec rmdir {} + || status=1
+        fi
+    done
+    exit $status
+)
+groups=$?
+rm -rf --one-file-system "$1" || exit
+exit $groups

@@ -1,0 +1,94 @@
+//! Runs one pod with a default hook-spec and an annotation on a private containerd, and prints what ran when.
+
+use std::fs;
+
+use anyhow::Result;
+use e2e::hooks::{Record, record};
+use e2e::plugin::ANNOTATION;
+use e2e::{Containerd, Version};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    println!("Starting a containerd of its own, in a temporary folder ...");
+    let containerd = Containerd::start(Version::V2_1).await?;
+    let hooks = containerd.hooks();
+    let default = hooks.recording_spec("default")?;
+    let gpu = hooks.recording_spec("gpu")?;
+    println!("\nThe hook-spec for every container, given to nri-oci-hooks as --hook-spec:\n");
+    print_indented(&fs::read_to_string(&default)?);
+    println!(
+        "\nThe hook-spec {} is alike, with hooks named gpu-...",
+        gpu.display()
+    );
+    println!("The pod asks for it with the annotation  {ANNOTATION}: gpu");
+    let _plugin = containerd.plugin().hook_spec(&default).start().await?;
+
+    let pod = containerd.pod("web").annotation(ANNOTATION, "gpu").run().await?;
+    let mut story = Story::begin()?;
+    let container = pod.container("app").create().await?;
+    story.tell("the container has been created; its hooks are settled")?;
+    story.tell("start is asked for")?;
+    container.start().await?;
+    story.tell("start has returned")?;
+    story.tell("stop is asked for")?;
+    container.stop(10).await?;
+    story.tell("stop has returned")?;
+    for record in hooks.records(container.id())? {
+        story.add(record.began, describe(&record));
+    }
+    println!("\nWhat ran, in milliseconds since the container was asked for:\n");
+    story.print();
+    container.remove().await?;
+    pod.stop().await?;
+    pod.remove().await?;
+    println!("\nRemoving everything again ...");
+    containerd.remove_silently();
+    Ok(())
+}
+
+/// What happened, each with its moment on the machine's monotonic clock.
+struct Story {
+    begin: u64,
+    moments: Vec<(u64, String)>,
+}
+
+impl Story {
+    fn begin() -> Result<Story> {
+        Ok(Story {
+            begin: record::now()?,
+            moments: Vec::new(),
+        })
+    }
+
+    /// Something that happens now.
+    fn tell(&mut self, text: &str) -> Result<()> {
+        self.add(record::now()?, text.to_owned());
+        Ok(())
+    }
+
+    /// Something that happened at `moment`.
+    fn add(&mut self, moment: u64, text: String) {
+        self.moments.push((moment, text));
+    }
+
+    fn print(&mut self) {
+        self.moments.sort();
+        for (moment, text) in &self.moments {
+            let milliseconds = moment.saturating_sub(self.begin) / 1_000_000;
+            println!("{milliseconds:>8}  {text}");
+        }
+    }
+}
+
+/// One line about a hook that ran.
+fn describe(record: &Record) -> String {
+    let (spec, stage) = record.program.split_once('-').unwrap_or(("", &record.program));
+    let status = record.state["status"].as_str().unwrap_or("unknown");
+    format!("    hook of {stage:<9} from {spec}.json ran; the container's state was {status:?}")
+}
+
+fn print_indented(text: &str) {
+    for line in text.lines() {
+        println!("    {line}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Hooks are there whenever runtime and plugin come and go.
+
+use anyhow::Result;
+use e2e::plugin::{ANNOTATION, NAME};
+use e2e::{Containerd, Pod, Version, on_each_containerd, workspace};
+
+const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
+const NONE: [&str; 0] = [];
+
+async fn a_plugin_that_connects_late_serves_the_containers_made_from_then_on(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let pod = containerd.pod("web").run().await?;
+    let early = pod.start("early").await?;
+
+    let _plugin = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    assert_eq!(life(&containerd, &pod, "late").await?, ALL);
+    early.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(early.id())?, NONE);
+    Ok(())
+}
+
+async fn a_plugin_survives_restarts_of_the_runtime(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let mut plugin = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    let mut pod = containerd.pod("web").run().await?;
+    let old = pod.start("old").await?;
+
+    containerd.restart().await?;
+    containerd.await_connection(NAME, 2).await?;
+    pod = pod.reconnected(&containerd);
+    assert_eq!(life(&containerd, &pod, "after-a-restart").await?, ALL);
+
+    containerd.kill().await?;
+    containerd.restart().await?;
+    containerd.await_connection(NAME, 3).await?;
+    pod = pod.reconnected(&containerd);
+    assert_eq!(life(&containerd, &pod, "after-a-crash").await?, ALL);
+
+    old.reconnected(&containerd).stop(10).await?;
+    assert!(plugin.process().is_running()?);
+    Ok(())
+}
+
+async fn a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let _plugin = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.start("app").await?;
+
+    containerd.restart().await?;
+    let container = container.reconnected(&containerd);
+    container.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(container.id())?, ALL);
+    Ok(())
+}
+
+async fn a_plugin_that_was_killed_serves_again_when_it_is_back(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let mut plugin = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    let pod = containerd.pod("web").run().await?;
+    let old = pod.start("old").await?;
+
+    plugin.kill().await?;
+    assert_eq!(life(&containerd, &pod, "meanwhile").await?, NONE);
+    let _plugin = plugin.start_again(&containerd).await?;
+    assert_eq!(life(&containerd, &pod, "after").await?, ALL);
+    old.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(old.id())?, ALL);
+    Ok(())
+}
+
+async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    containerd.hooks().recording_spec("gpu")?;
+    let configuration = format!(
+        "hook_spec = {spec:?}\ndelivery = \"direct\"\n\n[annotation]\nspec_dirs = [{:?}]\n",
+        containerd.hooks().spec_folder(),
+    );
+    containerd.install_plugin(NAME, &workspace::nri_oci_hooks()?, &configuration)?;
+    containerd.restart().await?;
+
+    let pod = containerd.pod("web").run().await?;
+    assert_eq!(life(&containerd, &pod, "app").await?, ALL);
+    let pod = containerd.pod("gpu").annotation(ANNOTATION, "gpu").run().await?;
+    let both = [
+        "default-prestart",
+        "gpu-prestart",
+        "default-poststart",
+        "gpu-poststart",
+        "default-poststop",
+        "gpu-poststop",
+    ];
+    assert_eq!(life(&containerd, &pod, "app").await?, both);
+    containerd.restart().await?;
+    let pod = pod.reconnected(&containerd);
+    assert_eq!(life(&containerd, &pod, "after").await?, both);
+    Ok(())
+}
+
+async fn two_instances_give_a_container_its_hooks_once(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let _old = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    let mut new = containerd
+        .plugin()
+        .delivery("direct")
+        .hook_spec(&spec)
+        .start()
+        .await?;
+    let other = containerd
+        .plugin()
+        .identity("20", "other")
+        .delivery("direct")
+        .hook_spec(&spec);
+    let _other = other.start().await?;
+
+    let pod = containerd.pod("web").run().await?;
+    assert_eq!(life(&containerd, &pod, "three").await?, ALL);
+    new.kill().await?;
+    assert_eq!(life(&containerd, &pod, "two").await?, ALL);
+    Ok(())
+}
+
+/// Which recorders ran in the life of a new container.
+async fn life(containerd: &Containerd, pod: &Pod, name: &str) -> Result<Vec<String>> {
+    let container = pod.start(name).await?;
+    container.stop(10).await?;
+    let ran = containerd.hooks().ran(container.id());
+    container.remove().await?;
+    ran
+}
+
+on_each_containerd!(
+    a_plugin_that_connects_late_serves_the_containers_made_from_then_on,
+    a_plugin_survives_restarts_of_the_runtime,
+    a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop,
+    a_plugin_that_was_killed_serves_again_when_it_is_back,
+    the_runtime_launches_it_with_the_configuration_from_its_folder,
+    two_instances_give_a_container_its_hooks_once,
+);
