@@ -7,6 +7,7 @@ use super::merge::merge;
 use super::{Frozen, LoadedSpec};
 use crate::diagnostic::Diagnostic;
 use crate::spec::Timeout;
+use crate::trust::Survey;
 
 /// How many hook-specs, and how many merged sets, are kept.
 const MOST_KEPT: usize = 64;
@@ -22,10 +23,14 @@ pub(super) struct SpecCache {
 
 impl SpecCache {
     /// The hook-spec that was found, read anew if its file has changed.
-    pub(super) fn get(&mut self, found: &Located) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+    pub(super) fn get(
+        &mut self,
+        found: &Located,
+        survey: &mut Survey,
+    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let known = self.specs.iter().position(|spec| *spec.file() == found.file);
         let known = known.map(|index| self.specs.remove(index));
-        let spec = LoadedSpec::refresh(&found.file, &found.trusted, known.as_ref())?;
+        let spec = LoadedSpec::refresh(&found.file, &found.trusted, known.as_ref(), survey)?;
         self.specs.push(spec.clone());
         while self.specs.len() > 1 && (self.specs.len() > MOST_KEPT || self.bytes() > MOST_BYTES) {
             self.specs.remove(0);
@@ -102,11 +107,14 @@ mod tests {
     fn as_many_specs_are_kept_as_allowed_those_used_last() {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
-        let first = cache.get(&spec(&folder, 0, 2)).unwrap();
+        let first = cache.get(&spec(&folder, 0, 2), &mut Survey::new()).unwrap();
         for number in 1..=MOST_KEPT {
-            cache.get(&spec(&folder, number, 2)).unwrap();
+            cache.get(&spec(&folder, number, 2), &mut Survey::new()).unwrap();
             assert!(
-                Arc::ptr_eq(&first, &cache.get(&spec(&folder, 0, 2)).unwrap()),
+                Arc::ptr_eq(
+                    &first,
+                    &cache.get(&spec(&folder, 0, 2), &mut Survey::new()).unwrap()
+                ),
                 "used, so kept"
             );
         }
@@ -122,7 +130,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
         for number in 0..5 {
-            cache.get(&spec(&folder, number, 10 * 1024 * 1024)).unwrap();
+            cache
+                .get(&spec(&folder, number, 10 * 1024 * 1024), &mut Survey::new())
+                .unwrap();
             assert!(cache.bytes() <= MOST_BYTES);
         }
         assert_eq!(cache.specs.len(), 3);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::LoadedSpec;
 use super::load::trusted;
 use crate::diagnostic::{Diagnostic, bounded_list};
+use crate::trust::Survey;
 
 /// The hook-spec for every container, and how its file fared last.
 #[derive(Debug)]
@@ -32,9 +33,9 @@ impl DefaultSpec {
     ///
     /// Fails with all mistakes if it was never valid, or a program of the one in force is no
     /// longer to be trusted: a file that stays in memory cannot go bad, a program can.
-    pub(super) fn current(&mut self) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
-        let now = trusted(&self.file)
-            .and_then(|trusted| LoadedSpec::refresh(&self.file, &trusted, self.good.as_ref()));
+    pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+        let now = trusted(&self.file, survey)
+            .and_then(|trusted| LoadedSpec::refresh(&self.file, &trusted, self.good.as_ref(), survey));
         match now {
             Ok(spec) => {
                 self.accept(&spec);
@@ -43,7 +44,7 @@ impl DefaultSpec {
             Err(mistakes) => {
                 self.report(&mistakes);
                 let good = self.good.clone().ok_or(mistakes)?;
-                good.check_programs()?;
+                good.check_programs(survey)?;
                 Ok(good)
             }
         }

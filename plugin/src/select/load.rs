@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::spec::{HookSpec, MAX_SIZE, MOST_MISTAKES, Parsed, Program, parse};
-use crate::trust::{FileIdentity, TrustError, TrustedFile};
+use crate::trust::{FileIdentity, Survey, TrustError, TrustedFile};
 
 /// A hook-spec without a mistake, and the state of the file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +23,23 @@ impl LoadedSpec {
     ///
     /// Fails with every mistake there is, in the order of the text.
     pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
-        LoadedSpec::read(file, &trusted(file)?)
+        let survey = &mut Survey::new();
+        LoadedSpec::read(file, &trusted(file, survey)?, survey)
     }
 
     /// As [`LoadedSpec::load`], of a file that has been found trusted.
-    pub(super) fn read(file: &Arc<str>, trusted: &TrustedFile) -> Result<LoadedSpec, Vec<Diagnostic>> {
+    pub(super) fn read(
+        file: &Arc<str>,
+        trusted: &TrustedFile,
+        survey: &mut Survey,
+    ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let bytes = content(file, trusted)?;
         let Parsed {
             spec,
             programs,
             mut mistakes,
         } = parse(file, &bytes);
-        mistakes.extend(untrusted_programs(file, &programs));
+        mistakes.extend(untrusted_programs(file, &programs, survey));
         if mistakes.is_empty() {
             return Ok(LoadedSpec {
                 file: file.clone(),
@@ -54,19 +59,20 @@ impl LoadedSpec {
         file: &Arc<str>,
         trusted: &TrustedFile,
         known: Option<&Arc<LoadedSpec>>,
+        survey: &mut Survey,
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         match known {
             Some(known) if known.identity == trusted.identity() => {
-                known.check_programs()?;
+                known.check_programs(survey)?;
                 Ok(known.clone())
             }
-            _ => LoadedSpec::read(file, trusted).map(Arc::new),
+            _ => LoadedSpec::read(file, trusted, survey).map(Arc::new),
         }
     }
 
     /// Fails unless each program is still trusted.
-    pub(super) fn check_programs(&self) -> Result<(), Vec<Diagnostic>> {
-        let mistakes: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs).collect();
+    pub(super) fn check_programs(&self, survey: &mut Survey) -> Result<(), Vec<Diagnostic>> {
+        let mistakes: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs, survey).collect();
         if mistakes.is_empty() {
             Ok(())
         } else {
@@ -91,8 +97,10 @@ impl LoadedSpec {
 }
 
 /// The hook-spec `file`, if it is trusted.
-pub(super) fn trusted(file: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
-    TrustedFile::to_read(Path::new(&**file)).map_err(|error| vec![file_mistake(file, &error)])
+pub(super) fn trusted(file: &Arc<str>, survey: &mut Survey) -> Result<TrustedFile, Vec<Diagnostic>> {
+    survey
+        .file_to_read(Path::new(&**file))
+        .map_err(|error| vec![file_mistake(file, &error)])
 }
 
 fn file_mistake(file: &Arc<str>, error: &TrustError) -> Diagnostic {
@@ -104,9 +112,10 @@ fn file_mistake(file: &Arc<str>, error: &TrustError) -> Diagnostic {
 fn untrusted_programs<'p>(
     file: &'p Arc<str>,
     programs: &'p [Program],
+    survey: &'p mut Survey,
 ) -> impl Iterator<Item = Diagnostic> + 'p {
     let mistakes = programs.iter().filter_map(move |program| {
-        let error = TrustedFile::to_execute(Path::new(&*program.path)).err()?;
+        let error = survey.file_to_execute(Path::new(&*program.path)).err()?;
         Some(program.mistake(file, error.rule(), error.to_string(), error.help()))
     });
     mistakes.take(MOST_MISTAKES)

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::annotation::Pick;
 use crate::diagnostic::{bounded_list, shown};
-use crate::trust::{Fault, TrustError, TrustedDir, TrustedFile};
+use crate::trust::{Fault, Survey, TrustError, TrustedFile};
 
 /// Why a pick leads to no hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,13 +38,15 @@ pub(super) struct Located {
 }
 
 /// The file that `pick` means, if it is trusted and really is inside one of `folders`.
-pub(super) fn locate(folders: &[Arc<str>], pick: &Pick) -> Result<Located, PickFault> {
+pub(super) fn locate(folders: &[Arc<str>], pick: &Pick, survey: &mut Survey) -> Result<Located, PickFault> {
     let found = match pick {
-        Pick::Name(name) => by_name(folders, name)?,
+        Pick::Name(name) => by_name(folders, name, survey)?,
         // The text is judged first: nobody is to learn whether a file outside exists.
         Pick::Path(path) if folders.iter().any(|folder| is_below(path, folder)) => Located {
             file: path.as_str().into(),
-            trusted: TrustedFile::to_read(Path::new(path)).map_err(PickFault::Untrusted)?,
+            trusted: survey
+                .file_to_read(Path::new(path))
+                .map_err(PickFault::Untrusted)?,
         },
         Pick::Path(_) => {
             return Err(PickFault::Outside {
@@ -52,7 +54,7 @@ pub(super) fn locate(folders: &[Arc<str>], pick: &Pick) -> Result<Located, PickF
             });
         }
     };
-    if is_really_inside(folders, &found) {
+    if is_really_inside(folders, &found, survey) {
         Ok(found)
     } else {
         Err(PickFault::Outside {
@@ -61,11 +63,11 @@ pub(super) fn locate(folders: &[Arc<str>], pick: &Pick) -> Result<Located, PickF
     }
 }
 
-fn by_name(folders: &[Arc<str>], name: &str) -> Result<Located, PickFault> {
+fn by_name(folders: &[Arc<str>], name: &str, survey: &mut Survey) -> Result<Located, PickFault> {
     let file = format!("{name}.json");
     for folder in folders {
         let path: Arc<str> = format!("{folder}/{file}").into();
-        match TrustedFile::to_read(Path::new(&*path)) {
+        match survey.file_to_read(Path::new(&*path)) {
             Ok(trusted) => return Ok(Located { file: path, trusted }),
             Err(TrustError {
                 fault: Fault::NotFound,
@@ -86,12 +88,12 @@ fn is_below(path: &str, folder: &str) -> bool {
 }
 
 /// Whether the file is still inside a spec folder when all links are resolved.
-fn is_really_inside(folders: &[Arc<str>], found: &Located) -> bool {
+fn is_really_inside(folders: &[Arc<str>], found: &Located, survey: &mut Survey) -> bool {
     let real = found.trusted.real_path();
     // No link on the way, so none on the way to its folder: the usual case.
     real == Path::new(&*found.file)
         || folders
             .iter()
-            .filter_map(|folder| TrustedDir::at(Path::new(&**folder)).ok())
+            .filter_map(|folder| survey.directory(Path::new(&**folder)).ok())
             .any(|folder| real.starts_with(folder.real_path()))
 }

@@ -12,6 +12,7 @@ use super::locate::{PickFault, locate};
 use super::{Frozen, LoadedSpec};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::trust::Survey;
 
 /// Chooses the hooks of containers.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ impl Selector {
         let mut default = config.hook_spec.clone().map(DefaultSpec::new);
         if let Some(default) = &mut default {
             // The outcome is logged, and comes again with the first container.
-            let _ = default.current();
+            let _ = default.current(&mut Survey::new());
         }
         let state = State {
             default,
@@ -127,11 +128,13 @@ impl Selector {
         // A panic in another call leaves caches behind that are whole: entries are only added or
         // removed.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Begun when the lock is had: the wait for it may be long.
+        let mut survey = Survey::new();
         let mut specs = Vec::new();
         let mut ignored = Vec::new();
         for part in [
-            self.default_part(&mut state, subject),
-            self.picked_part(&mut state, subject),
+            self.default_part(&mut state, &mut survey, subject),
+            self.picked_part(&mut state, &mut survey, subject),
         ] {
             match part {
                 Ok(part) => specs.extend(part),
@@ -159,11 +162,12 @@ impl Selector {
     fn default_part(
         &self,
         state: &mut State,
+        survey: &mut Survey,
         subject: &Subject<'_>,
     ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
         match &mut state.default {
             Some(default) if !self.config.exclude_namespaces.contains(subject.namespace) => default
-                .current()
+                .current(survey)
                 .map(|spec| vec![spec])
                 .map_err(|mistakes| SelectError::DefaultSpec {
                     file: default.file().clone(),
@@ -176,6 +180,7 @@ impl Selector {
     fn picked_part(
         &self,
         state: &mut State,
+        survey: &mut Survey,
         subject: &Subject<'_>,
     ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
         let rules = &self.config.annotation;
@@ -192,14 +197,14 @@ impl Selector {
             })?
             .iter()
             .map(|pick| {
-                let found = locate(&rules.spec_dirs, pick).map_err(|fault| SelectError::Pick {
+                let found = locate(&rules.spec_dirs, pick, survey).map_err(|fault| SelectError::Pick {
                     annotation: annotation(),
                     pick: pick.text().to_owned(),
                     fault,
                 })?;
                 state
                     .picked
-                    .get(&found)
+                    .get(&found, survey)
                     .map_err(|mistakes| SelectError::PickedSpec {
                         annotation: annotation(),
                         pick: pick.text().to_owned(),

@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
 use super::error::{Fault, FileKind, TrustError};
 use super::judge::{self, Purpose};
+use super::survey::{Found, Survey};
 use super::walk::{End, walk};
 
 /// What tells one state of one file from every other: a file that is written to, replaced or
@@ -43,34 +45,30 @@ impl From<&FileStat> for FileIdentity {
     }
 }
 
-/// A file that root may act on: regular, owned by root, writable by root alone, and reached only
-/// through directories and links of which the same holds.
-///
-/// The check says what was so at the moment it was made; make it again before each use.
-#[derive(Debug)]
-pub struct TrustedFile {
-    directory: OwnedFd,
-    file: OwnedFd,
-    identity: FileIdentity,
-    real_path: PathBuf,
-}
-
-impl TrustedFile {
-    /// The file at `path`, to be read: a hook-spec. Blocks on nothing and opens nothing.
-    ///
-    /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
-    pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
-        TrustedFile::checked(path, Purpose::Read)
+impl Survey {
+    /// As [`TrustedFile::to_read`], in this survey.
+    pub fn file_to_read(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
+        self.file(path, Purpose::Read)
     }
 
-    /// The file at `path`, to be run: a hook. As [`TrustedFile::to_read`], and it must have an
-    /// execute bit and be neither setuid nor setgid.
-    pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
-        TrustedFile::checked(path, Purpose::Execute)
+    /// As [`TrustedFile::to_execute`], in this survey.
+    pub fn file_to_execute(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
+        self.file(path, Purpose::Execute)
     }
 
-    fn checked(path: &Path, purpose: Purpose) -> Result<TrustedFile, TrustError> {
-        let (directory, file, real_path) = match walk(path)? {
+    /// As [`TrustedDir::at`], in this survey.
+    pub fn directory(&mut self, path: &Path) -> Result<TrustedDir, TrustError> {
+        match walk(self, path)? {
+            (End::Directory(directory), real_path) => Ok(TrustedDir { directory, real_path }),
+            (End::File { file, .. }, component) => Err(TrustError {
+                component,
+                fault: Fault::NotDirectory(judge::kind(&file.stat)),
+            }),
+        }
+    }
+
+    fn file(&mut self, path: &Path, purpose: Purpose) -> Result<TrustedFile, TrustError> {
+        let (directory, file, real_path) = match walk(self, path)? {
             (End::File { directory, file }, real_path) => (directory, file, real_path),
             (End::Directory(_), component) => {
                 return Err(TrustError {
@@ -81,9 +79,8 @@ impl TrustedFile {
         };
         match judge::file(&directory.stat, &file.stat, purpose) {
             Ok(()) => Ok(TrustedFile {
-                identity: FileIdentity::from(&file.stat),
-                directory: directory.fd,
-                file: file.fd,
+                directory,
+                file,
                 real_path,
             }),
             Err(fault) => Err(TrustError {
@@ -92,10 +89,36 @@ impl TrustedFile {
             }),
         }
     }
+}
+
+/// A file that root may act on: regular, owned by root, writable by root alone, and reached only
+/// through directories and links of which the same holds.
+///
+/// The check says what was so at the moment it was made; make it again before each use.
+#[derive(Debug)]
+pub struct TrustedFile {
+    directory: Arc<Found>,
+    file: Arc<Found>,
+    real_path: PathBuf,
+}
+
+impl TrustedFile {
+    /// The file at `path`, to be read: a hook-spec. Blocks on nothing and opens nothing.
+    ///
+    /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
+    pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
+        Survey::new().file_to_read(path)
+    }
+
+    /// The file at `path`, to be run: a hook. As [`TrustedFile::to_read`], and it must have an
+    /// execute bit and be neither setuid nor setgid.
+    pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
+        Survey::new().file_to_execute(path)
+    }
 
     /// Which file it is, in which state.
     pub fn identity(&self) -> FileIdentity {
-        self.identity
+        FileIdentity::from(&self.file.stat)
     }
 
     /// Its path without links, `.` and `..`.
@@ -115,12 +138,12 @@ impl TrustedFile {
         // Should a pipe have taken the name since, opening it must not block.
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let open = || -> Result<(OwnedFd, FileStat), Fault> {
-            let file = openat(&self.directory, name, flags, Mode::empty())?;
+            let file = openat(&self.directory.fd, name, flags, Mode::empty())?;
             let stat = fstat(&file)?;
             Ok((file, stat))
         };
         let (file, stat) = open().map_err(blame)?;
-        if FileIdentity::from(&stat) != self.identity {
+        if FileIdentity::from(&stat) != self.identity() {
             return Err(blame(Fault::Changed));
         }
         Ok(File::from(file))
@@ -130,7 +153,7 @@ impl TrustedFile {
 impl AsFd for TrustedFile {
     /// An `O_PATH` descriptor: good for `execveat` and `fstat`, not for reading.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.file.fd.as_fd()
     }
 }
 
@@ -138,7 +161,7 @@ impl AsFd for TrustedFile {
 /// directories and links of which the same holds.
 #[derive(Debug)]
 pub struct TrustedDir {
-    directory: OwnedFd,
+    directory: Arc<Found>,
     real_path: PathBuf,
 }
 
@@ -147,16 +170,7 @@ impl TrustedDir {
     ///
     /// Fails if `path` is not absolute, is no directory, or any component breaks a rule.
     pub fn at(path: &Path) -> Result<TrustedDir, TrustError> {
-        match walk(path)? {
-            (End::Directory(found), real_path) => Ok(TrustedDir {
-                directory: found.fd,
-                real_path,
-            }),
-            (End::File { file, .. }, component) => Err(TrustError {
-                component,
-                fault: Fault::NotDirectory(judge::kind(&file.stat)),
-            }),
-        }
+        Survey::new().directory(path)
     }
 
     /// Its path without links, `.` and `..`.
@@ -168,6 +182,6 @@ impl TrustedDir {
 impl AsFd for TrustedDir {
     /// An `O_PATH` descriptor: good as the start of `openat`.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
+        self.directory.fd.as_fd()
     }
 }

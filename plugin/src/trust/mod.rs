@@ -4,6 +4,7 @@
 mod error;
 mod file;
 mod judge;
+mod survey;
 mod walk;
 
 #[cfg(test)]
@@ -11,3 +12,4 @@ mod tests;
 
 pub use error::{Fault, FileKind, TrustError};
 pub use file::{FileIdentity, TrustedDir, TrustedFile};
+pub use survey::Survey;

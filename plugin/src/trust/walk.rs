@@ -1,17 +1,13 @@
 //! Going from `/` to a file one component at a time, on descriptors, judging each.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use nix::NixPath;
-use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
-
-use super::error::{Fault, FileKind, TrustError};
+use super::error::{Fault, TrustError};
 use super::judge;
+use super::survey::{Found, Place, Survey};
 
 /// How many links may be on the way: the kernel's own limit (path_resolution(7)).
 pub(super) const MOST_LINKS: usize = 40;
@@ -19,43 +15,20 @@ pub(super) const MOST_LINKS: usize = 40;
 /// The longest path that the kernel takes, in bytes without the NUL at its end.
 const LONGEST_PATH: usize = nix::libc::PATH_MAX as usize - 1;
 
-/// Something that a walk has come to: its descriptor names it without having opened it, so that no
-/// pipe blocks and no device wakes.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) fd: OwnedFd,
-    pub(super) stat: FileStat,
-}
-
-impl Found {
-    fn at<P: ?Sized + NixPath>(directory: impl AsFd, name: &P) -> Result<Found, Fault> {
-        let look = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(directory, name, look, Mode::empty())?;
-        let stat = fstat(&fd)?;
-        Ok(Found { fd, stat })
-    }
-
-    fn root() -> Result<Found, Fault> {
-        let root = Found::at(AT_FDCWD, "/")?;
-        judge::directory(&root.stat)?;
-        Ok(root)
-    }
-}
-
 /// Where a walk ended.
 #[derive(Debug)]
 pub(super) enum End {
     /// At a directory, found good.
-    Directory(Found),
+    Directory(Arc<Found>),
     /// At something else, not judged yet, in a directory found good.
-    File { directory: Found, file: Found },
+    File { directory: Arc<Found>, file: Arc<Found> },
 }
 
 /// Walks to `path`; returns what is there, and its real path.
 ///
 /// Every directory on the way is judged and so is every link; the target of a link is walked to in
-/// the same manner.
-pub(super) fn walk(path: &Path) -> Result<(End, PathBuf), TrustError> {
+/// the same manner. What `survey` knows already is not looked at again.
+pub(super) fn walk(survey: &mut Survey, path: &Path) -> Result<(End, PathBuf), TrustError> {
     let bytes = path.as_os_str().as_bytes();
     let malformed = if bytes.contains(&0) {
         Some(Fault::Nul)
@@ -74,14 +47,12 @@ pub(super) fn walk(path: &Path) -> Result<(End, PathBuf), TrustError> {
     }
     let mut real = PathBuf::with_capacity(bytes.len());
     real.push("/");
-    match go(
-        Rest {
-            bytes: bytes.to_vec(),
-            next: 0,
-            links: 0,
-        },
-        &mut real,
-    ) {
+    let rest = Rest {
+        bytes: bytes.to_vec(),
+        next: 0,
+        links: 0,
+    };
+    match go(survey, rest, &mut real) {
         Ok(end) => Ok((end, real)),
         Err(fault) => Err(TrustError {
             component: real,
@@ -91,55 +62,38 @@ pub(super) fn walk(path: &Path) -> Result<(End, PathBuf), TrustError> {
 }
 
 /// `real` is, at each moment and so also when a fault is returned, the component looked at.
-fn go(mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
-    let mut here = Found::root()?;
+fn go(survey: &mut Survey, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
+    let mut here = survey.root()?;
     while let Some((name, is_last)) = rest.next() {
         if name == "." {
             continue;
         }
         if name == ".." {
-            // What is found by this name is the real parent, whatever link led here. It is judged
-            // again: the directory may have been moved since it was come to.
+            // The real parent, whatever link led here.
             real.pop();
-            here = Found::at(&here.fd, name)?;
-            judge::directory(&here.stat)?;
-            continue;
+        } else {
+            real.push(name);
         }
-        real.push(name);
-        let found = Found::at(&here.fd, name)?;
-        match judge::kind(&found.stat) {
-            FileKind::Directory => {
-                judge::directory(&found.stat)?;
-                here = found;
-            }
-            FileKind::Symlink => {
-                let target = read_link(&here, &found)?;
+        match survey.come_to(&here, name, real)? {
+            Place::Directory(found) => here = found,
+            Place::Link(target) => {
                 rest.follow(&target)?;
                 real.pop();
                 if target.as_bytes().starts_with(b"/") {
-                    here = Found::root()?;
+                    here = survey.root()?;
                     real.push("/");
                 }
             }
-            _ if is_last => {
+            Place::Other(found) if is_last => {
                 return Ok(End::File {
                     directory: here,
                     file: found,
                 });
             }
-            other => return Err(Fault::NotDirectory(other)),
+            Place::Other(found) => return Err(Fault::NotDirectory(judge::kind(&found.stat))),
         }
     }
     Ok(End::Directory(here))
-}
-
-fn read_link(directory: &Found, link: &Found) -> Result<OsString, Fault> {
-    judge::link(&directory.stat, &link.stat)?;
-    if fstatfs(&link.fd)?.filesystem_type() == PROC_SUPER_MAGIC {
-        return Err(Fault::ProcLink);
-    }
-    // The empty name means the link that the descriptor names.
-    Ok(readlinkat(&link.fd, "")?)
 }
 
 /// The part of the path that is still to be walked.

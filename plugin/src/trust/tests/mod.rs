@@ -3,5 +3,6 @@
 
 mod attacks;
 mod paths;
+mod survey;
 mod tree;
 mod use_of_files;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::diagnostic::Rule;
-use crate::trust::{TrustError, TrustedFile};
+use crate::trust::{Survey, TrustError, TrustedFile};
 
 pub(super) const NOBODY: u32 = 65534;
 
@@ -57,11 +57,29 @@ impl Tree {
     }
 
     pub(super) fn execute(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        outcome(TrustedFile::to_execute(&self.path(name)))
+        self.verdict(name, TrustedFile::to_execute, Survey::file_to_execute)
     }
 
     pub(super) fn read(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        outcome(TrustedFile::to_read(&self.path(name)))
+        self.verdict(name, TrustedFile::to_read, Survey::file_to_read)
+    }
+
+    /// The verdict of a walk on its own, which a survey must give too, whatever it saw before.
+    fn verdict(
+        &self,
+        name: &str,
+        alone: fn(&Path) -> Result<TrustedFile, TrustError>,
+        surveyed: fn(&mut Survey, &Path) -> Result<TrustedFile, TrustError>,
+    ) -> Result<PathBuf, (Rule, PathBuf)> {
+        let verdict = outcome(alone(&self.path(name)));
+        let mut survey = Survey::new();
+        for asked in ["bin/hook", name, name] {
+            let result = outcome(surveyed(&mut survey, &self.path(asked)));
+            if asked == name {
+                assert_eq!(result, verdict, "{name} in a survey");
+            }
+        }
+        verdict
     }
 }
 
