@@ -1,14 +1,17 @@
 //! OCI hooks for every Kubernetes container, through NRI.
 //!
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
-//! [`select`] (which hooks does this container get?). [`plugin`] and [`cli`] sit on top and hold
-//! no rules of their own; [`config`] and [`diagnostic`] serve all of them.
+//! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
+//! get?) -> `runner` (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
+//! of their own; [`config`] and [`diagnostic`] serve all of them.
 
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod ledger;
 pub mod observe;
 pub mod plugin;
+
 pub mod select;
 pub mod spec;
 pub mod system;

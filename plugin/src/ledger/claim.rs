@@ -1,0 +1,126 @@
+//! The right to run one stage of one container, which at most one process has at a time.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use super::{LedgerError, Line, Moment, Outcome, Output, Record, StageResult, Trigger};
+use crate::select::FrozenHook;
+
+/// What came of asking for a claim.
+#[derive(Debug)]
+pub enum Claimed {
+    /// The stage is ours to run, or to go on with.
+    Ours(Claim),
+    /// It is over.
+    Over(StageResult),
+}
+
+/// The right to run a stage. It is the lock on the stage's record: it ends when the last process
+/// that holds the file is gone, however it went, so a runner that is killed leaves no claim behind.
+///
+/// A child made by `fork` shares it.
+#[derive(Debug)]
+pub struct Claim {
+    file: File,
+    path: PathBuf,
+    record: Record,
+}
+
+impl Claim {
+    /// Makes a claim of `file`, the record at `path`, on which the lock is held. A hook that began
+    /// and of which nobody wrote that it ended was interrupted: who wrote the one would have
+    /// written the other while he had the lock.
+    pub(super) fn of(mut file: File, path: PathBuf, by: Trigger) -> Result<Claimed, LedgerError> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(LedgerError::io("read", &path))?;
+        let record = Record::parse(&bytes);
+        if let Some(result) = record.finished() {
+            return Ok(Claimed::Over(result.clone()));
+        }
+        if bytes.last().is_some_and(|byte| *byte != b'\n') {
+            // What comes next must not be lost together with the line that was cut off.
+            file.write_all(b"\n").map_err(LedgerError::io("write", &path))?;
+        }
+        let mut claim = Claim { file, path, record };
+        let at = Moment::now();
+        let runner = std::process::id();
+        claim.append(Line::Claimed { by, runner, at })?;
+        if let Some(hook) = claim.record.open() {
+            claim.ended(hook, Outcome::Interrupted, Output::default(), Output::default())?;
+        }
+        Ok(Claimed::Ours(claim))
+    }
+
+    /// What happened so far.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Writes that a hook begins. What is not on record must not run.
+    ///
+    /// # Errors
+    /// It could not be written: the disk is full.
+    pub fn began(&mut self, index: usize, hook: &FrozenHook) -> Result<(), LedgerError> {
+        self.append(Line::Began {
+            hook: index,
+            path: hook.path.clone(),
+            file: hook.source.file.to_string(),
+            line: hook.source.line,
+            at: Moment::now(),
+        })
+    }
+
+    /// Writes how a hook ended.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn ended(
+        &mut self,
+        hook: usize,
+        outcome: Outcome,
+        stdout: Output,
+        stderr: Output,
+    ) -> Result<(), LedgerError> {
+        self.append(Line::Ended {
+            hook,
+            outcome,
+            stdout,
+            stderr,
+            at: Moment::now(),
+        })
+    }
+
+    /// Takes in a line that another process that shares this claim has written.
+    pub fn heard(&mut self, line: Line) {
+        self.record.lines.push(line);
+    }
+
+    /// Writes that the stage is over, and gives the claim up.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn finish(mut self, result: StageResult) -> Result<StageResult, LedgerError> {
+        let at = Moment::now();
+        self.append(Line::Finished {
+            result: result.clone(),
+            at,
+        })?;
+        Ok(result)
+    }
+
+    fn append(&mut self, line: Line) -> Result<(), LedgerError> {
+        append(&mut self.file, &line).map_err(LedgerError::io("write", &self.path))?;
+        self.record.lines.push(line);
+        Ok(())
+    }
+}
+
+/// Appends one line in one write, so that lines of two processes never mix.
+pub(super) fn append(file: &mut File, line: &Line) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    file.write_all(&text)
+}

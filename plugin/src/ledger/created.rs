@@ -1,0 +1,41 @@
+//! That a container was created, and what is to be known of its process 1.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A container that its OCI runtime has created: from here on a poststop is owed to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// Its process 1; absent if nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessId>,
+    /// What its process 1 executed then: the OCI runtime's own program, as long as the container
+    /// has not been started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
+    /// Its bundle, an absolute path on the host; absent if nobody told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// The annotations that its OCI state has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One process and no other: a number alone is given again to another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number, as the host counts.
+    pub pid: i32,
+    /// When it began, in clock ticks since boot (proc_pid_stat(5), field 22).
+    pub started: u64,
+}
+
+/// The file that a process executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its device.
+    pub device: u64,
+    /// Its inode.
+    pub inode: u64,
+}

@@ -1,0 +1,177 @@
+//! The file `entry`: what a container is owed, frozen when it was created.
+//!
+//! JSON lines: the header, then one line for each stage that has hooks. A runner reads no further
+//! than the stage it is for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ContainerId, LedgerError, Moment};
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
+
+/// The format of the files of one container. It is raised by a change that an older release would
+/// read wrongly; keys that are new and may be absent need none.
+pub(super) const FORMAT: u32 = 1;
+
+/// Which container it is, in the words of its users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its id in the runtime.
+    pub id: ContainerId,
+    /// Its name in the pod.
+    pub container: String,
+    /// The pod's name.
+    pub pod: String,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's uid.
+    pub uid: String,
+}
+
+/// The first line of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The format of this container's files.
+    pub format: u32,
+    /// Which container it is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// The boot in which it was created.
+    pub boot: Boot,
+    /// When it was created.
+    pub at: Moment,
+    /// How many hooks it is owed at which stage; stages without hooks are absent.
+    pub hooks: BTreeMap<Stage, usize>,
+}
+
+/// One boot of the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Boot(String);
+
+impl Boot {
+    /// The boot that the node is in.
+    ///
+    /// # Errors
+    /// `/proc` is not there.
+    pub fn current() -> Result<Boot, LedgerError> {
+        let path = "/proc/sys/kernel/random/boot_id";
+        let text = fs::read_to_string(path).map_err(LedgerError::io("read", path))?;
+        Ok(Boot(text.trim().to_owned()))
+    }
+}
+
+/// The line of one stage.
+#[derive(Serialize, Deserialize)]
+struct StageLine<H> {
+    stage: Stage,
+    hooks: H,
+}
+
+/// What tells the stage of a line without keeping its hooks.
+#[derive(Deserialize)]
+struct StageOnly {
+    stage: Stage,
+}
+
+impl Header {
+    /// The header for a container that is created now.
+    ///
+    /// # Errors
+    /// `/proc` is not there.
+    pub fn new(identity: Identity, frozen: &Frozen) -> Result<Header, LedgerError> {
+        let counts = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
+        Ok(Header {
+            format: FORMAT,
+            identity,
+            boot: Boot::current()?,
+            at: Moment::now(),
+            hooks: counts.map(|(stage, hooks)| (*stage, hooks.len())).collect(),
+        })
+    }
+
+    /// How many hooks the container is owed at `stage`.
+    pub fn count(&self, stage: Stage) -> usize {
+        self.hooks.get(&stage).copied().unwrap_or_default()
+    }
+
+    /// Reads the header of the entry at `path`, which `file` is.
+    pub(super) fn read(path: &Path, file: &mut impl BufRead) -> Result<Header, LedgerError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let line = next_line(path, file)?.ok_or_else(|| LedgerError::damaged(path, "it is empty"))?;
+        // The format comes first: what a later release means by the rest is not ours to guess.
+        let Format { format } = parse(path, &line)?;
+        if format > FORMAT {
+            return Err(LedgerError::Newer {
+                path: path.into(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        parse(path, &line)
+    }
+
+    /// Reads on to the hooks of `stage`, of which the header counts at least one.
+    pub(super) fn read_stage(
+        &self,
+        stage: Stage,
+        path: &Path,
+        file: &mut impl BufRead,
+    ) -> Result<Vec<FrozenHook>, LedgerError> {
+        let expected = self.count(stage);
+        if expected == 0 {
+            return Ok(Vec::new());
+        }
+        while let Some(line) = next_line(path, file)? {
+            if parse::<StageOnly>(path, &line)?.stage != stage {
+                continue;
+            }
+            let StageLine::<Vec<FrozenHook>> { hooks, .. } = parse(path, &line)?;
+            if hooks.len() != expected {
+                let reason = format!("it has {} {stage} hooks of {expected}", hooks.len());
+                return Err(LedgerError::damaged(path, reason));
+            }
+            return Ok(hooks);
+        }
+        Err(LedgerError::damaged(
+            path,
+            format!("its {stage} hooks are missing"),
+        ))
+    }
+
+    /// Writes the whole entry.
+    pub(super) fn write(&self, frozen: &Frozen, mut out: impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut out, self)?;
+        out.write_all(b"\n")?;
+        for stage in self.hooks.keys() {
+            let hooks = frozen.stage(*stage);
+            serde_json::to_writer(&mut out, &StageLine { stage: *stage, hooks })?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    }
+}
+
+/// The next line; a last one without its line feed was cut off.
+fn next_line(path: &Path, file: &mut impl BufRead) -> Result<Option<Vec<u8>>, LedgerError> {
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)
+        .map_err(LedgerError::io("read", path))?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) => Err(LedgerError::damaged(path, "it ends in the middle of a line")),
+    }
+}
+
+fn parse<'l, T: Deserialize<'l>>(path: &Path, line: &'l [u8]) -> Result<T, LedgerError> {
+    serde_json::from_slice(line).map_err(|error| LedgerError::damaged(path, error))
+}

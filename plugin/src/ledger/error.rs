@@ -1,0 +1,72 @@
+//! What can go wrong with the ledger.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::trust::TrustError;
+
+/// The ledger cannot be used, or what it says of one container cannot.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The kernel refused.
+    #[error("ledger: cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// A file does not hold what its writer puts there: it was cut off by a crash, or changed.
+    #[error(
+        "ledger: {} is damaged ({reason}); which hooks the container has can no longer be told: \
+         delete its pod, so that it is made anew",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file was written by a release that we do not know.
+    #[error(
+        "ledger: {} has format {found}, but this release reads formats up to {known}; \
+         run the release that wrote it, or a later one",
+        .path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The latest that we know.
+        known: u32,
+    },
+    /// Somebody other than root could have written to the ledger.
+    #[error("ledger: {fault}; {}", .fault.help())]
+    Untrusted {
+        /// What is wrong with which folder.
+        fault: TrustError,
+    },
+}
+
+impl LedgerError {
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> LedgerError {
+        let path = path.into();
+        move |source| LedgerError::Io { action, path, source }
+    }
+
+    pub(super) fn damaged(path: impl Into<PathBuf>, reason: impl ToString) -> LedgerError {
+        LedgerError::Damaged {
+            path: path.into(),
+            reason: reason.to_string(),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What each container is owed and what it got: one folder per container, on disk, read and
+//! written by the daemon and by every runner.
+//!
+//! ```text
+//! STATE_DIR/alive                  locked (shared) by every daemon that runs
+//! STATE_DIR/live/ID/entry          the frozen hooks, written when the container is created
+//! STATE_DIR/live/ID/created        its process 1, noted once the OCI runtime has created it
+//! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
+//! STATE_DIR/past/NANOSECONDS-ID/   the same, of a container that was removed
+//! ```
+//!
+//! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.
+#![forbid(unsafe_code)]
+
+mod claim;
+mod created;
+mod entry;
+mod error;
+mod folder;
+mod id;
+mod moment;
+mod output;
+mod past;
+mod record;
+mod store;
+mod trigger;
+
+#[cfg(test)]
+mod tests;
+
+pub use claim::{Claim, Claimed};
+pub use created::{Created, ProcessId, Program};
+pub use entry::{Boot, Header, Identity};
+pub use error::LedgerError;
+pub use folder::EntryFolder;
+pub use id::ContainerId;
+pub use moment::Moment;
+pub use output::Output;
+pub use past::Kept;
+pub use record::{HookRun, Line, Outcome, Record, StageResult};
+pub use store::{Alive, Ledger};
+pub use trigger::Trigger;

@@ -1,0 +1,43 @@
+//! What a hook wrote, as far as it is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// One output stream of a hook: its beginning, and if it was long, its end.
+///
+/// What is not UTF-8 is kept as U+FFFD.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The first bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub head: String,
+    /// How many bytes between the two were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u64,
+    /// The last bytes, if they are not in the head.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+}
+
+impl Output {
+    /// Whether the hook wrote nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Output::default()
+    }
+
+    /// The last `count` lines that are not blank, first things first.
+    pub fn last_lines(&self, count: usize) -> Vec<&str> {
+        // What was left out may have ended in the middle of a line.
+        let parts = if self.omitted == 0 {
+            [self.head.as_str(), self.tail.as_str()]
+        } else {
+            ["", self.tail.as_str()]
+        };
+        let lines = parts.into_iter().flat_map(str::lines);
+        let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(count)..].to_vec()
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}

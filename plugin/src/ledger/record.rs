@@ -1,0 +1,274 @@
+//! The record of one stage: JSON lines, only ever appended to, by whoever holds its lock.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Moment, Output, Trigger};
+
+/// One line of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Line {
+    /// A runner took the claim.
+    Claimed {
+        /// What started the runner.
+        by: Trigger,
+        /// Its process id.
+        runner: u32,
+        /// When.
+        at: Moment,
+    },
+    /// A hook begins. It is written before anything of the hook runs.
+    Began {
+        /// Its index in the stage's list, from 0.
+        hook: usize,
+        /// Its program.
+        path: String,
+        /// The hook-spec that it comes from.
+        file: String,
+        /// The line of the hook-spec on which it begins.
+        line: usize,
+        /// When.
+        at: Moment,
+    },
+    /// The hook that began last has ended.
+    Ended {
+        /// Its index in the stage's list, from 0.
+        hook: usize,
+        /// How.
+        #[serde(flatten)]
+        outcome: Outcome,
+        /// What it wrote to stdout.
+        #[serde(default, skip_serializing_if = "Output::is_empty")]
+        stdout: Output,
+        /// What it wrote to stderr.
+        #[serde(default, skip_serializing_if = "Output::is_empty")]
+        stderr: Output,
+        /// When.
+        at: Moment,
+    },
+    /// The event that wanted this stage done had to be answered before it was.
+    Late {
+        /// Which event.
+        by: Trigger,
+        /// How long was waited, in milliseconds.
+        waited_ms: u64,
+        /// When.
+        at: Moment,
+    },
+    /// The stage is over; nothing of it runs ever again.
+    Finished {
+        /// How.
+        #[serde(flatten)]
+        result: StageResult,
+        /// When.
+        at: Moment,
+    },
+    /// A line that a later release writes.
+    #[serde(untagged)]
+    Other(serde_json::Value),
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// By itself, with this exit status.
+    Exited {
+        /// 0 for success.
+        status: i32,
+    },
+    /// By a signal that it did not get from us.
+    Killed {
+        /// Its number.
+        signal: i32,
+    },
+    /// It ran longer than it may, and was killed with everything that it had started.
+    TimedOut {
+        /// How long it may run, in seconds.
+        seconds: u32,
+    },
+    /// It was not run: its file is no longer one that root may run.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The kernel could not execute it.
+    NotExecuted {
+        /// What the kernel says.
+        reason: String,
+    },
+    /// The runner died while it ran; it is not run again.
+    Interrupted,
+}
+
+impl Outcome {
+    /// Whether the hook did its work.
+    pub fn is_success(&self) -> bool {
+        *self == Outcome::Exited { status: 0 }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Exited { status } => write!(f, "exited with status {status}"),
+            Outcome::Killed { signal } => write!(f, "was killed by signal {signal}"),
+            Outcome::TimedOut { seconds } => write!(f, "was killed after its timeout of {seconds} s"),
+            Outcome::Refused { reason } => write!(f, "was not run: {reason}"),
+            Outcome::NotExecuted { reason } => write!(f, "could not be executed: {reason}"),
+            Outcome::Interrupted => f.write_str("was interrupted: its runner died"),
+        }
+    }
+}
+
+/// How a stage ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum StageResult {
+    /// Its list was gone through; some of its hooks may have failed, if that does not matter to
+    /// the stage.
+    Done,
+    /// A hook failed, and that ended it (prestart only).
+    Failed {
+        /// What the caller was told.
+        message: String,
+    },
+    /// None of its hooks was run.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is known of one stage of one container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Its lines, in order.
+    pub lines: Vec<Line>,
+}
+
+/// One run of a hook, put together from its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookRun<'r> {
+    /// Its index in the stage's list, from 0.
+    pub hook: usize,
+    /// Its program.
+    pub path: &'r str,
+    /// The hook-spec that it comes from.
+    pub file: &'r str,
+    /// The line of the hook-spec on which it begins.
+    pub line: usize,
+    /// When it began.
+    pub began: Moment,
+    /// How it ended, and what it wrote; absent while it runs.
+    pub ended: Option<HookEnd<'r>>,
+}
+
+/// How a run of a hook ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookEnd<'r> {
+    /// How.
+    pub outcome: &'r Outcome,
+    /// What it wrote to stdout.
+    pub stdout: &'r Output,
+    /// What it wrote to stderr.
+    pub stderr: &'r Output,
+    /// When.
+    pub at: Moment,
+}
+
+impl Record {
+    /// Reads a record. A last line that was cut off counts as never written; so does one in the
+    /// middle that nobody can read, which only a full disk can have left there.
+    pub(super) fn parse(bytes: &[u8]) -> Record {
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let lines = bytes[..whole].split(|byte| *byte == b'\n');
+        Record {
+            lines: lines
+                .filter_map(|line| serde_json::from_slice(line).ok())
+                .collect(),
+        }
+    }
+
+    /// How the stage ended, if it has.
+    pub fn finished(&self) -> Option<&StageResult> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Finished { result, .. } => Some(result),
+            _ => None,
+        })
+    }
+
+    /// When the stage ended, if it has.
+    pub fn finished_at(&self) -> Option<Moment> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Finished { at, .. } => Some(*at),
+            _ => None,
+        })
+    }
+
+    /// The hooks that began, in order.
+    pub fn runs(&self) -> Vec<HookRun<'_>> {
+        let mut runs: Vec<HookRun<'_>> = Vec::new();
+        for line in &self.lines {
+            match line {
+                Line::Began {
+                    hook,
+                    path,
+                    file,
+                    line,
+                    at,
+                } => runs.push(HookRun {
+                    hook: *hook,
+                    path,
+                    file,
+                    line: *line,
+                    began: *at,
+                    ended: None,
+                }),
+                Line::Ended {
+                    hook,
+                    outcome,
+                    stdout,
+                    stderr,
+                    at,
+                } => {
+                    if let Some(run) = runs.iter_mut().rfind(|run| run.hook == *hook) {
+                        run.ended.get_or_insert(HookEnd {
+                            outcome,
+                            stdout,
+                            stderr,
+                            at: *at,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        runs
+    }
+
+    /// The hook that began and of which nobody wrote that it ended.
+    pub fn open(&self) -> Option<usize> {
+        let runs = self.runs();
+        runs.last().filter(|run| run.ended.is_none()).map(|run| run.hook)
+    }
+
+    /// The index of the first hook that has not begun.
+    pub fn next(&self) -> usize {
+        self.runs().last().map_or(0, |run| run.hook + 1)
+    }
+
+    /// How long events waited for it in vain, and which.
+    pub fn late(&self) -> impl Iterator<Item = (Trigger, Duration)> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Late { by, waited_ms, .. } => Some((*by, Duration::from_millis(*waited_ms))),
+            _ => None,
+        })
+    }
+}

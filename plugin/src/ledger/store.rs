@@ -1,0 +1,204 @@
+//! All containers: adding one, finding one, moving one to the past.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::past::{self, Kept};
+use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
+use crate::select::Frozen;
+use crate::trust::TrustedDir;
+
+const LIVE: &str = "live";
+const PAST: &str = "past";
+const ALIVE: &str = "alive";
+
+/// The ledger of a node.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    root: PathBuf,
+}
+
+/// That a daemon is alive, for as long as it is held: a lock, which the kernel gives up with the
+/// process.
+#[derive(Debug)]
+pub struct Alive {
+    _lock: File,
+}
+
+impl Ledger {
+    /// Where the ledger is unless the configuration says otherwise.
+    pub const DEFAULT: &str = "/var/lib/nri-oci-hooks";
+
+    /// The ledger at `root`, which is made if it is not there; with what a daemon that died in the
+    /// middle of something left behind cleared away.
+    ///
+    /// # Errors
+    /// It cannot be made, or others than root could write to it.
+    pub fn create(root: &Path) -> Result<Ledger, LedgerError> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        for folder in [LIVE, PAST] {
+            let path = root.join(folder);
+            builder.create(&path).map_err(LedgerError::io("create", &path))?;
+        }
+        let ledger = Ledger::open(root)?;
+        ledger.clear_unfinished()?;
+        Ok(ledger)
+    }
+
+    /// The ledger at `root`, which must be there.
+    ///
+    /// # Errors
+    /// It is not, or others than root could write to it.
+    pub fn open(root: &Path) -> Result<Ledger, LedgerError> {
+        // What is below is made by us, and in a folder of root's alone nobody else changes it.
+        TrustedDir::at(&root.join(LIVE)).map_err(|fault| LedgerError::Untrusted { fault })?;
+        Ok(Ledger { root: root.into() })
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Says that a daemon is alive until the answer is dropped. Any number may be at once.
+    ///
+    /// # Errors
+    /// The lock cannot be had.
+    pub fn alive(&self) -> Result<Alive, LedgerError> {
+        let path = self.root.join(ALIVE);
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(LedgerError::io("open", &path))?;
+        lock.lock_shared().map_err(LedgerError::io("lock", &path))?;
+        Ok(Alive { _lock: lock })
+    }
+
+    /// Whether a daemon is alive. Trouble counts as no.
+    pub fn has_daemon(&self) -> bool {
+        File::open(self.root.join(ALIVE))
+            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Enters a container that is being created, with the hooks that it gets. One that is entered
+    /// already keeps what it has.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(&self, identity: Identity, frozen: &Frozen) -> Result<(), LedgerError> {
+        let path = self.live_path(&identity.id);
+        // Made aside and then put in place whole.
+        let aside = self
+            .root
+            .join(LIVE)
+            .join(format!(".{}-{}", std::process::id(), identity.id));
+        let made = DirBuilder::new().mode(0o700).create(&aside);
+        made.map_err(LedgerError::io("create", &aside))?;
+        let written = EntryFolder::open(aside.clone()).and_then(|folder| {
+            let folder = folder.ok_or_else(|| LedgerError::damaged(&aside, "it was removed"))?;
+            folder.write_entry(&Header::new(identity, frozen)?, frozen)
+        });
+        let placed = written.and_then(|()| match fs::rename(&aside, &path) {
+            // A folder that is not empty is not replaced.
+            Err(error) if is_taken(&error) => Ok(()),
+            renamed => renamed.map_err(LedgerError::io("create", &path)),
+        });
+        if aside.exists() {
+            let _ = fs::remove_dir_all(&aside);
+        }
+        placed
+    }
+
+    /// The files of a container that has not been removed; `None` if it got no hooks.
+    ///
+    /// # Errors
+    /// They cannot be opened.
+    pub fn find(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
+        EntryFolder::open(self.live_path(id))
+    }
+
+    /// The containers that have not been removed, by id.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
+        let path = self.root.join(LIVE);
+        let listed = fs::read_dir(&path).map_err(LedgerError::io("list", &path))?;
+        let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut ids: Vec<ContainerId> = names.filter_map(|name| name.parse().ok()).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The containers that were removed and are still kept, that removed first first.
+    ///
+    /// # Errors
+    /// They cannot be listed or opened.
+    pub fn past(&self) -> Result<Vec<(ContainerId, EntryFolder)>, LedgerError> {
+        past::list(&self.root.join(PAST))
+    }
+
+    /// Moves a removed container to the past; of one to which nothing ever happened, nothing is
+    /// kept.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn archive(&self, id: &ContainerId) -> Result<(), LedgerError> {
+        let path = self.live_path(id);
+        let Some(folder) = self.find(id)? else {
+            return Ok(());
+        };
+        let gone = if folder.is_untouched()? {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::rename(&path, self.root.join(PAST).join(past::name(id)))
+        };
+        match gone {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(LedgerError::io("archive", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the containers of the past that are not to be kept.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub fn prune(&self, kept: Kept) -> Result<(), LedgerError> {
+        past::prune(&self.root.join(PAST), kept)
+    }
+
+    fn live_path(&self, id: &ContainerId) -> PathBuf {
+        self.root.join(LIVE).join(id.as_str())
+    }
+
+    /// Removes the folders that daemons which are gone have made aside.
+    fn clear_unfinished(&self) -> Result<(), LedgerError> {
+        let live = self.root.join(LIVE);
+        let listed = fs::read_dir(&live).map_err(LedgerError::io("list", &live))?;
+        for name in listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+            let maker = name
+                .strip_prefix('.')
+                .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            let is_gone = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+            if maker.is_some_and(is_gone) {
+                let path = live.join(&name);
+                fs::remove_dir_all(&path).map_err(LedgerError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+    )
+}

@@ -1,0 +1,101 @@
+//! Who may run a stage.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::sync::mpsc;
+use std::thread;
+
+use super::{Fixture, hook};
+use crate::ledger::{Claim, Claimed, EntryFolder, Outcome, Output, StageResult, Trigger};
+use crate::spec::Stage;
+
+fn claim(container: &EntryFolder) -> Claim {
+    match container.claim(Stage::Prestart, Trigger::Oci).unwrap() {
+        Claimed::Ours(claim) => claim,
+        Claimed::Over(result) => panic!("{result:?}"),
+    }
+}
+
+#[test]
+fn a_second_claim_waits_for_the_first_and_gets_its_result() {
+    let fixture = Fixture::new();
+    let (container, other) = (fixture.container(), fixture.container());
+    let first = claim(&container);
+    assert!(other.is_claimed(Stage::Prestart).unwrap());
+
+    let (sender, second) = mpsc::channel();
+    let waiting = thread::spawn(move || {
+        let claimed = other.claim(Stage::Prestart, Trigger::StartContainer).unwrap();
+        sender.send(format!("{claimed:?}")).unwrap();
+    });
+    assert!(second.try_recv().is_err());
+    first.finish(StageResult::Done).unwrap();
+    assert_eq!(second.recv().unwrap(), "Over(Done)");
+    waiting.join().unwrap();
+    assert!(!container.is_claimed(Stage::Prestart).unwrap());
+}
+
+#[test]
+fn a_claim_is_of_one_stage_only() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    let _prestart = claim(&container);
+    let poststop = container.claim(Stage::Poststop, Trigger::Oci).unwrap();
+    assert!(matches!(poststop, Claimed::Ours(_)));
+}
+
+#[test]
+fn a_hook_that_had_begun_when_its_runner_died_is_interrupted_and_the_next_one_goes_on() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    let mut first = claim(&container);
+    first.began(0, &hook("/bin/a")).unwrap();
+    // Nothing is written at its death; the kernel gives up the lock.
+    drop(first);
+
+    let second = claim(&container);
+    assert_eq!(second.record().next(), 1);
+    let runs = second.record().runs();
+    assert_eq!(*runs[0].ended.unwrap().outcome, Outcome::Interrupted);
+}
+
+#[test]
+fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    let mut first = claim(&container);
+    first.began(0, &hook("/bin/a")).unwrap();
+    first
+        .ended(
+            0,
+            Outcome::Exited { status: 0 },
+            Output::default(),
+            Output::default(),
+        )
+        .unwrap();
+    drop(first);
+    let path = container.path().join("prestart");
+    let mut file = OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(b"{\"began\":{\"ho").unwrap();
+
+    let mut second = claim(&container);
+    assert_eq!(second.record().next(), 1);
+    second.began(1, &hook("/bin/b")).unwrap();
+    drop(second);
+    assert_eq!(
+        container.record(Stage::Prestart).unwrap().unwrap().open(),
+        Some(1)
+    );
+}
+
+#[test]
+fn a_stage_is_settled_when_it_has_no_hooks_or_is_over() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    assert!(container.is_settled(Stage::Poststart, 0).unwrap());
+    assert!(!container.is_settled(Stage::Prestart, 2).unwrap());
+    let claim = claim(&container);
+    assert!(!container.is_settled(Stage::Prestart, 2).unwrap());
+    claim.finish(StageResult::Skipped { reason: "r".into() }).unwrap();
+    assert!(container.is_settled(Stage::Prestart, 2).unwrap());
+}

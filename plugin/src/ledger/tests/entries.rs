@@ -1,0 +1,88 @@
+//! The file `entry`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Fixture, frozen, hook};
+use crate::ledger::LedgerError;
+use crate::select::Frozen;
+use crate::spec::Stage;
+
+fn entry_path(fixture: &Fixture) -> PathBuf {
+    fixture.container().path().join("entry")
+}
+
+#[test]
+fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
+    let container = Fixture::new();
+    let container = container.container();
+    let header = container.header().unwrap();
+    assert_eq!(header.identity.pod, "web");
+    assert_eq!(header.hooks, [(Stage::Prestart, 2), (Stage::Poststop, 1)].into());
+    for stage in Stage::ALL {
+        assert_eq!(
+            container.hooks(stage).unwrap().1,
+            frozen().stage(stage),
+            "{stage}"
+        );
+    }
+}
+
+#[test]
+fn a_container_that_is_entered_keeps_what_it_has() {
+    let fixture = Fixture::new();
+    let other = Frozen {
+        stages: [(Stage::Poststart, vec![hook("/bin/other")])].into(),
+    };
+    fixture.ledger.add(super::identity("c1"), &other).unwrap();
+    assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);
+    let names = fs::read_dir(fixture.ledger.root().join("live")).unwrap().count();
+    assert_eq!(names, 1, "nothing is left aside");
+}
+
+#[test]
+fn an_entry_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_list() {
+    let fixture = Fixture::new();
+    let whole = fs::read(entry_path(&fixture)).unwrap();
+    for length in 0..whole.len() {
+        fs::write(entry_path(&fixture), &whole[..length]).unwrap();
+        let poststop = fixture.container().hooks(Stage::Poststop);
+        assert!(matches!(poststop, Err(LedgerError::Damaged { .. })), "{length}");
+    }
+    fs::write(entry_path(&fixture), &whole).unwrap();
+    assert!(fixture.container().hooks(Stage::Poststop).is_ok());
+}
+
+#[test]
+fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
+    let fixture = Fixture::new();
+    for text in ["", "\n", "{}\n", "null\n", "\u{0}\u{0}\u{0}\n", "[[[[\n"] {
+        fs::write(entry_path(&fixture), text).unwrap();
+        let error = fixture.container().header().unwrap_err().to_string();
+        assert!(error.contains("/live/c1/entry is damaged ("), "{text:?}: {error}");
+        assert!(error.contains("delete its pod"), "{error}");
+    }
+    fs::remove_file(entry_path(&fixture)).unwrap();
+    let error = fixture.container().header().unwrap_err().to_string();
+    assert!(error.contains("is missing"), "{error}");
+}
+
+#[test]
+fn an_entry_of_a_later_format_is_refused_before_anything_else_of_it_is_read() {
+    let fixture = Fixture::new();
+    fs::write(entry_path(&fixture), "{\"format\":2,\"boot\":{}}\n").unwrap();
+    let error = fixture.container().header().unwrap_err().to_string();
+    assert!(
+        error.contains("has format 2, but this release reads formats up to 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_later_release_adds_to_the_same_format_is_passed_over() {
+    let fixture = Fixture::new();
+    let text = fs::read_to_string(entry_path(&fixture)).unwrap();
+    let text = text.replacen("{\"format\"", "{\"new\":[1],\"format\"", 1);
+    fs::write(entry_path(&fixture), text).unwrap();
+    assert_eq!(fixture.container().hooks(Stage::Prestart).unwrap().1.len(), 2);
+}

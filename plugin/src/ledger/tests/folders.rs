@@ -1,0 +1,150 @@
+//! Containers come, go to the past, and are forgotten.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::time::Duration;
+
+use super::{Fixture, frozen, identity};
+use crate::ledger::{Claimed, ContainerId, Created, Kept, Ledger, ProcessId, StageResult, Trigger};
+use crate::spec::Stage;
+
+fn created(pid: i32) -> Created {
+    Created {
+        process: Some(ProcessId { pid, started: 5 }),
+        bundle: Some("/b".into()),
+        ..Created::default()
+    }
+}
+
+#[test]
+fn the_first_note_of_the_creation_stays() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    assert_eq!(container.created().unwrap(), None);
+    container.note_created(&created(1)).unwrap();
+    container.note_created(&created(2)).unwrap();
+    assert_eq!(container.created().unwrap(), Some(created(1)));
+    assert_eq!(fs::read_dir(container.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn only_root_can_look_into_the_ledger() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    container.note_created(&created(1)).unwrap();
+    let _claim = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
+    for file in ["entry", "created", "prestart"] {
+        let mode = fs::metadata(container.path().join(file)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    for folder in [fixture.ledger.root(), container.path()] {
+        assert_eq!(fs::metadata(folder).unwrap().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn a_ledger_that_others_could_write_to_is_refused() {
+    let fixture = Fixture::new();
+    let root = fixture.ledger.root();
+    fs::set_permissions(root, Permissions::from_mode(0o777)).unwrap();
+    let error = Ledger::open(root).unwrap_err().to_string();
+    assert!(error.starts_with("ledger: ") && error.contains("0777"), "{error}");
+    fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
+    chown(root.join("live"), Some(1), None).unwrap();
+    assert!(Ledger::open(root).is_err());
+}
+
+#[test]
+fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    let Claimed::Ours(claim) = container.claim(Stage::Poststop, Trigger::Oci).unwrap() else {
+        panic!("it is over");
+    };
+    let id: ContainerId = "c1".parse().unwrap();
+    fixture.ledger.archive(&id).unwrap();
+    assert!(fixture.ledger.find(&id).unwrap().is_none());
+    assert!(fixture.ledger.live().unwrap().is_empty());
+
+    container.note_created(&created(1)).unwrap();
+    claim.finish(StageResult::Done).unwrap();
+    let past = fixture.ledger.past().unwrap();
+    let [(past_id, folder)] = past.as_slice() else {
+        panic!("{past:?}")
+    };
+    assert_eq!(*past_id, id);
+    assert_eq!(folder.created().unwrap(), Some(created(1)));
+    assert!(folder.is_settled(Stage::Poststop, 1).unwrap());
+    fixture.ledger.archive(&id).unwrap();
+}
+
+#[test]
+fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
+    let fixture = Fixture::new();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    assert!(fixture.ledger.past().unwrap().is_empty());
+    assert!(fixture.ledger.live().unwrap().is_empty());
+}
+
+#[test]
+fn the_past_is_bounded_by_number_and_by_age() {
+    let fixture = Fixture::new();
+    let remove = |id: &str| {
+        fixture.ledger.add(identity(id), &frozen()).unwrap();
+        let id: ContainerId = id.parse().unwrap();
+        let container = fixture.ledger.find(&id).unwrap().unwrap();
+        container.note_created(&created(1)).unwrap();
+        fixture.ledger.archive(&id).unwrap();
+    };
+    ["c1", "c2", "c3"].into_iter().for_each(remove);
+    let ids = || {
+        let past = fixture.ledger.past().unwrap().into_iter();
+        past.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+    };
+    let age = Duration::from_secs(60);
+    fixture.ledger.prune(Kept { containers: 2, age }).unwrap();
+    assert_eq!(ids(), ["c2", "c3"]);
+    let age = Duration::ZERO;
+    fixture.ledger.prune(Kept { containers: 2, age }).unwrap();
+    assert!(ids().is_empty());
+}
+
+#[test]
+fn a_daemon_is_alive_until_it_drops_its_lock() {
+    let fixture = Fixture::new();
+    assert!(!fixture.ledger.has_daemon());
+    let (old, new) = (fixture.ledger.alive().unwrap(), fixture.ledger.alive().unwrap());
+    drop(old);
+    assert!(fixture.ledger.has_daemon());
+    drop(new);
+    assert!(!fixture.ledger.has_daemon());
+}
+
+#[test]
+fn what_a_daemon_that_died_left_half_done_is_cleared_away() {
+    let fixture = Fixture::new();
+    let live = fixture.ledger.root().join("live");
+    let (dead, ours) = (
+        live.join(".4194999-c2"),
+        live.join(format!(".{}-c3", std::process::id())),
+    );
+    fs::create_dir(&dead).unwrap();
+    fs::create_dir(&ours).unwrap();
+    assert_eq!(fixture.ledger.live().unwrap(), ["c1".parse().unwrap()]);
+    Ledger::create(fixture.ledger.root()).unwrap();
+    assert!(!dead.exists() && ours.exists());
+    drop(fixture.folder);
+}
+
+#[test]
+fn no_id_leads_out_of_the_ledger() {
+    let long = "a".repeat(129);
+    for id in [
+        "", ".", "..", ".a", "a/b", "/a", "a\0", "a b", "-a", "\u{430}", &long,
+    ] {
+        assert!(id.parse::<ContainerId>().is_err(), "{id:?}");
+    }
+    for id in ["a", "0", "a.b_c-d", &long[1..]] {
+        assert!(id.parse::<ContainerId>().is_ok(), "{id:?}");
+    }
+}

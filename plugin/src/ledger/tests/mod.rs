@@ -1,0 +1,64 @@
+mod claims;
+mod entries;
+mod folders;
+mod records;
+
+use std::sync::Arc;
+
+use super::{EntryFolder, Identity, Ledger};
+use crate::select::{Frozen, FrozenHook, Source};
+use crate::spec::{Stage, Timeout};
+
+/// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
+pub(super) struct Fixture {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) ledger: Ledger,
+}
+
+impl Fixture {
+    pub(super) fn new() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&folder.path().join("state")).unwrap();
+        ledger.add(identity("c1"), &frozen()).unwrap();
+        Fixture { folder, ledger }
+    }
+
+    pub(super) fn container(&self) -> EntryFolder {
+        self.ledger.find(&"c1".parse().unwrap()).unwrap().unwrap()
+    }
+}
+
+pub(super) fn identity(id: &str) -> Identity {
+    Identity {
+        id: id.parse().unwrap(),
+        container: "app".into(),
+        pod: "web".into(),
+        namespace: "default".into(),
+        uid: "u".into(),
+    }
+}
+
+pub(super) fn frozen() -> Frozen {
+    Frozen {
+        stages: [
+            (Stage::Prestart, vec![hook("/bin/a"), hook("/bin/b")]),
+            (Stage::Poststart, vec![]),
+            (Stage::Poststop, vec![hook("/bin/c")]),
+        ]
+        .into(),
+    }
+}
+
+pub(super) fn hook(path: &str) -> FrozenHook {
+    FrozenHook {
+        path: path.into(),
+        args: vec![path.into()],
+        env: vec!["A=b".into()],
+        timeout: Timeout::DEFAULT,
+        source: Source {
+            file: Arc::from("/etc/x.json"),
+            index: 0,
+            line: 1,
+        },
+    }
+}

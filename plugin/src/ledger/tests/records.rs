@@ -1,0 +1,106 @@
+//! What a record tells.
+
+use crate::ledger::{Line, Moment, Outcome, Output, Record, StageResult, Trigger};
+
+fn text(lines: &[Line]) -> String {
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::to_string(line).unwrap() + "\n");
+    lines.collect()
+}
+
+fn began(hook: usize) -> Line {
+    Line::Began {
+        hook,
+        path: "/bin/a".into(),
+        file: "/etc/x.json".into(),
+        line: 3,
+        at: Moment::now(),
+    }
+}
+
+fn ended(hook: usize, outcome: Outcome) -> Line {
+    let stderr = Output {
+        head: "one\ntwo\n".into(),
+        ..Output::default()
+    };
+    Line::Ended {
+        hook,
+        outcome,
+        stdout: Output::default(),
+        stderr,
+        at: Moment::now(),
+    }
+}
+
+#[test]
+fn every_line_reads_back_as_it_was_written() {
+    let at = Moment::now();
+    let outcomes = [
+        Outcome::Exited { status: 3 },
+        Outcome::Killed { signal: 9 },
+        Outcome::TimedOut { seconds: 1 },
+        Outcome::Refused { reason: "r".into() },
+        Outcome::NotExecuted { reason: "n".into() },
+        Outcome::Interrupted,
+    ];
+    let results = [
+        StageResult::Done,
+        StageResult::Failed { message: "m".into() },
+        StageResult::Skipped { reason: "s".into() },
+    ];
+    let mut lines = vec![
+        Line::Claimed {
+            by: Trigger::PostStartContainer,
+            runner: 7,
+            at,
+        },
+        Line::Late {
+            by: Trigger::StopContainer,
+            waited_ms: 1500,
+            at,
+        },
+    ];
+    lines.extend(
+        outcomes
+            .into_iter()
+            .flat_map(|outcome| [began(0), ended(0, outcome)]),
+    );
+    lines.extend(results.map(|result| Line::Finished { result, at }));
+    assert_eq!(Record::parse(text(&lines).as_bytes()).lines, lines);
+}
+
+#[test]
+fn a_line_that_was_cut_off_counts_as_never_written() {
+    let whole = text(&[began(0), ended(0, Outcome::Interrupted), began(1)]);
+    let cut = &whole.as_bytes()[..whole.len() - 1];
+    assert_eq!(Record::parse(cut).next(), 1);
+    assert_eq!(Record::parse(whole.as_bytes()).next(), 2);
+}
+
+#[test]
+fn a_line_of_a_later_release_and_one_that_nobody_can_read_hide_none_of_the_others() {
+    let record = format!("{{\"paused\":{{}}}}\n{{\"beg\n{}", text(&[began(0)]));
+    assert_eq!(Record::parse(record.as_bytes()).open(), Some(0));
+}
+
+#[test]
+fn a_hook_that_began_is_open_until_its_end_is_on_record() {
+    let record = |lines: &[Line]| Record::parse(text(lines).as_bytes());
+    assert_eq!(record(&[]).open(), None);
+    assert_eq!(record(&[began(0)]).open(), Some(0));
+    let done = record(&[began(0), ended(0, Outcome::Exited { status: 0 })]);
+    assert_eq!((done.open(), done.next()), (None, 1));
+    assert_eq!(done.runs()[0].ended.unwrap().stderr.last_lines(1), ["two"]);
+}
+
+#[test]
+fn the_last_lines_of_an_output_are_whole_lines_of_its_end() {
+    let output = Output {
+        head: "a\nb".into(),
+        omitted: 10,
+        tail: "c\n\n d\n".into(),
+    };
+    assert_eq!(output.last_lines(3), ["c", " d"]);
+    assert!(Output::default().last_lines(3).is_empty());
+}
