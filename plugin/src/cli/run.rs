@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -8,18 +8,17 @@ use clap::Args;
 use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::config::ConfigArg;
 use crate::config::{Config, Delivery, Overrides};
 use crate::observe::{LogFormat, start_logs};
 use crate::plugin::OciHooks;
 
-const DEFAULT_CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
-
 /// How the daemon is started.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it is there]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<String>,
+    /// Configuration to go by
+    #[command(flatten)]
+    pub config: ConfigArg,
 
     /// Default hook-spec, for every container; wins over the configuration
     #[arg(long, value_name = "FILE")]
@@ -72,7 +71,7 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         hook_spec: args.hook_spec,
         delivery: args.delivery,
     };
-    let plugin = OciHooks::new(configuration(args.config.as_deref(), &overrides)?, overrides);
+    let plugin = OciHooks::new(configuration(&args.config, &overrides)?, overrides);
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -100,13 +99,8 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
     })
 }
 
-fn configuration(file: Option<&str>, overrides: &Overrides) -> anyhow::Result<Config> {
-    let read = match file {
-        Some(file) => Config::from_file(file, overrides),
-        None if Path::new(DEFAULT_CONFIG).exists() => Config::from_file(DEFAULT_CONFIG, overrides),
-        None => Config::from_text("the command line", "", overrides),
-    };
-    read.map_err(|mistakes| {
+fn configuration(config: &ConfigArg, overrides: &Overrides) -> anyhow::Result<Config> {
+    config.read(overrides).map_err(|mistakes| {
         for mistake in &mistakes {
             tracing::error!("{mistake}");
         }

@@ -1,0 +1,43 @@
+//! Which configuration a command goes by.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::config::{Config, Overrides};
+use crate::diagnostic::Diagnostic;
+
+/// Where the configuration is unless a command is told otherwise.
+pub const DEFAULT_CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
+
+/// The option that every command has which goes by the daemon's configuration.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArg {
+    /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+}
+
+impl ConfigArg {
+    /// The file: the one that was named, or else the default one if it is there.
+    pub fn file(&self) -> Option<&str> {
+        match &self.config {
+            Some(file) => Some(file),
+            // One that cannot be looked at is there for all we know; reading it says what is wrong.
+            None => Path::new(DEFAULT_CONFIG)
+                .try_exists()
+                .unwrap_or(true)
+                .then_some(DEFAULT_CONFIG),
+        }
+    }
+
+    /// The configuration in that file, or the defaults if there is none, with `overrides`.
+    ///
+    /// Fails with every mistake there is.
+    pub fn read(&self, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+        match self.file() {
+            Some(file) => Config::from_file(file, overrides),
+            None => Config::from_text("the command line", "", overrides),
+        }
+    }
+}
