@@ -9,6 +9,8 @@ pub mod containerd;
 pub mod cri;
 pub mod hooks;
 pub mod image;
+pub mod ledger;
+mod matrix;
 pub mod node;
 pub mod plugin;
 pub mod wait;
@@ -17,6 +19,7 @@ pub mod workspace;
 pub use containerd::{Containerd, OciRuntime, Version};
 pub use cri::{Container, Pod};
 pub use hooks::{Hook, HookSpec, Hooks};
+pub use matrix::{Delivery, Runtime};
 pub use plugin::Plugin;
 
 /// Runs each named `async fn(Version) -> anyhow::Result<()>` as one test per supported containerd.

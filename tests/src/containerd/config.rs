@@ -8,6 +8,9 @@ use super::Version;
 use crate::image;
 use crate::node::Host;
 
+/// The name of a second runtime handler, alike in everything to the default one.
+pub const OTHER_HANDLER: &str = "other";
+
 /// Where a private containerd keeps and looks for things; all inside its node's folder.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -113,15 +116,12 @@ conf_dir = {nothing:?}
             pause = image::PAUSE,
         ),
     };
-    let _ = write!(
-        text,
-        "\n[plugins.\"{runtime_table}\".containerd.runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
-    );
-    if let Some(program) = oci_runtime {
-        let _ = write!(
-            text,
-            "\n[plugins.\"{runtime_table}\".containerd.runtimes.runc.options]\nBinaryName = {program:?}\n"
-        );
+    for handler in ["runc", OTHER_HANDLER] {
+        let table = format!("plugins.\"{runtime_table}\".containerd.runtimes.{handler}");
+        let _ = write!(text, "\n[{table}]\nruntime_type = \"io.containerd.runc.v2\"\n");
+        if let Some(program) = oci_runtime {
+            let _ = write!(text, "\n[{table}.options]\nBinaryName = {program:?}\n");
+        }
     }
     text
 }

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use super::config::Layout;
 use super::{Builder, Version};
 use crate::cri::{Client, PodBuilder};
+use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
 use crate::plugin::PluginBuilder;
 use crate::{Hooks, image, wait};
@@ -101,6 +102,11 @@ impl Containerd {
     /// The socket that plugins connect to.
     pub fn nri_socket(&self) -> &Path {
         &self.layout.nri_socket
+    }
+
+    /// The ledger of the `nri-oci-hooks` on it.
+    pub fn ledger(&self) -> NodeLedger {
+        NodeLedger::new(self.node.folder().join("ledger"))
     }
 
     /// Puts `program` into the folder from which it launches plugins, under `name` (`10-oci-hooks`), and

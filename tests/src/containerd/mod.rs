@@ -6,5 +6,6 @@ mod instance;
 mod version;
 
 pub use builder::Builder;
+pub use config::OTHER_HANDLER;
 pub use instance::Containerd;
 pub use version::{OciRuntime, Version};

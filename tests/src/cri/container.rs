@@ -9,7 +9,7 @@ use tonic::Status as CallError;
 use super::messages::{
     ContainerConfig, ContainerId, ContainerMetadata, ContainerStatusRequest, ContainerStatusResponse,
     CreateContainerRequest, Empty, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources,
-    LinuxContainerSecurityContext, StopContainerRequest,
+    LinuxContainerSecurityContext, SecurityProfile, StopContainerRequest,
 };
 use super::pod::{log_name, namespaces};
 use super::{Client, Pod};
@@ -45,6 +45,8 @@ impl<'a> ContainerBuilder<'a> {
                 security_context: Some(LinuxContainerSecurityContext {
                     privileged: false,
                     namespace_options: Some(namespaces()),
+                    seccomp: None,
+                    apparmor: None,
                 }),
             }),
         };
@@ -97,15 +99,28 @@ impl<'a> ContainerBuilder<'a> {
 
     /// Makes it privileged; the pod must be too.
     #[must_use]
-    pub fn privileged(mut self) -> Self {
-        let context = self
-            .config
-            .linux
-            .as_mut()
-            .and_then(|linux| linux.security_context.as_mut());
-        if let Some(context) = context {
-            context.privileged = true;
-        }
+    pub fn privileged(self) -> Self {
+        self.security(|context| context.privileged = true)
+    }
+
+    /// Has seccomp and, where the machine has it, AppArmor confine it by this profile.
+    #[must_use]
+    pub fn confinement(self, confinement: Confinement) -> Self {
+        let profile = SecurityProfile {
+            profile_type: match confinement {
+                Confinement::RuntimeDefault => 0,
+                Confinement::Unconfined => 1,
+            },
+        };
+        self.security(|context| {
+            context.seccomp = Some(profile);
+            context.apparmor = Some(profile);
+        })
+    }
+
+    fn security(mut self, change: impl FnOnce(&mut LinuxContainerSecurityContext)) -> Self {
+        let linux = self.config.linux.get_or_insert_default();
+        change(linux.security_context.get_or_insert_default());
         self
     }
 
@@ -136,6 +151,15 @@ impl<'a> ContainerBuilder<'a> {
         container.start().await?;
         Ok(container)
     }
+}
+
+/// What a container may ask of the kernel (`SecurityProfile`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confinement {
+    /// What the runtime allows to ordinary containers.
+    RuntimeDefault,
+    /// Everything.
+    Unconfined,
 }
 
 /// A container that was created.

@@ -96,6 +96,8 @@ pub(super) struct PodSandboxConfig {
 pub(super) struct RunPodSandboxRequest {
     #[prost(message, tag = "1")]
     pub(super) config: Option<PodSandboxConfig>,
+    #[prost(string, tag = "2")]
+    pub(super) runtime_handler: String,
 }
 
 /// `RunPodSandboxResponse`, `StopPodSandboxRequest` and `RemovePodSandboxRequest`.
@@ -158,6 +160,17 @@ pub(super) struct LinuxContainerSecurityContext {
     pub(super) privileged: bool,
     #[prost(message, tag = "3")]
     pub(super) namespace_options: Option<NamespaceOption>,
+    #[prost(message, tag = "15")]
+    pub(super) seccomp: Option<SecurityProfile>,
+    #[prost(message, tag = "16")]
+    pub(super) apparmor: Option<SecurityProfile>,
+}
+
+/// `SecurityProfile`: 0 is the runtime's default, 1 none.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct SecurityProfile {
+    #[prost(int32, tag = "1")]
+    pub(super) profile_type: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -24,6 +24,7 @@ pub struct PodBuilder<'a> {
     labels: HashMap<String, String>,
     annotations: HashMap<String, String>,
     privileged: bool,
+    runtime_handler: String,
 }
 
 impl<'a> PodBuilder<'a> {
@@ -35,6 +36,7 @@ impl<'a> PodBuilder<'a> {
             labels: HashMap::new(),
             annotations: HashMap::new(),
             privileged: false,
+            runtime_handler: String::new(),
         }
     }
 
@@ -63,6 +65,13 @@ impl<'a> PodBuilder<'a> {
     #[must_use]
     pub fn privileged(mut self) -> Self {
         self.privileged = true;
+        self
+    }
+
+    /// The runtime handler, as a RuntimeClass names it; the default one if not called.
+    #[must_use]
+    pub fn runtime_handler(mut self, name: &str) -> Self {
+        self.runtime_handler = name.into();
         self
     }
 
@@ -99,6 +108,7 @@ impl<'a> PodBuilder<'a> {
         let client = self.containerd.client().clone();
         let request = RunPodSandboxRequest {
             config: Some(config.clone()),
+            runtime_handler: self.runtime_handler,
         };
         let answer: PodSandboxId = client.runtime("RunPodSandbox", request).await?;
         Ok(Pod {

@@ -31,6 +31,11 @@ impl Hooks {
         &self.specs
     }
 
+    /// Where the program of a hook of this name is.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// A hook whose program records how it was run (see [`Record`]) and succeeds.
     ///
     /// # Errors

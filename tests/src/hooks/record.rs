@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::{env, process};
+use std::time::Duration;
+use std::{env, process, thread};
 
 use anyhow::{Context, Result};
 use nix::time::{ClockId, clock_gettime};
@@ -15,6 +16,9 @@ use serde_json::Value;
 /// The file that it appends to, beside itself.
 pub(super) const FILE: &str = "records";
 
+/// The variable of a hook's environment that has it take its time: for so many milliseconds.
+pub const HOLD: &str = "HOLD_MS";
+
 /// How a hook was run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
@@ -22,6 +26,8 @@ pub struct Record {
     pub program: String,
     /// When it began, in nanoseconds of the machine's monotonic clock; compare with [`now`].
     pub began: u64,
+    /// When it was about to end, on the same clock.
+    pub ended: u64,
     /// Its whole argv.
     pub args: Vec<String>,
     /// Its whole environment.
@@ -36,8 +42,11 @@ pub struct Record {
     pub session: i32,
     /// The container state it got on standard input (OCI runtime-spec, runtime.md, "State").
     pub state: Value,
-    /// The program that the container's process 1 was running; `None` if there was no such process.
+    /// The program that the container's process 1 was running when the hook began; `None` if there was no such
+    /// process. If the state has no `pid`, that of an earlier record of the container counts.
     pub process_1: Option<PathBuf>,
+    /// The same when the hook was about to end.
+    pub process_1_in_the_end: Option<PathBuf>,
 }
 
 /// The machine's monotonic clock, in nanoseconds.
@@ -49,7 +58,7 @@ pub fn now() -> Result<u64> {
     Ok(u64::try_from(time.tv_sec())? * 1_000_000_000 + u64::try_from(time.tv_nsec())?)
 }
 
-/// Records how the running program was run.
+/// Records how the running program was run, after the time that [`HOLD`] says.
 ///
 /// # Errors
 /// Standard input is no JSON, or the record cannot be written.
@@ -61,6 +70,16 @@ pub fn write() -> Result<()> {
         .read_to_string(&mut input)
         .context("read standard input")?;
     let state: Value = serde_json::from_str(&input).context("parse standard input")?;
+    let file = program.with_file_name(FILE);
+    let init = match state["pid"].as_i64() {
+        Some(pid) if pid > 0 => Some(pid),
+        _ => earlier_pid(&file, &state["id"])?,
+    };
+    let process_1 = || init.and_then(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok());
+    let process_1_in_the_beginning = process_1();
+    if let Ok(milliseconds) = env::var(HOLD) {
+        thread::sleep(Duration::from_millis(milliseconds.parse().context(HOLD)?));
+    }
     let record = Record {
         program: program
             .file_name()
@@ -68,19 +87,18 @@ pub fn write() -> Result<()> {
             .to_string_lossy()
             .into_owned(),
         began,
+        ended: now()?,
         args: env::args().collect(),
         env: env::vars().collect(),
         cwd: env::current_dir().context("find the working directory")?,
         pid: process::id().try_into()?,
         process_group: getpgrp().as_raw(),
         session: getsid(None)?.as_raw(),
-        process_1: state["pid"]
-            .as_i64()
-            .and_then(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok()),
+        process_1: process_1_in_the_beginning,
+        process_1_in_the_end: process_1(),
         state,
     };
     let line = serde_json::to_string(&record)? + "\n";
-    let file = program.with_file_name(FILE);
     // One write to a file opened for appending is never torn by another hook's.
     File::options()
         .create(true)
@@ -88,6 +106,15 @@ pub fn write() -> Result<()> {
         .open(file)?
         .write_all(line.as_bytes())?;
     Ok(())
+}
+
+/// The process id that an earlier record has for a container.
+fn earlier_pid(file: &Path, container: &Value) -> Result<Option<i64>> {
+    let records = read(file)?;
+    Ok(records
+        .iter()
+        .filter(|record| record.state["id"] == *container)
+        .find_map(|record| record.state["pid"].as_i64().filter(|pid| *pid > 0)))
 }
 
 /// All records of a file, in order; none if there is no such file yet.

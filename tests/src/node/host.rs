@@ -1,6 +1,7 @@
 //! What this machine can do, found out rather than assumed.
 
 use std::fs;
+use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 
@@ -41,4 +42,10 @@ impl Host {
                 .is_some_and(|names| names.split_whitespace().any(|name| name == "memory")),
         })
     }
+}
+
+/// Says that a case cannot be tested on this machine, and why, even where the output of cases that succeed is not
+/// shown.
+pub fn say_not_tested(case: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "NOT TESTED on this machine: {case}: {why}");
 }

@@ -4,6 +4,6 @@ mod host;
 mod keeper;
 mod process;
 
-pub use host::Host;
+pub use host::{Host, say_not_tested};
 pub use keeper::Node;
 pub use process::{Log, Process};

@@ -1,0 +1,110 @@
+//! The ledger of a node's `nri-oci-hooks`, read from outside while daemon and runners write it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};
+pub use nri_oci_hooks::ledger::{HookRun, Line, Outcome, Record as StageRecord, StageResult, Trigger};
+pub use nri_oci_hooks::spec::Stage;
+
+use crate::wait;
+
+/// The ledger of a node.
+#[derive(Debug, Clone)]
+pub struct NodeLedger {
+    folder: PathBuf,
+}
+
+impl NodeLedger {
+    pub(crate) fn new(folder: PathBuf) -> NodeLedger {
+        NodeLedger { folder }
+    }
+
+    /// Its folder, as `--state-dir` names it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file that says what a container that was not removed is owed.
+    pub fn entry(&self, container: &str) -> PathBuf {
+        self.folder.join("live").join(container).join("entry")
+    }
+
+    /// The containers that have an entry and were not removed; none if there is no ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn live(&self) -> Result<Vec<String>> {
+        if !self.folder.exists() {
+            return Ok(Vec::new());
+        }
+        let ids = self.open()?.live()?;
+        Ok(ids.iter().map(ToString::to_string).collect())
+    }
+
+    /// The containers that were removed and are still kept.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn past(&self) -> Result<Vec<String>> {
+        let past = self.open()?.past()?;
+        Ok(past.iter().map(|(id, _)| id.to_string()).collect())
+    }
+
+    /// What happened at a stage of a container, removed or not; `None` if nothing did.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn record(&self, container: &str, stage: Stage) -> Result<Option<StageRecord>> {
+        let Some(folder) = self.find(container)? else {
+            return Ok(None);
+        };
+        Ok(folder.record(stage)?)
+    }
+
+    /// Awaits that `look` finds something in the record of a stage of a container.
+    ///
+    /// # Errors
+    /// It does not within [`wait::LIMIT`].
+    pub async fn await_in_record<T>(
+        &self,
+        container: &str,
+        stage: Stage,
+        look: impl Fn(&StageRecord) -> Option<T>,
+    ) -> Result<T> {
+        let what = format!("something in the record of {stage} of {container}");
+        wait::until(&what, async || {
+            Ok(self.record(container, stage)?.and_then(|record| look(&record)))
+        })
+        .await
+    }
+
+    /// Awaits that a stage of a container is over, and returns its record.
+    ///
+    /// # Errors
+    /// It is not within [`wait::LIMIT`].
+    pub async fn await_end(&self, container: &str, stage: Stage) -> Result<StageRecord> {
+        let is_over = |record: &StageRecord| record.finished().map(|_| record.clone());
+        self.await_in_record(container, stage, is_over)
+            .await
+            .with_context(|| format!("{stage} of {container} is not over"))
+    }
+
+    fn find(&self, container: &str) -> Result<Option<EntryFolder>> {
+        let ledger = self.open()?;
+        let id: ContainerId = container.parse().map_err(anyhow::Error::msg)?;
+        if let Some(folder) = ledger.find(&id)? {
+            return Ok(Some(folder));
+        }
+        // What is moved between the two looks is in the past by now.
+        let past = ledger.past()?;
+        Ok(past
+            .into_iter()
+            .rfind(|(of, _)| *of == id)
+            .map(|(_, folder)| folder))
+    }
+
+    fn open(&self) -> Result<Ledger> {
+        Ok(Ledger::open(&self.folder)?)
+    }
+}
