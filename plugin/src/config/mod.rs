@@ -1,11 +1,16 @@
 //! The daemon's configuration: what can be set, and reading it with every mistake told.
 
+mod glob;
 mod model;
+mod policy;
 mod read;
+mod read_policy;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use glob::Glob;
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
+pub use policy::{Effect, Limits, PickRule};
 pub use read::Overrides;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::{Limits, PickRule};
 use crate::spec::Timeout;
 
 /// The daemon's configuration.
@@ -45,6 +46,10 @@ pub struct Annotation {
     /// `spec_dirs`: the folders that hold what may be picked, absolute and without a slash at the
     /// end; `/etc/nri-oci-hooks/specs` alone if unset.
     pub spec_dirs: Vec<Arc<str>>,
+    /// `[[annotation.rules]]`: who may pick which; no rule if unset.
+    pub rules: Vec<PickRule>,
+    /// `max_timeout`, `max_hooks`, `stages`: what may be in them.
+    pub limits: Limits,
 }
 
 impl Default for Annotation {
@@ -52,6 +57,8 @@ impl Default for Annotation {
         Annotation {
             key: AnnotationKey("hook-spec.noderesource.dev".into()),
             spec_dirs: vec!["/etc/nri-oci-hooks/specs".into()],
+            rules: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::model::{AnnotationKey, Config, Delivery};
+use super::model::{Annotation, AnnotationKey, Config, Delivery};
+use super::read_policy;
 use super::values::{Entry, Reader};
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::spec::Timeout;
 
-/// How large a configuration file may be, in bytes.
-const MAX_SIZE: u64 = 1024 * 1024;
+/// How large a configuration may be, in bytes: what reading it takes is a multiple of that.
+const MAX_SIZE: u64 = 256 * 1024;
 
 /// What the command line sets: it wins over file and runtime.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +43,11 @@ impl Config {
 
     fn from_bytes(source: &str, bytes: &[u8], overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         let source = Arc::from(source);
+        if bytes.len() as u64 > MAX_SIZE {
+            let message = format!("is larger than 256 KiB ({MAX_SIZE} bytes)");
+            let help = "a configuration is a few lines; is this the right file?";
+            return Err(vec![Diagnostic::of_file(&source, Rule::TooLarge, message, help)]);
+        }
         let mut reader = Reader::new(&source, bytes);
         let mut config = Config::default();
         if let Some(table) = reader.parse(bytes) {
@@ -86,14 +93,6 @@ fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
             let help = "name a configuration file that can be read";
             mistake(Rule::Unreadable, format!("cannot be read: {error}"), help)
         })?;
-    if bytes.len() as u64 > MAX_SIZE {
-        let message = format!("is larger than 1 MiB ({MAX_SIZE} bytes)");
-        return Err(mistake(
-            Rule::TooLarge,
-            message,
-            "a configuration is a few lines; is this the right file?",
-        ));
-    }
     Ok(bytes)
 }
 
@@ -115,15 +114,15 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),
             "delivery" => reader.word(&entry, &mut config.delivery),
             "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
-            "annotation" => read_annotation(reader, &entry, config),
+            "annotation" => read_annotation(reader, &entry, &mut config.annotation),
             _ => reader.unknown(&entry, &TOP_KEYS),
         }
     }
 }
 
-const ANNOTATION_KEYS: [&str; 2] = ["key", "spec_dirs"];
+const ANNOTATION_KEYS: [&str; 6] = ["key", "spec_dirs", "rules", "max_timeout", "max_hooks", "stages"];
 
-fn read_annotation(reader: &mut Reader<'_>, entry: &Entry<'_>, config: &mut Config) {
+fn read_annotation(reader: &mut Reader<'_>, entry: &Entry<'_>, annotation: &mut Annotation) {
     let Some(table) = reader.table(entry) else { return };
     for (key, value) in table {
         let entry = Entry::new("annotation.", key, value);
@@ -131,12 +130,20 @@ fn read_annotation(reader: &mut Reader<'_>, entry: &Entry<'_>, config: &mut Conf
             "key" => {
                 if let Some(text) = reader.string(&entry) {
                     match AnnotationKey::new(text) {
-                        Some(key) => config.annotation.key = key,
+                        Some(key) => annotation.key = key,
                         None => reader.bad_annotation_key(&entry, text),
                     }
                 }
             }
-            "spec_dirs" => config.annotation.spec_dirs = reader.folders(&entry),
+            "spec_dirs" => annotation.spec_dirs = reader.folders(&entry),
+            "rules" => annotation.rules = read_policy::rules(reader, &entry),
+            "max_timeout" => {
+                let mut longest = Timeout::DEFAULT;
+                reader.timeout(&entry, &mut longest);
+                annotation.limits.max_timeout = Some(longest);
+            }
+            "max_hooks" => annotation.limits.max_hooks = reader.count(&entry),
+            "stages" => annotation.limits.stages = read_policy::stages(reader, &entry),
             _ => reader.unknown(&entry, &ANNOTATION_KEYS),
         }
     }

@@ -1,6 +1,7 @@
 //! Reading the values of a configuration: the rules about each kind, every mistake kept.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::model::{AnnotationKey, Word, is_dns_label, word, words};
-use crate::diagnostic::{Diagnostic, Lines, Rule, did_you_mean, shown};
+use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, shown};
 use crate::spec::Timeout;
 
 /// A key and its value.
@@ -27,6 +28,28 @@ impl<'e> Entry<'e> {
             value,
         }
     }
+
+    /// The whole key, with the table it is in.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A number as it is written, for a message.
+    fn written(&self) -> String {
+        match self.value.get_ref() {
+            DeValue::Integer(integer) => shown(integer.as_str()).to_string(),
+            DeValue::Float(float) => shown(float.as_str()).to_string(),
+            other => other.type_str().to_owned(),
+        }
+    }
+
+    /// Whether the value is a list of nothing.
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value
+            .get_ref()
+            .as_array()
+            .is_some_and(|list| list.is_empty())
+    }
 }
 
 /// The mistakes of one configuration.
@@ -34,6 +57,7 @@ pub(super) struct Reader<'t> {
     source: Arc<str>,
     lines: Lines<'t>,
     mistakes: Vec<Diagnostic>,
+    left_out: usize,
 }
 
 impl<'t> Reader<'t> {
@@ -42,12 +66,15 @@ impl<'t> Reader<'t> {
             source: source.clone(),
             lines: Lines::new(bytes),
             mistakes: Vec::new(),
+            left_out: 0,
         }
     }
 
     /// Every mistake, in the order of the text.
     pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
         self.mistakes.sort_by_key(|mistake| mistake.place);
+        self.mistakes
+            .extend(Diagnostic::left_out(&self.source, self.left_out));
         self.mistakes
     }
 
@@ -92,6 +119,10 @@ impl<'t> Reader<'t> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
+        if self.mistakes.len() == MOST_MISTAKES {
+            self.left_out += 1;
+            return;
+        }
         let place = self.lines.place(span.start, span.len());
         self.mistakes.push(Diagnostic {
             field: field.map(str::to_owned),
@@ -99,7 +130,7 @@ impl<'t> Reader<'t> {
         });
     }
 
-    fn wrong_value(&mut self, entry: &Entry<'_>, rule: Rule, message: String, help: &str) {
+    pub(super) fn wrong_value(&mut self, entry: &Entry<'_>, rule: Rule, message: String, help: &str) {
         self.report(entry.value.span(), Some(&entry.name), rule, message, help);
     }
 
@@ -140,10 +171,10 @@ impl<'t> Reader<'t> {
         string
     }
 
-    /// The items of a list of strings, each as an entry of its own.
-    fn strings<'e>(&mut self, entry: &Entry<'e>) -> Vec<(Entry<'e>, &'e str)> {
+    /// The items of a list, each as an entry of its own; `wanted` and `help` are for what is none.
+    pub(super) fn items<'e>(&mut self, entry: &Entry<'e>, wanted: &str, help: &str) -> Vec<Entry<'e>> {
         let Some(list) = entry.value.get_ref().as_array() else {
-            self.wrong_type(entry, "a list of strings", "write [\"...\", \"...\"]");
+            self.wrong_type(entry, wanted, help);
             return Vec::new();
         };
         let items = list.iter().enumerate().map(|(index, value)| Entry {
@@ -151,7 +182,14 @@ impl<'t> Reader<'t> {
             key: entry.key.clone(),
             value,
         });
+        items.collect()
+    }
+
+    /// The items of a list of strings, each as an entry of its own.
+    pub(super) fn strings<'e>(&mut self, entry: &Entry<'e>) -> Vec<(Entry<'e>, &'e str)> {
+        let items = self.items(entry, "a list of strings", "write [\"...\", \"...\"]");
         items
+            .into_iter()
             .filter_map(|item| self.string(&item).map(|string| (item, string)))
             .collect()
     }
@@ -249,16 +287,9 @@ impl<'t> Reader<'t> {
 
     pub(super) fn timeout(&mut self, entry: &Entry<'_>, value: &mut Timeout) {
         let help = "write a whole number of seconds greater than 0, without quotes";
-        let integer = match entry.value.get_ref() {
-            DeValue::Integer(integer) => integer,
-            DeValue::Float(float) => {
-                let message = format!("must be a whole number, but is {}", shown(float.as_str()));
-                return self.wrong_value(entry, Rule::TimeoutNotInteger, message, help);
-            }
-            _ => return self.wrong_type(entry, "a whole number", help),
+        let Some(seconds) = self.integer(entry, Rule::TimeoutNotInteger, help) else {
+            return;
         };
-        // What 128 bits cannot hold is as much too large as what 32 cannot.
-        let seconds = i128::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i128::MAX);
         let (rule, message) = match u32::try_from(seconds).ok().and_then(Timeout::from_seconds) {
             Some(timeout) => return *value = timeout,
             None if seconds == 0 => (Rule::TimeoutZero, "must be greater than 0, but is 0".into()),
@@ -268,13 +299,42 @@ impl<'t> Reader<'t> {
             ),
             None => {
                 let most = Timeout::MAX_SECONDS;
-                (
-                    Rule::TimeoutTooLarge,
-                    format!("must be at most {most}, but is {}", shown(integer.as_str())),
-                )
+                let message = format!("must be at most {most}, but is {}", entry.written());
+                (Rule::TimeoutTooLarge, message)
             }
         };
         self.wrong_value(entry, rule, message, help);
+    }
+
+    /// A number of things: at least one.
+    pub(super) fn count(&mut self, entry: &Entry<'_>) -> Option<NonZeroU32> {
+        let help = "write a whole number greater than 0, without quotes";
+        let number = self.integer(entry, Rule::WrongType, help)?;
+        let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        if count.is_none() {
+            let message = format!("must be between 1 and {}, but is {}", u32::MAX, entry.written());
+            self.wrong_value(entry, Rule::InvalidValue, message, help);
+        }
+        count
+    }
+
+    /// A whole number; one that 128 bits cannot hold is as much too large as any. `fraction` is
+    /// the rule that a number breaks which is not whole.
+    fn integer(&mut self, entry: &Entry<'_>, fraction: Rule, help: &str) -> Option<i128> {
+        match entry.value.get_ref() {
+            DeValue::Integer(integer) => {
+                Some(i128::from_str_radix(integer.as_str(), integer.radix()).unwrap_or(i128::MAX))
+            }
+            DeValue::Float(_) => {
+                let message = format!("must be a whole number, but is {}", entry.written());
+                self.wrong_value(entry, fraction, message, help);
+                None
+            }
+            _ => {
+                self.wrong_type(entry, "a whole number", help);
+                None
+            }
+        }
     }
 }
 

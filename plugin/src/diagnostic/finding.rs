@@ -8,6 +8,9 @@ use serde::Serialize;
 use super::Rule;
 use crate::spec::Stage;
 
+/// How many mistakes of one file are told; a hostile 10 MiB file could hold millions.
+pub const MOST_MISTAKES: usize = 1000;
+
 /// A piece of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
@@ -61,6 +64,13 @@ impl Diagnostic {
             message: message.into(),
             help: help.into(),
         }
+    }
+
+    /// That `count` more mistakes of `file` are not told; nothing if there are none.
+    pub fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
+        let message = format!("has {count} more mistakes");
+        let help = "correct those above, then check again";
+        (count > 0).then(|| Diagnostic::of_file(file, Rule::TooManyMistakes, message, help))
     }
 
     /// The same mistake, at `place`.

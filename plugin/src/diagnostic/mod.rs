@@ -6,7 +6,7 @@ mod rule;
 mod show;
 mod suggest;
 
-pub use finding::{Diagnostic, Place};
+pub use finding::{Diagnostic, MOST_MISTAKES, Place};
 pub use lines::Lines;
 pub use rule::Rule;
 pub use show::{bounded_list, shown};

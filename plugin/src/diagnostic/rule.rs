@@ -41,6 +41,8 @@ rules! {
     UnknownStage = "unknown-stage",
     /// Every key is one that exists.
     UnknownKey = "unknown-key",
+    /// Every key that must be there is.
+    MissingKey = "missing-key",
     /// No key stands twice in an object.
     DuplicateKey = "duplicate-key",
     /// Every value has the type that its key wants.

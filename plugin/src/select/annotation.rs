@@ -57,6 +57,14 @@ pub enum AnnotationFault {
         /// How many.
         count: usize,
     },
+    /// More hooks than picks may have together.
+    #[error("picks {count} hooks; at most {most} are allowed")]
+    TooManyHooks {
+        /// How many.
+        count: usize,
+        /// How many might be.
+        most: u32,
+    },
     /// No name and no absolute path.
     #[error(
         "{} is neither the bare name of a hook-spec (letters, digits, \".\", \"_\" and \"-\", at most \

@@ -100,7 +100,11 @@ mod tests {
             fs::write(&*file, format!("{{}}{}", " ".repeat(size - 2))).unwrap();
         }
         let trusted = TrustedFile::to_read(Path::new(&*file)).unwrap();
-        Located { file, trusted }
+        Located {
+            file,
+            trusted,
+            real_names: Vec::new(),
+        }
     }
 
     #[test]

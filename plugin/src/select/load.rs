@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Rule};
-use crate::spec::{HookSpec, MAX_SIZE, MOST_MISTAKES, Parsed, Program, parse};
+use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Rule};
+use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, parse};
 use crate::trust::{FileIdentity, Survey, TrustError, TrustedFile};
 
 /// A hook-spec without a mistake, and the state of the file that it was read from.

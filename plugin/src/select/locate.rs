@@ -3,72 +3,77 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use thiserror::Error;
-
+use super::PickFault;
 use super::annotation::Pick;
-use crate::diagnostic::{bounded_list, shown};
+use super::policy::names;
+use crate::diagnostic::shown;
 use crate::trust::{Fault, Survey, TrustError, TrustedFile};
-
-/// Why a pick leads to no hook-spec.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PickFault {
-    /// No spec folder has a file of this name.
-    #[error("no such hook-spec in {}; ask who runs the node to put {file} there, or pick another", bounded_list(.folders))]
-    NoSuchSpec {
-        /// The file looked for.
-        file: String,
-        /// Where.
-        folders: Vec<Arc<str>>,
-    },
-    /// The path, or what its links lead to, is in none of the spec folders.
-    #[error("lies outside the folders of hook-specs that may be picked; those are: {}", bounded_list(.folders))]
-    Outside {
-        /// The spec folders.
-        folders: Vec<Arc<str>>,
-    },
-    /// The file is not to be trusted.
-    #[error("{0}; {help}", help = .0.help())]
-    Untrusted(TrustError),
-}
 
 /// A hook-spec that was found.
 pub(super) struct Located {
     pub(super) file: Arc<str>,
     pub(super) trusted: TrustedFile,
+    /// If links led to it: what the rules know the file by that they led to.
+    pub(super) real_names: Vec<String>,
 }
 
-/// The file that `pick` means, if it is trusted and really is inside one of `folders`.
-pub(super) fn locate(folders: &[Arc<str>], pick: &Pick, survey: &mut Survey) -> Result<Located, PickFault> {
-    let found = match pick {
-        Pick::Name(name) => by_name(folders, name, survey)?,
+/// The files that `pick` may mean.
+pub(super) fn candidates(folders: &[Arc<str>], pick: &Pick) -> Vec<Arc<str>> {
+    match pick {
+        Pick::Name(name) => folders
+            .iter()
+            .map(|folder| format!("{folder}/{name}.json").into())
+            .collect(),
         // The text is judged first: nobody is to learn whether a file outside exists.
-        Pick::Path(path) if folders.iter().any(|folder| is_below(path, folder)) => Located {
-            file: path.as_str().into(),
-            trusted: survey
-                .file_to_read(Path::new(path))
-                .map_err(PickFault::Untrusted)?,
-        },
-        Pick::Path(_) => {
-            return Err(PickFault::Outside {
-                folders: folders.to_vec(),
-            });
-        }
-    };
-    if is_really_inside(folders, &found, survey) {
-        Ok(found)
-    } else {
-        Err(PickFault::Outside {
-            folders: folders.to_vec(),
-        })
+        Pick::Path(path) if folders.iter().any(|folder| is_below(path, folder)) => vec![path.as_str().into()],
+        Pick::Path(_) => Vec::new(),
     }
 }
 
-fn by_name(folders: &[Arc<str>], name: &str, survey: &mut Survey) -> Result<Located, PickFault> {
-    let file = format!("{name}.json");
-    for folder in folders {
-        let path: Arc<str> = format!("{folder}/{file}").into();
-        match survey.file_to_read(Path::new(&*path)) {
-            Ok(trusted) => return Ok(Located { file: path, trusted }),
+/// The first of `candidates` that exists, if it is trusted and really is inside one of `folders`.
+pub(super) fn locate(
+    folders: &[Arc<str>],
+    pick: &Pick,
+    candidates: &[Arc<str>],
+    survey: &mut Survey,
+) -> Result<Located, PickFault> {
+    let (file, trusted) = match pick {
+        Pick::Name(name) => by_name(folders, name, candidates, survey)?,
+        Pick::Path(_) => {
+            let path = candidates.first().ok_or_else(|| outside(folders))?;
+            let trusted = survey.file_to_read(Path::new(&**path));
+            (path.clone(), trusted.map_err(PickFault::Untrusted)?)
+        }
+    };
+    let real = trusted.real_path();
+    // No link on the way, so none on the way to its folder: the usual case.
+    let real_names = if real == Path::new(&*file) {
+        Vec::new()
+    } else {
+        real_names(folders, real, survey).ok_or_else(|| outside(folders))?
+    };
+    Ok(Located {
+        file,
+        trusted,
+        real_names,
+    })
+}
+
+fn outside(folders: &[Arc<str>]) -> PickFault {
+    PickFault::Outside {
+        folders: folders.to_vec(),
+    }
+}
+
+fn by_name(
+    folders: &[Arc<str>],
+    name: &str,
+    candidates: &[Arc<str>],
+    survey: &mut Survey,
+) -> Result<(Arc<str>, TrustedFile), PickFault> {
+    for path in candidates {
+        match survey.file_to_read(Path::new(&**path)) {
+            Ok(trusted) => return Ok((path.clone(), trusted)),
             Err(TrustError {
                 fault: Fault::NotFound,
                 ..
@@ -77,7 +82,7 @@ fn by_name(folders: &[Arc<str>], name: &str, survey: &mut Survey) -> Result<Loca
         }
     }
     Err(PickFault::NoSuchSpec {
-        file: shown(&file).to_string(),
+        file: shown(&format!("{name}.json")).to_string(),
         folders: folders.to_vec(),
     })
 }
@@ -87,13 +92,20 @@ fn is_below(path: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether the file is still inside a spec folder when all links are resolved.
-fn is_really_inside(folders: &[Arc<str>], found: &Located, survey: &mut Survey) -> bool {
-    let real = found.trusted.real_path();
-    // No link on the way, so none on the way to its folder: the usual case.
-    real == Path::new(&*found.file)
-        || folders
-            .iter()
-            .filter_map(|folder| survey.directory(Path::new(&**folder)).ok())
-            .any(|folder| real.starts_with(folder.real_path()))
+/// What the rules know the file at the path `real` by, which has no links on the way; `None` if it
+/// is in no spec folder.
+fn real_names(folders: &[Arc<str>], real: &Path, survey: &mut Survey) -> Option<Vec<String>> {
+    let real = real.to_string_lossy();
+    let real_folders: Vec<Arc<str>> = folders
+        .iter()
+        .filter_map(|folder| survey.directory(Path::new(&**folder)).ok())
+        .map(|folder| folder.real_path().to_string_lossy().into())
+        .collect();
+    let inside = real_folders.iter().any(|folder| is_below(&real, folder));
+    inside.then(|| {
+        names(&real, &real_folders)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    })
 }

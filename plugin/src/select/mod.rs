@@ -1,4 +1,4 @@
-//! Which hooks does this container get: default spec, annotation, merge.
+//! Which hooks does this container get: default spec, annotation, policy, merge.
 
 mod annotation;
 mod cache;
@@ -7,6 +7,8 @@ mod frozen;
 mod load;
 mod locate;
 mod merge;
+mod pick_fault;
+mod policy;
 mod selector;
 
 #[cfg(test)]
@@ -15,6 +17,6 @@ mod tests;
 pub use annotation::{AnnotationFault, MOST_PICKS};
 pub use frozen::{Frozen, FrozenHook, Source};
 pub use load::LoadedSpec;
-pub use locate::PickFault;
 pub use merge::DEFAULT_PATH;
+pub use pick_fault::PickFault;
 pub use selector::{SelectError, Selected, Selector, Subject};

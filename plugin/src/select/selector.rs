@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::annotation::{AnnotationFault, effective, picks};
+use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
 use super::default::DefaultSpec;
-use super::locate::{PickFault, locate};
-use super::{Frozen, LoadedSpec};
+use super::locate::{Located, candidates, locate};
+use super::policy::{self, names};
+use super::{Frozen, LoadedSpec, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::trust::Survey;
@@ -189,28 +190,49 @@ impl Selector {
         let Some((annotation, value)) = effective else {
             return Ok(Vec::new());
         };
-        let annotation = || annotation.to_owned();
-        picks(value)
-            .map_err(|fault| SelectError::Annotation {
-                annotation: annotation(),
+        let fault_of_all = |fault| SelectError::Annotation {
+            annotation: annotation.to_owned(),
+            fault,
+        };
+        let mut specs = Vec::new();
+        for pick in picks(value).map_err(fault_of_all)? {
+            let fault_of_pick = |fault| SelectError::Pick {
+                annotation: annotation.to_owned(),
+                pick: pick.text().to_owned(),
                 fault,
-            })?
-            .iter()
-            .map(|pick| {
-                let found = locate(&rules.spec_dirs, pick, survey).map_err(|fault| SelectError::Pick {
-                    annotation: annotation(),
+            };
+            let found = self
+                .permitted(subject.namespace, &pick, survey)
+                .map_err(fault_of_pick)?;
+            let spec = state
+                .picked
+                .get(&found, survey)
+                .map_err(|mistakes| SelectError::PickedSpec {
+                    annotation: annotation.to_owned(),
                     pick: pick.text().to_owned(),
-                    fault,
+                    mistakes,
                 })?;
-                state
-                    .picked
-                    .get(&found, survey)
-                    .map_err(|mistakes| SelectError::PickedSpec {
-                        annotation: annotation(),
-                        pick: pick.text().to_owned(),
-                        mistakes,
-                    })
-            })
-            .collect()
+            policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
+            specs.push(spec);
+        }
+        policy::hold_together(&rules.limits, &specs).map_err(fault_of_all)?;
+        Ok(specs)
+    }
+
+    /// The file that `pick` means, if a pod in `namespace` may pick it.
+    fn permitted(&self, namespace: &str, pick: &Pick, survey: &mut Survey) -> Result<Located, PickFault> {
+        let annotation = &self.config.annotation;
+        let folders = &annotation.spec_dirs;
+        let candidates = candidates(folders, pick);
+        let permit = |file: &str, real_names: &[&str]| {
+            policy::permit(annotation, namespace, &names(file, folders), real_names)
+        };
+        // Before a file is looked at: who may pick none of them is not to learn which exist.
+        let permits = candidates.iter().map(|file| permit(file, &[]));
+        permits.reduce(|first, next| next.or(first)).transpose()?;
+        let found = locate(folders, pick, &candidates, survey)?;
+        let real_names: Vec<&str> = found.real_names.iter().map(String::as_str).collect();
+        permit(&found.file, &real_names)?;
+        Ok(found)
     }
 }

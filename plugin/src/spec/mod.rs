@@ -11,5 +11,4 @@ mod tests;
 
 pub use hook::{Hook, HookSpec, Timeout};
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
-pub use report::MOST_MISTAKES;
 pub use stage::Stage;

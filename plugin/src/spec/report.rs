@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use super::Stage;
 use super::json::{Kind, Node};
-use crate::diagnostic::{Diagnostic, Lines, Place, Rule, did_you_mean, shown};
-
-/// How many mistakes of one file are reported; a hostile 10 MiB file could hold millions.
-pub const MOST_MISTAKES: usize = 1000;
+use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Place, Rule, did_you_mean, shown};
 
 /// The field of a hook that a mistake is in.
 #[derive(Debug, Clone, Copy)]
@@ -69,16 +66,8 @@ impl<'t> Report<'t> {
     /// Every mistake, in the order of the text.
     pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
         self.mistakes.sort_by_key(|mistake| mistake.place);
-        if self.left_out > 0 {
-            let message = format!("has {} more mistakes", self.left_out);
-            let help = "correct those above, then check again";
-            self.mistakes.push(Diagnostic::of_file(
-                &self.file,
-                Rule::TooManyMistakes,
-                message,
-                help,
-            ));
-        }
+        self.mistakes
+            .extend(Diagnostic::left_out(&self.file, self.left_out));
         self.mistakes
     }
 

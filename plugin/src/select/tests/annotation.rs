@@ -1,13 +1,11 @@
 //! What an annotation may pick, and what not.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
 use proptest::prelude::*;
 
-use super::node::programs;
-use super::node::{KEY, Node, chosen, refused, select};
+use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
 use crate::select::Subject;
 
 #[test]
@@ -82,11 +80,10 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
     let node = Node::new();
     node.spec("specs/a.json", &["a"]);
     let name = "n".repeat(53);
-    let annotations = HashMap::from([(format!("{KEY}/container.{name}"), "a".to_owned())]);
+    let annotations = annotations(&[(&format!("{KEY}/container.{name}"), "a")]);
     let subject = Subject {
-        namespace: "apps",
-        annotations: &annotations,
         container: &name,
+        ..subject(&annotations)
     };
     assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
 }

@@ -1,9 +1,8 @@
 //! The default hook-spec: for whom it counts, and what happens when it is no good.
 
-use std::collections::HashMap;
 use std::fs;
 
-use super::node::{KEY, Node, chosen, programs, refused, select};
+use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
 use crate::select::Subject;
 
 #[test]
@@ -13,11 +12,10 @@ fn an_excluded_namespace_is_exempt_from_the_default_only() {
     node.spec("specs/b.json", &["b"]);
     let selector = node.selector_with_default("exclude_namespaces = [\"apps\"]");
     assert_eq!(chosen(&selector, &[(KEY, "b")]), "b");
-    let annotations = HashMap::new();
+    let annotations = annotations(&[]);
     let elsewhere = Subject {
         namespace: "app",
-        annotations: &annotations,
-        container: "main",
+        ..subject(&annotations)
     };
     assert_eq!(programs(&selector.select(&elsewhere).unwrap()), "a");
 }

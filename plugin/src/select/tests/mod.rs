@@ -5,3 +5,4 @@ mod default;
 mod load;
 mod merge;
 mod node;
+mod policy;

@@ -71,16 +71,23 @@ impl Node {
     }
 }
 
-pub(super) fn select(selector: &Selector, annotations: &[(&str, &str)]) -> Result<Selected, SelectError> {
-    let annotations: HashMap<String, String> = annotations
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
-    selector.select(&Subject {
+/// The annotations of a pod.
+pub(super) fn annotations(list: &[(&str, &str)]) -> HashMap<String, String> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    list.iter().map(owned).collect()
+}
+
+/// The container `main` of a pod in the namespace `apps`.
+pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
+    Subject {
         namespace: "apps",
-        annotations: &annotations,
+        annotations,
         container: "main",
-    })
+    }
+}
+
+pub(super) fn select(selector: &Selector, list: &[(&str, &str)]) -> Result<Selected, SelectError> {
+    selector.select(&subject(&annotations(list)))
 }
 
 /// The last letters of the programs run at prestart: `ab` for `bin/a`, `bin/b`.

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::brief::{found, hook, mistakes, read};
-use crate::diagnostic::Rule;
-use crate::spec::{Hook, MAX_SIZE, MOST_MISTAKES, Stage, Timeout};
+use crate::diagnostic::{MOST_MISTAKES, Rule};
+use crate::spec::{Hook, MAX_SIZE, Stage, Timeout};
 
 #[test]
 fn the_seeds_sample_is_read_whole() {

@@ -1,24 +1,9 @@
 //! What a configuration may say.
 
-use super::*;
-use crate::diagnostic::Diagnostic;
+use super::brief::{found, read};
+use crate::config::{AnnotationKey, Config, Delivery, FailurePolicy, Overrides};
+use crate::diagnostic::{MOST_MISTAKES, Rule};
 use crate::spec::Timeout;
-
-fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
-    Config::from_text("config.toml", text, &Overrides::default())
-}
-
-/// `rule line:column field` of each mistake.
-fn found(text: &str) -> Vec<String> {
-    let brief = |mistake: &Diagnostic| {
-        let place = mistake.place.expect("every mistake of a text has a place");
-        let field = mistake.field.as_deref().unwrap_or_default();
-        format!("{} {}:{} {field}", mistake.rule, place.line, place.column)
-            .trim_end()
-            .to_owned()
-    };
-    read(text).err().unwrap_or_default().iter().map(brief).collect()
-}
 
 #[test]
 fn an_empty_configuration_leaves_the_defaults() {
@@ -225,11 +210,21 @@ fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
             .name(),
         "invalid-utf-8"
     );
-    std::fs::write(path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    std::fs::write(path, vec![b'#'; 256 * 1024 + 1]).unwrap();
     assert_eq!(
         Config::from_file(path, &Overrides::default()).unwrap_err()[0]
             .rule
             .name(),
         "too-large"
     );
+}
+
+#[test]
+fn mistakes_beyond_the_most_are_counted_and_a_text_too_large_is_not_read() {
+    let text: String = (0..10_000).map(|number| format!("key_{number} = 1\n")).collect();
+    let mistakes = read(&text).unwrap_err();
+    assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
+    assert_eq!(mistakes[MOST_MISTAKES].message, "has 9000 more mistakes");
+    let mistakes = read(&"#".repeat(256 * 1024 + 1)).unwrap_err();
+    assert_eq!((mistakes.len(), mistakes[0].rule), (1, Rule::TooLarge));
 }

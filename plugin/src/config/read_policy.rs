@@ -1,0 +1,120 @@
+//! Reading who may pick which hook-spec: the keys of `[[annotation.rules]]`, and their values.
+
+use std::collections::BTreeSet;
+
+use super::model::{Word, is_dns_label};
+use super::values::{Entry, Reader};
+use super::{Effect, Glob, PickRule};
+use crate::diagnostic::{Rule, shown};
+use crate::spec::Stage;
+
+const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
+
+/// The rules in `entry`, in order.
+pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<PickRule> {
+    let mut rules = Vec::new();
+    for item in reader.items(
+        entry,
+        "a list of tables",
+        "write each rule as [[annotation.rules]]",
+    ) {
+        rules.extend(rule(reader, &item));
+    }
+    rules
+}
+
+/// `None` if it has no usable effect.
+fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<PickRule> {
+    let table = reader.table(entry)?;
+    let mut effect = None;
+    let (mut namespaces, mut specs) = (None, None);
+    for (key, value) in table {
+        let member = Entry::new(&format!("{}.", entry.name()), key, value);
+        match key.get_ref().as_ref() {
+            "effect" => {
+                // Which of the two is read over, if it is one; a mistake is told.
+                let mut word = Effect::Deny;
+                reader.word(&member, &mut word);
+                effect = Some(word);
+            }
+            "namespaces" => namespaces = Some(globs(reader, &member, namespace)),
+            "specs" => specs = Some(globs(reader, &member, spec)),
+            _ => reader.unknown(&member, &RULE_KEYS),
+        }
+    }
+    if effect.is_none() {
+        let help = "write effect = \"allow\" or effect = \"deny\"";
+        reader.wrong_value(entry, Rule::MissingKey, "has no effect".into(), help);
+    }
+    Some(PickRule {
+        effect: effect?,
+        namespaces,
+        specs,
+    })
+}
+
+/// The patterns of a list, each as `read` has it; a list of none is about nothing and so a mistake.
+fn globs(
+    reader: &mut Reader<'_>,
+    entry: &Entry<'_>,
+    read: fn(&str) -> Result<Glob, &'static str>,
+) -> Vec<Glob> {
+    let mut globs = Vec::new();
+    let items = reader.strings(entry);
+    if entry.is_empty_list() {
+        let help = "list at least one, or leave the key out: then the rule is about every one";
+        reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
+    }
+    for (item, text) in items {
+        match read(text) {
+            Ok(glob) => globs.push(glob),
+            Err(help) => {
+                let message = format!("{} can match nothing", shown(text));
+                reader.wrong_value(&item, Rule::InvalidValue, message, help);
+            }
+        }
+    }
+    globs
+}
+
+/// A pattern of namespaces.
+fn namespace(text: &str) -> Result<Glob, &'static str> {
+    // If any name matches, one of these two does that has a letter, or nothing, for each star.
+    let like = |star: &str| text.replace('*', star).replace('?', "x");
+    if is_dns_label(&like("x")) || is_dns_label(&like("")) {
+        Ok(Glob::new(text))
+    } else {
+        Err(
+            "write the name of a namespace (1 to 63 lower-case letters, digits and -), with * and ? if need be",
+        )
+    }
+}
+
+/// A pattern of hook-specs: of their names, or of their paths if it begins with `/`. What a file
+/// name ends with does not count, so that `gpu` and `gpu.json` are the same.
+fn spec(text: &str) -> Result<Glob, &'static str> {
+    let name = text.trim_end_matches(".json");
+    let below = name.strip_prefix('/').unwrap_or(name);
+    let plain =
+        !name.contains(char::is_control) && !below.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if plain {
+        Ok(Glob::new(name))
+    } else {
+        Err("write the name of a hook-spec or its path from /, with * and ? if need be, without // . and ..")
+    }
+}
+
+/// The stages in `entry`; a list of none would be about nothing and is a mistake.
+pub(super) fn stages(reader: &mut Reader<'_>, entry: &Entry<'_>) -> BTreeSet<Stage> {
+    let mut stages = BTreeSet::new();
+    if entry.is_empty_list() {
+        let help = "list at least one, or leave the key out: then every stage may be used";
+        reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
+    }
+    for (item, _) in reader.strings(entry) {
+        let mut stage = Stage::WORDS[0].1;
+        reader.word(&item, &mut stage);
+        stages.insert(stage);
+    }
+    stages
+}

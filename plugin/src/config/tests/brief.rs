@@ -1,0 +1,20 @@
+//! Short ways to read a configuration and to say what was found.
+
+use crate::config::{Config, Overrides};
+use crate::diagnostic::Diagnostic;
+
+pub(super) fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
+    Config::from_text("config.toml", text, &Overrides::default())
+}
+
+/// `rule line:column field` of each mistake.
+pub(super) fn found(text: &str) -> Vec<String> {
+    let brief = |mistake: &Diagnostic| {
+        let place = mistake.place.expect("every mistake of a text has a place");
+        let field = mistake.field.as_deref().unwrap_or_default();
+        format!("{} {}:{} {field}", mistake.rule, place.line, place.column)
+            .trim_end()
+            .to_owned()
+    };
+    read(text).err().unwrap_or_default().iter().map(brief).collect()
+}

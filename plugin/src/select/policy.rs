@@ -1,0 +1,93 @@
+//! Whether a pod may have what it picks: the rules and limits of the configuration.
+
+use std::iter;
+use std::sync::Arc;
+
+use super::{AnnotationFault, LoadedSpec, PickFault};
+use crate::config::{Annotation, Effect, Limits};
+use crate::spec::Timeout;
+
+/// The names that the rules know the hook-spec at `path` by: what is below each of `folders` that
+/// it is in, and the path itself. What a file name ends with does not count.
+pub(super) fn names<'p>(path: &'p str, folders: &[Arc<str>]) -> Vec<&'p str> {
+    let path = path.trim_end_matches(".json");
+    let below = folders
+        .iter()
+        .filter_map(|folder| path.strip_prefix(&**folder)?.strip_prefix('/'));
+    below.chain(iter::once(path)).collect()
+}
+
+/// Whether a pod in `namespace` may pick the hook-spec that goes by `names`. `real_names` are those
+/// of the file that links lead to, if there are any on the way: a rule that denies that file
+/// denies it by every name, but one that allows it is about the name that was picked.
+pub(super) fn permit(
+    annotation: &Annotation,
+    namespace: &str,
+    names: &[&str],
+    real_names: &[&str],
+) -> Result<(), PickFault> {
+    let rules = &annotation.rules;
+    let denied = rules.iter().position(|rule| {
+        rule.effect == Effect::Deny
+            && (rule.is_about(namespace, names) || rule.is_about(namespace, real_names))
+    });
+    if let Some(rule) = denied {
+        return Err(PickFault::Denied {
+            namespace: namespace.to_owned(),
+            rule,
+        });
+    }
+    let allowed = rules
+        .iter()
+        .any(|rule| rule.effect == Effect::Allow && rule.is_about(namespace, names));
+    if allowed || rules.is_empty() {
+        return Ok(());
+    }
+    Err(PickFault::NotAllowed {
+        namespace: namespace.to_owned(),
+    })
+}
+
+/// Whether a hook-spec that was picked keeps to the limits on its stages and timeouts.
+pub(super) fn hold(limits: &Limits, spec: &LoadedSpec, default_timeout: Timeout) -> Result<(), PickFault> {
+    for (stage, hooks) in &spec.spec().stages {
+        if !limits.stages.contains(stage) {
+            return Err(PickFault::StageNotAllowed {
+                stage: *stage,
+                allowed: limits.stages.iter().copied().collect(),
+            });
+        }
+        let Some(most) = limits.max_timeout else { continue };
+        for (index, hook) in hooks.iter().enumerate() {
+            let timeout = hook.timeout.unwrap_or(default_timeout);
+            if timeout > most {
+                return Err(PickFault::TimeoutTooLong {
+                    stage: *stage,
+                    index,
+                    line: hook.line,
+                    timeout,
+                    most,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the hook-specs that were picked for one container keep to the limit on their number of
+/// hooks.
+pub(super) fn hold_together(limits: &Limits, specs: &[Arc<LoadedSpec>]) -> Result<(), AnnotationFault> {
+    let Some(most) = limits.max_hooks else {
+        return Ok(());
+    };
+    let count = specs
+        .iter()
+        .flat_map(|spec| spec.spec().stages.values())
+        .map(Vec::len)
+        .sum();
+    if count > most.get() as usize {
+        let most = most.get();
+        return Err(AnnotationFault::TooManyHooks { count, most });
+    }
+    Ok(())
+}
