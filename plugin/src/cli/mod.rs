@@ -2,8 +2,10 @@
 
 mod check;
 mod config;
+mod format;
 mod run;
 
-pub use check::{CheckArgs, Format, check};
+pub use check::{CheckArgs, check};
 pub use config::{ConfigArg, DEFAULT_CONFIG};
+pub use format::Format;
 pub use run::{RunArgs, is_launched, run};

@@ -30,7 +30,22 @@ impl Config {
     ///
     /// Fails with every mistake there is.
     pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
-        Config::from_bytes(path, &content(path)?, overrides)
+        Config::from_file_with_text(path, overrides).1
+    }
+
+    /// As [`Config::from_file`], and with the text that was read, to show the mistakes in it; empty
+    /// if the file could not be read.
+    pub fn from_file_with_text(
+        path: &str,
+        overrides: &Overrides,
+    ) -> (Vec<u8>, Result<Config, Vec<Diagnostic>>) {
+        match content(path) {
+            Ok(text) => {
+                let config = Config::from_bytes(path, &text, overrides);
+                (text, config)
+            }
+            Err(mistakes) => (Vec::new(), Err(mistakes)),
+        }
     }
 
     /// The configuration in `text`, with `overrides`. `source` says in messages where it is from,

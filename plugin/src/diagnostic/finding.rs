@@ -88,6 +88,27 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// What inside the file the mistake is about, such as `prestart[0].timeout`; empty if it is the
+    /// file as a whole, or an unknown key.
+    pub fn subject(&self) -> String {
+        let mut subject = String::new();
+        if let Some(stage) = self.stage {
+            subject.push_str(stage.key());
+            if let Some(index) = self.index {
+                subject.push_str(&format!("[{index}]"));
+            }
+        }
+        if let Some(field) = &self.field {
+            if !subject.is_empty() {
+                subject.push('.');
+            }
+            subject.push_str(field);
+        }
+        subject
+    }
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", super::shown(&self.file))?;
@@ -95,20 +116,9 @@ impl fmt::Display for Diagnostic {
             write!(f, ":{}:{}", place.line, place.column)?;
         }
         f.write_str(": ")?;
-        if let Some(stage) = self.stage {
-            write!(f, "{stage}")?;
-            if let Some(index) = self.index {
-                write!(f, "[{index}]")?;
-            }
-            if self.field.is_some() {
-                f.write_str(".")?;
-            }
-        }
-        if let Some(field) = &self.field {
-            f.write_str(field)?;
-        }
-        if self.stage.is_some() || self.field.is_some() {
-            f.write_str(": ")?;
+        let subject = self.subject();
+        if !subject.is_empty() {
+            write!(f, "{subject}: ")?;
         }
         write!(f, "{}; {} [{}]", self.message, self.help, self.rule)
     }

@@ -2,12 +2,16 @@
 
 mod finding;
 mod lines;
+mod render;
 mod rule;
 mod show;
+mod source;
 mod suggest;
 
 pub use finding::{Diagnostic, MOST_MISTAKES, Place};
 pub use lines::Lines;
+pub use render::{Severity, render};
 pub use rule::Rule;
 pub use show::{bounded_list, shown};
+pub use source::SourceText;
 pub use suggest::did_you_mean;

@@ -1,4 +1,4 @@
-//! The rules a file can break, by their stable names.
+//! The rules a file can break, and the lints, by their stable names.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde::Serialize;
 /// Defines [`Rule`]: each rule, its stable name, and what it demands.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident = $name:literal),* $(,)?) => {
-        /// A rule that a file can break. The names are stable: scripts may match them.
+        /// A rule that a file can break, or a lint that warns of what is hardly meant. The names are
+        /// stable: scripts may match them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub enum Rule {
             $($(#[$doc])* #[serde(rename = $name)] $rule,)*
@@ -99,6 +100,16 @@ rules! {
     Changed = "changed",
     /// The file can be read.
     Unreadable = "unreadable",
+    /// A lint: `args[0]`, which the program sees as its own name, is that name.
+    Arg0NotProgram = "arg0-not-program",
+    /// A lint: a program that is text says by `#!` what runs it.
+    NoShebang = "no-shebang",
+    /// A lint: what runs a script, by its `#!`, is on the node.
+    InterpreterMissing = "interpreter-missing",
+    /// A lint: neither a hook-spec nor a program lies where others may make files.
+    SharedDirectory = "shared-directory",
+    /// A lint: the hooks of a stage end before the runtime gives up on it.
+    TimeoutsTooLong = "timeouts-too-long",
     /// More mistakes follow than are listed.
     TooManyMistakes = "too-many-mistakes",
 }

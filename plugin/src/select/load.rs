@@ -23,8 +23,21 @@ impl LoadedSpec {
     ///
     /// Fails with every mistake there is, in the order of the text.
     pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
+        LoadedSpec::load_with_text(file).1
+    }
+
+    /// As [`LoadedSpec::load`], and with the text that was read, to show the mistakes in it; empty
+    /// if the file could not be read.
+    pub fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         let survey = &mut Survey::new();
-        LoadedSpec::read(file, &trusted(file, survey)?, survey)
+        let read = trusted(file, survey).and_then(|trusted| Ok((content(file, &trusted)?, trusted)));
+        match read {
+            Ok((text, trusted)) => {
+                let loaded = LoadedSpec::of_text(file, &text, trusted.identity(), survey);
+                (text, loaded)
+            }
+            Err(mistakes) => (Vec::new(), Err(mistakes)),
+        }
     }
 
     /// As [`LoadedSpec::load`], of a file that has been found trusted.
@@ -33,17 +46,25 @@ impl LoadedSpec {
         trusted: &TrustedFile,
         survey: &mut Survey,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
-        let bytes = content(file, trusted)?;
+        LoadedSpec::of_text(file, &content(file, trusted)?, trusted.identity(), survey)
+    }
+
+    fn of_text(
+        file: &Arc<str>,
+        text: &[u8],
+        identity: FileIdentity,
+        survey: &mut Survey,
+    ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let Parsed {
             spec,
             programs,
             mut mistakes,
-        } = parse(file, &bytes);
+        } = parse(file, text);
         mistakes.extend(untrusted_programs(file, &programs, survey));
         if mistakes.is_empty() {
             return Ok(LoadedSpec {
                 file: file.clone(),
-                identity: trusted.identity(),
+                identity,
                 spec,
                 programs,
             });
@@ -88,6 +109,11 @@ impl LoadedSpec {
     /// The state of the file that was read.
     pub fn identity(&self) -> FileIdentity {
         self.identity
+    }
+
+    /// The programs that it names, each once.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
     }
 
     /// What it says.

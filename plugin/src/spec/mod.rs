@@ -4,6 +4,7 @@ mod fields;
 mod hook;
 mod json;
 mod parse;
+mod places;
 mod report;
 mod stage;
 #[cfg(test)]
@@ -11,4 +12,5 @@ mod tests;
 
 pub use hook::{Hook, HookSpec, Timeout};
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
+pub use places::{HookPlaces, places};
 pub use stage::Stage;

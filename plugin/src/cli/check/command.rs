@@ -1,0 +1,61 @@
+//! What `check` is asked, and what it exits with.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::gather::gather;
+use super::report::Report;
+use crate::cli::{ConfigArg, Format};
+
+const MORE: &str = "\
+Exit status:
+  0  all files are good (there may be warnings)
+  1  a file has a mistake, or with --deny-warnings a warning
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks check /etc/nri-oci-hooks/default.json
+  nri-oci-hooks check --config /etc/nri-oci-hooks/config.toml
+  nri-oci-hooks check --format json specs/*.json | jq .files[].mistakes";
+
+/// What `check` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct CheckArgs {
+    /// Hook-spec files, by absolute path [default with --config: those that it names]
+    #[arg(required_unless_present = "config", value_name = "FILE")]
+    pub files: Vec<String>,
+
+    /// The configuration: checked too if named, and it tells how the hooks would be run
+    #[command(flatten)]
+    pub config: ConfigArg,
+
+    /// Exit 1 for warnings too
+    #[arg(long)]
+    pub deny_warnings: bool,
+
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Checks hook-specs, and the configuration if one is named. Exits 0 if all is good, 1 if something
+/// is bad or the result could not be printed.
+pub fn check(args: CheckArgs) -> ExitCode {
+    match run(&args, &mut io::stdout().lock(), &mut io::stderr().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Whether all is good.
+pub(super) fn run(args: &CheckArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
+    let report = Report { files: gather(args) };
+    match args.format {
+        Format::Json => report.print_json(out)?,
+        Format::Text => report.print_text(out, err)?,
+    }
+    Ok(report.is_good() && !(args.deny_warnings && report.has_warnings()))
+}

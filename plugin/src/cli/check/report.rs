@@ -1,0 +1,114 @@
+//! What `check` found, for people and for programs.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Severity, SourceText, render, shown};
+
+/// What was found.
+pub(super) struct Report {
+    pub(super) files: Vec<Checked>,
+}
+
+/// What was found in one file.
+pub(super) struct Checked {
+    pub(super) file: Arc<str>,
+    /// What was read of it.
+    pub(super) text: Vec<u8>,
+    pub(super) mistakes: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+/// The JSON report.
+#[derive(Serialize)]
+struct ReportJson<'c> {
+    files: Vec<CheckedJson<'c>>,
+}
+
+/// One file in the JSON report.
+#[derive(Serialize)]
+struct CheckedJson<'c> {
+    file: &'c str,
+    good: bool,
+    mistakes: &'c [Diagnostic],
+    warnings: &'c [Diagnostic],
+}
+
+impl Checked {
+    /// A file, or a folder, that could not even be read.
+    pub(super) fn bad(mistake: Diagnostic) -> Checked {
+        Checked {
+            file: mistake.file.clone(),
+            text: Vec::new(),
+            mistakes: vec![mistake],
+            warnings: Vec::new(),
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
+    /// Every finding as it counts.
+    fn findings(&self) -> impl Iterator<Item = (Severity, &Diagnostic)> {
+        let mistakes = self.mistakes.iter().map(|mistake| (Severity::Error, mistake));
+        mistakes.chain(self.warnings.iter().map(|warning| (Severity::Warning, warning)))
+    }
+}
+
+impl Report {
+    pub(super) fn is_good(&self) -> bool {
+        self.files.iter().all(Checked::is_good)
+    }
+
+    pub(super) fn has_warnings(&self) -> bool {
+        self.files.iter().any(|checked| !checked.warnings.is_empty())
+    }
+
+    /// Good files on `out`, a line each; findings on `err`, and behind them how many there are.
+    pub(super) fn print_text(&self, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
+        for checked in &self.files {
+            let text = SourceText::new(&checked.text, &checked.mistakes);
+            for (severity, finding) in checked.findings() {
+                writeln!(err, "{}", render(severity, finding, Some(&text)))?;
+            }
+            if checked.is_good() {
+                writeln!(out, "{}: good", shown(&checked.file))?;
+            }
+        }
+        let count = |findings: fn(&Checked) -> usize| self.files.iter().map(findings).sum();
+        let mistakes = count(|checked| checked.mistakes.len());
+        let warnings = count(|checked| checked.warnings.len());
+        if mistakes + warnings > 0 {
+            let (mistakes, warnings) = (counted(mistakes, "mistake"), counted(warnings, "warning"));
+            writeln!(
+                err,
+                "{mistakes}, {warnings} in {}",
+                counted(self.files.len(), "file")
+            )?;
+        }
+        Ok(())
+    }
+
+    /// `{"files": [{"file", "good", "mistakes": [...], "warnings": [...]}]}` on `out`.
+    pub(super) fn print_json(&self, out: &mut impl Write) -> io::Result<()> {
+        let files = self.files.iter().map(|checked| CheckedJson {
+            file: &checked.file,
+            good: checked.is_good(),
+            mistakes: &checked.mistakes,
+            warnings: &checked.warnings,
+        });
+        let report = ReportJson {
+            files: files.collect(),
+        };
+        serde_json::to_writer_pretty(&mut *out, &report)?;
+        writeln!(out)
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

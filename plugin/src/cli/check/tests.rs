@@ -1,0 +1,175 @@
+//! What `check` prints, and whether it is content.
+
+use std::fs;
+
+use clap::Parser;
+use tempfile::TempDir;
+
+use super::CheckArgs;
+use super::command::run;
+use crate::diagnostic::{SourceText, render};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    check: CheckArgs,
+}
+
+/// A folder that is no place of others, so that nothing is warned of for lying in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir_in("/run").unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        fs::write(self.path(name), text).unwrap();
+        self.path(name)
+    }
+
+    /// Whether all is good, and what is printed, with the folder called FOLDER.
+    fn checked(&self, args: &[&str]) -> (bool, String, String) {
+        let (good, out, err) = checked(args);
+        let folder = self.0.path().to_str().unwrap();
+        (good, out.replace(folder, "FOLDER"), err.replace(folder, "FOLDER"))
+    }
+}
+
+/// Whether all is good, what is on stdout, what is on stderr.
+fn checked(args: &[&str]) -> (bool, String, String) {
+    let cli = Cli::try_parse_from([&["check"], args].concat()).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let good = run(&cli.check, &mut out, &mut err).unwrap();
+    (
+        good,
+        String::from_utf8(out).unwrap(),
+        String::from_utf8(err).unwrap(),
+    )
+}
+
+#[test]
+fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
+    let folder = Folder::new();
+    let good = folder.file("good.json", "{}");
+    let odd = folder.file(
+        "odd.json",
+        "{\n  \"poststop\": [\n\t{\"path\": \"/bin/ls\", \"args\": [\"/tmp\"], \"timeout\": 11}\n  ]\n}\n",
+    );
+    let bad = folder.file(
+        "bad.json",
+        r#"{
+  "prestart": [
+    { "path": "/bin/echo", "args": "echo", "env": ["PASSWORD=hidden", "hidden"], "timeout": 0 },
+    { "path": "/none/hook", "comand": ["a"] }
+  ],
+  "postart": []
+}"#,
+    );
+    let (all_good, out, err) = folder.checked(&[&good, &odd, &bad, "x.json"]);
+    assert!(!all_good);
+    assert_eq!(out, "FOLDER/good.json: good\nFOLDER/odd.json: good\n");
+    assert!(!err.contains("hidden"), "the values of env may be secrets: {err}");
+    insta::assert_snapshot!("findings", err);
+}
+
+#[test]
+fn json_holds_every_file_with_its_mistakes_and_warnings() {
+    let folder = Folder::new();
+    let good = folder.file(
+        "good.json",
+        r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#,
+    );
+    let (all_good, out, err) = folder.checked(&["--format", "json", &good, "/none/x.json"]);
+    assert!(!all_good);
+    assert_eq!(err, "");
+    insta::assert_snapshot!("json", out);
+}
+
+#[test]
+fn warnings_alone_leave_a_file_good_unless_they_are_denied() {
+    let folder = Folder::new();
+    let odd = folder.file("odd.json", r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#);
+    assert!(folder.checked(&[&odd]).0);
+    assert!(!folder.checked(&["--deny-warnings", &odd]).0);
+    let clean = folder.file("clean.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
+    assert!(folder.checked(&["--deny-warnings", &clean]).0);
+}
+
+#[test]
+fn a_configuration_is_checked_with_all_that_it_names() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("specs")).unwrap();
+    folder.file("default.json", "{}");
+    folder.file("specs/b.json", "[]");
+    folder.file("specs/a.json", "{}");
+    folder.file("specs/notes.txt", "");
+    let text = format!(
+        "hook_spec = \"{}\"\nannotation.spec_dirs = [\"{}\", \"/none/specs\"]\n",
+        folder.path("default.json"),
+        folder.path("specs")
+    );
+    let config = folder.file("config.toml", &text);
+    let (all_good, out, err) = folder.checked(&["--config", &config]);
+    assert!(!all_good);
+    assert_eq!(
+        out,
+        "FOLDER/config.toml: good\nFOLDER/default.json: good\nFOLDER/specs/a.json: good\n"
+    );
+    insta::assert_snapshot!("named_by_configuration", err);
+}
+
+#[test]
+fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
+    let folder = Folder::new();
+    let config = folder.file(
+        "config.toml",
+        "hook_spec = \"/none.json\"\nfailure_polcy = \"fail\"\n",
+    );
+    let (all_good, out, err) = folder.checked(&["--config", &config]);
+    assert!(!all_good);
+    assert_eq!(out, "");
+    insta::assert_snapshot!("bad_configuration", err);
+}
+
+#[test]
+fn the_configuration_tells_by_which_rules_hooks_are_warned_of() {
+    let folder = Folder::new();
+    let spec = folder.file("x.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
+    let config = folder.file("config.toml", "default_timeout = 121\n");
+    let (_, _, err) = folder.checked(&["--config", &config, &spec]);
+    assert!(err.starts_with("warning[timeouts-too-long]"), "{err}");
+    assert_eq!(folder.checked(&[&spec]).2, "");
+}
+
+#[test]
+fn wrong_usage_is_told_from_a_bad_file() {
+    for args in [&["check"][..], &["check", "--format", "xml", "/x"]] {
+        assert_eq!(Cli::try_parse_from(args).err().unwrap().exit_code(), 2);
+    }
+}
+
+#[test]
+fn no_line_however_long_or_hostile_spoils_the_terminal() {
+    let long = format!(
+        "{{\"x\":\"{}\",\"y\u{1b}[2J\u{202e}\u{e4}\":1}}",
+        "x".repeat(1_000_000)
+    );
+    let mistakes = crate::spec::parse(&"/x.json".into(), long.as_bytes()).mistakes;
+    assert!(!mistakes.is_empty());
+    for text in [long.as_bytes(), b"", b"\n\n", b"\xff\xfe\t\x00"] {
+        let source = SourceText::new(text, &mistakes);
+        for mistake in &mistakes {
+            let shown = render(crate::diagnostic::Severity::Error, mistake, Some(&source));
+            assert!(shown.len() < 2000, "{} bytes", shown.len());
+            assert!(
+                shown.chars().all(|c| c == '\n' || (' '..='~').contains(&c)),
+                "{shown}"
+            );
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The text of a file as it can be shown: one line with a place in it, safe for any terminal.
+
+use std::ops::Range;
+
+use super::{Diagnostic, Place};
+
+/// How much of a line is shown on either side of where a place begins, in characters.
+const AROUND: usize = 60;
+
+/// How many bytes a character has at the most.
+const WIDEST: usize = 4;
+
+/// The text of a file whose findings are shown.
+///
+/// The values of an `env` may be secrets, so what stands behind the `=` of a quoted `KEY=VALUE` is
+/// shown as `*`, and so is an entry that is no `KEY=VALUE`.
+#[derive(Debug)]
+pub struct SourceText<'t> {
+    bytes: &'t [u8],
+    /// What is not shown, in order.
+    secrets: Vec<Range<usize>>,
+}
+
+/// The line of a place.
+#[derive(Debug, Default)]
+pub(super) struct Excerpt {
+    /// What is shown of the line.
+    pub(super) text: String,
+    /// How many characters of it stand before the place.
+    pub(super) before: usize,
+    /// How many are the place; at least 1, for a place between two characters is marked too.
+    pub(super) width: usize,
+}
+
+impl<'t> SourceText<'t> {
+    /// The text that `bytes` are, of which `findings` will be shown. It need not be well formed, nor
+    /// even UTF-8.
+    pub fn new<'f>(bytes: &'t [u8], findings: impl IntoIterator<Item = &'f Diagnostic>) -> Self {
+        let mut secrets = values(bytes);
+        let bad = findings.into_iter().filter_map(bad_env);
+        secrets.extend(bad);
+        secrets.sort_by_key(|secret| secret.start);
+        SourceText { bytes, secrets }
+    }
+
+    /// The line on which `place` begins, about 60 characters to either side.
+    pub(super) fn excerpt(&self, place: Place) -> Excerpt {
+        let offset = place.offset.min(self.bytes.len());
+        let marked = offset..offset + place.length;
+        let (before, after) = self.bytes.split_at(offset);
+        let start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let end = after
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(self.bytes.len(), |at| offset + at);
+
+        let first = start.max(offset.saturating_sub(WIDEST * AROUND));
+        let last = end.min(offset + WIDEST * AROUND);
+        let lead = self.characters(first..offset);
+        let tail = self.characters(offset..last);
+        let cut = lead.len().saturating_sub(AROUND);
+
+        let mut excerpt = Excerpt::default();
+        if cut > 0 || first > start {
+            excerpt.text.push_str("...");
+        }
+        excerpt
+            .text
+            .extend(lead[cut..].iter().map(|(_, shown)| shown.as_str()));
+        excerpt.before = excerpt.text.len();
+        for (at, shown) in tail.iter().take(AROUND) {
+            let is_marked = marked.contains(at);
+            excerpt.text.push_str(shown);
+            excerpt.width += if is_marked { shown.len() } else { 0 };
+        }
+        if tail.len() > AROUND || last < end {
+            excerpt.text.push_str("...");
+        }
+        excerpt.width = excerpt.width.max(1);
+        excerpt
+    }
+
+    /// The characters of a part of the text, each with its offset, in printable ASCII.
+    fn characters(&self, part: Range<usize>) -> Vec<(usize, String)> {
+        let mut characters = Vec::new();
+        let mut at = part.start;
+        for chunk in self.bytes[part].utf8_chunks() {
+            for character in chunk.valid().chars() {
+                characters.push((at, self.shown(at, character)));
+                at += character.len_utf8();
+            }
+            for byte in chunk.invalid() {
+                characters.push((at, format!("\\x{byte:02x}")));
+                at += 1;
+            }
+        }
+        characters
+    }
+
+    fn shown(&self, at: usize, character: char) -> String {
+        match character {
+            _ if self.is_secret(at) => "*".to_owned(),
+            '\t' => "    ".to_owned(),
+            ' '..='~' => character.to_string(),
+            _ => character.escape_default().to_string(),
+        }
+    }
+
+    fn is_secret(&self, at: usize) -> bool {
+        let next = self.secrets.partition_point(|secret| secret.end <= at);
+        self.secrets.get(next).is_some_and(|secret| secret.contains(&at))
+    }
+}
+
+/// The place of an `env`, or an entry of one, that is not as it should be: who forgot the `KEY=` has written
+/// a value alone.
+fn bad_env(finding: &Diagnostic) -> Option<Range<usize>> {
+    let place = finding.place?;
+    let is_env = finding.field.as_ref()?.starts_with("env");
+    is_env.then_some(place.offset..place.offset + place.length)
+}
+
+/// The values in the quoted `KEY=VALUE`s of a text. An option (`"--x=y"`) and a path are none.
+fn values(text: &[u8]) -> Vec<Range<usize>> {
+    let mut values = Vec::new();
+    let mut at = 0;
+    while let Some(quote) = text[at..].iter().position(|byte| *byte == b'"') {
+        let start = at + quote + 1;
+        let end = start + string_length(&text[start..]);
+        let string = &text[start..end];
+        if let Some(equals) = string.iter().position(|byte| *byte == b'=')
+            && !matches!(string[0], b'-' | b'/')
+        {
+            values.push(start + equals + 1..end);
+        }
+        at = (end + 1).min(text.len());
+    }
+    values
+}
+
+/// How long the string is that `text` begins inside of: up to its quote or the end of the line.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = false;
+    for (length, byte) in text.iter().enumerate() {
+        match byte {
+            b'\n' => return length,
+            b'"' if !escaped => return length,
+            _ => escaped = *byte == b'\\' && !escaped,
+        }
+    }
+    text.len()
+}

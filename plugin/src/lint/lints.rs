@@ -1,0 +1,90 @@
+//! All lints of one hook-spec.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{arguments, folder, program, timeouts};
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Place, Rule};
+use crate::select::LoadedSpec;
+use crate::spec::{Hook, HookPlaces, Stage, places};
+
+/// The warnings about a hook-spec without mistakes, in the order of its `text`. Looks at the
+/// programs it names and at what their `#!` names. `config` tells how its hooks would be run.
+///
+/// At most [`MOST_MISTAKES`].
+pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
+    let first_uses = spec
+        .programs()
+        .iter()
+        .map(|program| (program.stage, program.index));
+    let linted = Linted {
+        spec,
+        places: places(text),
+        first_uses: first_uses.collect(),
+    };
+    let mut warnings: Vec<Diagnostic> = arguments::lint(&linted)
+        .chain(program::lint(&linted))
+        .chain(timeouts::lint(&linted, config))
+        .chain(folder::lint(&linted))
+        .take(MOST_MISTAKES)
+        .collect();
+    // What is said of the file as a whole comes last.
+    warnings.sort_by_key(|warning| (warning.place.is_none(), warning.place));
+    warnings
+}
+
+/// A hook-spec to look at, and where its parts stand.
+pub(super) struct Linted<'l> {
+    pub(super) spec: &'l LoadedSpec,
+    places: BTreeMap<Stage, Vec<HookPlaces>>,
+    /// The hooks that are the first to run their program.
+    first_uses: HashSet<(Stage, usize)>,
+}
+
+/// One hook to look at.
+#[derive(Clone, Copy)]
+pub(super) struct LintedHook<'l> {
+    pub(super) stage: Stage,
+    pub(super) index: usize,
+    pub(super) hook: &'l Hook,
+    pub(super) places: HookPlaces,
+}
+
+impl Linted<'_> {
+    /// Every hook, stage by stage.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = LintedHook<'_>> {
+        self.spec.spec().stages.iter().flat_map(|(stage, hooks)| {
+            let places = self.places.get(stage).map_or(&[][..], Vec::as_slice);
+            let pairs = hooks.iter().zip(places).enumerate();
+            pairs.map(|(index, (hook, places))| LintedHook {
+                stage: *stage,
+                index,
+                hook,
+                places: *places,
+            })
+        })
+    }
+
+    /// One hook for each program on the host, the first that runs it.
+    pub(super) fn programs(&self) -> impl Iterator<Item = LintedHook<'_>> {
+        self.hooks()
+            .filter(|at| self.first_uses.contains(&(at.stage, at.index)))
+    }
+
+    /// A warning about one hook; at `place`, or at the whole hook.
+    pub(super) fn warning(
+        &self,
+        at: LintedHook<'_>,
+        (field, place): (&str, Option<Place>),
+        rule: Rule,
+        (message, help): (String, String),
+    ) -> Diagnostic {
+        Diagnostic {
+            stage: Some(at.stage),
+            index: Some(at.index),
+            ..Diagnostic::of_file(self.spec.file(), rule, message, help)
+                .at(place.unwrap_or(at.places.hook))
+                .in_field(field)
+        }
+    }
+}

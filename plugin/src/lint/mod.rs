@@ -1,0 +1,14 @@
+//! What breaks no rule and yet is hardly meant: warnings about hook-specs.
+
+mod arguments;
+mod folder;
+mod lints;
+mod program;
+mod shebang;
+mod timeouts;
+
+#[cfg(test)]
+mod tests;
+
+pub use lints::lint;
+pub use timeouts::{Overrun, overruns};

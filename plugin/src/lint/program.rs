@@ -1,0 +1,109 @@
+//! A program that the kernel would not start: a script that does not say what runs it, or whose
+//! interpreter is not there.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::lints::{Linted, LintedHook};
+use super::shebang::{HEAD, Start, wanted_by_env};
+use crate::diagnostic::{Diagnostic, Rule, shown};
+use crate::select::DEFAULT_PATH;
+use crate::trust::TrustedFile;
+
+/// Where `env` looks for programs when it has no `PATH` (execvp(3)).
+const NO_PATH: &str = "/bin:/usr/bin";
+
+/// At most one warning for each program, at the first hook that runs it.
+pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnostic> + 'l {
+    linted.programs().filter_map(|at| {
+        let (rule, message, help) = trouble(at)?;
+        Some(linted.warning(at, ("path", at.places.path), rule, (message, help)))
+    })
+}
+
+/// What would keep the program from starting. None if it cannot be read: that is not for a lint.
+fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
+    let path = Path::new(&at.hook.path);
+    let mut head = Vec::new();
+    let file = TrustedFile::to_execute(path).and_then(|file| file.open()).ok()?;
+    file.take(HEAD as u64).read_to_end(&mut head).ok()?;
+    match Start::of(&head) {
+        Start::Binary => None,
+        Start::Neither => Some((
+            Rule::NoShebang,
+            format!(
+                "{} is neither machine code nor a script that says what runs it",
+                shown(&at.hook.path)
+            ),
+            "begin it with a line such as #!/bin/sh".to_owned(),
+        )),
+        Start::Script {
+            interpreter,
+            argument,
+        } => missing(at, &interpreter, &argument)
+            .map(|(message, help)| (Rule::InterpreterMissing, message, help)),
+    }
+}
+
+fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(String, String)> {
+    let script = shown(&at.hook.path);
+    let of_script = |what: &str| format!("{script} is to be run by {what}");
+    if interpreter.ends_with('\r') {
+        let message = of_script(&format!("{}, which is not there", shown(interpreter)));
+        return Some((
+            message,
+            "save the script with LF at its line ends, not CR LF".to_owned(),
+        ));
+    }
+    if !interpreter.starts_with('/') {
+        let message = of_script(&format!("{}, which is no absolute path", shown(interpreter)));
+        return Some((message, "write the whole path from / behind the #!".to_owned()));
+    }
+    if !is_program(Path::new(interpreter)) {
+        let message = of_script(&format!(
+            "{}, which is no program on this node",
+            shown(interpreter)
+        ));
+        return Some((message, "install it, or name another behind the #!".to_owned()));
+    }
+    if Path::new(interpreter).file_name() != Some("env".as_ref()) {
+        return None;
+    }
+    let wanted = wanted_by_env(argument.trim_end_matches('\r'))?;
+    let path = search_path(at.hook.env.as_deref());
+    if path
+        .split(':')
+        .any(|folder| is_program(&Path::new(folder).join(wanted)))
+    {
+        return None;
+    }
+    let help = if wanted.contains(' ') {
+        "env takes all of it for one name; write #!/usr/bin/env -S before it"
+    } else {
+        "install it, give the hook an env with the PATH to it, or name its absolute path behind the #!"
+    };
+    let message = of_script(&format!(
+        "{}, which env does not find in {}",
+        shown(wanted),
+        shown(path)
+    ));
+    Some((message, help.to_owned()))
+}
+
+/// Where `env` looks for programs in a hook with this environment.
+fn search_path(env: Option<&[String]>) -> &str {
+    let default = DEFAULT_PATH.strip_prefix("PATH=").unwrap_or(DEFAULT_PATH);
+    match env {
+        None | Some([]) => default,
+        Some(entries) => entries
+            .iter()
+            .find_map(|entry| entry.strip_prefix("PATH="))
+            .unwrap_or(NO_PATH),
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,97 @@
+//! The timeouts of a stage's hooks together, against how long the runtime waits for the stage.
+
+use super::lints::{Linted, LintedHook};
+use crate::config::{Config, Delivery};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::spec::{Stage, Timeout};
+
+/// How long kubelet waits for one call to the runtime unless it is told otherwise
+/// (`runtimeRequestTimeout`), in seconds.
+const CALL: u64 = 120;
+
+/// How long containerd gives a container's end, OCI poststop hooks included, in seconds
+/// (`handleEventTimeout` in its CRI plugin).
+const CONTAINERD_EXIT: u64 = 10;
+
+/// Hooks of one stage that may take longer together than the runtime waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overrun {
+    /// The stage.
+    pub stage: Stage,
+    /// The first hook that may begin, or go on, after the runtime has given up; from 0.
+    pub index: usize,
+    /// How long all hooks of the stage may take together, in seconds.
+    pub total: u64,
+    /// How long the runtime waits, in seconds.
+    pub limit: u64,
+}
+
+/// Each stage of `stages` whose timeouts come to more than the runtime waits for it.
+pub fn overruns(stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>, delivery: Delivery) -> Vec<Overrun> {
+    let overrun = |(stage, timeouts): (Stage, Vec<Timeout>)| {
+        let limit = limit(stage, delivery);
+        let mut total = 0;
+        let mut first = None;
+        for (index, timeout) in timeouts.into_iter().enumerate() {
+            total += u64::from(timeout.seconds());
+            if total > limit {
+                first.get_or_insert(index);
+            }
+        }
+        first.map(|index| Overrun {
+            stage,
+            index,
+            total,
+            limit,
+        })
+    };
+    stages.into_iter().filter_map(overrun).collect()
+}
+
+impl Overrun {
+    /// What is wrong with the stage.
+    pub fn message(&self) -> String {
+        let Overrun {
+            stage, total, limit, ..
+        } = self;
+        let waits = if *limit == CONTAINERD_EXIT {
+            "containerd ends the stage"
+        } else {
+            "kubelet gives up on the call"
+        };
+        format!("with this hook those of {stage} may take {total} s together, but {waits} after {limit} s")
+    }
+
+    /// What to do about it.
+    pub fn help(&self, config: &Config) -> String {
+        let default = config.default_timeout.seconds();
+        format!("give hooks of this stage shorter timeouts; one without gets {default} s")
+    }
+}
+
+/// How long the runtime waits for a stage. A runner of ours ends its poststop list whatever the
+/// runtime does, so the 10 seconds hold for hooks that the OCI runtime runs itself.
+fn limit(stage: Stage, delivery: Delivery) -> u64 {
+    match (stage, delivery) {
+        (Stage::Poststop, Delivery::Direct) => CONTAINERD_EXIT,
+        _ => CALL,
+    }
+}
+
+/// At most one warning for each stage.
+pub(super) fn lint<'l>(linted: &'l Linted<'_>, config: &'l Config) -> impl Iterator<Item = Diagnostic> + 'l {
+    let stages = linted.spec.spec().stages.iter().map(|(stage, hooks)| {
+        let timeouts = hooks
+            .iter()
+            .map(|hook| hook.timeout.unwrap_or(config.default_timeout));
+        (*stage, timeouts.collect())
+    });
+    overruns(stages, config.delivery)
+        .into_iter()
+        .filter_map(|overrun| {
+            let is_it = |at: &LintedHook<'_>| (at.stage, at.index) == (overrun.stage, overrun.index);
+            let at = linted.hooks().find(is_it)?;
+            let what = (overrun.message(), overrun.help(config));
+            Some(linted.warning(at, ("timeout", at.places.timeout), Rule::TimeoutsTooLong, what))
+        })
+}

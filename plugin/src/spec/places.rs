@@ -1,0 +1,59 @@
+//! Where the parts of the hooks stand in a hook-spec's text.
+
+use std::collections::BTreeMap;
+
+use super::Stage;
+use super::json::{self, Node};
+use crate::diagnostic::{Lines, Place};
+
+/// Where the parts of one hook stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookPlaces {
+    /// The whole hook.
+    pub hook: Place,
+    /// The value of `path`.
+    pub path: Option<Place>,
+    /// The first item of `args`.
+    pub arg0: Option<Place>,
+    /// The value of `timeout`.
+    pub timeout: Option<Place>,
+}
+
+/// The places of the hooks of each stage, in listed order, of a text that
+/// [`parse`](super::parse) found no mistake in. Of any other text, what can be found.
+pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
+    let mut places = BTreeMap::new();
+    let Ok(Ok(root)) = str::from_utf8(text).map(json::parse) else {
+        return places;
+    };
+    let lines = Lines::new(text);
+    let place = |node: Node<'_>| lines.place(node.offset_in(text), node.text().len());
+    // A part that cannot be looked into, which a text without mistakes has not, has no places.
+    let _ = root.members(|key, list| {
+        let stage = key.string().ok().and_then(|key| Stage::from_key(&key));
+        let Some(stage) = stage else { return };
+        let hooks: &mut Vec<HookPlaces> = places.entry(stage).or_default();
+        let _ = list.items(|hook| hooks.push(hook_places(hook, place)));
+    });
+    places
+}
+
+fn hook_places<'t>(hook: Node<'t>, place: impl Fn(Node<'t>) -> Place) -> HookPlaces {
+    let mut places = HookPlaces {
+        hook: place(hook),
+        path: None,
+        arg0: None,
+        timeout: None,
+    };
+    let _ = hook.members(|key, value| match key.string().as_deref() {
+        Ok("path") => places.path = Some(place(value)),
+        Ok("timeout") => places.timeout = Some(place(value)),
+        Ok("args") => {
+            let _ = value.items(|item| {
+                places.arg0.get_or_insert_with(|| place(item));
+            });
+        }
+        _ => {}
+    });
+    places
+}
