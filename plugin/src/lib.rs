@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
 //! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
-//! get?) -> `runner` (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
+//! get?) -> [`runner`] (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
 //! of their own; [`config`] and [`diagnostic`] serve all of them.
 
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lint;
 pub mod observe;
 pub mod plugin;
+pub mod runner;
 
 pub mod select;
 pub mod spec;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use nri_oci_hooks::cli::{self, CheckArgs, RunArgs};
+use nri_oci_hooks::runner;
 
 /// OCI hooks for every Kubernetes container, through NRI
 #[derive(Parser)]
@@ -22,6 +23,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A container waits for the runner: it goes without whatever the others need.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|word| word == runner::COMMAND) {
+        return runner::main(arguments);
+    }
     // The runtime launches its plugins without arguments.
     let alone = std::env::args_os().len() <= 1;
     let cli = if alone && cli::is_launched() {

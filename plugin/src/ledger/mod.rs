@@ -37,6 +37,6 @@ pub use id::ContainerId;
 pub use moment::Moment;
 pub use output::Output;
 pub use past::Kept;
-pub use record::{HookRun, Line, Outcome, Record, StageResult};
+pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};
 pub use store::{Alive, Ledger};
 pub use trigger::Trigger;

@@ -214,54 +214,26 @@ impl Record {
 
     /// The hooks that began, in order.
     pub fn runs(&self) -> Vec<HookRun<'_>> {
-        let mut runs: Vec<HookRun<'_>> = Vec::new();
-        for line in &self.lines {
-            match line {
-                Line::Began {
-                    hook,
-                    path,
-                    file,
-                    line,
-                    at,
-                } => runs.push(HookRun {
-                    hook: *hook,
-                    path,
-                    file,
-                    line: *line,
-                    began: *at,
-                    ended: None,
-                }),
-                Line::Ended {
-                    hook,
-                    outcome,
-                    stdout,
-                    stderr,
-                    at,
-                } => {
-                    if let Some(run) = runs.iter_mut().rfind(|run| run.hook == *hook) {
-                        run.ended.get_or_insert(HookEnd {
-                            outcome,
-                            stdout,
-                            stderr,
-                            at: *at,
-                        });
-                    }
-                }
-                _ => {}
-            }
-        }
-        runs
+        runs(&self.lines)
+    }
+
+    /// The run that began last.
+    pub fn last_run(&self) -> Option<HookRun<'_>> {
+        // From the end: a stage may have tens of thousands of hooks.
+        let is_began = |line: &Line| matches!(line, Line::Began { .. });
+        let from = self.lines.iter().rposition(is_began)?;
+        runs(&self.lines[from..]).pop()
     }
 
     /// The hook that began and of which nobody wrote that it ended.
     pub fn open(&self) -> Option<usize> {
-        let runs = self.runs();
-        runs.last().filter(|run| run.ended.is_none()).map(|run| run.hook)
+        let open = self.last_run().filter(|run| run.ended.is_none());
+        open.map(|run| run.hook)
     }
 
     /// The index of the first hook that has not begun.
     pub fn next(&self) -> usize {
-        self.runs().last().map_or(0, |run| run.hook + 1)
+        self.last_run().map_or(0, |run| run.hook + 1)
     }
 
     /// How long events waited for it in vain, and which.
@@ -271,4 +243,46 @@ impl Record {
             _ => None,
         })
     }
+}
+
+/// The hooks that began in `lines`. A hook's end follows its beginning, and no other hook begins
+/// between the two.
+fn runs(lines: &[Line]) -> Vec<HookRun<'_>> {
+    let mut runs: Vec<HookRun<'_>> = Vec::new();
+    for line in lines {
+        match line {
+            Line::Began {
+                hook,
+                path,
+                file,
+                line,
+                at,
+            } => runs.push(HookRun {
+                hook: *hook,
+                path,
+                file,
+                line: *line,
+                began: *at,
+                ended: None,
+            }),
+            Line::Ended {
+                hook,
+                outcome,
+                stdout,
+                stderr,
+                at,
+            } => {
+                if let Some(run) = runs.last_mut().filter(|run| run.hook == *hook) {
+                    run.ended.get_or_insert(HookEnd {
+                        outcome,
+                        stdout,
+                        stderr,
+                        at: *at,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    runs
 }

@@ -3,5 +3,7 @@
 #![allow(unsafe_code)]
 
 mod memory;
+mod process;
 
 pub use memory::return_free_memory;
+pub use process::{close_descriptors_on_exec, in_a_copy, take_default_signals};

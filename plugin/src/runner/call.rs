@@ -1,0 +1,85 @@
+//! The runner's command line. It is read by hand: the runner has no time for an argument framework.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::diagnostic::shown;
+use crate::ledger::{Ledger, Trigger};
+use crate::spec::Stage;
+
+/// The word that makes this program a runner.
+pub const COMMAND: &str = "stage";
+
+/// What a runner is asked: `stage STAGE [--state-dir DIR] [--trigger TRIGGER]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Which stage.
+    pub stage: Stage,
+    /// Where the ledger is.
+    pub state_dir: PathBuf,
+    /// Who asks.
+    pub trigger: Trigger,
+}
+
+/// A command line that is no call of a runner.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{0}; usage: nri-oci-hooks stage prestart|poststart|poststop [--state-dir DIR] [--trigger TRIGGER], \
+     with the container's OCI state on stdin"
+)]
+pub(super) struct WrongCall(String);
+
+impl Call {
+    /// Reads what follows the word `stage`.
+    pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Call, WrongCall> {
+        let mut arguments = arguments.into_iter();
+        let name = arguments.next().unwrap_or_default();
+        let stage = name.to_str().and_then(Stage::from_key);
+        let mut call = Call {
+            stage: stage
+                .filter(|stage| !stage.needs_direct())
+                .ok_or_else(|| WrongCall(format!("{} is no stage", quoted(&name))))?,
+            state_dir: Ledger::DEFAULT.into(),
+            trigger: Trigger::Oci,
+        };
+        while let Some(option) = arguments.next() {
+            let mut value = || {
+                let value = arguments.next();
+                value.ok_or_else(|| WrongCall(format!("{} has no value", quoted(&option))))
+            };
+            match option.to_str() {
+                Some("--state-dir") => call.state_dir = value()?.into(),
+                Some("--trigger") => {
+                    let name = value()?;
+                    let trigger = name.to_string_lossy().parse();
+                    call.trigger = trigger.map_err(|error| WrongCall(format!("--trigger {error}")))?;
+                }
+                _ => return Err(WrongCall(format!("unknown option {}", quoted(&option)))),
+            }
+        }
+        Ok(call)
+    }
+
+    /// The arguments of such a call, the program's name first.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![
+            "nri-oci-hooks".to_owned(),
+            COMMAND.into(),
+            self.stage.key().into(),
+        ];
+        arguments.extend([
+            "--state-dir".into(),
+            self.state_dir.to_string_lossy().into_owned(),
+        ]);
+        if self.trigger != Trigger::Oci {
+            arguments.extend(["--trigger".into(), self.trigger.name().into()]);
+        }
+        arguments
+    }
+}
+
+fn quoted(text: &OsStr) -> String {
+    shown(&text.to_string_lossy()).to_string()
+}

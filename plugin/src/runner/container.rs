@@ -1,0 +1,107 @@
+//! The container that a runner is for: what the ledger says of it, and what the caller said.
+
+use super::init::{Init, process};
+use super::state::State;
+use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError};
+use crate::select::FrozenHook;
+use crate::spec::Stage;
+
+/// The container that a runner is for.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) ledger: Ledger,
+    pub(super) folder: EntryFolder,
+    header: Header,
+    /// What was noted first, or else what the caller says.
+    created: Created,
+    is_noted: bool,
+    said: State,
+}
+
+impl Container {
+    /// Puts together what is known.
+    ///
+    /// # Errors
+    /// The container's files are damaged.
+    pub(super) fn new(ledger: Ledger, folder: EntryFolder, said: State) -> Result<Container, LedgerError> {
+        let header = folder.header()?;
+        let noted = folder.created()?;
+        let is_noted = noted.is_some();
+        let noted = noted.unwrap_or_default();
+        let process = noted
+            .process
+            .or_else(|| said.pid.filter(|pid| *pid > 0).and_then(process));
+        let mut created = Created { process, ..noted };
+        if created.program.is_none() {
+            created.program = Init::of(&created).and_then(Init::program);
+        }
+        if !said.bundle.is_empty() {
+            created.bundle.get_or_insert(said.bundle.clone());
+        }
+        if created.annotations.is_empty() {
+            created.annotations = said.annotations.clone();
+        }
+        Ok(Container {
+            ledger,
+            folder,
+            header,
+            created,
+            is_noted,
+            said,
+        })
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn created(&self) -> &Created {
+        &self.created
+    }
+
+    /// Notes that the container was created, if nobody has.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn note_created(&self) -> Result<(), LedgerError> {
+        match self.is_noted {
+            true => Ok(()),
+            false => self.folder.note_created(&self.created),
+        }
+    }
+
+    /// Its process 1, if anybody told which it is.
+    pub(super) fn init(&self) -> Option<Init> {
+        Init::of(&self.created)
+    }
+
+    /// Its bundle; empty if nobody told.
+    pub(super) fn bundle(&self) -> &str {
+        self.created.bundle.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn hooks(&self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
+        self.folder.hooks(stage).map(|(_, hooks)| hooks)
+    }
+
+    /// The state that hooks of `stage` get. What the caller said of status and process is not
+    /// passed on: runtimes differ in it, and events come late.
+    pub(super) fn state_for(&self, stage: Stage) -> State {
+        let pid = self.init().and_then(Init::pid);
+        let status = match stage {
+            Stage::Poststart if pid.is_some() => "running",
+            Stage::Poststart | Stage::Poststop => "stopped",
+            // The OCI runtime runs prestart inside of create.
+            _ if self.said.status == "created" => "created",
+            _ => "creating",
+        };
+        State {
+            oci_version: self.said.oci_version.clone(),
+            id: self.said.id.clone(),
+            status: status.into(),
+            pid: pid.filter(|_| stage != Stage::Poststop),
+            bundle: self.bundle().into(),
+            annotations: self.created.annotations.clone(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Process 1 of a container, seen from the host.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::ledger::{Created, ProcessId, Program};
+
+/// How long a program may take from the start call to being executed.
+const EXEC_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often it is looked at; the kernel tells no one of an exec.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// The process with this number now; `None` if there is none, or only a zombie.
+pub fn process(pid: i32) -> Option<ProcessId> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, so what follows is found from the end.
+    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
+    let state = fields.next()?;
+    // Field 22; the state was field 3.
+    let started = fields.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(ProcessId { pid, started })
+}
+
+/// Process 1 of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Init(ProcessId);
+
+impl Init {
+    /// The process that `created` names; `None` if it names none.
+    pub fn of(created: &Created) -> Option<Init> {
+        created.process.map(Init)
+    }
+
+    /// Whether it lives.
+    pub fn is_alive(self) -> bool {
+        process(self.0.pid) == Some(self.0)
+    }
+
+    /// Its number, if it lives.
+    pub fn pid(self) -> Option<i32> {
+        self.is_alive().then_some(self.0.pid)
+    }
+
+    /// What it executes now; `None` if it is gone.
+    pub fn program(self) -> Option<Program> {
+        let file = fs::metadata(format!("/proc/{}/exe", self.0.pid)).ok()?;
+        self.is_alive().then_some(Program {
+            device: file.dev(),
+            inode: file.ino(),
+        })
+    }
+
+    /// Waits until it executes something else than `before`, is gone, or a second has passed.
+    pub(super) fn await_exec(self, before: Program) {
+        let give_up = Instant::now() + EXEC_LIMIT;
+        while self.program() == Some(before) && Instant::now() < give_up {
+            sleep(LOOK);
+        }
+    }
+
+    /// Stops it until [`Init::resume`]: the runtime's start cannot go on without it.
+    pub fn freeze(self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Kills it.
+    pub fn kill(self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(self, signal: Signal) {
+        if self.is_alive() {
+            // Fails only if it has just gone.
+            let _ = kill(Pid::from_raw(self.0.pid), signal);
+        }
+    }
+}

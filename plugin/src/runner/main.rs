@@ -1,0 +1,122 @@
+//! The runner from its command line to its exit status.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use nix::unistd::setsid;
+use thiserror::Error;
+
+use super::call::{Call, WrongCall};
+use super::container::Container;
+use super::state::{State, StateError};
+use super::{message, stages};
+use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
+use crate::spec::Stage;
+use crate::system::close_descriptors_on_exec;
+
+/// Why a runner could not do its work.
+#[derive(Debug, Error)]
+enum RunnerError {
+    #[error(transparent)]
+    Call(#[from] WrongCall),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("cannot keep descriptors from the hooks: {0}")]
+    Descriptors(io::Error),
+    #[error(
+        "container {0} is not in the ledger {1}, so its prestart hooks cannot be run; delete its pod, \
+         so that it is made anew"
+    )]
+    NotEntered(String, String),
+}
+
+/// Runs a stage, as the arguments behind the word `stage` and the OCI state on stdin say.
+///
+/// Exits 0 if the container may go on, else 1: a prestart hook failed, or whether one would have
+/// cannot be told. What failed is told on stderr, a line each.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Whoever kills the caller's group does not mean the hooks. Fails if this leads a group already.
+    let _ = setsid();
+    let call = match Call::parse(arguments) {
+        Ok(call) => call,
+        Err(error) => return told(Err(error.into()), None),
+    };
+    told(run(&call), Some(call.stage))
+}
+
+/// What to tell people: of prestart, why the container must not go on; else, what failed.
+type Told = Result<Vec<String>, RunnerError>;
+
+fn run(call: &Call) -> Told {
+    close_descriptors_on_exec().map_err(RunnerError::Descriptors)?;
+    let state = State::read(io::stdin().lock())?;
+    let ledger = Ledger::open(&call.state_dir)?;
+    let Some(folder) = ledger.find(&state.id)? else {
+        return match call.stage {
+            Stage::Prestart => Err(RunnerError::NotEntered(
+                state.id.to_string(),
+                ledger.root().display().to_string(),
+            )),
+            // Its poststop was run, and the container removed.
+            _ => Ok(Vec::new()),
+        };
+    };
+    let status = state.status.clone();
+    let container = Container::new(ledger, folder, state)?;
+    let is_early = call.stage == Stage::Poststart && call.trigger == Trigger::Oci && status != "running";
+    if is_early {
+        // runc up to 1.5.1 runs poststart inside of create. NRI will tell when process 1 runs.
+        container.note_created()?;
+        return Ok(Vec::new());
+    }
+    let result = stages::run(&container, call.stage, call.trigger);
+    if call.stage == Stage::Prestart && call.trigger == Trigger::StartContainer {
+        release(&container, &result);
+    }
+    Ok(match result? {
+        StageResult::Failed { message } => vec![message],
+        StageResult::Skipped { reason } if call.stage == Stage::Prestart => {
+            vec![format!(
+                "{}: prestart hooks were skipped: {reason}",
+                message::who(container.header())
+            )]
+        }
+        StageResult::Skipped { .. } => Vec::new(),
+        StageResult::Done => failures(&container, call.stage)?,
+    })
+}
+
+/// Lets process 1 go on, which the daemon may have stopped to wait for prestart, or kills it: not
+/// every runtime heeds the answer to the event.
+fn release(container: &Container, result: &Result<StageResult, LedgerError>) {
+    let Some(init) = container.init() else { return };
+    match result {
+        Ok(StageResult::Done) => init.resume(),
+        _ => init.kill(),
+    }
+}
+
+fn failures(container: &Container, stage: Stage) -> Result<Vec<String>, LedgerError> {
+    let record: Record = container.folder.record(stage)?.unwrap_or_default();
+    Ok(message::failures(container.header(), stage, &record))
+}
+
+/// Tells it on stderr, and says whether the container may go on. Of a stage that is not even known
+/// it may not.
+fn told(result: Told, stage: Option<Stage>) -> ExitCode {
+    let lines = match result {
+        Ok(lines) => lines,
+        Err(error) => vec![format!("nri-oci-hooks: {error}")],
+    };
+    for line in &lines {
+        // The caller may be gone.
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+    match stage {
+        None | Some(Stage::Prestart) if !lines.is_empty() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}

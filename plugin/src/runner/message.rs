@@ -1,0 +1,64 @@
+//! What people are told of hooks that failed: one line, for who reads `kubectl describe pod`.
+
+use std::fmt::Write;
+
+use crate::diagnostic::shown;
+use crate::ledger::{Header, HookRun, Record};
+use crate::spec::Stage;
+
+/// How many of the last lines of a hook's stderr are shown.
+const LAST_LINES: usize = 3;
+
+/// What to say of the hook that began last, if it has failed.
+pub(super) fn last_failure(header: &Header, stage: Stage, record: &Record) -> Option<String> {
+    record.last_run().and_then(|run| failure(header, stage, &run))
+}
+
+/// What to say of each hook of `record` that failed.
+pub(super) fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
+    let runs = record.runs();
+    runs.iter()
+        .filter_map(|run| failure(header, stage, run))
+        .collect()
+}
+
+fn failure(header: &Header, stage: Stage, run: &HookRun<'_>) -> Option<String> {
+    let end = run.ended.filter(|end| !end.outcome.is_success())?;
+    let mut line = format!(
+        "{}: {stage} hook {} of {}, {} ({}:{}), {}",
+        who(header),
+        run.hook + 1,
+        header.count(stage),
+        shown(run.path),
+        shown(run.file),
+        run.line,
+        end.outcome,
+    );
+    for (index, text) in end.stderr.last_lines(LAST_LINES).iter().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{}{}", if index == 0 { ": " } else { " | " }, prose(text));
+    }
+    Some(line)
+}
+
+/// Which container it is, in the words of its users.
+pub(super) fn who(header: &Header) -> String {
+    let identity = &header.identity;
+    format!(
+        "container {} of pod {}/{}",
+        shown(&identity.container),
+        shown(&identity.namespace),
+        shown(&identity.pod),
+    )
+}
+
+/// What a hook wrote: without control characters, and at most 300 characters of it.
+fn prose(text: &str) -> String {
+    const SHOWN: usize = 300;
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut short: String = text.trim().chars().take(SHOWN).map(clean).collect();
+    if text.trim().chars().nth(SHOWN).is_some() {
+        short.push_str("...");
+    }
+    short
+}

@@ -1,0 +1,25 @@
+//! Executing one stage of one container: the only code that ever runs a hook.
+//!
+//! It is a process of its own (`nri-oci-hooks stage STAGE`), started by the OCI runtime or by the
+//! daemon. Each hook is started by a watcher, a copy of the runner, which all that the hook starts
+//! belongs to: so it can be killed whole, and the hook stays bounded and on record when the runner
+//! itself is killed.
+#![forbid(unsafe_code)]
+
+mod call;
+mod capture;
+mod container;
+mod descendants;
+mod hook;
+mod init;
+mod list;
+mod main;
+mod message;
+mod stages;
+mod state;
+mod watcher;
+
+pub use call::{COMMAND, Call};
+pub use init::{Init, process};
+pub use main::main;
+pub use state::State;

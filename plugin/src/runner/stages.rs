@@ -1,0 +1,123 @@
+//! The rules of the three stages: what comes before what, and what a failure means.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::container::Container;
+use super::list::{self, OnFailure};
+use crate::ledger::{Claim, Claimed, LedgerError, StageResult, Trigger};
+use crate::spec::Stage;
+
+/// How long a poststart that is still owed is given to take its turn before poststop.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Runs `stage`, or waits for whoever runs it, or finds it over.
+///
+/// # Errors
+/// The ledger cannot be read or written.
+pub(super) fn run(container: &Container, stage: Stage, by: Trigger) -> Result<StageResult, LedgerError> {
+    // From here on a poststop is owed: whoever calls a runner has seen the container created.
+    container.note_created()?;
+    let claim = match container.folder.claim(stage, by)? {
+        Claimed::Ours(claim) => claim,
+        Claimed::Over(result) => return Ok(result),
+    };
+    match stage {
+        Stage::Prestart => list::run(container, stage, claim, OnFailure::Stop),
+        Stage::Poststart => poststart(container, claim, by),
+        _ => poststop(container, claim, by),
+    }
+}
+
+/// poststart comes after a prestart that did its work, when process 1 executes its program.
+fn poststart(container: &Container, claim: Claim, by: Trigger) -> Result<StageResult, LedgerError> {
+    if let Err(reason) = settle_prestart(container, by)? {
+        return claim.finish(StageResult::Skipped { reason });
+    }
+    if let (Some(init), Some(before)) = (container.init(), container.created().program) {
+        init.await_exec(before);
+    }
+    list::run(container, Stage::Poststart, claim, OnFailure::GoOn)
+}
+
+/// poststop comes after both others, whatever became of them.
+fn poststop(container: &Container, claim: Claim, by: Trigger) -> Result<StageResult, LedgerError> {
+    let prestart = settle_prestart(container, by)?;
+    settle_poststart(container, prestart, by)?;
+    list::run(container, Stage::Poststop, claim, OnFailure::GoOn)
+}
+
+/// Waits for a prestart that is at it, and says of one that nobody ran that it never will be.
+/// Returns, inside, why the container was not started with it, if so.
+fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), String>, LedgerError> {
+    if container.header().count(Stage::Prestart) == 0 {
+        return Ok(Ok(()));
+    }
+    let result = match container.folder.claim(Stage::Prestart, by)? {
+        Claimed::Over(result) => result,
+        // What had begun has failed; the rest would come too late.
+        Claimed::Ours(claim) if claim.record().next() > 0 => {
+            let message = "its runner died, and the container was not started".into();
+            claim.finish(StageResult::Failed { message })?
+        }
+        Claimed::Ours(claim) => {
+            let reason = "nobody asked for it before process 1 ran or the container had stopped".into();
+            claim.finish(StageResult::Skipped { reason })?
+        }
+    };
+    Ok(match result {
+        StageResult::Done => Ok(()),
+        StageResult::Failed { .. } => Err("its prestart failed".into()),
+        StageResult::Skipped { .. } => Err("its prestart was skipped".into()),
+    })
+}
+
+/// Waits for a poststart that is at it, goes on with one whose runner died, gives one that is owed
+/// its turn (a program that ends at once is reported as stopped before it is as started), and says
+/// of one that does not come that it is skipped.
+fn settle_poststart(
+    container: &Container,
+    prestart: Result<(), String>,
+    by: Trigger,
+) -> Result<(), LedgerError> {
+    let hooks = container.header().count(Stage::Poststart);
+    if container.folder.is_settled(Stage::Poststart, hooks)? {
+        return Ok(());
+    }
+    if prestart.is_ok() {
+        give_turn(container)?;
+    }
+    let claim = match container.folder.claim(Stage::Poststart, by)? {
+        Claimed::Over(_) => return Ok(()),
+        Claimed::Ours(claim) => claim,
+    };
+    if claim.record().next() > 0 {
+        list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?;
+    } else {
+        let reason = prestart
+            .err()
+            .unwrap_or_else(|| "the container had stopped before it could begin".into());
+        claim.finish(StageResult::Skipped { reason })?;
+    }
+    Ok(())
+}
+
+/// Waits until a poststart has begun, for as long as a daemon is there that would begin it, and at
+/// most for a second.
+fn give_turn(container: &Container) -> Result<(), LedgerError> {
+    let folder = &container.folder;
+    let give_up = Instant::now() + TURN;
+    while folder
+        .record(Stage::Poststart)?
+        .is_none_or(|record| record.next() == 0)
+        && !folder.is_claimed(Stage::Poststart)?
+        && container.ledger.has_daemon()
+        && Instant::now() < give_up
+    {
+        sleep(LOOK);
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The runner as a process: real hooks, a real ledger, no container.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod bounds;
+mod environment;
+mod fixture;
+mod interrupted;
+mod order;
+mod refusals;

@@ -1,0 +1,157 @@
+//! What runs, in which order, and what a failure means.
+
+use nri_oci_hooks::ledger::{Outcome, StageResult};
+use nri_oci_hooks::spec::Stage;
+
+use crate::fixture::{Fixture, SUCCESS, feed, stderr};
+
+const FAILS: &str = "#!/bin/sh\necho one >&2; echo two >&2; echo three >&2; echo four >&2; exit 3\n";
+
+#[test]
+fn the_list_runs_in_order_and_each_stage_once() {
+    let mut fixture = Fixture::new();
+    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+        fixture = fixture
+            .note(stage, &format!("{stage}-a"))
+            .note(stage, &format!("{stage}-b"));
+    }
+    let fixture = fixture.entered();
+    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+        for _ in 0..2 {
+            let output = fixture.run(stage);
+            assert!(output.status.success());
+            assert_eq!(stderr(&output), "");
+        }
+    }
+    let expected = [
+        "prestart-a",
+        "prestart-b",
+        "poststart-a",
+        "poststart-b",
+        "poststop-a",
+        "poststop-b",
+    ];
+    assert_eq!(fixture.log(), expected);
+}
+
+#[test]
+fn the_first_prestart_hook_that_fails_ends_the_stage_and_the_message_says_all_there_is_to_say() {
+    let fixture = Fixture::new().note(Stage::Prestart, "first");
+    let fixture = fixture
+        .hook(Stage::Prestart, FAILS)
+        .note(Stage::Prestart, "never");
+    let fixture = fixture.entered();
+    for _ in 0..2 {
+        let output = fixture.run(Stage::Prestart);
+        assert_eq!(output.status.code(), Some(1));
+        let hook = fixture.path("prestart-1");
+        let expected = format!(
+            "container app of pod default/web: prestart hook 2 of 3, {} (/etc/spec.json:11), exited with \
+             status 3: two | three | four\n",
+            hook.display()
+        );
+        assert_eq!(stderr(&output), expected);
+    }
+    assert_eq!(fixture.log(), ["first"]);
+}
+
+#[test]
+fn a_failing_poststart_or_poststop_hook_stops_nothing() {
+    for stage in [Stage::Poststart, Stage::Poststop] {
+        let fixture = Fixture::new().hook(stage, FAILS).note(stage, "after").entered();
+        let output = fixture.run(stage);
+        assert!(output.status.success());
+        assert!(stderr(&output).contains("hook 1 of 2"), "{}", stderr(&output));
+        assert_eq!(fixture.log(), ["after"]);
+        assert_eq!(fixture.outcomes(stage), [Outcome::Exited { status: 3 }, SUCCESS]);
+        assert_eq!(fixture.record(stage).finished(), Some(&StageResult::Done));
+    }
+}
+
+#[test]
+fn a_poststart_before_process_1_runs_only_notes_the_container() {
+    let fixture = Fixture::new().note(Stage::Poststart, "poststart").entered();
+    for status in ["creating", "created"] {
+        let output = feed(fixture.command(Stage::Poststart), &fixture.state(status));
+        assert!(output.wait_with_output().unwrap().status.success());
+    }
+    assert!(fixture.log().is_empty());
+    let process = fixture.container().created().unwrap().unwrap().process.unwrap();
+    assert_eq!(process.pid, std::process::id() as i32);
+    fixture.run(Stage::Poststart);
+    assert_eq!(fixture.log(), ["poststart"]);
+}
+
+#[test]
+fn a_failed_prestart_is_followed_by_poststop_without_poststart() {
+    let fixture = Fixture::new().hook(Stage::Prestart, FAILS);
+    let fixture = fixture
+        .note(Stage::Poststart, "never")
+        .note(Stage::Poststop, "poststop");
+    let fixture = fixture.entered();
+    fixture.run(Stage::Prestart);
+    fixture.run(Stage::Poststop);
+    fixture.run(Stage::Poststart);
+    assert_eq!(fixture.log(), ["poststop"]);
+    let reason = "its prestart failed".into();
+    let skipped = StageResult::Skipped { reason };
+    assert_eq!(fixture.record(Stage::Poststart).finished(), Some(&skipped));
+}
+
+#[test]
+fn a_poststart_that_never_came_is_on_record_as_skipped_before_poststop() {
+    let fixture = Fixture::new().note(Stage::Prestart, "prestart");
+    let fixture = fixture
+        .note(Stage::Poststart, "never")
+        .note(Stage::Poststop, "poststop");
+    let fixture = fixture.entered();
+    fixture.run(Stage::Prestart);
+    fixture.run(Stage::Poststop);
+    fixture.run(Stage::Poststart);
+    assert_eq!(fixture.log(), ["prestart", "poststop"]);
+    let record = fixture.record(Stage::Poststart);
+    assert!(
+        matches!(record.finished(), Some(StageResult::Skipped { .. })),
+        "{record:?}"
+    );
+    assert!(record.finished_at() < fixture.record(Stage::Poststop).finished_at());
+}
+
+#[test]
+fn poststop_gives_a_poststart_that_is_owed_its_turn_while_a_daemon_lives() {
+    let fixture = Fixture::new().note(Stage::Poststart, "poststart");
+    let begun = fixture.fifo("begun");
+    let fixture = fixture.hook(Stage::Poststart, "#!/bin/sh\necho >$D/begun\n");
+    let fixture = fixture.note(Stage::Poststop, "poststop").entered();
+    let _alive = fixture.ledger().alive().unwrap();
+    let poststop = fixture.start(Stage::Poststop);
+    // The claim on poststop is there: it waits for poststart now.
+    while !fixture.container().is_claimed(Stage::Poststop).unwrap() {
+        std::thread::yield_now();
+    }
+    let poststart = fixture.start(Stage::Poststart);
+    std::fs::read(begun).unwrap();
+    assert!(poststart.wait_with_output().unwrap().status.success());
+    assert!(poststop.wait_with_output().unwrap().status.success());
+    assert_eq!(fixture.log(), ["poststart", "poststop"]);
+}
+
+#[test]
+fn two_runners_of_one_stage_run_it_once_and_both_return_when_it_is_over() {
+    let fixture = Fixture::new();
+    let (begun, go_on) = (fixture.fifo("begun"), fixture.fifo("go-on"));
+    let fixture = fixture.hook(
+        Stage::Prestart,
+        "#!/bin/sh\necho >$D/begun; cat $D/go-on; exit 4\n",
+    );
+    let fixture = fixture.entered();
+    let first = fixture.start(Stage::Prestart);
+    std::fs::read(begun).unwrap();
+    let mut second = fixture.start(Stage::Prestart);
+    assert_eq!(second.try_wait().unwrap(), None);
+    std::fs::write(go_on, "").unwrap();
+    for runner in [first, second] {
+        assert_eq!(runner.wait_with_output().unwrap().status.code(), Some(1));
+    }
+    assert_eq!(fixture.outcomes(Stage::Prestart), [Outcome::Exited { status: 4 }]);
+}

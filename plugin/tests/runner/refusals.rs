@@ -1,0 +1,137 @@
+//! What is not run, and what is said of it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use nri_oci_hooks::ledger::Outcome;
+use nri_oci_hooks::spec::Stage;
+
+use crate::fixture::{Fixture, feed, stderr};
+
+#[test]
+fn a_hook_that_others_could_have_changed_since_is_not_run() {
+    let fixture = Fixture::new().note(Stage::Prestart, "never").entered();
+    let hook = fixture.path("prestart-0");
+    fs::set_permissions(&hook, Permissions::from_mode(0o757)).unwrap();
+    let output = fixture.run(Stage::Prestart);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("was not run: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("0757"), "{}", stderr(&output));
+    assert!(fixture.log().is_empty());
+}
+
+#[test]
+fn a_hook_that_is_gone_or_that_the_kernel_cannot_execute_has_failed() {
+    let fixture = Fixture::new().note(Stage::Poststop, "never");
+    let fixture = fixture.hook(Stage::Poststop, "no program");
+    let fixture = fixture
+        .hook(Stage::Poststop, "#!/no/such/interpreter\n")
+        .entered();
+    fs::remove_file(fixture.path("poststop-0")).unwrap();
+    assert!(fixture.run(Stage::Poststop).status.success());
+    let outcomes = fixture.outcomes(Stage::Poststop);
+    let [
+        Outcome::Refused { .. },
+        Outcome::NotExecuted { reason: first },
+        Outcome::NotExecuted { reason: second },
+    ] = outcomes.as_slice()
+    else {
+        panic!("{outcomes:?}")
+    };
+    assert!(first.contains("Exec format error"), "{first}");
+    assert!(second.contains("No such file"), "{second}");
+}
+
+#[test]
+fn a_hook_that_is_killed_has_failed_with_the_signal() {
+    let fixture = Fixture::new()
+        .hook(Stage::Prestart, "#!/bin/sh\nkill -9 $$\n")
+        .entered();
+    let output = fixture.run(Stage::Prestart);
+    assert!(
+        stderr(&output).ends_with("was killed by signal 9\n"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_container_that_is_not_in_the_ledger_does_not_start_but_stops() {
+    let fixture = Fixture::new();
+    let output = fixture.run(Stage::Prestart);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("container c1 is not in the ledger /"),
+        "{}",
+        stderr(&output)
+    );
+    for stage in [Stage::Poststart, Stage::Poststop] {
+        let output = fixture.run(stage);
+        assert!(output.status.success());
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+#[test]
+fn a_damaged_entry_is_told_and_runs_nothing() {
+    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+        let fixture = Fixture::new().note(stage, "never").entered();
+        let entry = fixture.container().path().join("entry");
+        let whole = fs::read(&entry).unwrap();
+        fs::write(&entry, &whole[..whole.len() / 2]).unwrap();
+        let output = fixture.run(stage);
+        assert_eq!(output.status.success(), stage != Stage::Prestart);
+        assert!(
+            stderr(&output).contains("entry is damaged"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(fixture.log().is_empty());
+    }
+}
+
+#[test]
+fn a_state_that_is_none_is_told() {
+    let fixture = Fixture::new().note(Stage::Prestart, "never").entered();
+    for state in [
+        "",
+        "{}",
+        "null",
+        "{\"id\":\"../c1\",\"status\":\"creating\"}",
+        "[[[[",
+    ] {
+        let output = feed(fixture.command(Stage::Prestart), state)
+            .wait_with_output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{state}");
+        assert!(
+            stderr(&output).contains("stdin holds no OCI state"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    assert!(fixture.log().is_empty());
+}
+
+#[test]
+fn a_wrong_command_line_is_told_with_the_right_one() {
+    let runner = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nri-oci-hooks"));
+        command.arg("stage").args(arguments).output().unwrap()
+    };
+    for arguments in [
+        &[][..],
+        &["createRuntime"],
+        &["prestart", "--state-dir"],
+        &["prestart", "--trigger", "x"],
+        &["prestart", "--x", "y"],
+    ] {
+        let output = runner(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            stderr(&output).contains("; usage: nri-oci-hooks stage "),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
