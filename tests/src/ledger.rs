@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};
-pub use nri_oci_hooks::ledger::{HookRun, Line, Outcome, Record as StageRecord, StageResult, Trigger};
+pub use nri_oci_hooks::ledger::{
+    HookEnd, HookRun, Line, Outcome, Record as StageRecord, StageResult, Trigger,
+};
 pub use nri_oci_hooks::spec::Stage;
 
 use crate::wait;

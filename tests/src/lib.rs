@@ -13,6 +13,7 @@ pub mod ledger;
 mod matrix;
 pub mod node;
 pub mod plugin;
+pub mod soak;
 pub mod wait;
 pub mod workspace;
 

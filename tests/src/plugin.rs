@@ -137,6 +137,11 @@ impl Plugin {
         })
     }
 
+    /// Its index and name, as it registers them.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its process and its log.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

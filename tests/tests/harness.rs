@@ -72,6 +72,28 @@ async fn containers_outlive_a_restart_of_the_runtime(version: Version) -> Result
     Ok(())
 }
 
+async fn a_reset_ends_what_runs_and_changes_the_boot(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.start("app").await?;
+    let boot = |containerd: &Containerd| {
+        let mut cat = Command::new("cat");
+        containerd.node().run(cat.arg("/proc/sys/kernel/random/boot_id"))
+    };
+    let before = boot(&containerd)?;
+
+    for _ in 0..2 {
+        containerd.reset().await?;
+        assert_eq!(container.status().await?.state, State::Exited);
+    }
+    assert_ne!(boot(&containerd)?, before);
+    let pod = containerd.pod("new").run().await?;
+    let new = pod.start("app").await?;
+    assert_eq!(new.status().await?.state, State::Running);
+    container.reconnected(&containerd).remove().await?;
+    Ok(())
+}
+
 /// The smallest plugin there is, to tell a fault of the harness from one of ours.
 async fn any_plugin_adjusts_containers(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
@@ -136,6 +158,7 @@ on_each_containerd!(
     crun_runs_containers_too,
     what_a_container_writes_is_its_log,
     containers_outlive_a_restart_of_the_runtime,
+    a_reset_ends_what_runs_and_changes_the_boot,
     any_plugin_adjusts_containers,
     nothing_is_left_behind,
 );

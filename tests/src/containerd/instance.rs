@@ -167,6 +167,16 @@ impl Containerd {
         self.process.kill().await
     }
 
+    /// Does what a reset of the machine does: nothing that ran runs any more and the boot has another id; then
+    /// starts it again and awaits that it serves the CRI.
+    ///
+    /// # Errors
+    /// Something survives, or it does not come up.
+    pub async fn reset(&mut self) -> Result<()> {
+        self.node.reset(&self.layout.state).await?;
+        self.restart().await
+    }
+
     /// Ends it if it runs, starts it again and awaits that it serves the CRI.
     ///
     /// # Errors

@@ -135,6 +135,11 @@ impl Pod {
         &self.id
     }
 
+    /// The CRI it was made over.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Describes a container in it; [`ContainerBuilder::create`] makes it.
     pub fn container(&self, name: &str) -> ContainerBuilder<'_> {
         ContainerBuilder::new(self, name)

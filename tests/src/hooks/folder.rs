@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::{wait, workspace};
 
 /// The hook programs and specs of a node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Hooks {
     programs: PathBuf,
     specs: PathBuf,
@@ -94,11 +94,19 @@ impl Hooks {
     /// # Errors
     /// The records cannot be read.
     pub fn records(&self, container: &str) -> Result<Vec<Record>> {
-        let records = record::read(&self.programs.join(record::FILE))?;
-        Ok(records
+        Ok(self
+            .all_records()?
             .into_iter()
             .filter(|record| record.state["id"] == container)
             .collect())
+    }
+
+    /// What the recorders have recorded for all containers, in the order in which they ran.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn all_records(&self) -> Result<Vec<Record>> {
+        record::read(&self.programs.join(record::FILE))
     }
 
     /// The names of the recorders that ran for a container, in order.

@@ -10,9 +10,18 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Host, Process};
+use crate::wait;
 
 /// The script that holds the namespaces and cleans up after them.
 const KEEPER: &str = include_str!("keeper.sh");
+
+/// What clears the memory of a node: mounts, /run, folder `$1`; and makes `$2` the file with the id of the boot.
+const RESET: &str = r#"
+    awk -v folder="$1/" 'index($2, folder) == 1 || index($2, "/run/") == 1 { print $2 }' /proc/self/mounts |
+        sort -r | xargs --no-run-if-empty umount --lazy
+    find "$1" /run -mindepth 1 -delete
+    mount --bind "$2" /proc/sys/kernel/random/boot_id
+"#;
 
 /// The longest folder that leaves room for the socket names in a `sockaddr_un` (108 bytes).
 const LONGEST_FOLDER: usize = 48;
@@ -24,6 +33,10 @@ pub struct Node {
     keeper: Child,
     init: i32,
     folder: PathBuf,
+    /// What keeps the node, as it counts: its process 1 and who waits for the end of standard input.
+    keepers: Vec<i64>,
+    /// How often it was reset.
+    boots: u32,
     silent: bool,
 }
 
@@ -64,9 +77,12 @@ impl Node {
             keeper,
             init: 0,
             folder: folder.keep(),
+            keepers: Vec::new(),
+            boots: 0,
             silent: false,
         };
         node.init = node.await_init()?;
+        node.keepers = node.processes()?;
         Ok(node)
     }
 
@@ -107,6 +123,59 @@ impl Node {
     /// The file of a process of the node in the machine's /proc; `pid` as the node counts.
     pub fn proc(&self, pid: i64, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root/proc/{pid}/{file}", self.init))
+    }
+
+    /// The processes of the node that have `variable` (`KEY=VALUE`) in the environment they were started with, as the
+    /// node counts. Those that have ended are not among them, even if nobody has waited for them yet.
+    ///
+    /// # Errors
+    /// The node has ended.
+    pub fn processes_with(&self, variable: &str) -> Result<Vec<i64>> {
+        let mut processes = self.processes()?;
+        processes.retain(|pid| {
+            // One that is gone by now has none.
+            let environment = fs::read(self.proc(*pid, "environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == variable.as_bytes())
+        });
+        Ok(processes)
+    }
+
+    /// All processes of the node, as it counts.
+    fn processes(&self) -> Result<Vec<i64>> {
+        let folder = self.proc(1, "..");
+        let entries = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+        let names = entries.map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<Result<Vec<_>>>()?;
+        Ok(names
+            .iter()
+            .filter_map(|name| name.to_string_lossy().parse().ok())
+            .collect())
+    }
+
+    /// Does to the node what a reset does to a machine: its processes are gone, and so is what was mounted in it or
+    /// stood in /run or `volatile`, a folder; the next boot has another id.
+    ///
+    /// # Errors
+    /// Something survives.
+    pub async fn reset(&mut self, volatile: &Path) -> Result<()> {
+        wait::until("the processes of the node to end", async || {
+            let mut processes = self.processes()?;
+            processes.retain(|pid| !self.keepers.contains(pid));
+            for pid in &processes {
+                // It may have ended by itself.
+                let _ = self.run(Command::new("sh").args(["-c", &format!("kill -9 {pid}")]));
+            }
+            Ok(processes.is_empty().then_some(()))
+        })
+        .await?;
+        self.boots += 1;
+        let boot = self.folder.join(format!("boot-{}", self.boots));
+        fs::write(&boot, format!("00000000-0000-4000-8000-{:012}\n", self.boots))?;
+        let mut script = Command::new("sh");
+        script.args(["-euc", RESET, "reset"]).arg(volatile).arg(boot);
+        self.run(&script).map(drop)
     }
 
     /// Starts `command` inside the node with exactly the environment given to it; its output goes to the log

@@ -14,9 +14,9 @@ set -u
 unshare --mount --pid --fork --mount-proc --propagation slave sh -euc '
     mount -t tmpfs -o mode=755 tmpfs /run
     if [ "$1" = yes ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
-    echo ready
     exec 3<&0
     cat <&3 >/dev/null &
+    echo ready
     wait $!
 ' node "$3"
 

@@ -1,0 +1,98 @@
+//! Many lives of containers on a private containerd while the plugin and the containerd die at random moments.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use e2e::soak::{self, Plan};
+use e2e::{Delivery, OciRuntime, Runtime, Version};
+
+const USAGE: &str = "\
+usage: soak [--lifecycles N] [--at-once N] [--seed N] [--containerd 1.7|2] [--oci-runtime runc|crun]
+            [--delivery runner|events]";
+
+fn main() -> ExitCode {
+    let plan = match plan(std::env::args().skip(1)) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("soak: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(plan) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("soak: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything was as it should be.
+#[tokio::main(flavor = "current_thread")]
+async fn run(plan: Plan) -> Result<bool> {
+    let begin = Instant::now();
+    let tell = |line: &str| println!("[{:>4}s] {line}", begin.elapsed().as_secs());
+    tell(&format!("{plan:?}"));
+    let tally = soak::run(plan, tell).await?;
+    tell("all containers are removed");
+    println!("{tally}");
+    match tally.faults.len() {
+        0 => println!("no faults (seed {})", plan.seed),
+        faults => println!("{faults} faults (seed {})", plan.seed),
+    }
+    Ok(tally.faults.is_empty())
+}
+
+fn plan(mut arguments: impl Iterator<Item = String>) -> Result<Plan> {
+    let mut plan = Plan {
+        lifecycles: 500,
+        at_once: 4,
+        seed: fastrand::u64(..),
+        runtime: Runtime {
+            version: Version::V2_1,
+            oci: OciRuntime::Runc,
+        },
+        delivery: Delivery::Runner,
+    };
+    while let Some(option) = arguments.next() {
+        let value = arguments
+            .next()
+            .with_context(|| format!("{option} needs a value"))?;
+        let number = || {
+            value
+                .parse::<u64>()
+                .with_context(|| format!("{option} needs a number, not {value:?}"))
+        };
+        match option.as_str() {
+            "--lifecycles" => plan.lifecycles = number()?.try_into()?,
+            "--at-once" => plan.at_once = number()?.try_into()?,
+            "--seed" => plan.seed = number()?,
+            "--containerd" => {
+                plan.runtime.version = match value.as_str() {
+                    "1.7" => Version::V1_7,
+                    "2" => Version::V2_1,
+                    _ => bail!("--containerd is 1.7 or 2, not {value:?}"),
+                }
+            }
+            "--oci-runtime" => {
+                plan.runtime.oci = match value.as_str() {
+                    "runc" => OciRuntime::Runc,
+                    "crun" => OciRuntime::Crun,
+                    _ => bail!("--oci-runtime is runc or crun, not {value:?}"),
+                }
+            }
+            "--delivery" => {
+                plan.delivery = match value.as_str() {
+                    "runner" => Delivery::Runner,
+                    "events" => Delivery::Events,
+                    _ => bail!("--delivery is runner or events, not {value:?}"),
+                }
+            }
+            _ => bail!("unknown argument {option:?}"),
+        }
+    }
+    anyhow::ensure!(plan.at_once > 0, "--at-once needs a number above 0");
+    Ok(plan)
+}

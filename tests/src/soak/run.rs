@@ -1,0 +1,176 @@
+//! A soak from its beginning to its end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use futures::future::try_join_all;
+
+use super::judge::{self, Account, Runs};
+use super::life::{self, Life};
+use super::{Plan, Tally, chaos};
+use crate::hooks::Hooks;
+use crate::ledger::NodeLedger;
+use crate::{Containerd, HookSpec, Pod, wait};
+
+/// After how many lives progress is told.
+const STEP: usize = 50;
+
+/// Has the containers of `plan` live, and judges each; `tell` is called with a line of progress now and then.
+///
+/// # Errors
+/// The runtime cannot be started, or does for the whole of [`wait::LIMIT`] what it must not. What is wrong with
+/// hooks is no error but among the [faults](Tally::faults).
+pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
+    let mut containerd = plan.runtime.start().await?;
+    let hooks = containerd.hooks().clone();
+    let ledger = containerd.ledger();
+    let spec = spec(&hooks)?;
+    let plugin = containerd
+        .plugin()
+        .delivery(plan.delivery.word())
+        .hook_spec(&spec);
+    let plugin = plugin.start().await?;
+    let mut pods = Vec::new();
+    for number in 0..plan.at_once {
+        pods.push(containerd.pod(&format!("soak-{number}")).run().await?);
+    }
+
+    let mut rng = Rng::with_seed(plan.seed);
+    let names = Cell::new(0);
+    let begun = Cell::new(0);
+    let tally = RefCell::new(Tally::default());
+    let book = Book::new(ledger);
+    let workers = pods.iter().map(|pod| {
+        let mut rng = rng.fork();
+        let (names, begun, book, tally, tell) = (&names, &begun, &book, &tally, &tell);
+        async move {
+            while begun.get() < plan.lifecycles {
+                begun.set(begun.get() + 1);
+                let life = loop {
+                    names.set(names.get() + 1);
+                    if let Some(life) = life::live(pod, &book.ledger, &mut rng, names.get()).await? {
+                        break life;
+                    }
+                    tally.borrow_mut().cut_off += 1;
+                };
+                book.enter(life).await?;
+                if begun.get().is_multiple_of(STEP) {
+                    let tally = tally.borrow();
+                    tell(&format!(
+                        "{} of {} lives; plugin killed {} times, runtime restarted {} times",
+                        begun.get(),
+                        plan.lifecycles,
+                        tally.plugin_killed,
+                        tally.runtime_restarted
+                    ));
+                }
+            }
+            Ok(())
+        }
+    });
+    let workers: Vec<_> = workers.collect();
+    let chaos = chaos::reign(
+        &mut containerd,
+        plugin,
+        rng,
+        || begun.get() >= plan.lifecycles,
+        |count| count(&mut tally.borrow_mut()),
+    );
+    let (_plugin, _) = tokio::try_join!(chaos, try_join_all(workers))?;
+
+    remove_all(&containerd, pods).await?;
+    let accounts = book.close().await?;
+    let mut tally = tally.into_inner();
+    let runs = Runs::count(&hooks.all_records()?);
+    let known: HashSet<&str> = accounts.iter().map(|(life, _)| life.id.as_str()).collect();
+    for stranger in runs.containers().filter(|id| !known.contains(id)) {
+        judge::judge_stranger(stranger, &runs, &mut tally);
+    }
+    for (life, account) in &accounts {
+        judge::judge(life, account, &runs, &mut tally);
+    }
+    if tally.faults.is_empty() {
+        containerd.remove_silently();
+    }
+    Ok(tally)
+}
+
+/// One recorder for each stage, named as the stage, and before the first a hook that refuses some containers.
+fn spec(hooks: &Hooks) -> Result<std::path::PathBuf> {
+    let script = format!(
+        "! grep -q '\"io.kubernetes.cri.container-name\": *\"{}-'",
+        life::REFUSED
+    );
+    let spec = HookSpec::new()
+        .prestart(hooks.recorder("prestart")?)
+        .prestart(hooks.script("refuse", &script)?)
+        .poststart(hooks.recorder("poststart")?)
+        .poststop(hooks.recorder("poststop")?);
+    hooks.spec("default", &spec)
+}
+
+/// Removes what is left: the pods, and in them the containers whose creation nobody has confirmed.
+async fn remove_all(containerd: &Containerd, pods: Vec<Pod>) -> Result<()> {
+    for pod in pods {
+        let pod = pod.reconnected(containerd);
+        pod.stop().await?;
+        pod.remove().await?;
+    }
+    let left = containerd.client().containers().await?;
+    anyhow::ensure!(left.is_empty(), "the runtime still has {left:?}");
+    Ok(())
+}
+
+/// The lives that are over, each with its account once nothing can be added to that.
+struct Book {
+    ledger: NodeLedger,
+    open: RefCell<Vec<Life>>,
+    closed: RefCell<Vec<(Life, Account)>>,
+}
+
+impl Book {
+    /// So many accounts may be open before somebody waits; the ledger forgets the oldest of 200.
+    const OPEN: usize = 100;
+
+    fn new(ledger: NodeLedger) -> Book {
+        Book {
+            ledger,
+            open: RefCell::default(),
+            closed: RefCell::default(),
+        }
+    }
+
+    /// Enters a life that is over, and closes the accounts that can be.
+    async fn enter(&self, life: Life) -> Result<()> {
+        self.open.borrow_mut().push(life);
+        self.settle(Book::OPEN).await
+    }
+
+    /// Closes all accounts.
+    async fn close(self) -> Result<Vec<(Life, Account)>> {
+        self.settle(0)
+            .await
+            .context("the ledger does not let go of removed containers")?;
+        Ok(self.closed.into_inner())
+    }
+
+    /// Closes the accounts of the containers that the ledger has moved to the past, until at most `left` are open.
+    async fn settle(&self, left: usize) -> Result<()> {
+        let what = format!("all but {left} accounts to be closed");
+        wait::until(&what, async || {
+            let live: HashSet<String> = self.ledger.live()?.into_iter().collect();
+            let open = self.open.take();
+            let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| live.contains(&life.id));
+            for life in over {
+                let account = judge::account(&self.ledger, &life.id)?;
+                self.closed.borrow_mut().push((life, account));
+            }
+            let settled = open.len() <= left;
+            self.open.borrow_mut().extend(open);
+            Ok(settled.then_some(()))
+        })
+        .await
+    }
+}
