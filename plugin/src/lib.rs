@@ -10,6 +10,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod ledger;
 pub mod lint;
+pub mod manifest;
 pub mod observe;
 pub mod plugin;
 pub mod runner;

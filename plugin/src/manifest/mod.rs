@@ -1,0 +1,13 @@
+//! Kubernetes manifests: the pods that they describe, as far as hooks depend on them.
+
+mod error;
+mod pods;
+mod read;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ManifestError;
+pub use pods::{ContainerKind, ManifestContainer, ManifestPod};
+pub use read::{MAX_SIZE, Manifest, read};

@@ -1,0 +1,123 @@
+//! From an object to the pods that it is or makes.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Manifest, ManifestError};
+
+/// What hooks depend on, of a pod or of the pods that a workload makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestPod {
+    /// The object that describes it, as `Kind/name`.
+    pub object: String,
+    /// The namespace, if the object names one.
+    pub namespace: Option<String>,
+    /// The pod's annotations.
+    pub annotations: HashMap<String, String>,
+    /// The pod's containers: those that run first, first.
+    pub containers: Vec<ManifestContainer>,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestContainer {
+    /// Its name in the pod.
+    pub name: String,
+    /// Which list of the pod it is in.
+    pub kind: ContainerKind,
+}
+
+/// Which list of a pod a container is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerKind {
+    /// `initContainers`
+    Init,
+    /// `containers`
+    Main,
+    /// `ephemeralContainers`
+    Ephemeral,
+}
+
+impl ContainerKind {
+    /// Every kind, in the order in which they run, with the field that lists them.
+    const FIELDS: [(&'static str, ContainerKind); 3] = [
+        ("initContainers", ContainerKind::Init),
+        ("containers", ContainerKind::Main),
+        ("ephemeralContainers", ContainerKind::Ephemeral),
+    ];
+}
+
+/// Where the kinds of Kubernetes have their pod template.
+const TEMPLATES: [&str; 3] = ["/spec/jobTemplate/spec/template", "/spec/template", "/template"];
+
+/// Adds the pods of `object`.
+pub(super) fn collect(object: &Value, manifest: &mut Manifest) -> Result<(), ManifestError> {
+    let kind = object.get("kind").and_then(Value::as_str);
+    let kind = kind.ok_or(ManifestError::NoKind)?;
+    if let Some(items) = object.get("items").and_then(Value::as_array)
+        && kind.ends_with("List")
+    {
+        return items.iter().try_for_each(|item| collect(item, manifest));
+    }
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let generated = || object.pointer("/metadata/generateName").and_then(Value::as_str);
+    let label = format!("{kind}/{}", name.or_else(generated).unwrap_or_default());
+    let template = TEMPLATES.iter().find_map(|place| object.pointer(place));
+    match template.filter(|template| template.pointer("/spec/containers").is_some()) {
+        _ if kind == "Pod" => manifest.pods.push(pod(label, object, object)?),
+        Some(template) => manifest.pods.push(pod(label, object, template)?),
+        None => manifest.others.push(label),
+    }
+    Ok(())
+}
+
+/// The pod that `template` describes, which is in `object` or is it.
+fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, ManifestError> {
+    let wrong = |field: &str, wanted| ManifestError::shape(&label, field, wanted);
+    let namespace = match object.pointer("/metadata/namespace") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(namespace)) => Some(namespace.clone()),
+        Some(_) => return Err(wrong("metadata.namespace", "a string")),
+    };
+    let mut annotations = HashMap::new();
+    match template.pointer("/metadata/annotations") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(members)) => {
+            for (key, value) in members {
+                let text = value.as_str();
+                let field = || format!("the annotation {key}");
+                let text = text.ok_or_else(|| wrong(&field(), "a string; write its value in quotes"))?;
+                annotations.insert(key.clone(), text.to_owned());
+            }
+        }
+        Some(_) => return Err(wrong("metadata.annotations", "a map")),
+    }
+    let mut containers = Vec::new();
+    for (field, kind) in ContainerKind::FIELDS {
+        let list = match template.get("spec").and_then(|spec| spec.get(field)) {
+            None | Some(Value::Null) => continue,
+            Some(list) => list.as_array().ok_or_else(|| wrong(field, "a list"))?,
+        };
+        for container in list {
+            let name = container.get("name").and_then(Value::as_str);
+            containers.push(ManifestContainer {
+                name: name
+                    .ok_or_else(|| wrong(&format!("{field}[].name"), "a string"))?
+                    .to_owned(),
+                kind,
+            });
+        }
+    }
+    if containers.is_empty() {
+        return Err(wrong("spec.containers", "a list of containers"));
+    }
+    Ok(ManifestPod {
+        object: label,
+        namespace,
+        annotations,
+        containers,
+    })
+}
