@@ -76,6 +76,45 @@ pub enum AnnotationFault {
     NotPlain(String),
 }
 
+/// What an annotation of ours is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope<'n> {
+    /// The bare key: every container.
+    Bare,
+    /// `/pod`: every container.
+    Pod,
+    /// `/container.NAME`: this one.
+    Container(&'n str),
+    /// None that exists.
+    Unknown,
+}
+
+impl Scope<'_> {
+    /// The annotation with the greater one counts.
+    fn nearness(self) -> u8 {
+        match self {
+            Scope::Unknown | Scope::Bare => 0,
+            Scope::Pod => 1,
+            Scope::Container(_) => 2,
+        }
+    }
+}
+
+/// What the annotation called `name` is about; `None` if it is not ours.
+pub(super) fn scope<'n>(key: &AnnotationKey, name: &'n str) -> Option<Scope<'n>> {
+    let rest = name.strip_prefix(key.as_str())?;
+    match rest.strip_prefix('/') {
+        None if rest.is_empty() => Some(Scope::Bare),
+        // Another key that begins like ours.
+        None => None,
+        Some("pod") => Some(Scope::Pod),
+        Some(scope) => match scope.strip_prefix("container.") {
+            Some("") | None => Some(Scope::Unknown),
+            Some(name) => Some(Scope::Container(name)),
+        },
+    }
+}
+
 /// The annotation that counts for the container called `container`, with its value: the one with
 /// scope `/container.NAME` over the one with `/pod` over the bare key; `None` if there is none.
 ///
@@ -93,26 +132,17 @@ pub(super) fn effective<'a>(
     // The first in the alphabet, so that the same pod always gets the same message.
     let mut unknown: Option<&str> = None;
     for (name, value) in annotations {
-        let Some(rest) = name.strip_prefix(key.as_str()) else {
-            continue;
-        };
-        let scope = match rest.strip_prefix('/') {
-            None if rest.is_empty() => Some(0),
-            // Another key that begins like ours.
+        let scope = match scope(key, name) {
             None => continue,
-            Some("pod") => Some(1),
-            Some(scope) => match scope.strip_prefix("container.") {
-                Some("") | None => None,
-                Some(name) if name == container => Some(2),
-                Some(_) => continue,
-            },
-        };
-        match scope {
-            None => unknown = Some(unknown.map_or(name.as_str(), |first| first.min(name))),
-            Some(scope) if nearest.is_none_or(|(known, _, _)| known < scope) => {
-                nearest = Some((scope, name, value));
+            Some(Scope::Container(name)) if name != container => continue,
+            Some(Scope::Unknown) => {
+                unknown = Some(unknown.map_or(name.as_str(), |first| first.min(name)));
+                continue;
             }
-            Some(_) => {}
+            Some(scope) => scope.nearness(),
+        };
+        if nearest.is_none_or(|(known, _, _)| known < scope) {
+            nearest = Some((scope, name, value));
         }
     }
     match unknown {

@@ -76,12 +76,15 @@ pub(super) fn hold(limits: &Limits, spec: &LoadedSpec, default_timeout: Timeout)
 
 /// Whether the hook-specs that were picked for one container keep to the limit on their number of
 /// hooks.
-pub(super) fn hold_together(limits: &Limits, specs: &[Arc<LoadedSpec>]) -> Result<(), AnnotationFault> {
+pub(super) fn hold_together<'s>(
+    limits: &Limits,
+    specs: impl IntoIterator<Item = &'s LoadedSpec>,
+) -> Result<(), AnnotationFault> {
     let Some(most) = limits.max_hooks else {
         return Ok(());
     };
     let count = specs
-        .iter()
+        .into_iter()
         .flat_map(|spec| spec.spec().stages.values())
         .map(Vec::len)
         .sum();

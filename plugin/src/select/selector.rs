@@ -10,7 +10,7 @@ use super::cache::{MergeCache, SpecCache};
 use super::default::DefaultSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Frozen, LoadedSpec, PickFault};
+use super::{Chosen, Frozen, LoadedSpec, Origin, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::trust::Survey;
@@ -29,6 +29,9 @@ struct State {
     merged: MergeCache,
 }
 
+/// A hook-spec for the container, and by what it gets it.
+type Part = (Arc<LoadedSpec>, Origin);
+
 /// The container to choose for.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'s> {
@@ -46,7 +49,7 @@ pub struct Selected {
     /// The hooks, each with everything filled in.
     pub frozen: Arc<Frozen>,
     /// The hook-specs they come from, in order.
-    pub specs: Vec<Arc<str>>,
+    pub specs: Vec<Chosen>,
     /// What was left out because `failure_policy` is `"ignore"`; already logged.
     pub ignored: Vec<SelectError>,
 }
@@ -131,14 +134,14 @@ impl Selector {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Begun when the lock is had: the wait for it may be long.
         let mut survey = Survey::new();
-        let mut specs = Vec::new();
+        let mut chosen = Vec::new();
         let mut ignored = Vec::new();
         for part in [
             self.default_part(&mut state, &mut survey, subject),
             self.picked_part(&mut state, &mut survey, subject),
         ] {
             match part {
-                Ok(part) => specs.extend(part),
+                Ok(part) => chosen.extend(part),
                 Err(error) if self.config.failure_policy == FailurePolicy::Ignore => {
                     tracing::warn!(
                         namespace = %shown(subject.namespace),
@@ -151,11 +154,15 @@ impl Selector {
                 Err(error) => return Err(error),
             }
         }
-        let files = specs.iter().map(|spec| spec.file().clone()).collect();
-        let frozen = state.merged.get(specs, self.config.default_timeout);
+        let origins = chosen.iter().map(|(spec, by)| Chosen {
+            file: spec.file().clone(),
+            by: by.clone(),
+        });
+        let origins = origins.collect();
+        let specs = chosen.into_iter().map(|(spec, _)| spec).collect();
         Ok(Selected {
-            frozen,
-            specs: files,
+            frozen: state.merged.get(specs, self.config.default_timeout),
+            specs: origins,
             ignored,
         })
     }
@@ -165,11 +172,11 @@ impl Selector {
         state: &mut State,
         survey: &mut Survey,
         subject: &Subject<'_>,
-    ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
+    ) -> Result<Vec<Part>, SelectError> {
         match &mut state.default {
             Some(default) if !self.config.exclude_namespaces.contains(subject.namespace) => default
                 .current(survey)
-                .map(|spec| vec![spec])
+                .map(|spec| vec![(spec, Origin::Default)])
                 .map_err(|mistakes| SelectError::DefaultSpec {
                     file: default.file().clone(),
                     mistakes,
@@ -183,7 +190,7 @@ impl Selector {
         state: &mut State,
         survey: &mut Survey,
         subject: &Subject<'_>,
-    ) -> Result<Vec<Arc<LoadedSpec>>, SelectError> {
+    ) -> Result<Vec<Part>, SelectError> {
         let rules = &self.config.annotation;
         let effective = effective(&rules.key, subject.annotations, subject.container)
             .map_err(|(annotation, fault)| SelectError::Annotation { annotation, fault })?;
@@ -213,9 +220,13 @@ impl Selector {
                     mistakes,
                 })?;
             policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
-            specs.push(spec);
+            let by = Origin::Annotation {
+                annotation: annotation.to_owned(),
+                pick: pick.text().to_owned(),
+            };
+            specs.push((spec, by));
         }
-        policy::hold_together(&rules.limits, &specs).map_err(fault_of_all)?;
+        policy::hold_together(&rules.limits, specs.iter().map(|(spec, _)| &**spec)).map_err(fault_of_all)?;
         Ok(specs)
     }
 

@@ -299,7 +299,7 @@ proptest! {
         node.spec("specs/a.json", &["a"]);
         let key = format!("{KEY}{scope}");
         if let Ok(selected) = select(&node.selector(""), &[(&key, &value)]) {
-            prop_assert!(selected.specs.iter().all(|spec| **spec == node.text("specs/a.json")));
+            prop_assert!(selected.specs.iter().all(|spec| *spec.file == node.text("specs/a.json")));
         }
     }
 }

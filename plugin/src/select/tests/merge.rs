@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::node::{KEY, Node, chosen, select};
 use crate::select::merge::merge;
-use crate::select::{DEFAULT_PATH, FrozenHook, LoadedSpec, Source};
+use crate::select::{DEFAULT_PATH, FrozenHook, LoadedSpec, Origin, Source};
 use crate::spec::{Stage, Timeout};
 
 #[test]
@@ -33,11 +33,16 @@ fn default_hooks_come_first_then_the_annotations_in_its_order() {
         "nothing is removed"
     );
     let selected = select(&selector, &[(KEY, "net")]).unwrap();
+    let pick = Origin::Annotation {
+        annotation: KEY.to_owned(),
+        pick: "net".to_owned(),
+    };
+    let got = selected.specs.iter().map(|spec| (&*spec.file, &spec.by));
     assert_eq!(
-        selected.specs,
+        got.collect::<Vec<_>>(),
         [
-            node.text("default.json").into(),
-            node.text("more/net.json").into()
+            (&*node.text("default.json"), &Origin::Default),
+            (&*node.text("more/net.json"), &pick)
         ]
     );
 }
