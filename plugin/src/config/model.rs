@@ -13,7 +13,11 @@ use crate::spec::Timeout;
 pub struct Config {
     /// `hook_spec`: absolute path of the default hook-spec, for every container; none if unset.
     pub hook_spec: Option<Arc<str>>,
-    /// `exclude_namespaces`: namespaces exempt from the default hook-spec; none if unset.
+    /// `hooks_dirs`: folders of hooks.d files, absolute and without a slash at the end; none if
+    /// unset. A file masks one of the same name in an earlier folder.
+    pub hooks_dirs: Vec<Arc<str>>,
+    /// `exclude_namespaces`: namespaces exempt from what is not picked, the default hook-spec and
+    /// hooks.d; none if unset.
     pub exclude_namespaces: BTreeSet<String>,
     /// `failure_policy`: what happens to a container whose hooks cannot be told.
     pub failure_policy: FailurePolicy,
@@ -29,6 +33,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             hook_spec: None,
+            hooks_dirs: Vec::new(),
             exclude_namespaces: BTreeSet::new(),
             failure_policy: FailurePolicy::default(),
             delivery: Delivery::default(),

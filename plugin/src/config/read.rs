@@ -111,8 +111,9 @@ fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
     Ok(bytes)
 }
 
-const TOP_KEYS: [&str; 6] = [
+const TOP_KEYS: [&str; 7] = [
     "hook_spec",
+    "hooks_dirs",
     "exclude_namespaces",
     "failure_policy",
     "delivery",
@@ -125,6 +126,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
         let entry = Entry::new("", key, value);
         match key.get_ref().as_ref() {
             "hook_spec" => config.hook_spec = reader.absolute_path(&entry),
+            "hooks_dirs" => config.hooks_dirs = reader.folders(&entry),
             "exclude_namespaces" => config.exclude_namespaces = reader.namespaces(&entry),
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),
             "delivery" => reader.word(&entry, &mut config.delivery),

@@ -16,7 +16,7 @@ pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> 
     let first_uses = spec
         .programs()
         .iter()
-        .map(|program| (program.stage, program.index));
+        .filter_map(|program| program.stage.zip(program.index));
     let linted = Linted {
         spec,
         places: places(text),

@@ -1,15 +1,15 @@
 //! The plugin as NRI sees it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status};
 
 use super::direct;
+use super::subject::subject;
 use crate::config::{Config, Delivery, FailurePolicy, Overrides};
 use crate::diagnostic::{bounded_list, shown};
-use crate::select::{Selector, Subject};
+use crate::select::Selector;
 use crate::system;
 
 /// Gives containers their hooks.
@@ -57,14 +57,8 @@ impl OciHooks {
 
     fn hooks(&self, pod: &PodSandbox, container: &Container) -> Result<Adjustment, Status> {
         let selector = self.selector()?;
-        let annotations: &HashMap<String, String> = &pod.annotations;
-        let subject = Subject {
-            namespace: &pod.namespace,
-            annotations,
-            container: &container.name,
-        };
         let selected = selector
-            .select(&subject)
+            .select(&subject(pod, container))
             .map_err(|error| Status::failed_precondition(format!("nri-oci-hooks: {error}")))?;
         if selected.frozen.is_empty() {
             return Ok(Adjustment::new());

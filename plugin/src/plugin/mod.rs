@@ -2,5 +2,6 @@
 
 mod direct;
 mod events;
+mod subject;
 
 pub use events::OciHooks;

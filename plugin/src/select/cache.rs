@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::locate::Located;
 use super::merge::merge;
-use super::{Frozen, LoadedSpec};
+use super::{Format, Frozen, LoadedSpec};
 use crate::diagnostic::Diagnostic;
 use crate::spec::Timeout;
 use crate::trust::Survey;
@@ -30,7 +30,13 @@ impl SpecCache {
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let known = self.specs.iter().position(|spec| *spec.file() == found.file);
         let known = known.map(|index| self.specs.remove(index));
-        let spec = LoadedSpec::refresh(&found.file, &found.trusted, known.as_ref(), survey)?;
+        let spec = LoadedSpec::refresh(
+            Format::HookSpec,
+            &found.file,
+            &found.trusted,
+            known.as_ref(),
+            survey,
+        )?;
         self.specs.push(spec.clone());
         while self.specs.len() > 1 && (self.specs.len() > MOST_KEPT || self.bytes() > MOST_BYTES) {
             self.specs.remove(0);

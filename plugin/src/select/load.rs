@@ -5,14 +5,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Rule};
-use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, parse};
+use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
 use crate::trust::{FileIdentity, Survey, TrustError, TrustedFile};
+
+/// What a file is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// As a hook-spec: lists of hooks, by stage.
+    HookSpec,
+    /// As podman and CRI-O have it in hooks.d, version 1.0.0: one hook, with conditions.
+    HooksD,
+}
+
+impl Format {
+    /// How large a file may be: in bytes, and in words.
+    fn max_size(self) -> (u64, &'static str) {
+        match self {
+            Format::HookSpec => (MAX_SIZE, "10 MiB"),
+            Format::HooksD => (256 * 1024, "256 KiB"),
+        }
+    }
+
+    fn parse(self, file: &Arc<str>, bytes: &[u8]) -> Parsed {
+        match self {
+            Format::HookSpec => parse(file, bytes),
+            Format::HooksD => parse_hooks_d(file, bytes),
+        }
+    }
+}
 
 /// A hook-spec without a mistake, and the state of the file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedSpec {
     file: Arc<str>,
     identity: FileIdentity,
+    when: When,
     spec: HookSpec,
     programs: Vec<Program>,
 }
@@ -29,42 +56,52 @@ impl LoadedSpec {
     /// As [`LoadedSpec::load`], and with the text that was read, to show the mistakes in it; empty
     /// if the file could not be read.
     pub fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
+        LoadedSpec::load_as(Format::HookSpec, file)
+    }
+
+    /// As [`LoadedSpec::load_with_text`], of a file written as `format`.
+    pub fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         let survey = &mut Survey::new();
-        let read = trusted(file, survey).and_then(|trusted| Ok((content(file, &trusted)?, trusted)));
+        let read = trusted(file, survey).and_then(|trusted| Ok((content(format, file, &trusted)?, trusted)));
         match read {
             Ok((text, trusted)) => {
-                let loaded = LoadedSpec::of_text(file, &text, trusted.identity(), survey);
+                let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), survey);
                 (text, loaded)
             }
             Err(mistakes) => (Vec::new(), Err(mistakes)),
         }
     }
 
-    /// As [`LoadedSpec::load`], of a file that has been found trusted.
+    /// As [`LoadedSpec::load`], of a file written as `format` that has been found trusted.
     pub(super) fn read(
+        format: Format,
         file: &Arc<str>,
         trusted: &TrustedFile,
         survey: &mut Survey,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
-        LoadedSpec::of_text(file, &content(file, trusted)?, trusted.identity(), survey)
+        let text = content(format, file, trusted)?;
+        LoadedSpec::of_text(format, file, &text, trusted.identity(), survey)
     }
 
     fn of_text(
+        format: Format,
         file: &Arc<str>,
         text: &[u8],
         identity: FileIdentity,
         survey: &mut Survey,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let Parsed {
+            when,
             spec,
             programs,
             mut mistakes,
-        } = parse(file, text);
+        } = format.parse(file, text);
         mistakes.extend(untrusted_programs(file, &programs, survey));
         if mistakes.is_empty() {
             return Ok(LoadedSpec {
                 file: file.clone(),
                 identity,
+                when,
                 spec,
                 programs,
             });
@@ -77,6 +114,7 @@ impl LoadedSpec {
     /// This hook-spec, if its file is still as it was and its programs are still trusted; else
     /// loaded anew.
     pub(super) fn refresh(
+        format: Format,
         file: &Arc<str>,
         trusted: &TrustedFile,
         known: Option<&Arc<LoadedSpec>>,
@@ -87,7 +125,7 @@ impl LoadedSpec {
                 known.check_programs(survey)?;
                 Ok(known.clone())
             }
-            _ => LoadedSpec::read(file, trusted, survey).map(Arc::new),
+            _ => LoadedSpec::read(format, file, trusted, survey).map(Arc::new),
         }
     }
 
@@ -114,6 +152,11 @@ impl LoadedSpec {
     /// The programs that it names, each once.
     pub fn programs(&self) -> &[Program] {
         &self.programs
+    }
+
+    /// When its hooks count: always, unless it is a hooks.d file.
+    pub fn when(&self) -> &When {
+        &self.when
     }
 
     /// What it says.
@@ -148,23 +191,21 @@ fn untrusted_programs<'p>(
 }
 
 /// The size is bounded by what is read: a file may grow after it was looked at.
-fn content(file: &Arc<str>, trusted: &TrustedFile) -> Result<Vec<u8>, Vec<Diagnostic>> {
+fn content(format: Format, file: &Arc<str>, trusted: &TrustedFile) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    let (most, in_words) = format.max_size();
     let opened = trusted.open().map_err(|error| vec![file_mistake(file, &error)])?;
     let mut bytes = Vec::new();
-    opened
-        .take(MAX_SIZE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| {
-            let message = format!("cannot be read: {error}");
-            vec![Diagnostic::of_file(
-                file,
-                Rule::Unreadable,
-                message,
-                "see to what the kernel says",
-            )]
-        })?;
-    if bytes.len() as u64 > MAX_SIZE {
-        let message = format!("is larger than 10 MiB ({MAX_SIZE} bytes)");
+    opened.take(most + 1).read_to_end(&mut bytes).map_err(|error| {
+        let message = format!("cannot be read: {error}");
+        vec![Diagnostic::of_file(
+            file,
+            Rule::Unreadable,
+            message,
+            "see to what the kernel says",
+        )]
+    })?;
+    if bytes.len() as u64 > most {
+        let message = format!("is larger than {in_words} ({most} bytes)");
         return Err(vec![Diagnostic::of_file(
             file,
             Rule::TooLarge,

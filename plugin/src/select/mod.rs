@@ -1,9 +1,10 @@
-//! Which hooks does this container get: default spec, annotation, policy, merge.
+//! Which hooks does this container get: default spec, hooks.d, annotation, policy, merge.
 
 mod annotation;
 mod cache;
-mod default;
 mod frozen;
+mod hooks_d;
+mod kept;
 mod load;
 mod locate;
 mod merge;
@@ -17,7 +18,7 @@ mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
 pub use frozen::{Frozen, FrozenHook, Source};
-pub use load::LoadedSpec;
+pub use load::{Format, LoadedSpec};
 pub use merge::DEFAULT_PATH;
 pub use origin::{Chosen, Origin};
 pub use pick_fault::PickFault;

@@ -23,6 +23,8 @@ pub struct Chosen {
 pub enum Origin {
     /// It is the default hook-spec, `hook_spec` of the configuration.
     Default,
+    /// It is a file of hooks.d, in `hooks_dirs` of the configuration, and its conditions hold.
+    HooksD,
     /// An annotation of the pod picks it.
     Annotation {
         /// Its key, with the scope.
@@ -36,6 +38,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default hook-spec"),
+            Origin::HooksD => f.write_str("hooks.d, conditions hold"),
             Origin::Annotation { annotation, pick } => {
                 write!(f, "annotation {} picks {}", shown(annotation), shown(pick))
             }

@@ -7,12 +7,14 @@ use thiserror::Error;
 
 use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
-use super::default::DefaultSpec;
+use super::hooks_d::HooksD;
+use super::kept::KeptSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Chosen, Frozen, LoadedSpec, Origin, PickFault};
+use super::{Chosen, Format, Frozen, LoadedSpec, Origin, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::spec::Circumstances;
 use crate::trust::Survey;
 
 /// Chooses the hooks of containers.
@@ -24,7 +26,8 @@ pub struct Selector {
 
 #[derive(Debug)]
 struct State {
-    default: Option<DefaultSpec>,
+    default: Option<KeptSpec>,
+    hooks_d: HooksD,
     picked: SpecCache,
     merged: MergeCache,
 }
@@ -41,6 +44,11 @@ pub struct Subject<'s> {
     pub annotations: &'s HashMap<String, String>,
     /// The container's name in the pod.
     pub container: &'s str,
+    /// The first word of its command line, which its image may have set; only conditions of
+    /// hooks.d files are about it.
+    pub command: Option<&'s str>,
+    /// Whether something of the host is mounted into it; likewise.
+    pub has_bind_mounts: bool,
 }
 
 /// What was chosen.
@@ -97,19 +105,22 @@ pub enum SelectError {
 }
 
 impl Selector {
-    /// A selector by these rules. Looks at the default hook-spec at once, and logs what is wrong
-    /// with it; each [`select`](Selector::select) looks again.
+    /// A selector by these rules. Looks at the default hook-spec and at hooks.d at once, and logs
+    /// what is wrong with them; each [`select`](Selector::select) looks again.
     pub fn new(config: Config) -> Selector {
-        let mut default = config.hook_spec.clone().map(DefaultSpec::new);
-        if let Some(default) = &mut default {
-            // The outcome is logged, and comes again with the first container.
-            let _ = default.current(&mut Survey::new());
-        }
-        let state = State {
-            default,
+        let default = |file| KeptSpec::new(Format::HookSpec, file);
+        let mut state = State {
+            default: config.hook_spec.clone().map(default),
+            hooks_d: HooksD::new(&config.hooks_dirs),
             picked: SpecCache::default(),
             merged: MergeCache::default(),
         };
+        let mut survey = Survey::new();
+        if let Some(default) = &mut state.default {
+            // The outcome is logged, and comes again with the first container.
+            let _ = default.current(&mut survey);
+        }
+        state.hooks_d.current(&mut survey);
         Selector {
             config,
             state: Mutex::new(state),
@@ -121,8 +132,17 @@ impl Selector {
         &self.config
     }
 
-    /// The hooks of one container: the default hook-spec's unless its namespace is excluded, then
-    /// those that the pod's annotation picks, in its order.
+    /// What was wrong with the default hook-spec, and with the folders and files of hooks.d, when
+    /// they were last looked at.
+    pub fn mistakes(&self) -> Vec<Diagnostic> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_default = state.default.iter().flat_map(KeptSpec::mistakes);
+        of_default.chain(state.hooks_d.mistakes()).cloned().collect()
+    }
+
+    /// The hooks of one container: unless its namespace is excluded, the default hook-spec's, then
+    /// those of hooks.d whose conditions hold; then those that the pod's annotation picks, in its
+    /// order.
     ///
     /// Every file is looked at again; what has not changed is not read again.
     ///
@@ -138,6 +158,7 @@ impl Selector {
         let mut ignored = Vec::new();
         for part in [
             self.default_part(&mut state, &mut survey, subject),
+            Ok(self.hooks_d_part(&mut state, &mut survey, subject)),
             self.picked_part(&mut state, &mut survey, subject),
         ] {
             match part {
@@ -183,6 +204,22 @@ impl Selector {
                 }),
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn hooks_d_part(&self, state: &mut State, survey: &mut Survey, subject: &Subject<'_>) -> Vec<Part> {
+        if self.config.exclude_namespaces.contains(subject.namespace) {
+            return Vec::new();
+        }
+        let circumstances = Circumstances {
+            annotations: subject.annotations,
+            command: subject.command,
+            has_bind_mounts: subject.has_bind_mounts,
+        };
+        let specs = state.hooks_d.current(survey).into_iter();
+        specs
+            .filter(|spec| spec.when().holds(&circumstances))
+            .map(|spec| (spec, Origin::HooksD))
+            .collect()
     }
 
     fn picked_part(

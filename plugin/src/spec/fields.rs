@@ -11,24 +11,8 @@ const KEYS: [&str; 4] = ["path", "args", "env", "timeout"];
 /// The hook that `node` is, and the value of its `path`; `None` if it has no usable path. Fields
 /// with a mistake are left out.
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
-    if !report.is_kind(
-        node,
-        Field::Whole,
-        Kind::Object,
-        "a hook is an object with a path",
-    ) {
-        return None;
-    }
-    // The value under each of KEYS.
-    let mut values: [Option<Node<'t>>; KEYS.len()] = [None; KEYS.len()];
-    report.members(node, |report, key, name, value| {
-        match KEYS.iter().position(|known| *known == name) {
-            Some(known) if values[known].is_none() => values[known] = Some(value),
-            Some(_) => report.duplicate(key, name),
-            None => report.unknown(key, Rule::UnknownKey, "key", name, &KEYS),
-        }
-    });
-    let [path, args, env, timeout] = values;
+    let help = "a hook is an object with a path";
+    let [path, args, env, timeout] = report.values(node, Field::Whole, &KEYS, help)?;
     if path.is_none() {
         let help = "name the program by its absolute path";
         report.at(node, Field::Whole, Rule::PathMissing, "has no path", help);

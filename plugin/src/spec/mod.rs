@@ -2,15 +2,21 @@
 
 mod fields;
 mod hook;
+mod hooks_d;
 mod json;
 mod parse;
 mod places;
 mod report;
 mod stage;
+mod text;
+mod when;
+
 #[cfg(test)]
 mod tests;
 
 pub use hook::{Hook, HookSpec, Timeout};
+pub use hooks_d::parse_hooks_d;
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
 pub use places::{HookPlaces, places};
 pub use stage::Stage;
+pub use when::{Circumstances, Pattern, When};

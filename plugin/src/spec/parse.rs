@@ -4,17 +4,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fields::read_hook;
-use super::json::{self, Kind, Malformed, Node};
+use super::json::{Kind, Node};
 use super::report::{Field, Report};
-use super::{Hook, HookSpec, Stage};
+use super::text::read_json;
+use super::{Hook, HookSpec, Stage, When};
 use crate::diagnostic::{Diagnostic, Place, Rule};
 
 /// How large a hook-spec may be, in bytes: 10 MiB exactly is still read (the seed's rule).
 pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
 
 /// A text that was read as a hook-spec.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Parsed {
+    /// When its hooks count: always, unless it is a hooks.d file.
+    pub when: When,
     /// What the text says; all of it only if there is no mistake.
     pub spec: HookSpec,
     /// The programs on the host that it names, each once, also those of hooks with mistakes.
@@ -28,10 +31,12 @@ pub struct Parsed {
 pub struct Program {
     /// The absolute path.
     pub path: Arc<str>,
-    /// The stage that names it first.
-    pub stage: Stage,
+    /// The stage that names it first; a hooks.d file has its one hook in none.
+    pub stage: Option<Stage>,
     /// The index of the hook that names it first.
-    pub index: usize,
+    pub index: Option<usize>,
+    /// The field that names it.
+    pub field: &'static str,
     /// The place of the path.
     pub place: Place,
 }
@@ -40,11 +45,11 @@ impl Program {
     /// A mistake about this program in the hook-spec `file`.
     pub fn mistake(&self, file: &Arc<str>, rule: Rule, message: String, help: String) -> Diagnostic {
         Diagnostic {
-            stage: Some(self.stage),
-            index: Some(self.index),
+            stage: self.stage,
+            index: self.index,
             ..Diagnostic::of_file(file, rule, message, help)
                 .at(self.place)
-                .in_field("path")
+                .in_field(self.field)
         }
     }
 }
@@ -54,73 +59,15 @@ impl Program {
 pub fn parse(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
     let mut contents = Contents::default();
-    if let Some(root) = read_json(&mut report, bytes) {
+    if let Some(root) = read_json(&mut report, bytes, "a hook-spec without hooks is written {}") {
         contents.read(&mut report, root);
     }
     Parsed {
+        when: When::default(),
         spec: contents.spec,
         programs: contents.programs,
         mistakes: report.into_mistakes(),
     }
-}
-
-/// The one JSON value that `bytes` holds.
-fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8]) -> Option<Node<'t>> {
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let place = report
-                .lines()
-                .place(error.valid_up_to(), error.error_len().unwrap_or(1));
-            let help = "save the file as UTF-8";
-            report.at_place(place, Field::Whole, Rule::InvalidUtf8, "is not UTF-8", help);
-            return None;
-        }
-    };
-    // The mark is one mistake; what follows it is still read.
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mark = text.len() - body.len();
-    if mark > 0 {
-        let place = report.lines().place(0, mark);
-        let message = "begins with a byte order mark";
-        report.at_place(
-            place,
-            Field::Whole,
-            Rule::ByteOrderMark,
-            message,
-            "save the file without one",
-        );
-    }
-    if body.bytes().all(|byte| byte.is_ascii_whitespace()) {
-        let place = report.lines().place(bytes.len(), 0);
-        let help = "a hook-spec without hooks is written {}";
-        report.at_place(place, Field::Whole, Rule::EmptyFile, "is empty", help);
-        return None;
-    }
-    let (rule, error, help) = match json::parse(body) {
-        Ok(root) => return Some(root),
-        Err(Malformed::Syntax(error)) => (Rule::InvalidJson, error, "correct the JSON here"),
-        Err(Malformed::Trailing(error)) => (
-            Rule::TrailingData,
-            error,
-            "a hook-spec is one JSON object and nothing after it",
-        ),
-    };
-    // The parser did not count the mark, which stands on the first line.
-    let mark = if error.line() == 1 { mark } else { 0 };
-    let place = report.lines().place_of(error.line(), error.column() + mark);
-    let message = error.to_string();
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(what, _)| what);
-    report.at_place(
-        place,
-        Field::Whole,
-        rule,
-        format!("is not valid JSON: {message}"),
-        help,
-    );
-    None
 }
 
 /// What has been read so far.
@@ -177,8 +124,9 @@ impl Contents {
                     self.named.insert(program.clone());
                     self.programs.push(Program {
                         path: program,
-                        stage,
-                        index,
+                        stage: Some(stage),
+                        index: Some(index),
+                        field: "path",
                         place: report.place(path),
                     });
                 }

@@ -37,6 +37,8 @@ pub(super) struct Report<'t> {
     pub(super) stage: Option<Stage>,
     /// The index of the hook that is being read.
     pub(super) index: Option<usize>,
+    /// The key of the object that is being read, where that is neither the whole nor in a stage.
+    pub(super) within: &'static str,
     mistakes: Vec<Diagnostic>,
     left_out: usize,
 }
@@ -49,6 +51,7 @@ impl<'t> Report<'t> {
             lines: Lines::new(bytes),
             stage: None,
             index: None,
+            within: "",
             mistakes: Vec::new(),
             left_out: 0,
         }
@@ -61,6 +64,11 @@ impl<'t> Report<'t> {
     /// The place of a value.
     pub(super) fn place(&self, node: Node<'_>) -> Place {
         self.lines.place(node.offset_in(self.bytes), node.text().len())
+    }
+
+    /// How many mistakes there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.mistakes.len() + self.left_out
     }
 
     /// Every mistake, in the order of the text.
@@ -86,7 +94,12 @@ impl<'t> Report<'t> {
         self.mistakes.push(Diagnostic {
             stage: self.stage,
             index: self.index,
-            field: (!matches!(field, Field::Whole)).then(|| field.to_string()),
+            field: match (self.within, field) {
+                ("", Field::Whole) => None,
+                (within, Field::Whole) => Some(within.to_owned()),
+                ("", field) => Some(field.to_string()),
+                (within, field) => Some(format!("{within}.{field}")),
+            },
             ..Diagnostic::of_file(&self.file, rule, message, help).at(place)
         });
     }
@@ -179,6 +192,29 @@ impl<'t> Report<'t> {
             Err(_) => self.no_character(key, Field::Whole),
         });
         self.finished(object, read);
+    }
+
+    /// The values under `keys` in the object `node`, each at most once; any other key is a mistake.
+    /// `None`, and a mistake, if it is no object.
+    pub(super) fn values<const N: usize>(
+        &mut self,
+        node: Node<'t>,
+        field: Field,
+        keys: &[&str; N],
+        help: &str,
+    ) -> Option<[Option<Node<'t>>; N]> {
+        if !self.is_kind(node, field, Kind::Object, help) {
+            return None;
+        }
+        let mut values = [None; N];
+        self.members(node, |report, key, name, value| {
+            match keys.iter().position(|known| *known == name) {
+                Some(known) if values[known].is_none() => values[known] = Some(value),
+                Some(_) => report.duplicate(key, name),
+                None => report.unknown(key, Rule::UnknownKey, "key", name, keys),
+            }
+        });
+        Some(values)
     }
 
     /// Hands over each item of an array.

@@ -1,10 +1,14 @@
 //! What can only be had through the check.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
@@ -176,6 +180,32 @@ impl TrustedDir {
     /// Its path without links, `.` and `..`.
     pub fn real_path(&self) -> &Path {
         &self.real_path
+    }
+
+    /// Whether others than root can make files in it, which a sticky directory does not forbid.
+    pub fn is_shared(&self) -> bool {
+        judge::is_shared(&self.directory.stat)
+    }
+
+    /// The names of what is in it, in no order, without `.` and `..`.
+    ///
+    /// Fails if it may not be listed.
+    pub fn names(&self) -> Result<Vec<OsString>, TrustError> {
+        let blame = |errno: Errno| TrustError {
+            component: self.real_path.clone(),
+            fault: errno.into(),
+        };
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut directory = Dir::openat(self, ".", flags, Mode::empty()).map_err(blame)?;
+        let mut names = Vec::new();
+        for entry in directory.iter() {
+            let entry = entry.map_err(blame)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
     }
 }
 

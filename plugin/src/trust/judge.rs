@@ -39,7 +39,7 @@ fn mode(stat: &FileStat) -> u32 {
 }
 
 /// Whether others than root can make names in this directory.
-fn is_shared(directory: &FileStat) -> bool {
+pub(super) fn is_shared(directory: &FileStat) -> bool {
     mode(directory) & OTHERS_WRITE != 0
 }
 

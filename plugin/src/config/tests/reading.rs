@@ -22,6 +22,7 @@ fn every_key_is_read() {
     let config = read(
         r#"
         hook_spec = "/etc/hooks/default.json"
+        hooks_dirs = ["/usr/share/hooks.d/", "/etc/hooks.d"]
         exclude_namespaces = ["kube-system", "a"]
         failure_policy = "ignore"
         delivery = "direct"
@@ -33,6 +34,10 @@ fn every_key_is_read() {
     )
     .unwrap();
     assert_eq!(config.hook_spec.as_deref(), Some("/etc/hooks/default.json"));
+    assert_eq!(
+        config.hooks_dirs,
+        ["/usr/share/hooks.d".into(), "/etc/hooks.d".into()]
+    );
     assert!(config.exclude_namespaces.contains("kube-system"));
     assert_eq!(config.failure_policy, FailurePolicy::Ignore);
     assert_eq!(config.default_timeout, Timeout::from_seconds(10).unwrap());
@@ -45,6 +50,11 @@ fn a_wrong_value_is_refused_where_it_stands() {
     for (text, expected) in [
         ("hook_spec = 1", "wrong-type 1:13 hook_spec"),
         ("hook_spec = \"x.json\"", "path-not-absolute 1:13 hook_spec"),
+        ("hooks_dirs = \"/a\"", "wrong-type 1:14 hooks_dirs"),
+        (
+            "hooks_dirs = [\"/a\", \"b\"]",
+            "path-not-absolute 1:21 hooks_dirs[1]",
+        ),
         ("hook_spec = \"\"", "path-not-absolute 1:13 hook_spec"),
         ("hook_spec = \"/a\\u0000\"", "nul-character 1:13 hook_spec"),
         (

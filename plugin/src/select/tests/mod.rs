@@ -2,6 +2,7 @@
 
 mod annotation;
 mod default;
+mod hooks_d;
 mod load;
 mod merge;
 mod node;

@@ -83,6 +83,8 @@ pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
         namespace: "apps",
         annotations,
         container: "main",
+        command: None,
+        has_bind_mounts: false,
     }
 }
 

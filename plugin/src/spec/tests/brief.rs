@@ -13,8 +13,13 @@ pub(super) fn mistakes(text: &str) -> Vec<Diagnostic> {
     read(text.as_bytes()).mistakes
 }
 
-/// Where a mistake is, as a person would say it: `rule line:column field`.
+/// The mistakes of a hook-spec, as [`found_in`] has them.
 pub(super) fn found(text: &[u8]) -> Vec<String> {
+    found_in(&read(text))
+}
+
+/// Where each mistake is, as a person would say it: `rule line:column field`.
+pub(super) fn found_in(parsed: &Parsed) -> Vec<String> {
     let brief = |mistake: &Diagnostic| {
         let place = mistake.place.expect("every mistake of a text has a place");
         let stage = mistake.stage.map(|stage| stage.to_string()).unwrap_or_default();
@@ -22,10 +27,11 @@ pub(super) fn found(text: &[u8]) -> Vec<String> {
             .index
             .map(|index| format!("[{index}]"))
             .unwrap_or_default();
+        let dot = if mistake.stage.is_some() { "." } else { "" };
         let field = mistake
             .field
             .as_ref()
-            .map(|field| format!(".{field}"))
+            .map(|field| format!("{dot}{field}"))
             .unwrap_or_default();
         format!(
             "{} {}:{} {stage}{index}{field}",
@@ -34,7 +40,7 @@ pub(super) fn found(text: &[u8]) -> Vec<String> {
         .trim_end()
         .to_owned()
     };
-    read(text).mistakes.iter().map(brief).collect()
+    parsed.mistakes.iter().map(brief).collect()
 }
 
 /// A hook-spec whose only hook has these members.

@@ -1,5 +1,6 @@
 //! What reading a hook-spec accepts, refuses and says.
 
 mod brief;
+mod hooks_d;
 mod reading;
 mod refused;

@@ -1,0 +1,23 @@
+//! What of a container, as NRI tells it, its hooks are chosen by.
+
+use containerd_nri::api::{Container, Mount, PodSandbox};
+
+use crate::select::Subject;
+
+/// The container to choose hooks for. Of its annotations the pod's alone count: a container's may
+/// come from its image or a checkpoint.
+pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container) -> Subject<'s> {
+    Subject {
+        namespace: &pod.namespace,
+        annotations: &pod.annotations,
+        container: &container.name,
+        command: container.args.first().map(String::as_str),
+        has_bind_mounts: container.mounts.iter().any(is_bind_mount),
+    }
+}
+
+/// As the OCI runtime-spec has it (config.md, "Mounts"): by its type or by its options.
+fn is_bind_mount(mount: &Mount) -> bool {
+    let by_option = |option: &String| option == "bind" || option == "rbind";
+    mount.type_ == "bind" || mount.options.iter().any(by_option)
+}

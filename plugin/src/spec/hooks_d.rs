@@ -1,0 +1,207 @@
+//! Reading a file of hooks.d: one hook, its stages, and the conditions under which it counts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::fields::read_hook;
+use super::json::{Kind, Node};
+use super::report::{Field, Report};
+use super::text::read_json;
+use super::when::{Pattern, When};
+use super::{HookSpec, Parsed, Program, Stage};
+use crate::diagnostic::{Rule, shown};
+
+/// How many conditions of one kind a file may have: each is a pattern or two, which take memory.
+const MOST_PATTERNS: usize = 100;
+
+/// The one version of the format that is read.
+const VERSION: &str = "1.0.0";
+
+const KEYS: [&str; 4] = ["version", "hook", "when", "stages"];
+const CONDITIONS: [&str; 4] = ["always", "annotations", "commands", "hasBindMounts"];
+
+/// Reads `bytes`, the content of the hooks.d file `file` (podman and CRI-O, version 1.0.0): its
+/// hook under each of its stages, and when it counts. Looks at no file.
+///
+/// Stricter than they are, in that a key or stage which is not known is a mistake: a condition that
+/// is mistyped would hold for every container.
+pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
+    let mut report = Report::new(file, bytes);
+    let mut parsed = Parsed::default();
+    let if_empty = "a hooks.d file holds one hook, with version, when and stages";
+    if let Some(root) = read_json(&mut report, bytes, if_empty) {
+        read_root(&mut report, root, &mut parsed);
+    }
+    parsed.mistakes = report.into_mistakes();
+    parsed
+}
+
+fn read_root<'t>(report: &mut Report<'t>, root: Node<'t>, parsed: &mut Parsed) {
+    let help = "a hooks.d file is an object";
+    let Some([version, hook, when, stages]) = report.values(root, Field::Whole, &KEYS, help) else {
+        return;
+    };
+    for (value, key) in [version, hook, when, stages].iter().zip(KEYS) {
+        if value.is_none() {
+            let help = "a hooks.d file of version 1.0.0 has version, hook, when and stages";
+            report.at(
+                root,
+                Field::Whole,
+                Rule::MissingKey,
+                format!("has no {key}"),
+                help,
+            );
+        }
+    }
+    if let Some(version) = version {
+        read_version(report, version);
+    }
+    if let Some(when) = when {
+        parsed.when = read_when(report, when);
+    }
+    let stages = stages
+        .map(|stages| read_stages(report, stages))
+        .unwrap_or_default();
+    let Some(node) = hook else { return };
+    report.within = "hook";
+    let hook = read_hook(report, node);
+    report.within = "";
+    let Some((hook, path)) = hook else { return };
+    // A program of startContainer alone is a file of the container.
+    if stages.is_empty() || stages.iter().any(|stage| *stage != Stage::StartContainer) {
+        parsed.programs.push(Program {
+            path: hook.path.as_str().into(),
+            stage: None,
+            index: None,
+            field: "hook.path",
+            place: report.place(path),
+        });
+    }
+    let mut spec = HookSpec::default();
+    for stage in stages {
+        spec.stages.entry(stage).or_default().push(hook.clone());
+    }
+    parsed.spec = spec;
+}
+
+fn read_version(report: &mut Report<'_>, node: Node<'_>) {
+    let help = "only files of version 1.0.0 are read";
+    let Some(version) = report.string(node, Field::Key("version"), help) else {
+        return;
+    };
+    if version != VERSION {
+        let message = format!("must be {VERSION}, but is {}", shown(&version));
+        report.at(node, Field::Key("version"), Rule::InvalidValue, message, help);
+    }
+}
+
+fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
+    let mut when = When::default();
+    let help = "set always, annotations, commands or hasBindMounts";
+    let field = Field::Key("when");
+    let Some([always, annotations, commands, mounts]) = report.values(node, field, &CONDITIONS, help) else {
+        return when;
+    };
+    let mistakes = report.count();
+    when.always = always.and_then(|value| boolean(report, value, "when.always"));
+    when.has_bind_mounts = mounts.and_then(|value| boolean(report, value, "when.hasBindMounts"));
+    if let Some(object) = annotations {
+        when.annotations = read_annotations(report, object);
+    }
+    if let Some(list) = commands {
+        when.commands = read_commands(report, list);
+    }
+    if when.is_empty() && report.count() == mistakes {
+        report.at(node, field, Rule::MissingKey, "has no condition", help);
+    }
+    when
+}
+
+fn read_annotations<'t>(report: &mut Report<'t>, object: Node<'t>) -> Vec<(Pattern, Pattern)> {
+    let mut patterns = Vec::new();
+    let (mut seen, mut index) = (HashSet::new(), 0);
+    let field = Field::Key("when.annotations");
+    let help = "write {\"KEY PATTERN\": \"VALUE PATTERN\"}";
+    if report.is_kind(object, field, Kind::Object, help) {
+        report.members(object, |report, key, name, value| {
+            index += 1;
+            if !is_one_of_the_first(report, key, field, index - 1) {
+                return;
+            }
+            if !seen.insert(name.to_owned()) {
+                return report.duplicate(key, &shown(name).to_string());
+            }
+            let key = pattern(report, key, field);
+            let value = pattern(report, value, field);
+            patterns.extend(key.zip(value));
+        });
+    }
+    patterns
+}
+
+fn read_commands<'t>(report: &mut Report<'t>, list: Node<'t>) -> Vec<Pattern> {
+    let mut patterns = Vec::new();
+    let field = Field::Key("when.commands");
+    if report.is_kind(list, field, Kind::Array, "list the patterns in [ ]") {
+        report.items(list, |report, index, item| {
+            let field = Field::Item("when.commands", index);
+            if is_one_of_the_first(report, item, field, index) {
+                patterns.extend(pattern(report, item, field));
+            }
+        });
+    }
+    patterns
+}
+
+/// Whether `index` is below [`MOST_PATTERNS`]; reports the first that is not.
+fn is_one_of_the_first(report: &mut Report<'_>, node: Node<'_>, field: Field, index: usize) -> bool {
+    if index == MOST_PATTERNS {
+        let message = format!("is one more than the {MOST_PATTERNS} patterns that are read");
+        let help = "use fewer, or join some with |";
+        report.at(node, field, Rule::TooLarge, message, help);
+    }
+    index < MOST_PATTERNS
+}
+
+fn read_stages<'t>(report: &mut Report<'t>, node: Node<'t>) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    let field = Field::Key("stages");
+    if !report.is_kind(node, field, Kind::Array, "list the stages in [ ]") {
+        return stages;
+    }
+    report.items(node, |report, index, item| {
+        let field = Field::Item("stages", index);
+        let Some(name) = report.string(item, field, "write it in quotes") else {
+            return;
+        };
+        match Stage::from_key(&name) {
+            Some(stage) => stages.push(stage),
+            None => report.unknown(
+                item,
+                Rule::UnknownStage,
+                "stage",
+                &name,
+                &Stage::ALL.map(Stage::key),
+            ),
+        }
+    });
+    stages
+}
+
+fn pattern(report: &mut Report<'_>, node: Node<'_>, field: Field) -> Option<Pattern> {
+    let help = "write a regular expression";
+    let text = report.string(node, field, help)?;
+    match Pattern::new(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let message = format!("{} is no regular expression: {}", shown(&text), shown(&error));
+            report.at(node, field, Rule::InvalidValue, message, help);
+            None
+        }
+    }
+}
+
+fn boolean(report: &mut Report<'_>, node: Node<'_>, key: &'static str) -> Option<bool> {
+    let is = report.is_kind(node, Field::Key(key), Kind::Bool, "write true or false");
+    is.then(|| node.text() == "true")
+}

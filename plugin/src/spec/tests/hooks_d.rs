@@ -1,0 +1,382 @@
+//! Files of hooks.d: what is read, what is refused, and when their hooks count.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::brief::{found_in, hook};
+use crate::spec::{Circumstances, Parsed, Pattern, Stage, Timeout, When, parse_hooks_d};
+
+fn read(bytes: &[u8]) -> Parsed {
+    parse_hooks_d(&Arc::from("/hooks.d/x.json"), bytes)
+}
+
+fn found(text: &str) -> Vec<String> {
+    found_in(&read(text.as_bytes()))
+}
+
+/// A file in one line, its conditions at column 12, its hook behind them.
+fn with_when(when: &str) -> String {
+    format!(r#"{{   "when":{when},"version":"1.0.0","hook":{{"path":"/a"}},"stages":["prestart"]}}"#)
+}
+
+/// A file in one line, its hook at column 12.
+fn with_hook(members: &str) -> String {
+    format!(r#"{{   "hook":{{{members}}},"version":"1.0.0","when":{{"always":true}},"stages":["prestart"]}}"#)
+}
+
+#[test]
+fn a_file_as_podman_and_crio_have_it_is_read_whole() {
+    let text = r#"{
+        "version": "1.0.0",
+        "hook": {"path": "/usr/libexec/gpu-hook", "args": ["gpu-hook", "setup"], "env": ["MODE=all"], "timeout": 3},
+        "when": {
+            "always": true,
+            "annotations": {"^com\\.example\\.team$": ".*fluid$"},
+            "commands": [".*/init$", "^/sbin/"],
+            "hasBindMounts": true
+        },
+        "stages": ["prestart", "poststop"]
+    }"#;
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    let pattern = |text: &str| Pattern::new(text).unwrap();
+    let when = When {
+        always: Some(true),
+        annotations: vec![(pattern(r"^com\.example\.team$"), pattern(".*fluid$"))],
+        commands: vec![pattern(".*/init$"), pattern("^/sbin/")],
+        has_bind_mounts: Some(true),
+    };
+    assert_eq!(parsed.when, when);
+    let stages: Vec<Stage> = parsed.spec.stages.keys().copied().collect();
+    assert_eq!(stages, [Stage::Prestart, Stage::Poststop]);
+    let hook = &parsed.spec.stages[&Stage::Poststop][0];
+    assert_eq!((hook.path.as_str(), hook.line), ("/usr/libexec/gpu-hook", 3));
+    assert_eq!(hook.timeout, Timeout::from_seconds(3));
+    assert_eq!(parsed.programs.len(), 1);
+}
+
+#[test]
+fn a_hook_of_no_stage_is_none_and_one_inside_the_container_is_no_file_of_the_host() {
+    let with_stages = |stages: &str| {
+        read(
+            format!(
+                r#"{{"version":"1.0.0","hook":{{"path":"/a"}},"when":{{"always":true}},"stages":{stages}}}"#
+            )
+            .as_bytes(),
+        )
+    };
+    let none = with_stages("[]");
+    assert!(none.mistakes.is_empty() && none.spec.stages.is_empty());
+    assert!(with_stages(r#"["startContainer"]"#).programs.is_empty());
+    assert_eq!(with_stages(r#"["startContainer","poststop"]"#).programs.len(), 1);
+    let twice = with_stages(r#"["poststop","poststop"]"#);
+    assert_eq!(twice.spec.stages[&Stage::Poststop].len(), 2, "as it is written");
+}
+
+#[test]
+fn a_file_that_breaks_a_rule_is_refused() {
+    for (attack, text, expected) in [
+        ("nothing", "", "empty-file 1:1"),
+        ("no JSON", "version: 1.0.0", "invalid-json 1:1"),
+        ("a list", "[]", "wrong-type 1:1"),
+        (
+            "a hook-spec",
+            r#"{"prestart":[{"path":"/a"}],"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true},"stages":[]}"#,
+            "unknown-key 1:2",
+        ),
+        (
+            "the format of before",
+            r#"{"version":"0.1.0","hook":{"path":"/a"},"when":{"always":true},"stages":["prestart"]}"#,
+            "invalid-value 1:12 version",
+        ),
+        (
+            "a version that is a number",
+            r#"{"version":1.0,"hook":{"path":"/a"},"when":{"always":true},"stages":["prestart"]}"#,
+            "wrong-type 1:12 version",
+        ),
+        (
+            "no version",
+            r#"{"hook":{"path":"/a"},"when":{"always":true},"stages":["prestart"]}"#,
+            "missing-key 1:1",
+        ),
+        (
+            "no hook",
+            r#"{"version":"1.0.0","when":{"always":true},"stages":["prestart"]}"#,
+            "missing-key 1:1",
+        ),
+        (
+            "no conditions",
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"stages":["prestart"]}"#,
+            "missing-key 1:1",
+        ),
+        (
+            "no stages",
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true}}"#,
+            "missing-key 1:1",
+        ),
+        (
+            "an extension stage",
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true},"stages":["precreate"]}"#,
+            "unknown-stage 1:74",
+        ),
+        (
+            "a stage that is a number",
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true},"stages":[1]}"#,
+            "wrong-type 1:74 stages[0]",
+        ),
+        (
+            "stages that are a string",
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true},"stages":"prestart"}"#,
+            "wrong-type 1:73 stages",
+        ),
+        ("conditions of none", &with_when("{}"), "missing-key 1:12 when"),
+        (
+            "no patterns",
+            &with_when(r#"{"commands":[],"annotations":{}}"#),
+            "missing-key 1:12 when",
+        ),
+        (
+            "a condition in other letters",
+            &with_when(r#"{"always":true,"hasbindmounts":true}"#),
+            "unknown-key 1:27",
+        ),
+        (
+            "a condition twice",
+            &with_when(r#"{"always":false,"always":true}"#),
+            "duplicate-key 1:28",
+        ),
+        (
+            "a word for true",
+            &with_when(r#"{"always":"true"}"#),
+            "wrong-type 1:22 when.always",
+        ),
+        (
+            "null for false",
+            &with_when(r#"{"hasBindMounts":null}"#),
+            "wrong-type 1:29 when.hasBindMounts",
+        ),
+        (
+            "a command that is no list",
+            &with_when(r#"{"commands":".*"}"#),
+            "wrong-type 1:24 when.commands",
+        ),
+        (
+            "a pattern that is none",
+            &with_when(r#"{"commands":["("]}"#),
+            "invalid-value 1:25 when.commands[0]",
+        ),
+        (
+            "a pattern that looks back",
+            &with_when(r#"{"commands":["(?=a)"]}"#),
+            "invalid-value 1:25 when.commands[0]",
+        ),
+        (
+            "a pattern that repeats a repeat",
+            &with_when(r#"{"commands":["((a{1000}){1000}){1000}"]}"#),
+            "invalid-value 1:25 when.commands[0]",
+        ),
+        (
+            "annotations that are a list",
+            &with_when(r#"{"annotations":["a"]}"#),
+            "wrong-type 1:27 when.annotations",
+        ),
+        (
+            "a key that is no pattern",
+            &with_when(r#"{"annotations":{"*":"a"}}"#),
+            "invalid-value 1:28 when.annotations",
+        ),
+        (
+            "a value that is no pattern",
+            &with_when(r#"{"annotations":{"a":"["}}"#),
+            "invalid-value 1:32 when.annotations",
+        ),
+        (
+            "an annotation twice",
+            &with_when(r#"{"annotations":{"a":"b","a":"c"}}"#),
+            "duplicate-key 1:36",
+        ),
+        (
+            "a hook that is a string",
+            &with_hook("").replace("{}", "\"/a\""),
+            "wrong-type 1:12 hook",
+        ),
+        ("a hook without path", &with_hook(""), "path-missing 1:12 hook"),
+        (
+            "a relative path",
+            &with_hook(r#""path":"a""#),
+            "path-not-absolute 1:20 hook.path",
+        ),
+        (
+            "a timeout of 0",
+            &with_hook(r#""path":"/a","timeout":0"#),
+            "timeout-zero 1:35 hook.timeout",
+        ),
+        (
+            "an entry without =",
+            &with_hook(r#""path":"/a","env":["A"]"#),
+            "env-not-key-value 1:32 hook.env[0]",
+        ),
+        (
+            "a key of another format",
+            &with_hook(r#""path":"/a","cwd":1"#),
+            "unknown-key 1:25 hook",
+        ),
+    ] {
+        assert_eq!(found(text), [expected], "{attack}: {text}");
+    }
+}
+
+#[test]
+fn more_patterns_than_are_read_are_one_mistake() {
+    let patterns = vec!["\"a\""; 5000].join(",");
+    assert_eq!(
+        found(&with_when(&format!("{{\"commands\":[{patterns}]}}"))),
+        ["too-large 1:425 when.commands[100]"]
+    );
+    let pairs: Vec<String> = (0..5000)
+        .map(|number| format!("\"a{number:04}\":\"b\""))
+        .collect();
+    assert_eq!(
+        found(&with_when(&format!(
+            "{{\"annotations\":{{{}}}}}",
+            pairs.join(",")
+        ))),
+        ["too-large 1:1228 when.annotations"]
+    );
+}
+
+#[test]
+fn a_hook_spec_is_no_file_of_hooks_d() {
+    assert!(!read(hook(r#""path":"/a""#).as_bytes()).mistakes.is_empty());
+}
+
+/// Whether the conditions `when` hold for a container with these annotations, command and mounts.
+fn holds(when: &str, annotations: &[(&str, &str)], command: Option<&str>, has_bind_mounts: bool) -> bool {
+    let parsed = read(with_when(when).as_bytes());
+    assert_eq!(parsed.mistakes, [], "{when}");
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let annotations: HashMap<String, String> = annotations.iter().map(owned).collect();
+    parsed.when.holds(&Circumstances {
+        annotations: &annotations,
+        command,
+        has_bind_mounts,
+    })
+}
+
+#[test]
+fn all_conditions_that_are_set_must_hold() {
+    let team = &[("com.example.team", "fluid"), ("other", "x")][..];
+    for (when, annotations, command, mounts, expected) in [
+        (r#"{"always":true}"#, &[][..], None, false, true),
+        (r#"{"always":false}"#, &[], None, false, false),
+        (r#"{"hasBindMounts":true}"#, &[], None, true, true),
+        (r#"{"hasBindMounts":true}"#, &[], None, false, false),
+        (r#"{"hasBindMounts":false}"#, &[], None, false, false),
+        (r#"{"hasBindMounts":false}"#, &[], None, true, false),
+        (
+            r#"{"commands":["^/bin/a$","/init$"]}"#,
+            &[],
+            Some("/sbin/init"),
+            false,
+            true,
+        ),
+        (
+            r#"{"commands":["^/bin/a$","/init$"]}"#,
+            &[],
+            Some("/sbin/initd"),
+            false,
+            false,
+        ),
+        (r#"{"commands":["init"]}"#, &[], Some("/sbin/initd"), false, true),
+        (r#"{"commands":[".*"]}"#, &[], None, false, false),
+        (r#"{"annotations":{"team$":"^fluid$"}}"#, team, None, false, true),
+        (
+            r#"{"annotations":{"^team$":"^fluid$"}}"#,
+            team,
+            None,
+            false,
+            false,
+        ),
+        (r#"{"annotations":{"team$":"^x$"}}"#, team, None, false, false),
+        (r#"{"annotations":{".":"^x$"}}"#, team, None, false, true),
+        (
+            r#"{"annotations":{"team$":"fluid","other":"y"}}"#,
+            team,
+            None,
+            false,
+            false,
+        ),
+        (
+            r#"{"annotations":{"team$":"fluid","other":"x"}}"#,
+            team,
+            None,
+            false,
+            true,
+        ),
+        (r#"{"annotations":{".*":".*"}}"#, &[], None, false, false),
+        (
+            r#"{"always":true,"commands":["init"]}"#,
+            &[],
+            Some("sh"),
+            false,
+            false,
+        ),
+        (
+            r#"{"always":false,"commands":["init"]}"#,
+            &[],
+            Some("init"),
+            false,
+            false,
+        ),
+        (
+            r#"{"hasBindMounts":true,"annotations":{"o":"x"}}"#,
+            team,
+            None,
+            true,
+            true,
+        ),
+        (
+            r#"{"hasBindMounts":true,"annotations":{"o":"x"}}"#,
+            team,
+            None,
+            false,
+            false,
+        ),
+    ] {
+        assert_eq!(
+            holds(when, annotations, command, mounts),
+            expected,
+            "{when} {annotations:?} {command:?} {mounts}"
+        );
+    }
+}
+
+#[test]
+fn a_command_too_long_to_be_executed_matches_no_pattern() {
+    let path = |length: usize| "/".repeat(length);
+    let when = r#"{"commands":["^/"]}"#;
+    assert!(holds(when, &[], Some(&path(4095)), false));
+    assert!(!holds(when, &[], Some(&path(4096)), false));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        read(&bytes);
+    }
+
+    #[test]
+    fn no_conditions_make_the_reader_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"always\"", "\"annotations\"", "\"commands\"", "true", "null",
+                "\"hasBindMounts\"", "\"a*\"", "\"(\"", "\"[^\"", "1", "\"\\\\p{L}\"", "\"{2}\"",
+            ]),
+            0..30,
+        ),
+    ) {
+        read(with_when(&words.concat()).as_bytes());
+    }
+}
