@@ -36,9 +36,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "oci-hooks")]
     pub name: String,
 
-    /// How hooks get to run: direct; wins over the configuration
+    /// How hooks get to run: runner, direct or events; wins over the configuration
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
+
+    /// Folder of the ledger; wins over the configuration
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
 
     /// How log lines are written
     #[arg(long, value_enum, default_value_t)]
@@ -70,6 +74,7 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
     let overrides = Overrides {
         hook_spec: args.hook_spec,
         delivery: args.delivery,
+        state_dir: args.state_dir,
     };
     let plugin = OciHooks::new(configuration(&args.config, &overrides)?, overrides);
     let identity = Identity::new(&args.index, &args.name)?;

@@ -1,11 +1,12 @@
 //! The types of a configuration that has been found valid.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{Limits, PickRule};
+use crate::ledger::Ledger;
 use crate::spec::Timeout;
 
 /// The daemon's configuration.
@@ -23,6 +24,10 @@ pub struct Config {
     pub failure_policy: FailurePolicy,
     /// `delivery`: how hooks get to run.
     pub delivery: Delivery,
+    /// `[runtimes.NAME]`, `delivery`: how they do in the pods of one runtime handler.
+    pub runtimes: BTreeMap<String, Delivery>,
+    /// `state_dir`: the folder of the ledger; `/var/lib/nri-oci-hooks` if unset.
+    pub state_dir: Arc<str>,
     /// `default_timeout`: seconds that a hook without `timeout` may run; 30 if unset.
     pub default_timeout: Timeout,
     /// `[annotation]`: how a pod picks hook-specs.
@@ -37,9 +42,25 @@ impl Default for Config {
             exclude_namespaces: BTreeSet::new(),
             failure_policy: FailurePolicy::default(),
             delivery: Delivery::default(),
+            runtimes: BTreeMap::new(),
+            state_dir: Ledger::DEFAULT.into(),
             default_timeout: Timeout::DEFAULT,
             annotation: Annotation::default(),
         }
+    }
+}
+
+impl Config {
+    /// How hooks get to run in the pods of a runtime handler; that of the default handler is empty.
+    pub fn delivery(&self, runtime_handler: &str) -> Delivery {
+        let own = self.runtimes.get(runtime_handler);
+        own.copied().unwrap_or(self.delivery)
+    }
+
+    /// Whether the hooks of any pod run by the ledger.
+    pub fn needs_ledger(&self) -> bool {
+        let mut deliveries = self.runtimes.values().chain([&self.delivery]);
+        deliveries.any(|delivery| *delivery != Delivery::Direct)
     }
 }
 
@@ -137,13 +158,30 @@ impl Word for FailurePolicy {
 /// How hooks get to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
-    /// `"direct"`: they go into the container's OCI spec as they are, and the OCI runtime runs them.
+    /// `"runner"`: the container's OCI spec gets one hook per stage, the runner, and NRI's events
+    /// stand in where the OCI runtime calls it too early, too late or not at all.
     #[default]
+    Runner,
+    /// `"direct"`: they go into the container's OCI spec as they are, and the OCI runtime runs them.
     Direct,
+    /// `"events"`: nothing goes into the container's OCI spec; the runner is started at NRI's events
+    /// alone.
+    Events,
 }
 
 impl Word for Delivery {
-    const WORDS: &'static [(&'static str, Self)] = &[("direct", Delivery::Direct)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("runner", Delivery::Runner),
+        ("direct", Delivery::Direct),
+        ("events", Delivery::Events),
+    ];
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, delivery)| delivery == self);
+        f.write_str(word.map_or("", |(word, _)| word))
+    }
 }
 
 impl FromStr for Delivery {

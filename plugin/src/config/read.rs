@@ -1,5 +1,6 @@
 //! Reading a configuration: where it comes from, and which key means what.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use toml::de::DeTable;
 use super::model::{Annotation, AnnotationKey, Config, Delivery};
 use super::read_policy;
 use super::values::{Entry, Reader};
-use crate::diagnostic::{Diagnostic, Rule};
+use crate::diagnostic::{Diagnostic, Rule, shown};
 use crate::spec::Timeout;
 
 /// How large a configuration may be, in bytes: what reading it takes is a multiple of that.
@@ -23,6 +24,8 @@ pub struct Overrides {
     pub hook_spec: Option<String>,
     /// `--delivery`, in place of `delivery`.
     pub delivery: Option<Delivery>,
+    /// `--state-dir`, in place of `state_dir`.
+    pub state_dir: Option<String>,
 }
 
 impl Config {
@@ -79,23 +82,41 @@ impl Config {
 }
 
 impl Overrides {
-    fn apply(&self, config: &mut Config) -> Option<Diagnostic> {
+    /// Sets what is given; returns the mistakes in it.
+    fn apply(&self, config: &mut Config) -> Vec<Diagnostic> {
+        let mut mistakes = Vec::new();
+        let mut path = |option: &str, given: &Option<String>| {
+            let path = given.as_deref()?;
+            let mistake = relative(option, path);
+            let is_good = mistake.is_none();
+            mistakes.extend(mistake);
+            is_good.then(|| Arc::<str>::from(path))
+        };
+        if let Some(hook_spec) = path("--hook-spec", &self.hook_spec) {
+            config.hook_spec = Some(hook_spec);
+        }
+        if let Some(state_dir) = path("--state-dir", &self.state_dir) {
+            config.state_dir = state_dir;
+        }
         if let Some(delivery) = self.delivery {
             config.delivery = delivery;
         }
-        let hook_spec: Arc<str> = self.hook_spec.as_deref()?.into();
-        if !hook_spec.starts_with('/') {
-            let option = Arc::from("--hook-spec");
-            let message = format!(
-                "must begin with /, but is {}",
-                crate::diagnostic::shown(&hook_spec)
-            );
-            let help = "write the whole path from /";
-            return Some(Diagnostic::of_file(&option, Rule::PathNotAbsolute, message, help));
-        }
-        config.hook_spec = Some(hook_spec);
-        None
+        mistakes
     }
+}
+
+fn relative(option: &str, path: &str) -> Option<Diagnostic> {
+    if path.starts_with('/') {
+        return None;
+    }
+    let message = format!("must begin with /, but is {}", shown(path));
+    let help = "write the whole path from /";
+    Some(Diagnostic::of_file(
+        &Arc::from(option),
+        Rule::PathNotAbsolute,
+        message,
+        help,
+    ))
 }
 
 fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
@@ -111,12 +132,14 @@ fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
     Ok(bytes)
 }
 
-const TOP_KEYS: [&str; 7] = [
+const TOP_KEYS: [&str; 9] = [
     "hook_spec",
     "hooks_dirs",
     "exclude_namespaces",
     "failure_policy",
     "delivery",
+    "runtimes",
+    "state_dir",
     "default_timeout",
     "annotation",
 ];
@@ -130,9 +153,34 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
             "exclude_namespaces" => config.exclude_namespaces = reader.namespaces(&entry),
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),
             "delivery" => reader.word(&entry, &mut config.delivery),
+            "runtimes" => read_runtimes(reader, &entry, &mut config.runtimes),
+            "state_dir" => {
+                if let Some(path) = reader.absolute_path(&entry) {
+                    config.state_dir = path;
+                }
+            }
             "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
             "annotation" => read_annotation(reader, &entry, &mut config.annotation),
             _ => reader.unknown(&entry, &TOP_KEYS),
+        }
+    }
+}
+
+const RUNTIME_KEYS: [&str; 1] = ["delivery"];
+
+fn read_runtimes(reader: &mut Reader<'_>, entry: &Entry<'_>, runtimes: &mut BTreeMap<String, Delivery>) {
+    for (name, value) in reader.table(entry).into_iter().flatten() {
+        let entry = Entry::new("runtimes.", name, value);
+        for (key, value) in reader.table(&entry).into_iter().flatten() {
+            let entry = Entry::new(&format!("runtimes.{}.", shown(name.get_ref())), key, value);
+            match key.get_ref().as_ref() {
+                "delivery" => {
+                    let mut delivery = Delivery::default();
+                    reader.word(&entry, &mut delivery);
+                    runtimes.insert(name.get_ref().to_string(), delivery);
+                }
+                _ => reader.unknown(&entry, &RUNTIME_KEYS),
+            }
         }
     }
 }

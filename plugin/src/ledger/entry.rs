@@ -45,6 +45,8 @@ pub struct Header {
     pub boot: Boot,
     /// When it was created.
     pub at: Moment,
+    /// Whether its OCI spec names the runner, so that the OCI runtime starts it too.
+    pub injected: bool,
     /// How many hooks it is owed at which stage; stages without hooks are absent.
     pub hooks: BTreeMap<Stage, usize>,
 }
@@ -84,13 +86,14 @@ impl Header {
     ///
     /// # Errors
     /// `/proc` is not there.
-    pub fn new(identity: Identity, frozen: &Frozen) -> Result<Header, LedgerError> {
+    pub fn new(identity: Identity, frozen: &Frozen, injected: bool) -> Result<Header, LedgerError> {
         let counts = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
         Ok(Header {
             format: FORMAT,
             identity,
             boot: Boot::current()?,
             at: Moment::now(),
+            injected,
             hooks: counts.map(|(stage, hooks)| (*stage, hooks.len())).collect(),
         })
     }

@@ -33,7 +33,7 @@ pub use created::{Created, ProcessId, Program};
 pub use entry::{Boot, Header, Identity};
 pub use error::LedgerError;
 pub use folder::EntryFolder;
-pub use id::ContainerId;
+pub use id::{ContainerId, NotAnId};
 pub use moment::Moment;
 pub use output::Output;
 pub use past::Kept;

@@ -85,12 +85,12 @@ impl Ledger {
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Enters a container that is being created, with the hooks that it gets. One that is entered
-    /// already keeps what it has.
+    /// Enters a container that is being created, with the hooks that it gets; `injected` if its OCI
+    /// spec gets to name the runner. One that is entered already keeps what it has.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(&self, identity: Identity, frozen: &Frozen) -> Result<(), LedgerError> {
+    pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
         let path = self.live_path(&identity.id);
         // Made aside and then put in place whole.
         let aside = self
@@ -101,7 +101,7 @@ impl Ledger {
         made.map_err(LedgerError::io("create", &aside))?;
         let written = EntryFolder::open(aside.clone()).and_then(|folder| {
             let folder = folder.ok_or_else(|| LedgerError::damaged(&aside, "it was removed"))?;
-            folder.write_entry(&Header::new(identity, frozen)?, frozen)
+            folder.write_entry(&Header::new(identity, frozen, injected)?, frozen)
         });
         let placed = written.and_then(|()| match fs::rename(&aside, &path) {
             // A folder that is not empty is not replaced.

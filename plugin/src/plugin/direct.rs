@@ -1,27 +1,11 @@
 //! `direct` delivery: the hooks go into the container's OCI spec as they are.
 
 use containerd_nri::api::{self, MessageField};
-use containerd_nri::{Adjustment, HookStage, MAX_MESSAGE};
-use thiserror::Error;
+use containerd_nri::{Adjustment, MAX_MESSAGE};
 
+use super::deliver::DeliveryError;
+use super::nri_hooks::{list, to_nri_stage};
 use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
-
-/// Hooks that cannot be delivered through the OCI spec.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(super) enum DeliveryError {
-    /// They do not fit the answer to NRI CreateContainer.
-    #[error(
-        "the container's {hooks} hooks take {bytes} bytes, but one NRI message carries {MAX_MESSAGE}; \
-         use fewer hooks or shorter args and env in its hook-specs"
-    )]
-    TooLarge {
-        /// How many hooks.
-        hooks: usize,
-        /// How large the answer would be.
-        bytes: usize,
-    },
-}
 
 /// The adjustment that appends the hooks to a container's, stage by stage in order.
 ///
@@ -60,34 +44,13 @@ fn to_nri(hook: &FrozenHook) -> api::Hook {
     }
 }
 
-fn to_nri_stage(stage: Stage) -> HookStage {
-    match stage {
-        Stage::Prestart => HookStage::Prestart,
-        Stage::CreateRuntime => HookStage::CreateRuntime,
-        Stage::CreateContainer => HookStage::CreateContainer,
-        Stage::StartContainer => HookStage::StartContainer,
-        Stage::Poststart => HookStage::Poststart,
-        Stage::Poststop => HookStage::Poststop,
-    }
-}
-
-fn list(hooks: &api::Hooks, stage: Stage) -> &[api::Hook] {
-    match stage {
-        Stage::Prestart => &hooks.prestart,
-        Stage::CreateRuntime => &hooks.create_runtime,
-        Stage::CreateContainer => &hooks.create_container,
-        Stage::StartContainer => &hooks.start_container,
-        Stage::Poststart => &hooks.poststart,
-        Stage::Poststop => &hooks.poststop,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::select::Source;
+    use crate::spec::Stage;
     use crate::spec::Timeout;
 
     fn hook(args: &[&str]) -> FrozenHook {

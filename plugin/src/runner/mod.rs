@@ -19,7 +19,7 @@ mod stages;
 mod state;
 mod watcher;
 
-pub use call::{COMMAND, Call};
+pub use call::{COMMAND, Call, NAME};
 pub use init::{Init, process};
 pub use main::main;
 pub use state::State;

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ledger::ContainerId;
+use crate::ledger::{ContainerId, Created};
 
 /// The largest state that is read, in bytes. Annotations, its only part without limit of its own,
 /// are bounded to 256 KiB by Kubernetes.
@@ -51,6 +51,18 @@ pub(super) enum StateError {
 }
 
 impl State {
+    /// A state put together without an OCI runtime.
+    pub fn new(id: ContainerId, status: &str, created: &Created) -> State {
+        State {
+            oci_version: oci_version(),
+            id,
+            status: status.into(),
+            pid: created.process.map(|process| process.pid),
+            bundle: created.bundle.clone().unwrap_or_default(),
+            annotations: created.annotations.clone(),
+        }
+    }
+
     /// Reads a state.
     pub(super) fn read(from: impl Read) -> Result<State, StateError> {
         let mut bytes = Vec::new();
@@ -61,17 +73,21 @@ impl State {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// A file in memory that holds the state, for a hook to read. Unlike a pipe it holds a state of
-    /// any size and needs nobody to feed it.
-    pub(super) fn to_file(&self) -> io::Result<File> {
+    /// A file in memory that holds the state, to be read from its beginning. Unlike a pipe it holds
+    /// a state of any size and needs nobody to feed it.
+    ///
+    /// # Errors
+    /// The kernel lacks memory or descriptors.
+    pub fn to_file(&self) -> io::Result<File> {
         let mut file = File::from(memfd_create(c"state", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(&serde_json::to_vec(self)?)?;
+        file.rewind()?;
         Ok(file)
     }
 }
 
-/// For a state that is put together from events.
-pub(super) fn oci_version() -> String {
+/// The version of a state that is put together without an OCI runtime: what it holds is in all.
+fn oci_version() -> String {
     "1.0.2".into()
 }
 

@@ -105,7 +105,7 @@ impl Fixture {
             namespace: "default".into(),
             uid: "u".into(),
         };
-        self.ledger.add(identity, &self.frozen).unwrap();
+        self.ledger.add(identity, &self.frozen, true).unwrap();
         self
     }
 

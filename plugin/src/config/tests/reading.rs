@@ -11,7 +11,7 @@ fn an_empty_configuration_leaves_the_defaults() {
     assert_eq!(config, Config::default());
     assert_eq!(config.hook_spec, None);
     assert_eq!(config.failure_policy, FailurePolicy::Fail);
-    assert_eq!(config.delivery, Delivery::Direct);
+    assert_eq!(config.delivery, Delivery::Runner);
     assert_eq!(config.default_timeout.seconds(), 30);
     assert_eq!(config.annotation.key.as_str(), "hook-spec.noderesource.dev");
     assert_eq!(config.annotation.spec_dirs, ["/etc/nri-oci-hooks/specs".into()]);
@@ -27,6 +27,9 @@ fn every_key_is_read() {
         failure_policy = "ignore"
         delivery = "direct"
         default_timeout = 1_0
+        state_dir = "/var/lib/x"
+        [runtimes.kata]
+        delivery = "events"
         [annotation]
         key = "hooks.example.com"
         spec_dirs = ["/a/b/", "/c"]
@@ -40,6 +43,9 @@ fn every_key_is_read() {
     );
     assert!(config.exclude_namespaces.contains("kube-system"));
     assert_eq!(config.failure_policy, FailurePolicy::Ignore);
+    assert_eq!(config.delivery("kata"), Delivery::Events);
+    assert_eq!(config.delivery("runc"), Delivery::Direct);
+    assert_eq!(&*config.state_dir, "/var/lib/x");
     assert_eq!(config.default_timeout, Timeout::from_seconds(10).unwrap());
     assert_eq!(config.annotation.key.as_str(), "hooks.example.com");
     assert_eq!(config.annotation.spec_dirs, ["/a/b".into(), "/c".into()]);
@@ -57,6 +63,14 @@ fn a_wrong_value_is_refused_where_it_stands() {
         ),
         ("hook_spec = \"\"", "path-not-absolute 1:13 hook_spec"),
         ("hook_spec = \"/a\\u0000\"", "nul-character 1:13 hook_spec"),
+        ("state_dir = \"x\"", "path-not-absolute 1:13 state_dir"),
+        ("runtimes = 1", "wrong-type 1:12 runtimes"),
+        ("runtimes.kata = 1", "wrong-type 1:17 runtimes.kata"),
+        (
+            "runtimes.kata.delivery = \"x\"",
+            "invalid-value 1:26 runtimes.kata.delivery",
+        ),
+        ("runtimes.kata.x = 1", "unknown-key 1:15"),
         (
             "exclude_namespaces = \"kube-system\"",
             "wrong-type 1:22 exclude_namespaces",
@@ -187,20 +201,25 @@ fn the_command_line_wins_over_the_text() {
     let overrides = Overrides {
         hook_spec: Some("/b.json".into()),
         delivery: Some(Delivery::Direct),
+        state_dir: Some("/b".into()),
     };
-    let config = Config::from_text("config.toml", "hook_spec = \"/a.json\"", &overrides).unwrap();
+    let text = "hook_spec = \"/a.json\"\nstate_dir = \"/a\"\ndelivery = \"events\"";
+    let config = Config::from_text("config.toml", text, &overrides).unwrap();
     assert_eq!(config.hook_spec.as_deref(), Some("/b.json"));
+    assert_eq!(&*config.state_dir, "/b");
+    assert_eq!(config.delivery, Delivery::Direct);
 }
 
 #[test]
 fn a_relative_path_on_the_command_line_is_refused_beside_the_mistakes_of_the_text() {
     let overrides = Overrides {
         hook_spec: Some("b.json".into()),
+        state_dir: Some("state".into()),
         delivery: None,
     };
     let mistakes = Config::from_text("config.toml", "x = 1", &overrides).unwrap_err();
     let files: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.file).collect();
-    assert_eq!(files, ["config.toml", "--hook-spec"]);
+    assert_eq!(files, ["config.toml", "--hook-spec", "--state-dir"]);
 }
 
 #[test]

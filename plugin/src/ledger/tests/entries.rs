@@ -34,7 +34,7 @@ fn a_container_that_is_entered_keeps_what_it_has() {
     let other = Frozen {
         stages: [(Stage::Poststart, vec![hook("/bin/other")])].into(),
     };
-    fixture.ledger.add(super::identity("c1"), &other).unwrap();
+    fixture.ledger.add(super::identity("c1"), &other, true).unwrap();
     assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);
     let names = fs::read_dir(fixture.ledger.root().join("live")).unwrap().count();
     assert_eq!(names, 1, "nothing is left aside");

@@ -90,7 +90,7 @@ fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
 fn the_past_is_bounded_by_number_and_by_age() {
     let fixture = Fixture::new();
     let remove = |id: &str| {
-        fixture.ledger.add(identity(id), &frozen()).unwrap();
+        fixture.ledger.add(identity(id), &frozen(), true).unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = fixture.ledger.find(&id).unwrap().unwrap();
         container.note_created(&created(1)).unwrap();

@@ -19,7 +19,7 @@ impl Fixture {
     pub(super) fn new() -> Fixture {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::create(&folder.path().join("state")).unwrap();
-        ledger.add(identity("c1"), &frozen()).unwrap();
+        ledger.add(identity("c1"), &frozen(), true).unwrap();
         Fixture { folder, ledger }
     }
 

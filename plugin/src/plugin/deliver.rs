@@ -1,0 +1,88 @@
+//! How the hooks of a container that is being created get to run.
+
+use containerd_nri::api::{Container, PodSandbox};
+use containerd_nri::{Adjustment, MAX_MESSAGE};
+use thiserror::Error;
+
+use super::life::{Containers, EnterError};
+use super::{direct, inject};
+use crate::config::Delivery;
+use crate::diagnostic::shown;
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
+
+/// Hooks that cannot be delivered.
+#[derive(Debug, Error)]
+pub(super) enum DeliveryError {
+    /// They do not fit the answer to NRI CreateContainer.
+    #[error(
+        "the container's {hooks} hooks take {bytes} bytes, but one NRI message carries {MAX_MESSAGE}; \
+         use fewer hooks or shorter args and env in its hook-specs, or another delivery than direct"
+    )]
+    TooLarge {
+        /// How many hooks.
+        hooks: usize,
+        /// How large the answer would be.
+        bytes: usize,
+    },
+    /// Only the OCI runtime itself can run them.
+    #[error(
+        "{}:{line}: {stage} hooks need delivery direct, but this container's is {delivery}; \
+         remove them, or set another delivery for its runtime handler",
+        shown(.file)
+    )]
+    NeedsDirect {
+        /// The hook-spec that has the first.
+        file: String,
+        /// Its line.
+        line: usize,
+        /// Their stage.
+        stage: Stage,
+        /// What the configuration says.
+        delivery: Delivery,
+    },
+    /// The ledger could not take the container in.
+    #[error(transparent)]
+    Enter(#[from] EnterError),
+    /// There is no ledger.
+    #[error("{0}")]
+    NoLedger(String),
+}
+
+/// What is changed about the container so that it gets `frozen`. With another delivery than direct
+/// it is entered into the ledger.
+pub(super) fn deliver(
+    delivery: Delivery,
+    frozen: &Frozen,
+    pod: &PodSandbox,
+    container: &Container,
+    containers: Result<&Containers, &str>,
+) -> Result<Adjustment, DeliveryError> {
+    let injected = match delivery {
+        Delivery::Direct => return direct::adjustment(frozen, &container.hooks),
+        Delivery::Runner => true,
+        Delivery::Events => false,
+    };
+    if let Some((stage, first)) = needs_direct(frozen) {
+        return Err(DeliveryError::NeedsDirect {
+            file: first.source.file.to_string(),
+            line: first.source.line,
+            stage,
+            delivery,
+        });
+    }
+    let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.to_owned()))?;
+    if injected && inject::carries_runner(&container.hooks) {
+        return Ok(Adjustment::new());
+    }
+    containers.enter(pod, container, frozen, injected)?;
+    Ok(match injected {
+        true => inject::adjustment(frozen, containers.program(), containers.state_dir()),
+        false => Adjustment::new(),
+    })
+}
+
+fn needs_direct(frozen: &Frozen) -> Option<(Stage, &FrozenHook)> {
+    let mut stages = frozen.stages.iter().filter(|(stage, _)| stage.needs_direct());
+    stages.find_map(|(stage, hooks)| Some((*stage, hooks.first()?)))
+}

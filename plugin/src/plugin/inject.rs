@@ -1,0 +1,128 @@
+//! `runner` delivery: the OCI spec gets one hook per stage, and that is the runner.
+
+use std::path::Path;
+use std::time::Duration;
+
+use containerd_nri::Adjustment;
+use containerd_nri::api::{self, MessageField};
+
+use super::nri_hooks::{list, to_nri_stage};
+use crate::ledger::Trigger;
+use crate::runner::{COMMAND, Call, NAME};
+use crate::select::{DEFAULT_PATH, Frozen};
+use crate::spec::Stage;
+
+/// How much longer than its hooks a runner may take: to wait for process 1 or for another runner.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// The adjustment that lets the OCI runtime start `program` as the runner of each stage that has
+/// hooks.
+pub(super) fn adjustment(frozen: &Frozen, program: &Path, state_dir: &Path) -> Adjustment {
+    let stages = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
+    stages.fold(Adjustment::new(), |adjustment, (stage, _)| {
+        let call = Call {
+            stage: *stage,
+            state_dir: state_dir.into(),
+            trigger: Trigger::Oci,
+        };
+        let runner = api::Hook {
+            path: program.to_string_lossy().into_owned(),
+            args: call.arguments(),
+            env: vec![DEFAULT_PATH.to_owned()],
+            timeout: MessageField::some(limit(frozen, *stage).into()),
+            ..Default::default()
+        };
+        adjustment.hook(to_nri_stage(*stage), runner)
+    })
+}
+
+/// Whether the container carries a runner already: another instance of this plugin has been here
+/// (a rolling upgrade), and has entered the container into the ledger.
+pub(super) fn carries_runner(hooks: &api::Hooks) -> bool {
+    let is_runner = |hook: &api::Hook| matches!(hook.args.as_slice(), [name, word, ..] if name == NAME && word == COMMAND);
+    let stages = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+    stages
+        .iter()
+        .any(|stage| list(hooks, *stage).iter().any(is_runner))
+}
+
+/// After how many seconds the OCI runtime may give a runner up. poststop waits for what the stages
+/// before it still do.
+fn limit(frozen: &Frozen, stage: Stage) -> i64 {
+    let stages = match stage {
+        Stage::Poststop => &[Stage::Prestart, Stage::Poststart, Stage::Poststop][..],
+        _ => std::slice::from_ref(&stage),
+    };
+    let hooks = stages.iter().flat_map(|stage| frozen.stage(*stage));
+    let sum: u64 = hooks.map(|hook| u64::from(hook.timeout.seconds())).sum();
+    // What an `int` of the OCI runtimes holds.
+    i64::from(i32::try_from(sum + MARGIN.as_secs()).unwrap_or(i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::select::{FrozenHook, Source};
+    use crate::spec::Timeout;
+
+    fn frozen(stages: &[(Stage, &[u32])]) -> Frozen {
+        let hook = |seconds: &u32| FrozenHook {
+            path: "/bin/a".into(),
+            args: vec!["a".into()],
+            env: vec![DEFAULT_PATH.into()],
+            timeout: Timeout::from_seconds(*seconds).unwrap(),
+            source: Source {
+                file: Arc::from("/etc/x.json"),
+                index: 0,
+                line: 1,
+            },
+        };
+        let stages = stages.iter();
+        Frozen {
+            stages: stages
+                .map(|(stage, seconds)| (*stage, seconds.iter().map(hook).collect()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn each_stage_with_hooks_gets_one_runner_that_may_take_as_long_as_they_may() {
+        let frozen = frozen(&[
+            (Stage::Prestart, &[1, 2]),
+            (Stage::Poststart, &[]),
+            (Stage::Poststop, &[30, 30]),
+        ]);
+        let adjustment = adjustment(&frozen, Path::new("/usr/bin/x"), Path::new("/var/lib/x"));
+        let hooks = &adjustment.raw().hooks;
+        let [prestart] = hooks.prestart.as_slice() else {
+            panic!("{hooks:?}")
+        };
+        assert_eq!(prestart.path, "/usr/bin/x");
+        let args = ["nri-oci-hooks", "stage", "prestart", "--state-dir", "/var/lib/x"];
+        assert_eq!(prestart.args, args);
+        assert_eq!(prestart.env, [DEFAULT_PATH]);
+        assert_eq!(prestart.timeout.value, 13);
+        assert!(hooks.poststart.is_empty());
+        assert_eq!(hooks.poststop[0].timeout.value, 73, "it waits for prestart");
+    }
+
+    #[test]
+    fn a_limit_fits_the_integer_of_every_oci_runtime() {
+        let most = Timeout::MAX_SECONDS;
+        let frozen = frozen(&[(Stage::Prestart, &[most, most])]);
+        assert_eq!(limit(&frozen, Stage::Prestart), i64::from(i32::MAX));
+    }
+
+    #[test]
+    fn a_container_carries_a_runner_wherever_that_lies_and_nothing_else_is_taken_for_one() {
+        let frozen = frozen(&[(Stage::Poststop, &[1])]);
+        let ours = adjustment(&frozen, Path::new("/opt/other/x"), Path::new("/a"));
+        assert!(carries_runner(&ours.raw().hooks));
+        let mut hooks = ours.raw().hooks.clone().unwrap();
+        hooks.poststop[0].args = vec!["nri-oci-hooks".into(), "check".into()];
+        assert!(!carries_runner(&hooks));
+        assert!(!carries_runner(&api::Hooks::new()));
+    }
+}

@@ -1,0 +1,36 @@
+//! Finding a container's bundle where no OCI runtime tells it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::ContainerId;
+
+/// The bundle of the container whose process 1 is `pid`, by what the process above it is known to
+/// do: a containerd shim works in the folder of bundles, and conmon is told by option `-b`.
+pub(super) fn find(pid: i32, id: &ContainerId) -> Option<String> {
+    let parent = parent(pid)?;
+    let working = fs::read_link(format!("/proc/{parent}/cwd")).ok();
+    let beside = working.and_then(|folder| Some(folder.parent()?.join(id.as_str())));
+    let bundle = beside
+        .into_iter()
+        .chain(told(parent))
+        .find(|path| is_bundle(path))?;
+    bundle.into_os_string().into_string().ok()
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}
+
+fn told(pid: i32) -> Option<PathBuf> {
+    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut arguments = arguments.split('\0');
+    arguments.find(|argument| *argument == "-b")?;
+    arguments.next().map(Into::into)
+}
+
+fn is_bundle(path: &Path) -> bool {
+    path.is_absolute() && path.join("config.json").is_file()
+}

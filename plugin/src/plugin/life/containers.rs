@@ -1,0 +1,168 @@
+//! The containers in the ledger, and what each event needs to act on one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use containerd_nri::api::{Container, PodSandbox};
+
+use super::bundle;
+use super::runners::{Running, start};
+use crate::diagnostic::shown;
+use crate::ledger::{
+    Alive, ContainerId, Created, EntryFolder, Header, Identity, Kept, Ledger, LedgerError, Trigger,
+};
+use crate::runner::{Call, Init, State, process};
+use crate::select::Frozen;
+use crate::spec::Stage;
+
+/// What a handler keeps of its time for its own answer.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// The containers in the ledger. Runners know by it that a daemon is alive.
+#[derive(Debug, Clone)]
+pub(in crate::plugin) struct Containers {
+    ledger: Ledger,
+    program: PathBuf,
+    _alive: Arc<Alive>,
+}
+
+/// A container that is in the ledger.
+#[derive(Debug)]
+pub(super) struct Entered {
+    pub(super) id: ContainerId,
+    pub(super) folder: EntryFolder,
+    pub(super) header: Header,
+}
+
+impl Containers {
+    /// The containers in the ledger at `state_dir`, which is made if it is not there; `program` is
+    /// run as the runner.
+    pub(in crate::plugin) fn new(state_dir: &Path, program: PathBuf) -> Result<Containers, LedgerError> {
+        let ledger = Ledger::create(state_dir)?;
+        let alive = Arc::new(ledger.alive()?);
+        Ok(Containers {
+            ledger,
+            program,
+            _alive: alive,
+        })
+    }
+
+    /// What is run as the runner.
+    pub(in crate::plugin) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Where the ledger is.
+    pub(in crate::plugin) fn state_dir(&self) -> &Path {
+        self.ledger.root()
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Enters a container that is being created; `injected` if the OCI runtime will start runners.
+    pub(in crate::plugin) fn enter(
+        &self,
+        pod: &PodSandbox,
+        container: &Container,
+        frozen: &Frozen,
+        injected: bool,
+    ) -> Result<(), EnterError> {
+        let identity = Identity {
+            id: container.id.parse().map_err(EnterError::Id)?,
+            container: container.name.clone(),
+            pod: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            uid: pod.uid.clone(),
+        };
+        Ok(self.ledger.add(identity, frozen, injected)?)
+    }
+
+    /// The container with this id; `None` if it got no hooks.
+    pub(super) fn find(&self, id: &str) -> Result<Option<Entered>, LedgerError> {
+        // One with another id was never entered.
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let Some(folder) = self.ledger.find(&id)? else {
+            return Ok(None);
+        };
+        let header = folder.header()?;
+        Ok(Some(Entered { id, folder, header }))
+    }
+
+    /// Starts a runner, unless nothing is left to do for it.
+    pub(super) fn start(&self, entered: &Entered, stage: Stage, by: Trigger) -> io::Result<Running> {
+        let created = entered.folder.created().ok().flatten().unwrap_or_default();
+        let status = match stage {
+            Stage::Prestart => "created",
+            Stage::Poststart => "running",
+            _ => "stopped",
+        };
+        let call = Call {
+            stage,
+            state_dir: self.ledger.root().into(),
+            trigger: by,
+        };
+        let state = State::new(entered.id.clone(), status, &created);
+        start(&self.program, &call, &state, &entered.header.identity)
+    }
+
+    /// Takes a removed container out of the ledger; its records are kept for a while.
+    pub(super) fn archive(&self, id: &ContainerId) {
+        let archived = self.ledger.archive(id);
+        if let Err(error) = archived.and_then(|()| self.ledger.prune(Kept::default())) {
+            tracing::warn!(%id, %error, "ledger");
+        }
+    }
+}
+
+impl Entered {
+    /// Whether a stage is still owed.
+    pub(super) fn owes(&self, stage: Stage) -> Result<bool, LedgerError> {
+        Ok(!self.folder.is_settled(stage, self.header.count(stage))?)
+    }
+
+    /// What is known of its creation by the OCI runtime; noted now if it runs as process `pid` and
+    /// nobody has noted it.
+    pub(super) fn created(&self, container: &Container) -> Result<Option<Created>, LedgerError> {
+        let noted = self.folder.created()?;
+        if noted.is_some() {
+            return Ok(noted);
+        }
+        let pid = i32::try_from(container.pid).ok().filter(|pid| *pid > 0);
+        let Some(process) = pid.and_then(process) else {
+            return Ok(None);
+        };
+        let mut created = Created {
+            process: Some(process),
+            bundle: bundle::find(process.pid, &self.id),
+            annotations: container.annotations.clone().into_iter().collect(),
+            ..Created::default()
+        };
+        created.program = Init::of(&created).and_then(Init::program);
+        self.folder.note_created(&created)?;
+        Ok(Some(created))
+    }
+}
+
+/// Why a container cannot be entered.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::plugin) enum EnterError {
+    #[error(transparent)]
+    Id(crate::ledger::NotAnId),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// How long an event that must be answered in `remaining` may wait for a runner.
+pub(super) fn budget(remaining: Duration) -> Duration {
+    remaining.saturating_sub(MARGIN)
+}
+
+/// Says what went wrong where the event's answer cannot.
+pub(super) fn warn(container: &Container, error: &dyn std::fmt::Display) {
+    let (name, id) = (shown(&container.name), shown(&container.id));
+    tracing::warn!(container = %name, %id, %error, "hooks");
+}

@@ -1,0 +1,108 @@
+//! NRI Synchronize: what the ledger says is owed, held against what the runtime has.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use containerd_nri::api::{Container, ContainerState};
+use tokio::task::JoinSet;
+
+use super::containers::{Containers, Entered};
+use crate::ledger::{Boot, ContainerId, Moment, Trigger};
+use crate::runner::Init;
+use crate::spec::Stage;
+
+/// How many runners are at work at once: after a reboot every container of the node may be owed
+/// one.
+const AT_ONCE: usize = 8;
+
+/// How long a container that was entered may take to be known to its runtime. Between the two the
+/// runtime may have lost its connection to one instance of this plugin and found another.
+const ENTERED: Duration = Duration::from_secs(10 * 60);
+
+impl Containers {
+    /// Pays what is owed to the containers in the ledger: poststart to those that run, poststop to
+    /// those that are gone. Returns at once; the work is done behind.
+    pub(in crate::plugin) fn reconcile(&self, mut listed: Vec<Container>) {
+        let ids = match self.ledger().live() {
+            Ok(ids) => ids,
+            Err(error) => return tracing::warn!(%error, "what is owed to containers cannot be told"),
+        };
+        // The others are not kept in memory while the work is done.
+        listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
+        listed.shrink_to_fit();
+        let containers = self.clone();
+        tokio::spawn(async move { containers.pay(ids, listed).await });
+    }
+
+    async fn pay(&self, ids: Vec<ContainerId>, listed: Vec<Container>) {
+        let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
+        let mut runners = JoinSet::new();
+        for id in ids {
+            let container = listed.get(id.as_str()).copied();
+            match self.owed(&id, container) {
+                Ok(Some((entered, stage))) => {
+                    if runners.len() == AT_ONCE {
+                        runners.join_next().await;
+                    }
+                    let containers = self.clone();
+                    runners.spawn(async move { containers.pay_one(entered, stage).await });
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%id, %error, "what is owed to it cannot be told"),
+            }
+            // Events come in meanwhile.
+            tokio::task::yield_now().await;
+        }
+        runners.join_all().await;
+    }
+
+    async fn pay_one(&self, entered: Entered, stage: Stage) {
+        match self.start(&entered, stage, Trigger::Synchronize) {
+            Ok(running) => {
+                running.end().await;
+                tracing::info!(id = %entered.id, %stage, "paid what was owed from before this connection");
+                if stage == Stage::Poststop {
+                    self.archive(&entered.id);
+                }
+            }
+            Err(error) => tracing::warn!(id = %entered.id, %stage, %error, "cannot start a runner"),
+        }
+    }
+
+    /// What is owed to a container that the runtime lists as `container`, or does not list.
+    fn owed(
+        &self,
+        id: &ContainerId,
+        container: Option<&Container>,
+    ) -> anyhow::Result<Option<(Entered, Stage)>> {
+        let Some(entered) = self.find(id.as_str())? else {
+            return Ok(None);
+        };
+        let Some(container) = container else {
+            return self.owed_to_unlisted(entered);
+        };
+        let runs = container.state.enum_value() == Ok(ContainerState::CONTAINER_RUNNING);
+        let owes = runs && entered.created(container)?.is_some() && entered.owes(Stage::Poststart)?;
+        Ok(owes.then_some((entered, Stage::Poststart)))
+    }
+
+    fn owed_to_unlisted(&self, entered: Entered) -> anyhow::Result<Option<(Entered, Stage)>> {
+        let is_of_this_boot = entered.header.boot == Boot::current()?;
+        let Some(created) = entered.folder.created()? else {
+            if !is_of_this_boot || Moment::now().since(entered.header.at) > ENTERED {
+                self.archive(&entered.id);
+            }
+            return Ok(None);
+        };
+        let is_alive = is_of_this_boot && Init::of(&created).is_some_and(Init::is_alive);
+        if is_alive {
+            // It is being created, or its runtime has lost it; its end will tell.
+            return Ok(None);
+        }
+        if self.owes_poststop(&entered)? {
+            return Ok(Some((entered, Stage::Poststop)));
+        }
+        self.archive(&entered.id);
+        Ok(None)
+    }
+}

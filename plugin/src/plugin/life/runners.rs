@@ -1,0 +1,86 @@
+//! Starting runners, and hearing what became of them.
+
+use std::future::pending;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+
+use crate::diagnostic::shown;
+use crate::ledger::Identity;
+use crate::runner::{Call, State};
+
+/// A runner at work. It goes on when this is dropped, and when the daemon dies.
+#[derive(Debug)]
+pub(super) struct Running(JoinHandle<Ended>);
+
+/// What became of a runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Whether the container may go on.
+    pub(super) is_good: bool,
+    /// What it told: a line per failure.
+    pub(super) told: String,
+}
+
+/// Starts `program` as a runner.
+///
+/// # Errors
+/// The kernel lacks processes or descriptors, or the program is gone.
+pub(super) fn start(program: &Path, call: &Call, state: &State, of: &Identity) -> io::Result<Running> {
+    let arguments = call.arguments();
+    let child = Command::new(program)
+        .arg0(&arguments[0])
+        .args(&arguments[1..])
+        .env_clear()
+        .current_dir("/")
+        .stdin(state.to_file()?)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (stage, by, of) = (call.stage, call.trigger, of.clone());
+    Ok(Running(tokio::spawn(async move {
+        let ended = match child.wait_with_output().await {
+            Ok(output) => Ended {
+                is_good: output.status.success(),
+                told: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            },
+            Err(error) => Ended {
+                is_good: false,
+                told: format!("its runner cannot be waited for: {error}"),
+            },
+        };
+        for failure in ended.told.lines() {
+            let (namespace, pod) = (shown(&of.namespace), shown(&of.pod));
+            let container = shown(&of.container);
+            tracing::warn!(%namespace, %pod, %container, id = %of.id, %stage, %by, "{failure}");
+        }
+        ended
+    })))
+}
+
+impl Running {
+    /// Waits until it has ended, but no longer than `limit`; then it is given back.
+    pub(super) async fn within(mut self, limit: Duration) -> Result<Ended, Running> {
+        tokio::select! {
+            biased;
+            ended = &mut self.0 => match ended {
+                Ok(ended) => Ok(ended),
+                // The task is cancelled only when the daemon itself ends.
+                Err(_) => pending().await,
+            },
+            () = tokio::time::sleep(limit) => Err(self),
+        }
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn end(self) -> Ended {
+        match self.0.await {
+            Ok(ended) => ended,
+            Err(_) => pending().await,
+        }
+    }
+}
