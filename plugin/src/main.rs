@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nri_oci_hooks::cli::{self, CheckArgs, RunArgs};
+use nri_oci_hooks::cli::{self, CheckArgs, LogArgs, PsArgs, RunArgs};
 use nri_oci_hooks::runner;
 
 /// OCI hooks for every Kubernetes container, through NRI
@@ -20,6 +20,10 @@ enum Command {
     Run(RunArgs),
     /// Tell every mistake of hook-spec files
     Check(CheckArgs),
+    /// List the containers that have hooks, and where each stage stands
+    Ps(PsArgs),
+    /// Show which hooks ran for which container, and how they ended
+    Log(LogArgs),
 }
 
 fn main() -> ExitCode {
@@ -38,5 +42,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Run(args) => cli::run(args),
         Command::Check(args) => cli::check(args),
+        Command::Ps(args) => cli::ps(args),
+        Command::Log(args) => cli::log(args),
     }
 }

@@ -3,9 +3,15 @@
 mod check;
 mod config;
 mod format;
+mod ledger;
+mod log;
+mod ps;
 mod run;
 
 pub use check::{CheckArgs, check};
 pub use config::{ConfigArg, DEFAULT_CONFIG};
 pub use format::Format;
+pub use ledger::LedgerArg;
+pub use log::{LogArgs, log};
+pub use ps::{PsArgs, ps};
 pub use run::{RunArgs, is_launched, run};

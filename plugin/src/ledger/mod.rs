@@ -22,6 +22,7 @@ mod moment;
 mod output;
 mod past;
 mod record;
+mod standing;
 mod store;
 mod trigger;
 
@@ -38,5 +39,6 @@ pub use moment::Moment;
 pub use output::Output;
 pub use past::Kept;
 pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};
+pub use standing::Standing;
 pub use store::{Alive, Ledger};
 pub use trigger::Trigger;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time by the node's clock, written as RFC 3339 in UTC with nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(SystemTime);
 
 impl Moment {
@@ -18,6 +18,11 @@ impl Moment {
     /// How long after `earlier` this is; zero if it is before, as when the clock was set back.
     pub fn since(self, earlier: Moment) -> Duration {
         self.0.duration_since(earlier.0).unwrap_or_default()
+    }
+
+    /// As it is written for people, who do not look for more.
+    pub fn to_the_millisecond(self) -> impl fmt::Display {
+        humantime::format_rfc3339_millis(self.0)
     }
 
     /// Nanoseconds since 1970.

@@ -1,0 +1,58 @@
+//! Which ledger a command looks into.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use super::ConfigArg;
+use crate::config::Overrides;
+use crate::diagnostic::bounded_list;
+use crate::ledger::{ContainerId, Header, Ledger};
+
+/// The options of commands that look into the ledger.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LedgerArg {
+    /// The configuration, which names the folder of the ledger
+    #[command(flatten)]
+    pub config: ConfigArg,
+
+    /// Folder of the ledger; wins over the configuration
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+}
+
+impl LedgerArg {
+    /// The ledger.
+    ///
+    /// # Errors
+    /// The configuration is no good, or there is no ledger where it says.
+    pub fn open(&self) -> anyhow::Result<Ledger> {
+        let overrides = Overrides {
+            state_dir: self.state_dir.clone(),
+            ..Overrides::default()
+        };
+        let config = self.config.read(&overrides);
+        let config = config.map_err(|mistakes| anyhow::anyhow!(bounded_list(&mistakes)))?;
+        let root = Path::new(&*config.state_dir);
+        ensure!(
+            root.exists(),
+            "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \
+             name another with --state-dir or --config",
+            root.display()
+        );
+        Ledger::open(root).context("cannot open the ledger")
+    }
+}
+
+/// Whether a container is the one that a person means: by the beginning of its id, by its name, by
+/// its pod's name, or by `NAMESPACE/POD` and `NAMESPACE/POD/CONTAINER`.
+pub(super) fn is_meant(wanted: &str, id: &ContainerId, header: &Header) -> bool {
+    let identity = &header.identity;
+    let pod = format!("{}/{}", identity.namespace, identity.pod);
+    id.as_str().starts_with(wanted)
+        || identity.container == wanted
+        || identity.pod == wanted
+        || pod == wanted
+        || format!("{pod}/{}", identity.container) == wanted
+}

@@ -1,0 +1,158 @@
+//! What happened to containers, event by event.
+
+use serde::Serialize;
+
+use crate::ledger::{
+    ContainerId, EntryFolder, Header, HookRun, Ledger, LedgerError, Line, Moment, Outcome, Output, Record,
+    StageResult, Trigger,
+};
+use crate::spec::Stage;
+
+/// One thing that happened to one container.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Event {
+    /// When it was over; of a hook that still runs, when it began.
+    pub(super) at: Moment,
+    pub(super) namespace: String,
+    pub(super) pod: String,
+    pub(super) container: String,
+    pub(super) id: ContainerId,
+    pub(super) stage: Stage,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(super) enum What {
+    /// A hook ran, or runs.
+    Hook {
+        /// Its index in the stage's list, from 0.
+        hook: usize,
+        /// How many hooks the stage has.
+        hooks: usize,
+        path: String,
+        /// The hook-spec, and the line of it on which the hook begins.
+        file: String,
+        line: usize,
+        began: Moment,
+        /// Absent while it runs.
+        #[serde(flatten)]
+        end: Option<Box<HookEnded>>,
+    },
+    /// A runner took the claim.
+    Claimed { by: Trigger, runner: u32 },
+    /// An event was answered before the stage was over.
+    Late { by: Trigger, waited_ms: u64 },
+    /// The stage was over.
+    Stage {
+        #[serde(flatten)]
+        result: StageResult,
+    },
+}
+
+/// How a hook ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct HookEnded {
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+    pub(super) duration_ms: f64,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+}
+
+/// Everything that the ledger tells of the containers that are `meant`, in order of time; and what
+/// could not be read.
+pub(super) fn read(
+    ledger: &Ledger,
+    meant: impl Fn(&ContainerId, &Header) -> bool,
+) -> Result<(Vec<Event>, Vec<LedgerError>), LedgerError> {
+    let (mut events, mut errors) = (Vec::new(), Vec::new());
+    let mut folders = ledger.past()?;
+    for id in ledger.live()? {
+        folders.extend(ledger.find(&id)?.map(|folder| (id, folder)));
+    }
+    for (id, folder) in &folders {
+        match folder.header() {
+            Ok(header) if meant(id, &header) => match of_container(id, folder, &header) {
+                Ok(of_container) => events.extend(of_container),
+                Err(error) => errors.push(error),
+            },
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    Ok((events, errors))
+}
+
+fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Result<Vec<Event>, LedgerError> {
+    let mut events = Vec::new();
+    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+        // Without hooks there is only what runners settled among themselves.
+        let Some(record) = folder.record(stage)?.filter(|_| header.count(stage) > 0) else {
+            continue;
+        };
+        let identity = &header.identity;
+        events.extend(of_stage(&record, header.count(stage)).map(|(at, what)| Event {
+            at,
+            namespace: identity.namespace.clone(),
+            pod: identity.pod.clone(),
+            container: identity.container.clone(),
+            id: id.clone(),
+            stage,
+            what,
+        }));
+    }
+    Ok(events)
+}
+
+fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Moment, What)> {
+    let lines = record.lines.iter().filter_map(|line| match line {
+        Line::Claimed { by, runner, at } => Some((
+            *at,
+            What::Claimed {
+                by: *by,
+                runner: *runner,
+            },
+        )),
+        Line::Late { by, waited_ms, at } => Some((
+            *at,
+            What::Late {
+                by: *by,
+                waited_ms: *waited_ms,
+            },
+        )),
+        Line::Finished { result, at } => Some((
+            *at,
+            What::Stage {
+                result: result.clone(),
+            },
+        )),
+        _ => None,
+    });
+    let runs = record.runs().into_iter();
+    lines.chain(runs.map(move |run| of_hook(&run, hooks)))
+}
+
+fn of_hook(run: &HookRun<'_>, hooks: usize) -> (Moment, What) {
+    let end = run.ended.map(|end| {
+        Box::new(HookEnded {
+            outcome: end.outcome.clone(),
+            duration_ms: end.at.since(run.began).as_secs_f64() * 1000.0,
+            stdout: end.stdout.clone(),
+            stderr: end.stderr.clone(),
+        })
+    });
+    let what = What::Hook {
+        hook: run.hook,
+        hooks,
+        path: run.path.to_owned(),
+        file: run.file.to_owned(),
+        line: run.line,
+        began: run.began,
+        end,
+    };
+    (run.ended.map_or(run.began, |end| end.at), what)
+}

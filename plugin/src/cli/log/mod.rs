@@ -1,0 +1,10 @@
+//! `log`: which hooks ran for which container, when, from which hook-spec, and how they ended.
+
+mod command;
+mod history;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{LogArgs, log};

@@ -1,0 +1,84 @@
+//! An event as lines for people.
+
+use std::io::{self, Write};
+
+use super::history::{Event, HookEnded, What};
+use crate::diagnostic::shown;
+use crate::ledger::{Output, StageResult};
+
+/// Prints one event; what a hook wrote stands indented below it. Who started which runner is for
+/// programs.
+pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
+    let who = format!(
+        "{}  {}/{}/{}  {}",
+        event.at.to_the_millisecond(),
+        shown(&event.namespace),
+        shown(&event.pod),
+        shown(&event.container),
+        event.stage
+    );
+    match &event.what {
+        What::Claimed { .. } => Ok(()),
+        What::Hook {
+            hook,
+            hooks,
+            path,
+            file,
+            line,
+            end,
+            ..
+        } => {
+            let (path, file) = (shown(path), shown(file));
+            write!(out, "{who} {}/{hooks}  {path} ({file}:{line})  ", hook + 1)?;
+            match end {
+                None => writeln!(out, "runs"),
+                Some(end) => ended(end, out),
+            }
+        }
+        What::Late { by, waited_ms } => {
+            writeln!(
+                out,
+                "{who}  {by} was answered after {waited_ms} ms, before it was over"
+            )
+        }
+        What::Stage { result } => match result {
+            StageResult::Done => writeln!(out, "{who}  done"),
+            StageResult::Failed { message } => writeln!(out, "{who}  failed: {}", line_of(message)),
+            StageResult::Skipped { reason } => writeln!(out, "{who}  skipped: {}", line_of(reason)),
+        },
+    }
+}
+
+fn ended(end: &HookEnded, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} ({:.1} ms)",
+        line_of(&end.outcome.to_string()),
+        end.duration_ms
+    )?;
+    output("stdout", &end.stdout, out)?;
+    output("stderr", &end.stderr, out)
+}
+
+fn output(name: &str, output: &Output, out: &mut impl Write) -> io::Result<()> {
+    for line in output.head.lines() {
+        writeln!(out, "    {name}: {}", line_of(line))?;
+    }
+    if output.omitted > 0 {
+        writeln!(out, "    {name}: ({} bytes left out)", output.omitted)?;
+    }
+    for line in output.tail.lines() {
+        writeln!(out, "    {name}: {}", line_of(line))?;
+    }
+    Ok(())
+}
+
+/// What others wrote, without what a terminal would obey.
+fn line_of(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '\t' => vec![c],
+        c if c.is_control() => c.escape_default().collect(),
+        c => vec![c],
+    };
+    text.chars().flat_map(escaped).collect()
+}

@@ -1,0 +1,131 @@
+//! What `log` prints.
+
+use std::fs;
+
+use super::LogArgs;
+use super::command::run;
+use crate::cli::{Format, LedgerArg};
+use crate::ledger::{Identity, Ledger};
+use crate::select::{Frozen, FrozenHook, Source};
+use crate::spec::{Stage, Timeout};
+
+fn hook(path: &str) -> FrozenHook {
+    FrozenHook {
+        path: path.into(),
+        args: vec![path.into()],
+        env: vec!["PASSWORD=secret".into()],
+        timeout: Timeout::DEFAULT,
+        source: Source {
+            file: "/etc/hooks.json".into(),
+            index: 0,
+            line: 3,
+        },
+    }
+}
+
+/// A ledger with two containers, of which one was removed.
+fn ledger() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(folder.path()).unwrap();
+    for (id, pod) in [("abc123", "web"), ("def456", "db")] {
+        let stages = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+        let frozen = Frozen {
+            stages: stages
+                .map(|stage| (stage, vec![hook("/bin/a"), hook("/bin/b")]))
+                .into(),
+        };
+        let identity = Identity {
+            id: id.parse().unwrap(),
+            container: "app".into(),
+            pod: pod.into(),
+            namespace: "default".into(),
+            uid: "u".into(),
+        };
+        ledger.add(identity, &frozen, true).unwrap();
+        let record = |stage: &str, lines: &str| {
+            let live = folder.path().join("live").join(id).join(stage);
+            fs::write(live, lines).unwrap();
+        };
+        match id {
+            "abc123" => {
+                record("prestart", PRESTART);
+                record("poststart", POSTSTART);
+            }
+            _ => record("poststop", POSTSTOP),
+        }
+    }
+    ledger.archive(&"def456".parse().unwrap()).unwrap();
+    folder
+}
+
+const PRESTART: &str = r#"
+{"claimed":{"by":"oci","runner":7,"at":"2026-01-02T03:04:05.000000001Z"}}
+{"began":{"hook":0,"path":"/bin/a","file":"/etc/hooks.json","line":3,"at":"2026-01-02T03:04:05.001Z"}}
+{"ended":{"hook":0,"outcome":"exited","status":0,"stdout":{"head":"one\ntwo\n","omitted":12,"tail":"last"},"at":"2026-01-02T03:04:05.0125Z"}}
+{"began":{"hook":1,"path":"/bin/b","file":"/etc/hooks.json","line":3,"at":"2026-01-02T03:04:05.013Z"}}
+{"ended":{"hook":1,"outcome":"timed-out","seconds":30,"stderr":{"head":"\u001b[2Jcleared\n"},"at":"2026-01-02T03:04:35.013Z"}}
+{"finished":{"result":"failed","message":"container app of pod default/web: prestart hook 2 of 2, /bin/b (/etc/hooks.json:3), was killed after its timeout of 30 s","at":"2026-01-02T03:04:35.014Z"}}
+"#;
+
+const POSTSTART: &str = r#"
+{"late":{"by":"post-start-container","waited_ms":1900,"at":"2026-01-02T03:04:36Z"}}
+{"began":{"hook":0,"path":"/bin/a","file":"/etc/hooks.json","line":3,"at":"2026-01-02T03:04:36.001Z"}}
+"#;
+
+const POSTSTOP: &str = r#"
+{"finished":{"result":"skipped","reason":"its prestart failed","at":"2026-01-01T00:00:00Z"}}
+"#;
+
+fn printed(folder: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> String {
+    let args = LogArgs {
+        wanted: wanted.map(str::to_owned),
+        follow: false,
+        ledger: LedgerArg {
+            state_dir: folder.path().to_str().map(str::to_owned),
+            ..LedgerArg::default()
+        },
+        format,
+    };
+    let mut out = Vec::new();
+    run(&args, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn people_get_a_line_for_each_hook_and_each_stage_in_order_of_time() {
+    insta::assert_snapshot!(printed(&ledger(), None, Format::Text));
+}
+
+#[test]
+fn programs_get_an_object_for_each_event() {
+    insta::assert_snapshot!(printed(&ledger(), None, Format::Json));
+}
+
+#[test]
+fn a_container_is_meant_by_its_id_its_name_its_pod_or_both_with_their_namespace() {
+    let folder = ledger();
+    let lines = |wanted| printed(&folder, Some(wanted), Format::Json).lines().count();
+    assert_eq!(lines("app"), 7);
+    for web in ["abc", "abc123", "web", "default/web", "default/web/app"] {
+        assert_eq!(lines(web), 6, "{web}");
+    }
+    assert_eq!(lines("db"), 1);
+    for none in ["bc123", "we", "kube-system/web", "default"] {
+        assert_eq!(lines(none), 0, "{none}");
+    }
+}
+
+#[test]
+fn no_ledger_is_an_error_that_says_where_it_was_looked_for() {
+    let args = LogArgs {
+        wanted: None,
+        follow: false,
+        ledger: LedgerArg {
+            state_dir: Some("/nowhere".into()),
+            ..LedgerArg::default()
+        },
+        format: Format::Text,
+    };
+    let error = run(&args, &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.starts_with("there is no ledger at /nowhere: "), "{error}");
+}

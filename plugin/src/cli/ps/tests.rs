@@ -1,0 +1,94 @@
+//! What `ps` prints.
+
+use std::fs;
+use std::path::Path;
+
+use super::PsArgs;
+use super::command::run;
+use crate::cli::{Format, LedgerArg};
+use crate::ledger::{Claimed, Identity, Ledger, StageResult, Trigger};
+use crate::select::{Frozen, FrozenHook, Source};
+use crate::spec::{Stage, Timeout};
+
+fn hook() -> FrozenHook {
+    FrozenHook {
+        path: "/bin/a".into(),
+        args: vec!["a".into()],
+        env: vec!["A=b".into()],
+        timeout: Timeout::DEFAULT,
+        source: Source {
+            file: "/etc/hooks.json".into(),
+            index: 0,
+            line: 3,
+        },
+    }
+}
+
+fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {
+    let args = PsArgs {
+        wanted: wanted.map(str::to_owned),
+        ledger: LedgerArg {
+            state_dir: state_dir.to_str().map(str::to_owned),
+            ..LedgerArg::default()
+        },
+        format,
+    };
+    let mut out = Vec::new();
+    run(&args, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(folder.path()).unwrap();
+    let frozen = Frozen {
+        stages: [
+            (Stage::Prestart, vec![hook(), hook()]),
+            (Stage::Poststop, vec![hook()]),
+        ]
+        .into(),
+    };
+    let enter = |id: &str, pod: &str| {
+        let identity = Identity {
+            id: id.parse().unwrap(),
+            container: "app".into(),
+            pod: pod.into(),
+            namespace: "default".into(),
+            uid: "u".into(),
+        };
+        ledger.add(identity, &frozen, true).unwrap();
+        ledger.find(&id.parse().unwrap()).unwrap().unwrap()
+    };
+    let claim = |folder: &crate::ledger::EntryFolder, stage| match folder.claim(stage, Trigger::Oci) {
+        Ok(Claimed::Ours(claim)) => claim,
+        other => panic!("{other:?}"),
+    };
+    enter("0123456789abcdef", "waiting");
+    let done = enter("1", "done");
+    claim(&done, Stage::Prestart).finish(StageResult::Done).unwrap();
+    let running = enter("2", "running");
+    let mut at_it = claim(&running, Stage::Prestart);
+    at_it.began(0, &hook()).unwrap();
+    let interrupted = enter("3", "a-pod-with-a-longer-name");
+    claim(&interrupted, Stage::Poststop).began(0, &hook()).unwrap();
+    let reason = "r".into();
+    claim(&interrupted, Stage::Prestart)
+        .finish(StageResult::Skipped { reason })
+        .unwrap();
+    enter("gone", "gone");
+    ledger.archive(&"gone".parse().unwrap()).unwrap();
+
+    insta::assert_snapshot!(printed(folder.path(), None, Format::Text));
+    let one = printed(folder.path(), Some("default/running"), Format::Json);
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    assert_eq!(
+        one["prestart"],
+        serde_json::json!({"standing": "running", "hook": 1, "hooks": 2})
+    );
+    drop(at_it);
+
+    // One that is damaged hides none of the others.
+    fs::write(folder.path().join("live/1/entry"), "").unwrap();
+    assert_eq!(printed(folder.path(), None, Format::Json).lines().count(), 3);
+}

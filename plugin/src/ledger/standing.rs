@@ -1,0 +1,104 @@
+//! Where a stage of a container stands.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{EntryFolder, Header, LedgerError, Record, StageResult};
+use crate::spec::Stage;
+
+/// Where a stage of a container stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "standing", rename_all = "kebab-case")]
+pub enum Standing {
+    /// It has no hooks.
+    None,
+    /// Nothing of it has happened.
+    Waiting {
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// A runner is at it.
+    Running {
+        /// Which hook, from 1; 0 before the first.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// A runner began and died; the next one goes on.
+    Interrupted {
+        /// At which hook, from 1.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// Its list was gone through.
+    Done {
+        /// How many hooks it has.
+        hooks: usize,
+        /// How many of them failed.
+        failed: usize,
+    },
+    /// A hook failed, and that ended it.
+    Failed {
+        /// Which hook, from 1; 0 if none was run.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// None of its hooks was run, and none will be.
+    Skipped {
+        /// How many hooks it has.
+        hooks: usize,
+    },
+}
+
+impl Standing {
+    /// Where `stage` of the container in `folder` stands.
+    ///
+    /// # Errors
+    /// Its record cannot be read.
+    pub fn of(folder: &EntryFolder, header: &Header, stage: Stage) -> Result<Standing, LedgerError> {
+        let hooks = header.count(stage);
+        let record = folder.record(stage)?.unwrap_or_default();
+        let is_claimed = record.finished().is_none() && folder.is_claimed(stage)?;
+        Ok(Standing::judge(hooks, &record, is_claimed))
+    }
+
+    fn judge(hooks: usize, record: &Record, is_claimed: bool) -> Standing {
+        let hook = record.next();
+        match record.finished() {
+            _ if hooks == 0 => Standing::None,
+            Some(StageResult::Done) => Standing::Done {
+                hooks,
+                failed: failed(record),
+            },
+            Some(StageResult::Failed { .. }) => Standing::Failed { hook, hooks },
+            Some(StageResult::Skipped { .. }) => Standing::Skipped { hooks },
+            None if is_claimed => Standing::Running { hook, hooks },
+            None if hook > 0 => Standing::Interrupted { hook, hooks },
+            None => Standing::Waiting { hooks },
+        }
+    }
+}
+
+fn failed(record: &Record) -> usize {
+    let runs = record.runs().into_iter();
+    let ends = runs.filter_map(|run| run.ended);
+    ends.filter(|end| !end.outcome.is_success()).count()
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Standing::None => f.write_str("-"),
+            Standing::Waiting { hooks } => write!(f, "waiting 0/{hooks}"),
+            Standing::Running { hook, hooks } => write!(f, "running {hook}/{hooks}"),
+            Standing::Interrupted { hook, hooks } => write!(f, "interrupted {hook}/{hooks}"),
+            Standing::Done { hooks, failed: 0 } => write!(f, "done {hooks}/{hooks}"),
+            Standing::Done { hooks, failed } => write!(f, "done {hooks}/{hooks}, {failed} failed"),
+            Standing::Failed { hook, hooks } => write!(f, "failed {hook}/{hooks}"),
+            Standing::Skipped { hooks } => write!(f, "skipped 0/{hooks}"),
+        }
+    }
+}
