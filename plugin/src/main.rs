@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nri_oci_hooks::cli::{self, CheckArgs, LogArgs, PsArgs, RunArgs};
+use nri_oci_hooks::cli::{self, CheckArgs, ExplainArgs, LogArgs, PsArgs, RunArgs};
 use nri_oci_hooks::runner;
 
 /// OCI hooks for every Kubernetes container, through NRI
@@ -24,6 +24,8 @@ enum Command {
     Ps(PsArgs),
     /// Show which hooks ran for which container, and how they ended
     Log(LogArgs),
+    /// Tell which hooks the containers of a pod would get, and why
+    Explain(ExplainArgs),
 }
 
 fn main() -> ExitCode {
@@ -44,5 +46,6 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check(args),
         Command::Ps(args) => cli::ps(args),
         Command::Log(args) => cli::log(args),
+        Command::Explain(args) => cli::explain(args),
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod explain;
 mod format;
 mod ledger;
 mod log;
@@ -10,6 +11,7 @@ mod run;
 
 pub use check::{CheckArgs, check};
 pub use config::{ConfigArg, DEFAULT_CONFIG};
+pub use explain::{ExplainArgs, explain};
 pub use format::Format;
 pub use ledger::LedgerArg;
 pub use log::{LogArgs, log};

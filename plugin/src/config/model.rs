@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{Limits, PickRule};
 use crate::ledger::Ledger;
 use crate::spec::Timeout;
@@ -156,7 +158,8 @@ impl Word for FailurePolicy {
 }
 
 /// How hooks get to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Delivery {
     /// `"runner"`: the container's OCI spec gets one hook per stage, the runner, and NRI's events
     /// stand in where the OCI runtime calls it too early, too late or not at all.

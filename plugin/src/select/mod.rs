@@ -12,6 +12,7 @@ mod origin;
 mod pick_fault;
 mod policy;
 mod selector;
+mod unused;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use merge::DEFAULT_PATH;
 pub use origin::{Chosen, Origin};
 pub use pick_fault::PickFault;
 pub use selector::{SelectError, Selected, Selector, Subject};
+pub use unused::{Unused, specs_in};

@@ -268,7 +268,12 @@ impl Selector {
     }
 
     /// The file that `pick` means, if a pod in `namespace` may pick it.
-    fn permitted(&self, namespace: &str, pick: &Pick, survey: &mut Survey) -> Result<Located, PickFault> {
+    pub(super) fn permitted(
+        &self,
+        namespace: &str,
+        pick: &Pick,
+        survey: &mut Survey,
+    ) -> Result<Located, PickFault> {
         let annotation = &self.config.annotation;
         let folders = &annotation.spec_dirs;
         let candidates = candidates(folders, pick);

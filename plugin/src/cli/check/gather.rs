@@ -1,6 +1,5 @@
 //! Looking at the files.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::report::Checked;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::lint::lint;
-use crate::select::LoadedSpec;
+use crate::select::{LoadedSpec, specs_in};
 use crate::trust::{Fault, TrustedDir};
 
 /// What was found in each file: in the configuration first, if one is asked for, then in the
@@ -85,17 +84,4 @@ fn named_by(config: &Config) -> Vec<Checked> {
         }
     }
     named
-}
-
-/// What a bare name in an annotation may mean: the `*.json` of a folder, in the order of their names.
-fn specs_in(folder: &str) -> io::Result<Vec<Arc<str>>> {
-    let mut files = Vec::new();
-    for entry in Path::new(folder).read_dir()? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            files.extend(path.to_str().map(Arc::from));
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -7,3 +7,4 @@ mod load;
 mod merge;
 mod node;
 mod policy;
+mod unused;

@@ -1,0 +1,113 @@
+//! What `explain` is asked, and what it exits with.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::explanation::Explanation;
+use super::{subjects, text};
+use crate::cli::{ConfigArg, Format};
+use crate::config::{Delivery, Overrides};
+use crate::diagnostic::bounded_list;
+use crate::select::Selector;
+
+const MORE: &str = "\
+The files of this node are looked at as they are now; no daemon and no runtime is asked. A daemon
+that runs may still hold an earlier default hook-spec, if the one in the file is no good.
+
+Exit status:
+  0  every container can be created
+  1  a container would not be created, or something could not be read
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks explain pod.yaml
+  kubectl get deployment web -o json | nri-oci-hooks explain -
+  nri-oci-hooks explain --namespace apps --annotation hook-spec.noderesource.dev=gpu";
+
+/// What `explain` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct ExplainArgs {
+    /// Manifest of pods or workloads, YAML or JSON; - for stdin
+    #[arg(required_unless_present_any = ["namespace", "annotations", "containers"])]
+    pub manifest: Option<String>,
+
+    /// Namespace of what names none itself [default: default]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// Annotation that the pod has, or has besides those of the manifest; may be repeated
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
+    pub annotations: Vec<(String, String)>,
+
+    /// Container of the pod, or the only ones of the manifest to explain; may be repeated
+    #[arg(long = "container", value_name = "NAME")]
+    pub containers: Vec<String>,
+
+    /// The configuration to go by
+    #[command(flatten)]
+    pub config: ConfigArg,
+
+    /// Default hook-spec, as the daemon is given it; wins over the configuration
+    #[arg(long, value_name = "FILE")]
+    pub hook_spec: Option<String>,
+
+    /// How hooks get to run, as the daemon is told; wins over the configuration
+    #[arg(long, value_name = "HOW")]
+    pub delivery: Option<Delivery>,
+
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+impl ExplainArgs {
+    /// Whether the container called `name` is asked about.
+    pub(super) fn asks_about(&self, name: &str) -> bool {
+        self.containers.is_empty() || self.containers.iter().any(|asked| asked == name)
+    }
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Explains which hooks containers would get. Exits 0 if all of them can be created, 1 if one would
+/// not be or something could not be read.
+pub fn explain(args: ExplainArgs) -> ExitCode {
+    match run(&args, &mut io::stdin().lock(), &mut io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every container can be created.
+pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Write) -> anyhow::Result<bool> {
+    let overrides = Overrides {
+        hook_spec: args.hook_spec.clone(),
+        delivery: args.delivery,
+    };
+    let config = args
+        .config
+        .read(&overrides)
+        .map_err(|mistakes| anyhow!("the configuration is no good: {}", bounded_list(&mistakes)))?;
+    let subjects = subjects::of(args, input)?;
+    let selector = Selector::new(config);
+    let explanation = Explanation::new(&selector, args, &subjects);
+    match args.format {
+        Format::Text => text::print(&explanation, out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &explanation)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(explanation.all_can_be_created())
+}

@@ -1,0 +1,241 @@
+//! What each container would get, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::ExplainArgs;
+use crate::config::Delivery;
+use crate::diagnostic::shown;
+use crate::lint::overruns;
+use crate::manifest::{ContainerKind, Manifest, ManifestPod};
+use crate::select::{Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
+use crate::spec::Stage;
+
+/// What each container of some pods would get.
+#[derive(Debug, Serialize)]
+pub(super) struct Explanation {
+    /// The configuration's file; none if there is none.
+    pub(super) config: Option<String>,
+    /// How the hooks get to run.
+    pub(super) delivery: Delivery,
+    pub(super) pods: Vec<PodExplanation>,
+    /// Objects that describe no pod.
+    pub(super) others: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PodExplanation {
+    pub(super) object: String,
+    pub(super) namespace: String,
+    pub(super) warnings: Vec<String>,
+    pub(super) containers: Vec<ContainerExplanation>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ContainerExplanation {
+    pub(super) container: String,
+    pub(super) kind: ContainerKind,
+    /// Why it would not be created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
+    /// What it would go without, because `failure_policy` is `"ignore"`.
+    pub(super) ignored: Vec<String>,
+    /// Its hooks, in order.
+    pub(super) stages: BTreeMap<Stage, Vec<HookExplanation>>,
+    pub(super) warnings: Vec<String>,
+    pub(super) unused: Vec<UnusedExplanation>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct HookExplanation {
+    pub(super) path: String,
+    pub(super) args: Vec<String>,
+    /// The names alone: the values may be secrets.
+    pub(super) env: Vec<String>,
+    /// In seconds.
+    pub(super) timeout: u32,
+    pub(super) file: String,
+    pub(super) line: usize,
+    #[serde(flatten)]
+    pub(super) by: Origin,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct UnusedExplanation {
+    #[serde(flatten)]
+    what: Unused,
+    /// The same for people.
+    pub(super) text: String,
+}
+
+impl Explanation {
+    /// What `selector` gives those containers of `manifest` that `args` ask about. All pods have a
+    /// namespace.
+    pub(super) fn new(selector: &Selector, args: &ExplainArgs, manifest: &Manifest) -> Explanation {
+        let pods = manifest.pods.iter();
+        let pods = pods.map(|pod| PodExplanation::new(selector, args, pod));
+        Explanation {
+            config: args.config.file().map(str::to_owned),
+            delivery: selector.config().delivery,
+            pods: pods.collect(),
+            others: manifest.others.clone(),
+        }
+    }
+
+    pub(super) fn all_can_be_created(&self) -> bool {
+        let mut containers = self.pods.iter().flat_map(|pod| &pod.containers);
+        containers.all(|container| container.refused.is_none())
+    }
+}
+
+impl PodExplanation {
+    fn new(selector: &Selector, args: &ExplainArgs, pod: &ManifestPod) -> PodExplanation {
+        let namespace = pod.namespace.clone().unwrap_or_default();
+        let asked = pod
+            .containers
+            .iter()
+            .filter(|container| args.asks_about(&container.name));
+        let containers = asked.map(|container| {
+            let subject = Subject {
+                namespace: &namespace,
+                annotations: &pod.annotations,
+                container: &container.name,
+            };
+            ContainerExplanation::new(selector, &subject, container.kind)
+        });
+        let containers: Vec<ContainerExplanation> = containers.collect();
+        PodExplanation {
+            object: pod.object.clone(),
+            warnings: nobodys_annotations(&containers, pod),
+            containers,
+            namespace,
+        }
+    }
+}
+
+impl ContainerExplanation {
+    fn new(selector: &Selector, subject: &Subject<'_>, kind: ContainerKind) -> ContainerExplanation {
+        let (selected, refused) = match selector.select(subject) {
+            Ok(selected) => (Some(selected), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let chosen = selected.as_ref().map_or(&[][..], |selected| &selected.specs);
+        let unused = selector
+            .unused(subject, chosen)
+            .into_iter()
+            .map(|what| UnusedExplanation {
+                text: what.to_string(),
+                what,
+            });
+        let frozen = selected.as_ref().map(|selected| &*selected.frozen);
+        ContainerExplanation {
+            container: subject.container.to_owned(),
+            kind,
+            refused,
+            ignored: selected
+                .iter()
+                .flat_map(|selected| &selected.ignored)
+                .map(ToString::to_string)
+                .collect(),
+            warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen)),
+            stages: selected.as_ref().map_or_else(BTreeMap::new, stages),
+            unused: unused.collect(),
+        }
+    }
+
+    pub(super) fn hooks(&self) -> usize {
+        self.stages.values().map(Vec::len).sum()
+    }
+}
+
+/// A warning for each annotation that is about a container which the pod does not have.
+fn nobodys_annotations(explained: &[ContainerExplanation], pod: &ManifestPod) -> Vec<String> {
+    let unused = explained.iter().flat_map(|container| &container.unused);
+    let about: BTreeSet<(&String, &String)> = unused
+        .filter_map(|unused| match &unused.what {
+            Unused::OtherContainer {
+                annotation,
+                container,
+            } => Some((annotation, container)),
+            _ => None,
+        })
+        .collect();
+    let has = |name: &str| pod.containers.iter().any(|container| container.name == name);
+    let nobodys = about.into_iter().filter(|(_, container)| !has(container));
+    nobodys
+        .map(|(annotation, container)| {
+            format!(
+                "annotation {}: the pod has no container {}",
+                shown(annotation),
+                shown(container)
+            )
+        })
+        .collect()
+}
+
+fn warnings(selector: &Selector, frozen: &Frozen) -> Vec<String> {
+    let config = selector.config();
+    let stages = frozen.stages.iter().map(|(stage, hooks)| {
+        let timeouts = hooks.iter().map(|hook| hook.timeout);
+        (*stage, timeouts.collect())
+    });
+    let overruns = overruns(stages, config.delivery).into_iter();
+    overruns
+        .map(|overrun| {
+            let hook = overrun.index + 1;
+            format!(
+                "{} {hook}: {}; {}",
+                overrun.stage,
+                overrun.message(),
+                overrun.help(config)
+            )
+        })
+        .collect()
+}
+
+fn stages(selected: &Selected) -> BTreeMap<Stage, Vec<HookExplanation>> {
+    let explained = selected
+        .frozen
+        .stages
+        .iter()
+        .map(|(stage, hooks)| (*stage, explained(hooks, &selected.specs)));
+    explained.collect()
+}
+
+/// The hooks of one stage, each with what it was chosen by.
+///
+/// They are in the order of the hook-specs, and those of one spec have indices that rise: so a hook
+/// is of the first spec with its file, from that of the hook before on, or behind that one if its
+/// index does not rise (a spec may be chosen twice).
+fn explained(hooks: &[FrozenHook], specs: &[Chosen]) -> Vec<HookExplanation> {
+    let mut explained = Vec::new();
+    let mut from = 0;
+    let mut before: Option<usize> = None;
+    for hook in hooks {
+        let source = &hook.source;
+        if before.is_some_and(|before| {
+            specs.get(from).is_some_and(|spec| spec.file == source.file) && source.index <= before
+        }) {
+            from += 1;
+        }
+        let found = specs.iter().skip(from).position(|spec| spec.file == source.file);
+        from += found.unwrap_or_default();
+        before = Some(source.index);
+        let Some(spec) = specs.get(from) else { break };
+        explained.push(HookExplanation {
+            path: hook.path.clone(),
+            args: hook.args.clone(),
+            env: hook.env.iter().map(|entry| name(entry)).collect(),
+            timeout: hook.timeout.seconds(),
+            file: source.file.to_string(),
+            line: source.line,
+            by: spec.by.clone(),
+        });
+    }
+    explained
+}
+
+fn name(entry: &str) -> String {
+    entry.split_once('=').map_or(entry, |(name, _)| name).to_owned()
+}

@@ -1,0 +1,10 @@
+//! `explain`: which hooks a container would get, and why, by the very selection that the daemon uses.
+
+mod command;
+mod explanation;
+mod subjects;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use command::{ExplainArgs, explain};

@@ -1,0 +1,202 @@
+//! What `explain` says.
+
+use std::fs;
+
+use clap::Parser;
+use tempfile::TempDir;
+
+use super::ExplainArgs;
+use super::command::run;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    explain: ExplainArgs,
+}
+
+/// A node with a default hook-spec and three that may be picked, of which two by anyone.
+struct Node(TempDir);
+
+impl Node {
+    fn new() -> Node {
+        let node = Node(tempfile::tempdir().unwrap());
+        fs::create_dir(node.0.path().join("specs")).unwrap();
+        node.file(
+            "default.json",
+            "{\n\"prestart\": [\n{\"path\": \"/bin/echo\", \"args\": [\"echo\", \"a b\"], \"env\": [\"SECRET=hidden\", \"B=\"]},\n{\"path\": \"/bin/true\", \"timeout\": 1}\n],\n\"poststop\": [{\"path\": \"/bin/true\", \"timeout\": 5}]}",
+        );
+        node.file("specs/gpu.json", "{\"prestart\": [{\"path\": \"/bin/sh\"}],\n\"poststop\": [{\"path\": \"/bin/true\", \"timeout\": 6}]}");
+        node.file("specs/net.json", "{}");
+        node.file("specs/secret.json", "{}");
+        node.file("specs/bad.json", "{\"prestart\": [{\"path\": \"bin/sh\"}]}");
+        let root = node.0.path().display();
+        node.file(
+            "config.toml",
+            &format!(
+                "hook_spec = \"{root}/default.json\"\nexclude_namespaces = [\"kube-system\"]\n\
+                 [annotation]\nspec_dirs = [\"{root}/specs\"]\n\
+                 [[annotation.rules]]\neffect = \"allow\"\n\
+                 [[annotation.rules]]\neffect = \"deny\"\nspecs = [\"secret\"]\n"
+            ),
+        );
+        node
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn asked(&self, args: &[&str], input: &str) -> anyhow::Result<(bool, String)> {
+        let config = self.0.path().join("config.toml");
+        let config = ["explain", "--config", config.to_str().unwrap()];
+        let cli = Cli::try_parse_from([&config, args].concat())?;
+        let mut out = Vec::new();
+        let good = run(&cli.explain, &mut input.as_bytes(), &mut out)?;
+        let out = String::from_utf8(out)?;
+        Ok((good, out.replace(self.0.path().to_str().unwrap(), "NODE")))
+    }
+
+    /// Whether all can be created, and what is printed, with the node's folder called NODE.
+    fn explained(&self, args: &[&str], input: &str) -> (bool, String) {
+        self.asked(args, input).unwrap()
+    }
+
+    fn failed(&self, args: &[&str], input: &str) -> String {
+        let error = self.asked(args, input).unwrap_err();
+        format!("{error:#}").replace(self.0.path().to_str().unwrap(), "NODE")
+    }
+}
+
+const MANIFEST: &str = r#"
+kind: Deployment
+metadata: {name: web, namespace: apps}
+spec:
+  template:
+    metadata:
+      annotations:
+        hook-spec.noderesource.dev: net
+        hook-spec.noderesource.dev/container.main: gpu
+        hook-spec.noderesource.dev/container.plain: ""
+        hook-specs.noderesource.dev: gpu
+        example.com/other: x
+    spec:
+      initContainers: [{name: setup}]
+      containers: [{name: main}, {name: plain}]
+---
+kind: Service
+metadata: {name: web}
+---
+kind: Pod
+metadata:
+  name: system
+  namespace: kube-system
+  annotations: {hook-spec.noderesource.dev: "gpu,secret"}
+spec: {containers: [{name: main}]}
+"#;
+
+#[test]
+fn every_container_of_a_manifest_is_explained_hook_by_hook() {
+    let (good, out) = Node::new().explained(&["-"], MANIFEST);
+    assert!(!good, "one would not be created");
+    assert!(!out.contains("hidden"), "the values of env may be secrets: {out}");
+    insta::assert_snapshot!("text", out);
+}
+
+#[test]
+fn json_says_the_same() {
+    let node = Node::new();
+    let manifest = node.file("pod.yaml", MANIFEST);
+    let (good, out) = node.explained(&["--format", "json", "--container", "main", &manifest], "");
+    assert!(!good);
+    assert!(!out.contains("hidden"), "{out}");
+    insta::assert_snapshot!("json", out);
+}
+
+#[test]
+fn a_pod_can_be_described_without_a_manifest() {
+    let node = Node::new();
+    let pick = "hook-spec.noderesource.dev=gpu,gpu";
+    let (good, out) = node.explained(&["--namespace", "kube-system", "--annotation", pick], "");
+    assert!(good);
+    insta::assert_snapshot!("described", out);
+}
+
+#[test]
+fn a_spec_that_is_picked_twice_is_told_twice() {
+    let pick = "hook-spec.noderesource.dev=gpu,gpu";
+    let (_, out) = Node::new().explained(&["--format", "json", "--annotation", pick], "");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let hooks = json["pods"][0]["containers"][0]["stages"]["prestart"]
+        .as_array()
+        .unwrap();
+    let by: Vec<&str> = hooks.iter().map(|hook| hook["by"].as_str().unwrap()).collect();
+    assert_eq!(by, ["default", "default", "annotation", "annotation"]);
+}
+
+#[test]
+fn an_annotation_about_a_container_that_the_pod_does_not_have_is_warned_of() {
+    let manifest = MANIFEST.replace("container.main", "container.mian");
+    let (_, out) = Node::new().explained(&["--container", "plain", "-"], &manifest);
+    let warning = "warning\n      - annotation hook-spec.noderesource.dev/container.mian: the pod has no container mian\n";
+    assert!(out.contains(warning), "{out}");
+}
+
+#[test]
+fn the_daemons_options_count_here_too() {
+    let node = Node::new();
+    let spec = node.file("other.json", "{\"poststart\":[{\"path\":\"/bin/true\"}]}");
+    let (good, out) = node.explained(&["--hook-spec", &spec, "--namespace", "apps"], "");
+    assert!(good);
+    assert!(out.contains("NODE/other.json:1, default hook-spec"), "{out}");
+}
+
+#[test]
+fn failure_policy_ignore_tells_what_would_be_left_out() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
+    let (good, out) = node.explained(&["--annotation", "hook-spec.noderesource.dev=bad"], "");
+    assert!(good);
+    assert!(out.contains("left out, for failure_policy is ignore\n      - annotation hook-spec.noderesource.dev: hook-spec bad:"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_place() {
+    let node = Node::new();
+    assert!(
+        node.failed(&["/none.yaml"], "")
+            .starts_with("cannot read /none.yaml: No such file")
+    );
+    assert_eq!(
+        node.failed(&["-"], "kind: [\n"),
+        "-: line 2, column 1: is not valid YAML: while parsing a node, did not find expected node content"
+    );
+    assert_eq!(
+        node.failed(&["-", "--container", "x"], MANIFEST),
+        "the manifest has no container called x"
+    );
+    node.file("config.toml", "hook_spec = 1");
+    assert!(
+        node.failed(&["--namespace", "a"], "")
+            .starts_with("the configuration is no good: NODE/config.toml:1:13: ")
+    );
+}
+
+#[test]
+fn neither_manifest_nor_description_is_wrong_usage() {
+    for args in [&["explain"][..], &["explain", "--annotation", "x"]] {
+        assert_eq!(Cli::try_parse_from(args).err().unwrap().exit_code(), 2);
+    }
+}
+
+#[test]
+fn a_hostile_manifest_does_not_reach_the_terminal_unescaped() {
+    let text = "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\\u001b[2J\",\"namespace\":\"b\\u001b\",\"annotations\":{\"hook-spec.noderesource.dev/c\\u001b\":\"\\u001b\"}},\"spec\":{\"containers\":[{\"name\":\"\\u001b\\n\"}]}}";
+    let (_, out) = Node::new().explained(&["-"], text);
+    assert!(
+        out.chars().all(|c| c == '\n' || (' '..='~').contains(&c)),
+        "{out}"
+    );
+}

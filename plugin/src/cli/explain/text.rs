@@ -1,0 +1,97 @@
+//! An explanation for people.
+
+use std::io::{self, Write};
+
+use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
+use crate::config::Delivery;
+use crate::diagnostic::shown;
+use crate::manifest::ContainerKind;
+
+/// Prints `explanation`. Text that others wrote is escaped and bounded.
+pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+    for pod in &explanation.pods {
+        writeln!(out, "{}, namespace {}", label(&pod.object), shown(&pod.namespace))?;
+        print_list("warning", &pod.warnings, out)?;
+        for container in &pod.containers {
+            print_container(container, out)?;
+        }
+        writeln!(out)?;
+    }
+    for other in &explanation.others {
+        writeln!(out, "{}: describes no pod\n", label(other))?;
+    }
+    match &explanation.config {
+        Some(file) => writeln!(out, "configuration: {}", shown(file))?,
+        None => writeln!(out, "configuration: none, so the defaults")?,
+    }
+    writeln!(out, "delivery: {}", delivered(explanation.delivery))
+}
+
+/// An object's name is plain in any manifest that Kubernetes takes.
+fn label(object: &str) -> String {
+    match object {
+        "the pod described" => object.to_owned(),
+        object => shown(object).to_string(),
+    }
+}
+
+fn print_container(container: &ContainerExplanation, out: &mut impl Write) -> io::Result<()> {
+    let kind = match container.kind {
+        ContainerKind::Init => "init container",
+        ContainerKind::Main => "container",
+        ContainerKind::Ephemeral => "ephemeral container",
+    };
+    let name = shown(&container.container);
+    match (&container.refused, container.hooks()) {
+        (Some(reason), _) => {
+            writeln!(out, "  {kind} {name}: would not be created")?;
+            writeln!(out, "    {reason}")?;
+        }
+        (None, 0) => writeln!(out, "  {kind} {name}: no hooks")?,
+        (None, 1) => writeln!(out, "  {kind} {name}: 1 hook")?,
+        (None, hooks) => writeln!(out, "  {kind} {name}: {hooks} hooks")?,
+    }
+    for (stage, hooks) in &container.stages {
+        writeln!(out, "    {stage}")?;
+        for (index, hook) in hooks.iter().enumerate() {
+            print_hook(index + 1, hook, out)?;
+        }
+    }
+    print_list("left out, for failure_policy is ignore", &container.ignored, out)?;
+    print_list("warning", &container.warnings, out)?;
+    let unused: Vec<&String> = container.unused.iter().map(|unused| &unused.text).collect();
+    print_list("does not apply", &unused, out)
+}
+
+fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io::Result<()> {
+    let args: Vec<String> = hook.args.iter().map(|arg| shown(arg).to_string()).collect();
+    let env: Vec<String> = hook.env.iter().map(|name| shown(name).to_string()).collect();
+    writeln!(out, "      {number}. {}", shown(&hook.path))?;
+    writeln!(
+        out,
+        "         argv [{}], env {}, at most {} s",
+        args.join(", "),
+        env.join(" "),
+        hook.timeout
+    )?;
+    writeln!(out, "         {}:{}, {}", shown(&hook.file), hook.line, hook.by)
+}
+
+fn print_list<T: AsRef<str>>(title: &str, items: &[T], out: &mut impl Write) -> io::Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "    {title}")?;
+    for item in items {
+        writeln!(out, "      - {}", item.as_ref())?;
+    }
+    Ok(())
+}
+
+fn delivered(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Direct => {
+            "direct: the hooks go into the container's OCI spec, and the OCI runtime runs them by its own rules"
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What could give hooks to a container and does not, and the reason that is told.
+
+use std::collections::HashMap;
+
+use super::node::{KEY, Node};
+use crate::select::{Selector, Subject};
+
+/// Each reason, with the node's folder called NODE.
+fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&str, &str)]) -> Vec<String> {
+    let annotations: HashMap<String, String> = annotations
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let subject = Subject {
+        namespace,
+        annotations: &annotations,
+        container: "main",
+    };
+    let chosen = selector
+        .select(&subject)
+        .map_or_else(|_| Vec::new(), |selected| selected.specs);
+    let unused = selector.unused(&subject, &chosen).into_iter();
+    unused
+        .map(|unused| unused.to_string().replace(&node.text(""), "NODE/"))
+        .collect()
+}
+
+#[test]
+fn the_default_spec_is_unused_where_none_is_configured_and_in_excluded_namespaces() {
+    let node = Node::new();
+    node.spec("default.json", &["a"]);
+    assert_eq!(
+        unused(&node, &node.selector(""), "apps", &[]),
+        ["default hook-spec: none is configured (hook_spec)"]
+    );
+    let selector = node.selector_with_default("exclude_namespaces = [\"kube-system\"]");
+    assert_eq!(unused(&node, &selector, "apps", &[]), [""; 0]);
+    assert_eq!(
+        unused(&node, &selector, "kube-system", &[]),
+        ["default hook-spec NODE/default.json: namespace kube-system is among exclude_namespaces"]
+    );
+}
+
+#[test]
+fn an_annotation_is_unused_if_another_counts_or_is_meant_or_it_says_none() {
+    let node = Node::new();
+    node.spec("default.json", &[]);
+    let selector = node.selector_with_default("");
+    let key = |scope: &str| format!("{KEY}{scope}");
+    let annotations = [
+        (&*key(""), "x"),
+        (&key("/pod"), ""),
+        (&key("/container.side"), "x"),
+        ("hook-spec.example.com", "x"),
+        ("hookspec.noderesource.dev/pod", "x"),
+        ("devices.noderesource.dev", "x"),
+    ];
+    assert_eq!(
+        unused(&node, &selector, "apps", &annotations),
+        [
+            "annotation hook-spec.example.com: is not ours; did you mean hook-spec.noderesource.dev?",
+            "annotation hook-spec.noderesource.dev: hook-spec.noderesource.dev/pod is nearer",
+            "annotation hook-spec.noderesource.dev/container.side: is about container side",
+            "annotation hook-spec.noderesource.dev/pod: is empty, which means none",
+            "annotation hookspec.noderesource.dev/pod: is not ours; did you mean hook-spec.noderesource.dev?",
+        ]
+    );
+}
+
+#[test]
+fn a_spec_is_unused_if_nothing_picks_it_or_may_or_if_its_name_means_another() {
+    let node = Node::new();
+    node.spec("default.json", &[]);
+    for name in [
+        "specs/picked",
+        "specs/free",
+        "specs/denied",
+        "more/free",
+        "more/only",
+    ] {
+        node.spec(&format!("{name}.json"), &[]);
+    }
+    node.write("specs/notes.txt", "");
+    let rules = "[[annotation.rules]]\neffect = \"allow\"\n[[annotation.rules]]\neffect = \"deny\"\nspecs = [\"denied\"]";
+    let text = format!(
+        "hook_spec = \"{}\"\n[annotation]\nspec_dirs = [\"{}\", \"{}\"]\n{rules}",
+        node.text("default.json"),
+        node.text("specs"),
+        node.text("more")
+    );
+    let config = crate::config::Config::from_text("config.toml", &text, &Default::default()).unwrap();
+    assert_eq!(
+        unused(&node, &Selector::new(config), "apps", &[(KEY, "picked")]),
+        [
+            "NODE/specs/denied.json: pods in namespace apps may not pick it: annotation.rules[1] of the node's configuration denies it",
+            "NODE/specs/free.json: no annotation picks it",
+            "NODE/more/free.json: its name means NODE/specs/free.json, which is found first",
+            "NODE/more/only.json: no annotation picks it",
+        ]
+    );
+}

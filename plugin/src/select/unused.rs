@@ -1,0 +1,235 @@
+//! What could give hooks to a container and does not, and why: for who asks, not for the daemon.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::annotation::{Pick, Scope, effective, picks, scope};
+use super::{Chosen, Selector, Subject};
+use crate::config::AnnotationKey;
+use crate::diagnostic::{did_you_mean, shown};
+use crate::trust::Survey;
+
+/// Something that could give hooks to a container and does not, and why. Displayed as both, in one
+/// line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Unused {
+    /// No default hook-spec is configured.
+    NoDefault,
+    /// The default hook-spec: the pod's namespace is among `exclude_namespaces`.
+    NamespaceExcluded {
+        /// The hook-spec.
+        file: Arc<str>,
+        /// The namespace.
+        namespace: String,
+    },
+    /// An annotation of ours: another one is nearer to the container.
+    Overridden {
+        /// Its key.
+        annotation: String,
+        /// The other's key.
+        by: String,
+    },
+    /// An annotation of ours that is about another container.
+    OtherContainer {
+        /// Its key.
+        annotation: String,
+        /// The container that it is about.
+        container: String,
+    },
+    /// An annotation of ours whose value is empty, which means none.
+    Empty {
+        /// Its key.
+        annotation: String,
+    },
+    /// An annotation whose key is much like ours.
+    AnotherKey {
+        /// Its key.
+        annotation: String,
+        /// Ours.
+        key: String,
+    },
+    /// A hook-spec in a spec folder that nothing picks, though it might be.
+    NotPicked {
+        /// The hook-spec.
+        file: Arc<str>,
+    },
+    /// A hook-spec in a spec folder that a pod of this namespace would not get if it picked it.
+    WouldBeRefused {
+        /// The hook-spec.
+        file: Arc<str>,
+        /// Why.
+        reason: String,
+    },
+    /// A hook-spec in a spec folder whose name means one in an earlier folder.
+    Hidden {
+        /// The hook-spec.
+        file: Arc<str>,
+        /// The earlier one.
+        by: Arc<str>,
+    },
+}
+
+impl fmt::Display for Unused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unused::NoDefault => f.write_str("default hook-spec: none is configured (hook_spec)"),
+            Unused::NamespaceExcluded { file, namespace } => write!(
+                f,
+                "default hook-spec {}: namespace {} is among exclude_namespaces",
+                shown(file),
+                shown(namespace)
+            ),
+            Unused::Overridden { annotation, by } => {
+                write!(f, "annotation {}: {} is nearer", shown(annotation), shown(by))
+            }
+            Unused::OtherContainer {
+                annotation,
+                container,
+            } => write!(
+                f,
+                "annotation {}: is about container {}",
+                shown(annotation),
+                shown(container)
+            ),
+            Unused::Empty { annotation } => {
+                write!(f, "annotation {}: is empty, which means none", shown(annotation))
+            }
+            Unused::AnotherKey { annotation, key } => {
+                write!(
+                    f,
+                    "annotation {}: is not ours; did you mean {key}?",
+                    shown(annotation)
+                )
+            }
+            Unused::NotPicked { file } => write!(f, "{}: no annotation picks it", shown(file)),
+            Unused::WouldBeRefused { file, reason } => write!(f, "{}: {reason}", shown(file)),
+            Unused::Hidden { file, by } => {
+                write!(
+                    f,
+                    "{}: its name means {}, which is found first",
+                    shown(file),
+                    shown(by)
+                )
+            }
+        }
+    }
+}
+
+impl Selector {
+    /// What could give hooks to the container and does not. `chosen` is what it gets.
+    pub fn unused(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
+        let mut unused = Vec::new();
+        unused.extend(self.unused_default(subject));
+        unused.extend(self.unused_annotations(subject));
+        unused.extend(self.unused_specs(subject, chosen));
+        unused
+    }
+
+    fn unused_default(&self, subject: &Subject<'_>) -> Option<Unused> {
+        let config = self.config();
+        let Some(file) = &config.hook_spec else {
+            return Some(Unused::NoDefault);
+        };
+        config
+            .exclude_namespaces
+            .contains(subject.namespace)
+            .then(|| Unused::NamespaceExcluded {
+                file: file.clone(),
+                namespace: subject.namespace.to_owned(),
+            })
+    }
+
+    /// In the order of their keys, so that the same pod always gets the same answer.
+    fn unused_annotations(&self, subject: &Subject<'_>) -> Vec<Unused> {
+        let key = &self.config().annotation.key;
+        // What is wrong with them is told by the selection.
+        let in_force = effective(key, subject.annotations, subject.container)
+            .ok()
+            .flatten();
+        let mut names: Vec<&String> = subject.annotations.keys().collect();
+        names.sort();
+        let why = |name: &String| {
+            let annotation = name.clone();
+            match (scope(key, name), in_force) {
+                (None, _) => is_like(key, name).then(|| Unused::AnotherKey {
+                    annotation,
+                    key: key.as_str().to_owned(),
+                }),
+                (Some(Scope::Container(container)), _) if container != subject.container => {
+                    Some(Unused::OtherContainer {
+                        annotation,
+                        container: container.to_owned(),
+                    })
+                }
+                (Some(_), Some((by, _))) if by != name => Some(Unused::Overridden {
+                    annotation,
+                    by: by.to_owned(),
+                }),
+                (Some(_), Some((_, value))) => picks(value)
+                    .is_ok_and(|picks| picks.is_empty())
+                    .then_some(Unused::Empty { annotation }),
+                (Some(_), None) => None,
+            }
+        };
+        names.into_iter().filter_map(why).collect()
+    }
+
+    fn unused_specs(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
+        let mut survey = Survey::new();
+        let folders = &self.config().annotation.spec_dirs;
+        let mut unused = Vec::new();
+        for file in folders
+            .iter()
+            .filter_map(|folder| specs_in(folder).ok())
+            .flatten()
+        {
+            let name = Path::new(&*file).file_stem().and_then(|name| name.to_str());
+            if chosen.iter().any(|chosen| chosen.file == file) {
+                continue;
+            }
+            let pick = Pick::Name(name.unwrap_or_default().to_owned());
+            unused.push(match self.permitted(subject.namespace, &pick, &mut survey) {
+                Ok(found) if found.file == file => Unused::NotPicked { file },
+                Ok(found) => Unused::Hidden { file, by: found.file },
+                Err(fault) => Unused::WouldBeRefused {
+                    file,
+                    reason: fault.to_string(),
+                },
+            });
+        }
+        unused
+    }
+}
+
+/// What bare names in an annotation may mean: the `*.json` of a spec folder, in the order of their
+/// names.
+///
+/// Fails if the folder cannot be read.
+pub fn specs_in(folder: &str) -> io::Result<Vec<Arc<str>>> {
+    let mut files = Vec::new();
+    for entry in Path::new(folder).read_dir()? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            files.extend(path.to_str().map(Arc::from));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether the key of an annotation looks as if `ours` was meant: the same name in another domain,
+/// or nearly the same name in this one.
+fn is_like(ours: &AnnotationKey, key: &str) -> bool {
+    let key = key.split('/').next().unwrap_or_default();
+    let (Some((our_name, our_domain)), Some((name, domain))) =
+        (ours.as_str().split_once('.'), key.split_once('.'))
+    else {
+        return false;
+    };
+    name == our_name || (domain == our_domain && did_you_mean(name, [our_name]).is_some())
+}
