@@ -27,6 +27,8 @@ pub struct ManifestContainer {
     pub name: String,
     /// Which list of the pod it is in.
     pub kind: ContainerKind,
+    /// The first word of its command line, if it is not left to its image.
+    pub command: Option<String>,
 }
 
 /// Which list of a pod a container is in.
@@ -108,6 +110,10 @@ fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, M
                     .ok_or_else(|| wrong(&format!("{field}[].name"), "a string"))?
                     .to_owned(),
                 kind,
+                command: container
+                    .pointer("/command/0")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
             });
         }
     }

@@ -51,6 +51,17 @@ pub struct Subject<'s> {
     pub has_bind_mounts: bool,
 }
 
+impl<'s> Subject<'s> {
+    /// What conditions can be about.
+    pub(super) fn circumstances(&self) -> Circumstances<'s> {
+        Circumstances {
+            annotations: self.annotations,
+            command: self.command,
+            has_bind_mounts: self.has_bind_mounts,
+        }
+    }
+}
+
 /// What was chosen.
 #[derive(Debug, Clone)]
 pub struct Selected {
@@ -206,15 +217,17 @@ impl Selector {
         }
     }
 
+    /// The files of hooks.d in force, in order, whether their conditions hold or not.
+    pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.hooks_d.current(&mut Survey::new())
+    }
+
     fn hooks_d_part(&self, state: &mut State, survey: &mut Survey, subject: &Subject<'_>) -> Vec<Part> {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Vec::new();
         }
-        let circumstances = Circumstances {
-            annotations: subject.annotations,
-            command: subject.command,
-            has_bind_mounts: subject.has_bind_mounts,
-        };
+        let circumstances = subject.circumstances();
         let specs = state.hooks_d.current(survey).into_iter();
         specs
             .filter(|spec| spec.when().holds(&circumstances))

@@ -20,12 +20,20 @@ use crate::trust::Survey;
 pub enum Unused {
     /// No default hook-spec is configured.
     NoDefault,
-    /// The default hook-spec: the pod's namespace is among `exclude_namespaces`.
+    /// The default hook-spec, or a file of hooks.d: the pod's namespace is among
+    /// `exclude_namespaces`.
     NamespaceExcluded {
-        /// The hook-spec.
+        /// The file.
         file: Arc<str>,
         /// The namespace.
         namespace: String,
+    },
+    /// A file of hooks.d whose conditions do not all hold.
+    Unmet {
+        /// The file.
+        file: Arc<str>,
+        /// The keys of those that do not.
+        conditions: Vec<&'static str>,
     },
     /// An annotation of ours: another one is nearer to the container.
     Overridden {
@@ -80,9 +88,15 @@ impl fmt::Display for Unused {
             Unused::NoDefault => f.write_str("default hook-spec: none is configured (hook_spec)"),
             Unused::NamespaceExcluded { file, namespace } => write!(
                 f,
-                "default hook-spec {}: namespace {} is among exclude_namespaces",
+                "{}: namespace {} is among exclude_namespaces",
                 shown(file),
                 shown(namespace)
+            ),
+            Unused::Unmet { file, conditions } => write!(
+                f,
+                "{}: of its conditions these do not hold: {}",
+                shown(file),
+                conditions.join(", ")
             ),
             Unused::Overridden { annotation, by } => {
                 write!(f, "annotation {}: {} is nearer", shown(annotation), shown(by))
@@ -125,6 +139,7 @@ impl Selector {
     pub fn unused(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
         let mut unused = Vec::new();
         unused.extend(self.unused_default(subject));
+        unused.extend(self.unused_hooks_d(subject));
         unused.extend(self.unused_annotations(subject));
         unused.extend(self.unused_specs(subject, chosen));
         unused
@@ -135,13 +150,31 @@ impl Selector {
         let Some(file) = &config.hook_spec else {
             return Some(Unused::NoDefault);
         };
-        config
-            .exclude_namespaces
-            .contains(subject.namespace)
-            .then(|| Unused::NamespaceExcluded {
-                file: file.clone(),
-                namespace: subject.namespace.to_owned(),
-            })
+        self.excluded(subject, file)
+    }
+
+    fn unused_hooks_d(&self, subject: &Subject<'_>) -> Vec<Unused> {
+        let circumstances = subject.circumstances();
+        let unused = self.hooks_d().into_iter().filter_map(|spec| {
+            let unmet = || {
+                let conditions = spec.when().unmet(&circumstances);
+                (!conditions.is_empty()).then(|| Unused::Unmet {
+                    file: spec.file().clone(),
+                    conditions,
+                })
+            };
+            self.excluded(subject, spec.file()).or_else(unmet)
+        });
+        unused.collect()
+    }
+
+    /// That `file` is unused, if it is so for the pod's namespace.
+    fn excluded(&self, subject: &Subject<'_>, file: &Arc<str>) -> Option<Unused> {
+        let is_excluded = self.config().exclude_namespaces.contains(subject.namespace);
+        is_excluded.then(|| Unused::NamespaceExcluded {
+            file: file.clone(),
+            namespace: subject.namespace.to_owned(),
+        })
     }
 
     /// In the order of their keys, so that the same pod always gets the same answer.

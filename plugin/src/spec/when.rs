@@ -40,18 +40,33 @@ impl When {
 
     /// Whether all conditions that are set hold.
     pub fn holds(&self, container: &Circumstances<'_>) -> bool {
+        self.judged(container).into_iter().all(|(_, holds)| holds)
+    }
+
+    /// The keys of the conditions that do not hold.
+    pub fn unmet(&self, container: &Circumstances<'_>) -> Vec<&'static str> {
+        let judged = self.judged(container).into_iter();
+        judged.filter(|(_, holds)| !holds).map(|(key, _)| key).collect()
+    }
+
+    /// Each condition's key, and whether it holds or is not set.
+    fn judged(&self, container: &Circumstances<'_>) -> [(&'static str, bool); 4] {
         let some_annotation = |(key, value): &(Pattern, Pattern)| {
             let mut annotations = container.annotations.iter();
             annotations.any(|(name, text)| key.is_match(name) && value.is_match(text))
         };
         let command = container.command.filter(|path| path.len() <= LONGEST_COMMAND);
         let this_command = |pattern: &Pattern| command.is_some_and(|path| pattern.is_match(path));
-        self.always.unwrap_or(true)
-            && self
-                .has_bind_mounts
-                .is_none_or(|wanted| wanted && container.has_bind_mounts)
-            && self.annotations.iter().all(some_annotation)
-            && (self.commands.is_empty() || self.commands.iter().any(this_command))
+        let bind_mounts = |wanted| wanted && container.has_bind_mounts;
+        [
+            ("always", self.always.unwrap_or(true)),
+            ("hasBindMounts", self.has_bind_mounts.is_none_or(bind_mounts)),
+            ("annotations", self.annotations.iter().all(some_annotation)),
+            (
+                "commands",
+                self.commands.is_empty() || self.commands.iter().any(this_command),
+            ),
+        ]
     }
 }
 

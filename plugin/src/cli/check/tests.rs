@@ -107,13 +107,16 @@ fn warnings_alone_leave_a_file_good_unless_they_are_denied() {
 fn a_configuration_is_checked_with_all_that_it_names() {
     let folder = Folder::new();
     fs::create_dir(folder.path("specs")).unwrap();
+    fs::create_dir(folder.path("hooks.d")).unwrap();
+    folder.file("hooks.d/x.json", "{}");
     folder.file("default.json", "{}");
     folder.file("specs/b.json", "[]");
     folder.file("specs/a.json", "{}");
     folder.file("specs/notes.txt", "");
     let text = format!(
-        "hook_spec = \"{}\"\nannotation.spec_dirs = [\"{}\", \"/none/specs\"]\n",
+        "hook_spec = \"{}\"\nhooks_dirs = [\"{}\"]\nannotation.spec_dirs = [\"{}\", \"/none/specs\"]\n",
         folder.path("default.json"),
+        folder.path("hooks.d"),
         folder.path("specs")
     );
     let config = folder.file("config.toml", &text);

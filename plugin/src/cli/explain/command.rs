@@ -15,7 +15,9 @@ use crate::select::Selector;
 
 const MORE: &str = "\
 The files of this node are looked at as they are now; no daemon and no runtime is asked. A daemon
-that runs may still hold an earlier default hook-spec, if the one in the file is no good.
+that runs may still hold an earlier default hook-spec, if the one in the file is no good. Conditions
+of hooks.d files: the command of a container that names none is its image's and not known here, so
+none matches it; of bind mounts every container is taken to have one, as kubelet sees to.
 
 Exit status:
   0  every container can be created

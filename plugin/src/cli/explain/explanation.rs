@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::ExplainArgs;
 use crate::config::Delivery;
-use crate::diagnostic::shown;
+use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
 use crate::select::{Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
@@ -20,6 +20,8 @@ pub(super) struct Explanation {
     /// How the hooks get to run.
     pub(super) delivery: Delivery,
     pub(super) pods: Vec<PodExplanation>,
+    /// What is wrong with the default hook-spec and with hooks.d.
+    pub(super) mistakes: Vec<Diagnostic>,
     /// Objects that describe no pod.
     pub(super) others: Vec<String>,
 }
@@ -75,10 +77,12 @@ impl Explanation {
     pub(super) fn new(selector: &Selector, args: &ExplainArgs, manifest: &Manifest) -> Explanation {
         let pods = manifest.pods.iter();
         let pods = pods.map(|pod| PodExplanation::new(selector, args, pod));
+        let pods = pods.collect();
         Explanation {
             config: args.config.file().map(str::to_owned),
             delivery: selector.config().delivery,
-            pods: pods.collect(),
+            pods,
+            mistakes: selector.mistakes(),
             others: manifest.others.clone(),
         }
     }
@@ -101,6 +105,9 @@ impl PodExplanation {
                 namespace: &namespace,
                 annotations: &pod.annotations,
                 container: &container.name,
+                command: container.command.as_deref(),
+                // Kubelet mounts something of the host into every container, such as /etc/hosts.
+                has_bind_mounts: true,
             };
             ContainerExplanation::new(selector, &subject, container.kind)
         });

@@ -67,6 +67,7 @@ fn described(args: &ExplainArgs) -> ManifestPod {
     let main = |name| ManifestContainer {
         name,
         kind: ContainerKind::Main,
+        command: None,
     };
     ManifestPod {
         object: "the pod described".to_owned(),

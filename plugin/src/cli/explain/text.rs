@@ -20,6 +20,9 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Resu
     for other in &explanation.others {
         writeln!(out, "{}: describes no pod\n", label(other))?;
     }
+    for mistake in &explanation.mistakes {
+        writeln!(out, "mistake: {mistake}")?;
+    }
     match &explanation.config {
         Some(file) => writeln!(out, "configuration: {}", shown(file))?,
         None => writeln!(out, "configuration: none, so the defaults")?,

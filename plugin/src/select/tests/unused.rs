@@ -15,6 +15,8 @@ fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&st
         namespace,
         annotations: &annotations,
         container: "main",
+        command: Some("/bin/main"),
+        has_bind_mounts: true,
     };
     let chosen = selector
         .select(&subject)
@@ -37,7 +39,7 @@ fn the_default_spec_is_unused_where_none_is_configured_and_in_excluded_namespace
     assert_eq!(unused(&node, &selector, "apps", &[]), [""; 0]);
     assert_eq!(
         unused(&node, &selector, "kube-system", &[]),
-        ["default hook-spec NODE/default.json: namespace kube-system is among exclude_namespaces"]
+        ["NODE/default.json: namespace kube-system is among exclude_namespaces"]
     );
 }
 
@@ -64,6 +66,39 @@ fn an_annotation_is_unused_if_another_counts_or_is_meant_or_it_says_none() {
             "annotation hook-spec.noderesource.dev/pod: is empty, which means none",
             "annotation hookspec.noderesource.dev/pod: is not ours; did you mean hook-spec.noderesource.dev?",
         ]
+    );
+}
+
+#[test]
+fn a_file_of_hooks_d_is_unused_if_a_condition_does_not_hold_and_in_excluded_namespaces() {
+    let node = Node::new();
+    node.spec("default.json", &[]);
+    let file = |name: &str, when: &str| {
+        let program = node.text("bin/a");
+        let text = format!(
+            "{{\"version\":\"1.0.0\",\"hook\":{{\"path\":\"{program}\"}},\"when\":{{{when}}},\"stages\":[\"prestart\"]}}"
+        );
+        node.write(&format!("hooks.d/{name}.json"), &text);
+    };
+    std::fs::create_dir(node.path("hooks.d")).unwrap();
+    file("holds", "\"always\":true");
+    file("never", "\"always\":false");
+    file(
+        "other",
+        "\"commands\":[\"^/bin/sh$\"],\"annotations\":{\"^a$\":\"b\"},\"hasBindMounts\":true",
+    );
+    let hooks_d = format!("hooks_dirs = [\"{}\"]", node.text("hooks.d"));
+    let selector = node.selector_with_default(&format!("{hooks_d}\nexclude_namespaces = [\"kube-system\"]"));
+    assert_eq!(
+        unused(&node, &selector, "apps", &[]),
+        [
+            "NODE/hooks.d/never.json: of its conditions these do not hold: always",
+            "NODE/hooks.d/other.json: of its conditions these do not hold: annotations, commands",
+        ]
+    );
+    assert_eq!(
+        unused(&node, &selector, "kube-system", &[])[1],
+        "NODE/hooks.d/holds.json: namespace kube-system is among exclude_namespaces"
     );
 }
 
