@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{arguments, folder, program, timeouts};
+use super::{arguments, delivery, folder, program, timeouts};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Place, Rule};
 use crate::select::LoadedSpec;
@@ -24,6 +24,7 @@ pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> 
     };
     let mut warnings: Vec<Diagnostic> = arguments::lint(&linted)
         .chain(program::lint(&linted))
+        .chain(delivery::lint(&linted, config))
         .chain(timeouts::lint(&linted, config))
         .chain(folder::lint(&linted))
         .take(MOST_MISTAKES)
@@ -71,7 +72,8 @@ impl Linted<'_> {
             .filter(|at| self.first_uses.contains(&(at.stage, at.index)))
     }
 
-    /// A warning about one hook; at `place`, or at the whole hook.
+    /// A warning about one hook: about a field of it unless that is empty, at `place` or at the
+    /// whole hook.
     pub(super) fn warning(
         &self,
         at: LintedHook<'_>,
@@ -82,9 +84,8 @@ impl Linted<'_> {
         Diagnostic {
             stage: Some(at.stage),
             index: Some(at.index),
-            ..Diagnostic::of_file(self.spec.file(), rule, message, help)
-                .at(place.unwrap_or(at.places.hook))
-                .in_field(field)
+            field: (!field.is_empty()).then(|| field.to_owned()),
+            ..Diagnostic::of_file(self.spec.file(), rule, message, help).at(place.unwrap_or(at.places.hook))
         }
     }
 }

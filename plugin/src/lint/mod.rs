@@ -1,6 +1,7 @@
 //! What breaks no rule and yet is hardly meant: warnings about hook-specs.
 
 mod arguments;
+mod delivery;
 mod folder;
 mod lints;
 mod program;

@@ -172,6 +172,30 @@ fn a_program_is_warned_of_once_however_many_hooks_run_it() {
 }
 
 #[test]
+fn a_stage_that_no_configured_delivery_can_run_is_warned_of() {
+    let node = Node::new();
+    let text =
+        r#"{"createRuntime":[{"path":"/bin/true"},{"path":"/bin/true"}],"prestart":[{"path":"/bin/true"}]}"#;
+    let warnings = |delivery, handlers: &[(&str, Delivery)]| {
+        let config = Config {
+            delivery,
+            runtimes: handlers
+                .iter()
+                .map(|(name, delivery)| ((*name).to_owned(), *delivery))
+                .collect(),
+            ..brisk()
+        };
+        node.warnings(text, &config).iter().map(brief).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings(Delivery::Runner, &[]),
+        ["stage-needs-direct 1:19 createRuntime[0]"]
+    );
+    assert_eq!(warnings(Delivery::Direct, &[]), [""; 0]);
+    assert_eq!(warnings(Delivery::Events, &[("kata", Delivery::Direct)]), [""; 0]);
+}
+
+#[test]
 fn a_stage_whose_timeouts_come_to_more_than_the_runtime_waits_is_warned_of_where_it_goes_over() {
     let node = Node::new();
     let hook = |seconds| format!(r#"{{"path":"/bin/true","timeout":{seconds}}}"#);

@@ -7,9 +7,7 @@ use thiserror::Error;
 use super::life::{Containers, EnterError};
 use super::{direct, inject};
 use crate::config::Delivery;
-use crate::diagnostic::shown;
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use crate::select::{Frozen, NeedsDirect};
 
 /// Hooks that cannot be delivered.
 #[derive(Debug, Error)]
@@ -26,21 +24,8 @@ pub(super) enum DeliveryError {
         bytes: usize,
     },
     /// Only the OCI runtime itself can run them.
-    #[error(
-        "{}:{line}: {stage} hooks need delivery direct, but this container's is {delivery}; \
-         remove them, or set another delivery for its runtime handler",
-        shown(.file)
-    )]
-    NeedsDirect {
-        /// The hook-spec that has the first.
-        file: String,
-        /// Its line.
-        line: usize,
-        /// Their stage.
-        stage: Stage,
-        /// What the configuration says.
-        delivery: Delivery,
-    },
+    #[error(transparent)]
+    NeedsDirect(#[from] NeedsDirect),
     /// The ledger could not take the container in.
     #[error(transparent)]
     Enter(#[from] EnterError),
@@ -63,14 +48,7 @@ pub(super) fn deliver(
         Delivery::Runner => true,
         Delivery::Events => false,
     };
-    if let Some((stage, first)) = needs_direct(frozen) {
-        return Err(DeliveryError::NeedsDirect {
-            file: first.source.file.to_string(),
-            line: first.source.line,
-            stage,
-            delivery,
-        });
-    }
+    frozen.check_delivery(delivery)?;
     let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.to_owned()))?;
     if injected && inject::carries_runner(&container.hooks) {
         return Ok(Adjustment::new());
@@ -80,9 +58,4 @@ pub(super) fn deliver(
         true => inject::adjustment(frozen, containers.program(), containers.state_dir()),
         false => Adjustment::new(),
     })
-}
-
-fn needs_direct(frozen: &Frozen) -> Option<(Stage, &FrozenHook)> {
-    let mut stages = frozen.stages.iter().filter(|(stage, _)| stage.needs_direct());
-    stages.find_map(|(stage, hooks)| Some((*stage, hooks.first()?)))
 }

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod cache;
+mod deliverable;
 mod frozen;
 mod hooks_d;
 mod kept;
@@ -18,6 +19,7 @@ mod unused;
 mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
+pub use deliverable::NeedsDirect;
 pub use frozen::{Frozen, FrozenHook, Source};
 pub use load::{Format, LoadedSpec};
 pub use merge::DEFAULT_PATH;

@@ -61,6 +61,10 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
 
+    /// Runtime handler of the pods, as their RuntimeClass names it [default: that of pods without one]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub runtime_handler: String,
+
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -96,6 +100,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
     let overrides = Overrides {
         hook_spec: args.hook_spec.clone(),
         delivery: args.delivery,
+        state_dir: None,
     };
     let config = args
         .config

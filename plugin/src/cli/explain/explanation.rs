@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::ExplainArgs;
-use crate::config::Delivery;
+use crate::config::{Delivery, FailurePolicy};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
@@ -80,7 +80,7 @@ impl Explanation {
         let pods = pods.collect();
         Explanation {
             config: args.config.file().map(str::to_owned),
-            delivery: selector.config().delivery,
+            delivery: selector.config().delivery(&args.runtime_handler),
             pods,
             mistakes: selector.mistakes(),
             others: manifest.others.clone(),
@@ -96,6 +96,7 @@ impl Explanation {
 impl PodExplanation {
     fn new(selector: &Selector, args: &ExplainArgs, pod: &ManifestPod) -> PodExplanation {
         let namespace = pod.namespace.clone().unwrap_or_default();
+        let delivery = selector.config().delivery(&args.runtime_handler);
         let asked = pod
             .containers
             .iter()
@@ -109,7 +110,7 @@ impl PodExplanation {
                 // Kubelet mounts something of the host into every container, such as /etc/hosts.
                 has_bind_mounts: true,
             };
-            ContainerExplanation::new(selector, &subject, container.kind)
+            ContainerExplanation::new(selector, &subject, delivery, container.kind)
         });
         let containers: Vec<ContainerExplanation> = containers.collect();
         PodExplanation {
@@ -122,11 +123,26 @@ impl PodExplanation {
 }
 
 impl ContainerExplanation {
-    fn new(selector: &Selector, subject: &Subject<'_>, kind: ContainerKind) -> ContainerExplanation {
-        let (selected, refused) = match selector.select(subject) {
+    fn new(
+        selector: &Selector,
+        subject: &Subject<'_>,
+        delivery: Delivery,
+        kind: ContainerKind,
+    ) -> ContainerExplanation {
+        let (selected, mut refused) = match selector.select(subject) {
             Ok(selected) => (Some(selected), None),
             Err(error) => (None, Some(error.to_string())),
         };
+        let mut ignored = Vec::new();
+        if let Some(selected) = &selected {
+            ignored.extend(selected.ignored.iter().map(ToString::to_string));
+            if let Err(error) = selected.frozen.check_delivery(delivery) {
+                match selector.config().failure_policy {
+                    FailurePolicy::Fail => refused = Some(error.to_string()),
+                    FailurePolicy::Ignore => ignored.push(format!("all of its hooks: {error}")),
+                }
+            }
+        }
         let chosen = selected.as_ref().map_or(&[][..], |selected| &selected.specs);
         let unused = selector
             .unused(subject, chosen)
@@ -140,12 +156,8 @@ impl ContainerExplanation {
             container: subject.container.to_owned(),
             kind,
             refused,
-            ignored: selected
-                .iter()
-                .flat_map(|selected| &selected.ignored)
-                .map(ToString::to_string)
-                .collect(),
-            warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen)),
+            ignored,
+            warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen, delivery)),
             stages: selected.as_ref().map_or_else(BTreeMap::new, stages),
             unused: unused.collect(),
         }
@@ -181,13 +193,13 @@ fn nobodys_annotations(explained: &[ContainerExplanation], pod: &ManifestPod) ->
         .collect()
 }
 
-fn warnings(selector: &Selector, frozen: &Frozen) -> Vec<String> {
+fn warnings(selector: &Selector, frozen: &Frozen, delivery: Delivery) -> Vec<String> {
     let config = selector.config();
     let stages = frozen.stages.iter().map(|(stage, hooks)| {
         let timeouts = hooks.iter().map(|hook| hook.timeout);
         (*stage, timeouts.collect())
     });
-    let overruns = overruns(stages, config.delivery).into_iter();
+    let overruns = overruns(stages, delivery).into_iter();
     overruns
         .map(|overrun| {
             let hook = overrun.index + 1;

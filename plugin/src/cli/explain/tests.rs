@@ -163,6 +163,27 @@ fn failure_policy_ignore_tells_what_would_be_left_out() {
 }
 
 #[test]
+fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    node.file(
+        "config.toml",
+        &format!("{config}[runtimes.kata]\ndelivery = \"direct\"\n"),
+    );
+    node.file("specs/raw.json", "{\"createRuntime\":[{\"path\":\"/bin/true\"}]}");
+    let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
+    let (good, out) = node.explained(&pick, "");
+    assert!(!good);
+    assert!(
+        out.contains("NODE/specs/raw.json:1: createRuntime hooks need delivery direct"),
+        "{out}"
+    );
+    let (good, out) = node.explained(&[&pick[..], &["--runtime-handler", "kata"]].concat(), "");
+    assert!(good, "{out}");
+    assert!(out.contains("delivery: direct: "), "{out}");
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     let node = Node::new();
     assert!(

@@ -93,8 +93,14 @@ fn print_list<T: AsRef<str>>(title: &str, items: &[T], out: &mut impl Write) -> 
 
 fn delivered(delivery: Delivery) -> &'static str {
     match delivery {
+        Delivery::Runner => {
+            "runner: the container's OCI spec gets one hook per stage, which runs them; NRI's events stand in for it"
+        }
         Delivery::Direct => {
-            "direct: the hooks go into the container's OCI spec, and the OCI runtime runs them by its own rules"
+            "direct: they go into the container's OCI spec, and the OCI runtime runs them by its own rules"
+        }
+        Delivery::Events => {
+            "events: they are run at NRI's events alone; nothing goes into the container's OCI spec"
         }
     }
 }
