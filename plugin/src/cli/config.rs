@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigSource, Overrides};
 use crate::diagnostic::Diagnostic;
 
 /// Where the configuration is unless a command is told otherwise.
@@ -35,9 +35,14 @@ impl ConfigArg {
     ///
     /// Fails with every mistake there is.
     pub fn read(&self, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
-        match self.file() {
-            Some(file) => Config::from_file(file, overrides),
-            None => Config::from_text("the command line", "", overrides),
+        self.source(overrides.clone()).read().map(|(config, _)| config)
+    }
+
+    /// Where the configuration comes from, with `overrides`.
+    pub fn source(&self, overrides: Overrides) -> ConfigSource {
+        match &self.config {
+            Some(file) => ConfigSource::file(file, overrides),
+            None => ConfigSource::optional_file(DEFAULT_CONFIG, overrides),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,7 +10,7 @@ use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::ConfigArg;
-use crate::config::{Config, Delivery, Overrides};
+use crate::config::{Delivery, Overrides};
 use crate::observe::{LogFormat, start_logs};
 use crate::plugin::OciHooks;
 
@@ -76,25 +77,25 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         delivery: args.delivery,
         state_dir: args.state_dir,
     };
-    let plugin = OciHooks::new(configuration(&args.config, &overrides)?, overrides);
+    let source = args.config.source(overrides);
+    let config = source.read().map_err(|mistakes| {
+        for mistake in &mistakes {
+            tracing::error!("{mistake}");
+        }
+        anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
+    })?;
+    let plugin = Arc::new(OciHooks::new(source, config));
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let stop = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
+        let stop = stop(plugin.clone())?;
         match launched {
-            Some(launched) => launched.run_until(plugin, stop).await?,
+            Some(launched) => launched.run_until::<OciHooks>(plugin, stop).await?,
             None => {
-                Service::new(plugin, identity)
+                Service::<OciHooks>::new(plugin, identity)
                     .socket(args.nri_socket)
                     .run_until(stop)
                     .await
@@ -104,11 +105,18 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
     })
 }
 
-fn configuration(config: &ConfigArg, overrides: &Overrides) -> anyhow::Result<Config> {
-    config.read(overrides).map_err(|mistakes| {
-        for mistake in &mistakes {
-            tracing::error!("{mistake}");
+/// Ready when the daemon is asked to end; asked to reload, `plugin` does.
+fn stop(plugin: Arc<OciHooks>) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => plugin.reload(),
+            }
         }
-        anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
     })
 }

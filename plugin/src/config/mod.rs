@@ -5,6 +5,8 @@ mod model;
 mod policy;
 mod read;
 mod read_policy;
+mod reload;
+mod source;
 mod values;
 
 #[cfg(test)]
@@ -14,3 +16,5 @@ pub use glob::Glob;
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
 pub use policy::{Effect, Limits, PickRule};
 pub use read::Overrides;
+pub use reload::Reload;
+pub use source::{ConfigSource, ReadConfig};

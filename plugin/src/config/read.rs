@@ -1,8 +1,6 @@
 //! Reading a configuration: where it comes from, and which key means what.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -15,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Rule, shown};
 use crate::spec::Timeout;
 
 /// How large a configuration may be, in bytes: what reading it takes is a multiple of that.
-const MAX_SIZE: u64 = 256 * 1024;
+pub(super) const MAX_SIZE: u64 = 256 * 1024;
 
 /// What the command line sets: it wins over file and runtime.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,28 +27,6 @@ pub struct Overrides {
 }
 
 impl Config {
-    /// The configuration in the file `path`, with `overrides`.
-    ///
-    /// Fails with every mistake there is.
-    pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
-        Config::from_file_with_text(path, overrides).1
-    }
-
-    /// As [`Config::from_file`], and with the text that was read, to show the mistakes in it; empty
-    /// if the file could not be read.
-    pub fn from_file_with_text(
-        path: &str,
-        overrides: &Overrides,
-    ) -> (Vec<u8>, Result<Config, Vec<Diagnostic>>) {
-        match content(path) {
-            Ok(text) => {
-                let config = Config::from_bytes(path, &text, overrides);
-                (text, config)
-            }
-            Err(mistakes) => (Vec::new(), Err(mistakes)),
-        }
-    }
-
     /// The configuration in `text`, with `overrides`. `source` says in messages where it is from,
     /// such as the runtime that handed it over at Configure. An empty text leaves the defaults.
     ///
@@ -59,7 +35,11 @@ impl Config {
         Config::from_bytes(source, text.as_bytes(), overrides)
     }
 
-    fn from_bytes(source: &str, bytes: &[u8], overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+    pub(super) fn from_bytes(
+        source: &str,
+        bytes: &[u8],
+        overrides: &Overrides,
+    ) -> Result<Config, Vec<Diagnostic>> {
         let source = Arc::from(source);
         if bytes.len() as u64 > MAX_SIZE {
             let message = format!("is larger than 256 KiB ({MAX_SIZE} bytes)");
@@ -117,19 +97,6 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
         message,
         help,
     ))
-}
-
-fn content(path: &str) -> Result<Vec<u8>, Vec<Diagnostic>> {
-    let mistake =
-        |rule, message: String, help| vec![Diagnostic::of_file(&Arc::from(path), rule, message, help)];
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes))
-        .map_err(|error| {
-            let help = "name a configuration file that can be read";
-            mistake(Rule::Unreadable, format!("cannot be read: {error}"), help)
-        })?;
-    Ok(bytes)
 }
 
 const TOP_KEYS: [&str; 9] = [

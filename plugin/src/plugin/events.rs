@@ -1,99 +1,72 @@
 //! The plugin as NRI sees it.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status};
 
 use super::deliver::deliver;
+use super::in_force::InForce;
 use super::life::Containers;
+use super::live::Live;
 use super::subject::subject;
-use crate::config::{Config, FailurePolicy, Overrides};
+use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
 use crate::diagnostic::{bounded_list, shown};
-use crate::select::Selector;
 use crate::system;
 
 /// Gives containers their hooks.
 #[derive(Debug)]
 pub struct OciHooks {
-    /// Holds when the runtime hands over no configuration at Configure.
-    config: Config,
-    /// Win over what the runtime hands over.
-    overrides: Overrides,
-    /// Kept over reconnects, so that the last good default spec is.
-    in_force: Mutex<Option<Arc<InForce>>>,
-}
-
-/// What is made of the configuration in force.
-#[derive(Debug)]
-struct InForce {
-    selector: Selector,
-    /// Why there is no ledger, if there is none.
-    containers: Result<Containers, String>,
-}
-
-impl InForce {
-    fn new(config: Config) -> InForce {
-        let state_dir = config.state_dir.clone();
-        let is_needed = config.needs_ledger() || Path::new(&*state_dir).exists();
-        InForce {
-            selector: Selector::new(config),
-            containers: match is_needed {
-                true => containers(Path::new(&*state_dir)).inspect_err(
-                    |error| tracing::error!(%error, "no hooks but direct ones can be delivered"),
-                ),
-                false => Err("there is no ledger".into()),
-            },
-        }
-    }
-}
-
-/// The program is found now: its file may be replaced while this one runs.
-fn containers(state_dir: &Path) -> Result<Containers, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find the runner: {error}"))?;
-    Containers::new(state_dir, program).map_err(|error| error.to_string())
+    live: Mutex<Live>,
 }
 
 impl OciHooks {
-    /// A plugin that goes by `config` unless the runtime hands over one; over that, `overrides`
-    /// win.
-    pub fn new(config: Config, overrides: Overrides) -> OciHooks {
+    /// A plugin that goes by `read`, which was read from `source`, and keeps up with its changes,
+    /// unless the runtime hands over a configuration.
+    pub fn new(source: ConfigSource, read: ReadConfig) -> OciHooks {
         OciHooks {
-            config,
-            overrides,
-            in_force: Mutex::new(None),
+            live: Mutex::new(Live::new(source, read)),
         }
     }
 
-    /// The configuration that the runtime handed over, or else our own.
-    fn configuration(&self, handed_over: &str) -> Result<Config, Status> {
-        if handed_over.trim().is_empty() {
-            return Ok(self.config.clone());
+    /// Looks at every file now that the administrator may have changed, rather than with the next
+    /// container, and logs how they fare.
+    pub fn reload(&self) {
+        let Ok(in_force) = self.up_to_date() else {
+            tracing::info!("nothing to reload: no runtime has sent its configuration yet");
+            return;
+        };
+        in_force.selector.look();
+        let mut mistakes = self.live().refused().to_vec();
+        mistakes.extend(in_force.selector.mistakes());
+        if mistakes.is_empty() {
+            tracing::info!("reloaded: what is in force is what the files say");
+        } else {
+            let mistakes = bounded_list(&mistakes);
+            tracing::warn!(mistakes, "reloaded: not all that the files say is in force");
         }
-        let source = "the configuration from the runtime";
-        Config::from_text(source, handed_over, &self.overrides).map_err(|mistakes| {
-            for mistake in &mistakes {
-                tracing::error!(%mistake, "configuration");
-            }
-            Status::invalid_argument(bounded_list(&mistakes).to_string())
-        })
     }
 
-    fn in_force(&self) -> Result<Arc<InForce>, Status> {
-        let in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
-        in_force
-            .clone()
-            .ok_or_else(|| Status::failed_precondition("the runtime has sent no Configure yet"))
+    fn live(&self) -> MutexGuard<'_, Live> {
+        // What a panic leaves behind is whole: what is in force is replaced at one stroke.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in force, after a look at whether it still is what the configuration says.
+    fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
+        let mut live = self.live();
+        live.keep_up();
+        let in_force = live.in_force().cloned();
+        in_force.ok_or_else(|| Status::failed_precondition("the runtime has sent no Configure yet"))
     }
 
     /// The containers in the ledger, if there is one.
     fn containers(&self) -> Option<Containers> {
-        self.in_force().ok()?.containers.clone().ok()
+        self.live().in_force()?.containers.clone().ok()
     }
 
     fn hooks(&self, pod: &PodSandbox, container: &Container) -> Result<Adjustment, Status> {
-        let in_force = self.in_force()?;
+        let in_force = self.up_to_date()?;
         let selector = &in_force.selector;
         let selected = selector
             .select(&subject(pod, container))
@@ -117,13 +90,14 @@ impl OciHooks {
 
 impl Plugin for OciHooks {
     async fn configure(&self, _: &Context, configuration: Configuration) -> Result<EventMask, Status> {
-        let config = self.configuration(&configuration.config)?;
-        let mut in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = |in_force: &Arc<InForce>| *in_force.selector.config() != config;
-        if in_force.as_ref().is_none_or(is_new) {
-            *in_force = Some(Arc::new(InForce::new(config)));
-        }
-        let follows_containers = in_force.as_ref().is_some_and(|it| it.containers.is_ok());
+        let mut live = self.live();
+        let in_force = live.configure(&configuration.config).map_err(|mistakes| {
+            for mistake in &mistakes {
+                tracing::error!(%mistake, "configuration");
+            }
+            Status::invalid_argument(bounded_list(&mistakes).to_string())
+        })?;
+        let follows_containers = in_force.containers.is_ok();
         let runtime = &configuration.runtime;
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
         Ok(match follows_containers {

@@ -3,8 +3,10 @@
 mod deliver;
 mod direct;
 mod events;
+mod in_force;
 mod inject;
 mod life;
+mod live;
 mod nri_hooks;
 mod subject;
 

@@ -37,6 +37,17 @@ impl HooksD {
         }
     }
 
+    /// As [`HooksD::new`], with what `earlier` has in force of the same folders and files.
+    pub(super) fn after(folders: &[Arc<str>], earlier: &HooksD) -> Self {
+        let known = |path: &Arc<str>| earlier.folders.iter().find(|folder| folder.path == *path);
+        let folder = |path: &Arc<str>| known(path).cloned().unwrap_or_else(|| Folder::new(path.clone()));
+        HooksD {
+            folders: folders.iter().map(folder).collect(),
+            files: earlier.files.clone(),
+            too_many: earlier.too_many,
+        }
+    }
+
     /// The hooks in force, in order. Every folder and file is looked at again; what has not
     /// changed is not read again.
     pub(super) fn current(&mut self, survey: &mut Survey) -> Vec<Arc<LoadedSpec>> {
@@ -83,7 +94,7 @@ impl HooksD {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Folder {
     path: Arc<str>,
     /// The files in it that count, when it could last be looked at.

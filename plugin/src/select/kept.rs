@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::load::trusted;
 use super::{Format, LoadedSpec};
 use crate::diagnostic::{Diagnostic, bounded_list};
 use crate::trust::Survey;
 
 /// A file whose hooks count without being picked, and how it fared last: the default hook-spec, or
 /// one of hooks.d.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeptSpec {
     format: Format,
     file: Arc<str>,
@@ -31,6 +30,15 @@ impl KeptSpec {
         }
     }
 
+    /// The default hook-spec that was read just now.
+    pub(super) fn with_good(good: LoadedSpec) -> Self {
+        let file = good.file().clone();
+        KeptSpec {
+            good: Some(Arc::new(good)),
+            ..KeptSpec::new(Format::HookSpec, file)
+        }
+    }
+
     pub(super) fn file(&self) -> &Arc<str> {
         &self.file
     }
@@ -45,7 +53,7 @@ impl KeptSpec {
     /// Fails with all mistakes if it was never valid, or a program of the one in force is no
     /// longer to be trusted: a file that stays in memory cannot go bad, a program can.
     pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
-        let now = trusted(&self.file, survey).and_then(|trusted| {
+        let now = survey.named(&self.file).and_then(|trusted| {
             LoadedSpec::refresh(self.format, &self.file, &trusted, self.good.as_ref(), survey)
         });
         match now {

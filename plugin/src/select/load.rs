@@ -1,12 +1,11 @@
 //! A hook-spec as it is used: trusted, read, and each of its programs trusted.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Rule};
+use crate::diagnostic::{Diagnostic, MOST_MISTAKES};
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
-use crate::trust::{FileIdentity, Survey, TrustError, TrustedFile};
+use crate::trust::{FileIdentity, MaxSize, Survey, TrustedFile};
 
 /// What a file is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +17,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// How large a file may be: in bytes, and in words.
-    fn max_size(self) -> (u64, &'static str) {
-        match self {
+    fn max_size(self) -> MaxSize {
+        let (bytes, in_words) = match self {
             Format::HookSpec => (MAX_SIZE, "10 MiB"),
             Format::HooksD => (256 * 1024, "256 KiB"),
+        };
+        MaxSize {
+            bytes,
+            in_words,
+            help: "make it smaller",
         }
     }
 
@@ -62,7 +65,9 @@ impl LoadedSpec {
     /// As [`LoadedSpec::load_with_text`], of a file written as `format`.
     pub fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         let survey = &mut Survey::new();
-        let read = trusted(file, survey).and_then(|trusted| Ok((content(format, file, &trusted)?, trusted)));
+        let read = survey
+            .named(file)
+            .and_then(|trusted| Ok((trusted.content(file, format.max_size())?, trusted)));
         match read {
             Ok((text, trusted)) => {
                 let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), survey);
@@ -79,7 +84,7 @@ impl LoadedSpec {
         trusted: &TrustedFile,
         survey: &mut Survey,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
-        let text = content(format, file, trusted)?;
+        let text = trusted.content(file, format.max_size())?;
         LoadedSpec::of_text(format, file, &text, trusted.identity(), survey)
     }
 
@@ -165,17 +170,6 @@ impl LoadedSpec {
     }
 }
 
-/// The hook-spec `file`, if it is trusted.
-pub(super) fn trusted(file: &Arc<str>, survey: &mut Survey) -> Result<TrustedFile, Vec<Diagnostic>> {
-    survey
-        .file_to_read(Path::new(&**file))
-        .map_err(|error| vec![file_mistake(file, &error)])
-}
-
-fn file_mistake(file: &Arc<str>, error: &TrustError) -> Diagnostic {
-    Diagnostic::of_file(file, error.rule(), error.to_string(), error.help())
-}
-
 /// One mistake for each of `programs` that is not trusted, but no more than a file's text may have.
 /// Each is looked at once, however many hooks run it.
 fn untrusted_programs<'p>(
@@ -188,30 +182,4 @@ fn untrusted_programs<'p>(
         Some(program.mistake(file, error.rule(), error.to_string(), error.help()))
     });
     mistakes.take(MOST_MISTAKES)
-}
-
-/// The size is bounded by what is read: a file may grow after it was looked at.
-fn content(format: Format, file: &Arc<str>, trusted: &TrustedFile) -> Result<Vec<u8>, Vec<Diagnostic>> {
-    let (most, in_words) = format.max_size();
-    let opened = trusted.open().map_err(|error| vec![file_mistake(file, &error)])?;
-    let mut bytes = Vec::new();
-    opened.take(most + 1).read_to_end(&mut bytes).map_err(|error| {
-        let message = format!("cannot be read: {error}");
-        vec![Diagnostic::of_file(
-            file,
-            Rule::Unreadable,
-            message,
-            "see to what the kernel says",
-        )]
-    })?;
-    if bytes.len() as u64 > most {
-        let message = format!("is larger than {in_words} ({most} bytes)");
-        return Err(vec![Diagnostic::of_file(
-            file,
-            Rule::TooLarge,
-            message,
-            "make it smaller",
-        )]);
-    }
-    Ok(bytes)
 }

@@ -120,22 +120,55 @@ impl Selector {
     /// what is wrong with them; each [`select`](Selector::select) looks again.
     pub fn new(config: Config) -> Selector {
         let default = |file| KeptSpec::new(Format::HookSpec, file);
-        let mut state = State {
-            default: config.hook_spec.clone().map(default),
-            hooks_d: HooksD::new(&config.hooks_dirs),
-            picked: SpecCache::default(),
-            merged: MergeCache::default(),
+        let default = config.hook_spec.clone().map(default);
+        let hooks_d = HooksD::new(&config.hooks_dirs);
+        Selector::with(config, default, hooks_d)
+    }
+
+    /// A selector by another configuration, in place of this one: what this one has in force of the
+    /// same files stays so.
+    ///
+    /// Fails with every mistake of the default hook-spec, if that is another than before: then
+    /// better this selector than one by which no container can be created.
+    pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |file: &Arc<str>| state.default.iter().find(|kept| kept.file() == file).cloned();
+        let default = match &config.hook_spec {
+            Some(file) => Some(match known(file) {
+                Some(kept) => kept,
+                None => KeptSpec::with_good(LoadedSpec::load(file)?),
+            }),
+            None => None,
         };
+        let hooks_d = HooksD::after(&config.hooks_dirs, &state.hooks_d);
+        drop(state);
+        Ok(Selector::with(config, default, hooks_d))
+    }
+
+    fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD) -> Selector {
+        let selector = Selector {
+            config,
+            state: Mutex::new(State {
+                default,
+                hooks_d,
+                picked: SpecCache::default(),
+                merged: MergeCache::default(),
+            }),
+        };
+        selector.look();
+        selector
+    }
+
+    /// Looks at the default hook-spec and at hooks.d now, rather than with the next container, and
+    /// logs what has changed in them.
+    pub fn look(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut survey = Survey::new();
         if let Some(default) = &mut state.default {
-            // The outcome is logged, and comes again with the first container.
+            // The outcome is logged, and comes again with the next container.
             let _ = default.current(&mut survey);
         }
         state.hooks_d.current(&mut survey);
-        Selector {
-            config,
-            state: Mutex::new(state),
-        }
     }
 
     /// The configuration it goes by.

@@ -1,6 +1,7 @@
 //! May root run, or act on, this file? Owner, mode, every directory and every link on the way.
 #![forbid(unsafe_code)]
 
+mod content;
 mod error;
 mod file;
 mod judge;
@@ -10,6 +11,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use content::MaxSize;
 pub use error::{Fault, FileKind, TrustError};
 pub use file::{FileIdentity, TrustedDir, TrustedFile};
 pub use survey::Survey;

@@ -228,7 +228,7 @@ fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
     let path = folder.path().join("config.toml");
     let path = path.to_str().unwrap();
     let missing = Config::from_file(path, &Overrides::default()).unwrap_err();
-    assert_eq!(missing[0].rule.name(), "unreadable");
+    assert_eq!(missing[0].rule.name(), "not-found");
     std::fs::write(path, "default_timeout = 7").unwrap();
     let config = Config::from_file(path, &Overrides::default()).unwrap();
     assert_eq!(config.default_timeout.seconds(), 7);

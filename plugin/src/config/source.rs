@@ -1,0 +1,141 @@
+//! Where the daemon's configuration comes from, and whether it has changed there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::sys::stat::{lstat, stat};
+
+use super::read::MAX_SIZE;
+use super::{Config, Overrides};
+use crate::diagnostic::Diagnostic;
+use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedFile};
+
+/// Where the daemon's configuration comes from.
+#[derive(Debug, Clone)]
+pub struct ConfigSource {
+    file: Arc<str>,
+    may_be_absent: bool,
+    overrides: Overrides,
+}
+
+/// A configuration without a mistake, and the state of the file that says so; `None` if there is
+/// none, which leaves the defaults.
+pub type ReadConfig = (Config, Option<FileIdentity>);
+
+impl ConfigSource {
+    /// The file at `path`, which must be there, with `overrides`. A relative path begins at the
+    /// current directory.
+    pub fn file(path: &str, overrides: Overrides) -> ConfigSource {
+        ConfigSource {
+            file: absolute(path),
+            may_be_absent: false,
+            overrides,
+        }
+    }
+
+    /// As [`ConfigSource::file`]; while there is no such file, the defaults hold.
+    pub fn optional_file(path: &str, overrides: Overrides) -> ConfigSource {
+        ConfigSource {
+            may_be_absent: true,
+            ..ConfigSource::file(path, overrides)
+        }
+    }
+
+    /// What the command line sets.
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// Whether what was read in the state `read_from` is still what [`read`](ConfigSource::read)
+    /// would read. Two calls of the kernel at the most: it is asked for every container, and trust
+    /// needs no second look at what is not read again.
+    pub fn is_still(&self, read_from: Option<FileIdentity>) -> bool {
+        let path = &*self.file;
+        match stat(path) {
+            Ok(now) => read_from == Some(FileIdentity::from(&now)),
+            // A link that leads nowhere is not the absence of a file.
+            Err(Errno::ENOENT) => {
+                self.may_be_absent && read_from.is_none() && lstat(path).err() == Some(Errno::ENOENT)
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Reads it. The file is held to the rules of [`trust`](crate::trust): whoever can change it
+    /// decides what runs as root.
+    ///
+    /// Fails with every mistake there is.
+    pub fn read(&self) -> Result<ReadConfig, Vec<Diagnostic>> {
+        self.read_with_text().1
+    }
+
+    /// As [`ConfigSource::read`], and with the text that was read, to show the mistakes in it; empty
+    /// if the file could not be read.
+    pub fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
+        let (text, identity) = match self.text() {
+            Ok(read) => read,
+            Err(mistakes) => return (Vec::new(), Err(mistakes)),
+        };
+        let config = Config::from_bytes(&self.file, &text, &self.overrides);
+        (text, config.map(|config| (config, identity)))
+    }
+
+    fn text(&self) -> Result<(Vec<u8>, Option<FileIdentity>), Vec<Diagnostic>> {
+        match self.look().map_err(|error| error.mistake_of(&self.file))? {
+            Some(file) => Ok((file.content(&self.file, CONFIG_SIZE)?, Some(file.identity()))),
+            None => Ok((Vec::new(), None)),
+        }
+    }
+
+    fn look(&self) -> Result<Option<TrustedFile>, TrustError> {
+        match TrustedFile::to_read(Path::new(&*self.file)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if self.may_be_absent && self.is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is no such file, nor a link in its place that leads nowhere.
+    fn is_absent(&self, error: &TrustError) -> bool {
+        error.fault == Fault::NotFound && Path::new(&*self.file).starts_with(&error.component)
+    }
+}
+
+impl Config {
+    /// The configuration in the file `path`, with `overrides`, as [`ConfigSource::file`] has it.
+    ///
+    /// Fails with every mistake there is.
+    pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+        Config::from_file_with_text(path, overrides).1
+    }
+
+    /// As [`Config::from_file`], and with the text that was read, to show the mistakes in it; empty
+    /// if the file could not be read.
+    pub fn from_file_with_text(
+        path: &str,
+        overrides: &Overrides,
+    ) -> (Vec<u8>, Result<Config, Vec<Diagnostic>>) {
+        let (text, read) = ConfigSource::file(path, overrides.clone()).read_with_text();
+        (text, read.map(|(config, _)| config))
+    }
+}
+
+const CONFIG_SIZE: MaxSize = MaxSize {
+    bytes: MAX_SIZE,
+    in_words: "256 KiB",
+    help: "a configuration is a few lines; is this the right file?",
+};
+
+fn absolute(path: &str) -> Arc<str> {
+    match std::path::absolute(path) {
+        Ok(absolute) => absolute.to_string_lossy().into(),
+        // An empty path; the walk says what is wrong with it.
+        Err(_) => path.into(),
+    }
+}

@@ -1,0 +1,62 @@
+//! What is made of one configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::life::Containers;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::select::Selector;
+
+/// What is made of the configuration in force.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) selector: Selector,
+    /// Why there is no ledger, if there is none.
+    pub(super) containers: Result<Containers, String>,
+}
+
+impl InForce {
+    pub(super) fn new(config: Config) -> InForce {
+        let state_dir = config.state_dir.clone();
+        let is_needed = config.needs_ledger() || Path::new(&*state_dir).exists();
+        InForce {
+            selector: Selector::new(config),
+            containers: match is_needed {
+                true => containers(Path::new(&*state_dir)).inspect_err(
+                    |error| tracing::error!(%error, "no hooks but direct ones can be delivered"),
+                ),
+                false => Err("there is no ledger".into()),
+            },
+        }
+    }
+
+    /// What is made of another configuration, read from `source`, in place of this one; see
+    /// [`Selector::succeed`].
+    ///
+    /// Fails with every mistake, and if it needs another ledger, or events of the runtime that are
+    /// subscribed to only at the start.
+    pub(super) fn succeed(&self, source: &Arc<str>, config: Config) -> Result<InForce, Vec<Diagnostic>> {
+        let fixed = |field: &str, message: &str| {
+            let help = "restart the daemon for it";
+            vec![Diagnostic::of_file(source, Rule::InvalidValue, message, help).in_field(field)]
+        };
+        if config.state_dir != self.selector.config().state_dir {
+            return Err(fixed("state_dir", "cannot change while the daemon runs"));
+        }
+        if config.needs_ledger() && self.containers.is_err() {
+            let message = "needs the ledger, but the daemon runs without one";
+            return Err(fixed("delivery", message));
+        }
+        Ok(InForce {
+            selector: self.selector.succeed(config)?,
+            containers: self.containers.clone(),
+        })
+    }
+}
+
+/// The program is found now: its file may be replaced while this one runs.
+fn containers(state_dir: &Path) -> Result<Containers, String> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot find the runner: {error}"))?;
+    Containers::new(state_dir, program).map_err(|error| error.to_string())
+}

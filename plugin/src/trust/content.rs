@@ -1,0 +1,69 @@
+//! Reading a trusted file whole, within a bound, with what goes wrong told as a mistake of it.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Survey, TrustError, TrustedFile};
+use crate::diagnostic::{Diagnostic, Rule};
+
+/// How large a file may be.
+#[derive(Debug, Clone, Copy)]
+pub struct MaxSize {
+    /// In bytes.
+    pub bytes: u64,
+    /// In words, `10 MiB`.
+    pub in_words: &'static str,
+    /// What to do about a larger one.
+    pub help: &'static str,
+}
+
+impl Survey {
+    /// The file called `name`, to be read; `name` is its absolute path.
+    ///
+    /// Fails as [`TrustedFile::to_read`] does.
+    pub fn named(&mut self, name: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
+        self.file_to_read(Path::new(&**name))
+            .map_err(|error| error.mistake_of(name))
+    }
+}
+
+impl TrustedFile {
+    /// What it holds; `name` is what it is called in messages. The size is bounded by what is read:
+    /// a file may grow after it was looked at.
+    ///
+    /// Fails if it may not be read, was replaced since it was looked at, or is larger than `most`.
+    pub fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
+        let opened = self.open().map_err(|error| error.mistake_of(name))?;
+        let mut bytes = Vec::new();
+        let read = opened.take(most.bytes + 1).read_to_end(&mut bytes);
+        let mistake = match read {
+            Err(error) => Diagnostic::of_file(
+                name,
+                Rule::Unreadable,
+                format!("cannot be read: {error}"),
+                "see to what the kernel says",
+            ),
+            Ok(_) if bytes.len() as u64 > most.bytes => Diagnostic::of_file(
+                name,
+                Rule::TooLarge,
+                format!("is larger than {} ({} bytes)", most.in_words, most.bytes),
+                most.help,
+            ),
+            Ok(_) => return Ok(bytes),
+        };
+        Err(vec![mistake])
+    }
+}
+
+impl TrustError {
+    /// As the one mistake of the file called `name`.
+    pub fn mistake_of(&self, name: &Arc<str>) -> Vec<Diagnostic> {
+        vec![Diagnostic::of_file(
+            name,
+            self.rule(),
+            self.to_string(),
+            self.help(),
+        )]
+    }
+}
