@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::ConfigArg;
 use crate::config::{Delivery, Overrides};
-use crate::observe::{LogFormat, start_logs};
+use crate::observe::{LogArgs, start_logs};
 use crate::plugin::OciHooks;
 
 /// How the daemon is started.
@@ -45,15 +45,15 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<String>,
 
-    /// How log lines are written
-    #[arg(long, value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    /// Its log lines
+    #[command(flatten)]
+    pub logs: LogArgs,
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
 /// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
 pub fn run(args: RunArgs) -> ExitCode {
-    start_logs(args.log_format);
+    start_logs(&args.logs);
     match Launched::from_env()
         .map_err(anyhow::Error::from)
         .and_then(|launched| serve(args, launched))

@@ -1,0 +1,140 @@
+//! Where log lines go.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use nix::libc::{S_IFCHR, S_IFMT};
+use nix::sys::stat::{fstat, major, minor};
+
+/// Where journald listens.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// Where syslog listens.
+pub(super) const SYSLOG: &str = "/dev/log";
+
+/// The file for a node that has neither.
+const FILE: &str = "/var/log/nri-oci-hooks.log";
+
+/// Where log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// `auto`: to journald if stderr leads there, else to stderr; but if that is the null device, as
+    /// the runtime gives it to the plugins that it launches, to journald, else to syslog, else to
+    /// `/var/log/nri-oci-hooks.log`, whichever there is first.
+    Auto,
+    /// `stderr`
+    Stderr,
+    /// `journald`, with its fields.
+    Journald,
+    /// `syslog`: the socket `/dev/log`.
+    Syslog,
+    /// A file, by absolute path.
+    File(PathBuf),
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Destination::Auto),
+            "stderr" => Ok(Destination::Stderr),
+            "journald" => Ok(Destination::Journald),
+            "syslog" => Ok(Destination::Syslog),
+            file if file.starts_with('/') => Ok(Destination::File(file.into())),
+            _ => Err("must be auto, stderr, journald, syslog or the absolute path of a file".into()),
+        }
+    }
+}
+
+/// What `auto` goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings {
+    pub(super) stderr: Stderr,
+    pub(super) has_journald: bool,
+    pub(super) has_syslog: bool,
+}
+
+/// What stderr leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stderr {
+    Null,
+    Journald,
+    Other,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub(super) fn look() -> Surroundings {
+        Surroundings {
+            stderr: stderr(),
+            has_journald: Path::new(JOURNAL).exists(),
+            has_syslog: Path::new(SYSLOG).exists(),
+        }
+    }
+
+    /// What `auto` means here.
+    pub(super) fn choose(self) -> Destination {
+        match self.stderr {
+            Stderr::Journald if self.has_journald => Destination::Journald,
+            Stderr::Journald | Stderr::Other => Destination::Stderr,
+            Stderr::Null if self.has_journald => Destination::Journald,
+            Stderr::Null if self.has_syslog => Destination::Syslog,
+            Stderr::Null => Destination::File(FILE.into()),
+        }
+    }
+}
+
+fn stderr() -> Stderr {
+    let Ok(stat) = fstat(io::stderr()) else {
+        // Closed: nobody reads it.
+        return Stderr::Null;
+    };
+    // The null device is character device 1:3 (Linux, devices.txt).
+    if stat.st_mode & S_IFMT == S_IFCHR && (major(stat.st_rdev), minor(stat.st_rdev)) == (1, 3) {
+        return Stderr::Null;
+    }
+    // systemd says which stream it connected to journald: somebody may have redirected it since.
+    let journald = env::var("JOURNAL_STREAM").unwrap_or_default();
+    if journald == format!("{}:{}", stat.st_dev, stat.st_ino) {
+        return Stderr::Journald;
+    }
+    Stderr::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_go_where_somebody_reads_them() {
+        let choose = |stderr, has_journald, has_syslog| {
+            Surroundings {
+                stderr,
+                has_journald,
+                has_syslog,
+            }
+            .choose()
+        };
+        for both in [true, false] {
+            assert_eq!(choose(Stderr::Other, both, both), Destination::Stderr);
+        }
+        assert_eq!(choose(Stderr::Journald, true, true), Destination::Journald);
+        assert_eq!(choose(Stderr::Journald, false, true), Destination::Stderr);
+        assert_eq!(choose(Stderr::Null, true, true), Destination::Journald);
+        assert_eq!(choose(Stderr::Null, false, true), Destination::Syslog);
+        assert_eq!(choose(Stderr::Null, false, false), Destination::File(FILE.into()));
+    }
+
+    #[test]
+    fn a_destination_is_named_by_a_word_or_an_absolute_path() {
+        assert_eq!("auto".parse(), Ok(Destination::Auto));
+        assert_eq!("journald".parse(), Ok(Destination::Journald));
+        assert_eq!("/x/y".parse(), Ok(Destination::File("/x/y".into())));
+        for wrong in ["", "x.log", "journal"] {
+            assert!(wrong.parse::<Destination>().is_err(), "{wrong}");
+        }
+    }
+}
