@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::claim::{Claim, Claimed, append};
 use super::{Created, Header, LedgerError, Line, Moment, Record, Trigger};
@@ -20,7 +19,6 @@ use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
 pub(super) const ENTRY: &str = "entry";
-const CREATED: &str = "created";
 const OWNER_ONLY: Mode = Mode::from_bits_truncate(0o600);
 
 /// The files of one container.
@@ -83,41 +81,24 @@ impl EntryFolder {
     /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
     ///
     /// # Errors
-    /// The file is damaged.
+    /// The records cannot be read.
     pub fn created(&self) -> Result<Option<Created>, LedgerError> {
-        let Some(bytes) = self.bytes(CREATED)? else {
-            return Ok(None);
-        };
-        let created = serde_json::from_slice(&bytes);
-        created
-            .map(Some)
-            .map_err(|error| LedgerError::damaged(self.path.join(CREATED), error))
+        for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+            let created = self.record(stage)?.and_then(|record| record.created().cloned());
+            if created.is_some() {
+                return Ok(created);
+            }
+        }
+        Ok(None)
     }
 
-    /// Notes that the OCI runtime has created the container, unless that is noted already. The
-    /// first note is the one from before the start, whatever comes later.
+    /// Notes that the OCI runtime has created the container, in the record of `stage`. The claim is
+    /// not needed for that. The note of the earliest stage holds, and there the first.
     ///
     /// # Errors
     /// It could not be written.
-    pub fn note_created(&self, created: &Created) -> Result<(), LedgerError> {
-        // Written aside first, so that nobody ever reads half of it.
-        let aside = format!(".{CREATED}-{}", std::process::id());
-        let path = self.path.join(CREATED);
-        let _ = unlinkat(&self.folder, aside.as_str(), UnlinkatFlags::NoRemoveDir);
-        serde_json::to_writer(self.create(&aside)?, created)
-            .map_err(|error| LedgerError::io("write", &path)(error.into()))?;
-        let linked = linkat(
-            &self.folder,
-            aside.as_str(),
-            &self.folder,
-            CREATED,
-            AtFlags::empty(),
-        );
-        let _ = unlinkat(&self.folder, aside.as_str(), UnlinkatFlags::NoRemoveDir);
-        match linked {
-            Ok(()) | Err(Errno::EEXIST) => Ok(()),
-            Err(errno) => Err(LedgerError::io("write", &path)(errno.into())),
-        }
+    pub fn note_created(&self, stage: Stage, created: &Created) -> Result<(), LedgerError> {
+        self.note(stage, &Line::Created(created.clone()))
     }
 
     /// What happened at `stage` so far; `None` if nothing did. Looks without waiting for anybody.
@@ -171,13 +152,17 @@ impl EntryFolder {
     /// # Errors
     /// It could not be written.
     pub fn note_late(&self, stage: Stage, by: Trigger, waited: Duration) -> Result<(), LedgerError> {
-        let (mut file, path) = self.append_only(stage)?;
         let line = Line::Late {
             by,
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             at: Moment::now(),
         };
-        append(&mut file, &line).map_err(LedgerError::io("write", path))
+        self.note(stage, &line)
+    }
+
+    fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {
+        let (mut file, path) = self.append_only(stage)?;
+        append(&mut file, line).map_err(LedgerError::io("write", path))
     }
 
     /// Whether nothing ever happened to the container but that it was recorded.

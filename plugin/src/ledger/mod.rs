@@ -4,7 +4,6 @@
 //! ```text
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
 //! STATE_DIR/live/ID/entry          the frozen hooks, written when the container is created
-//! STATE_DIR/live/ID/created        its process 1, noted once the OCI runtime has created it
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
 //! STATE_DIR/past/NANOSECONDS-ID/   the same, of a container that was removed
 //! ```

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, Output, Trigger};
+use super::{Created, Moment, Output, Trigger};
 
 /// One line of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {
+    /// The OCI runtime has created the container. It is noted once for all stages, in the record of
+    /// whichever comes to know it.
+    Created(Created),
     /// A runner took the claim.
     Claimed {
         /// What started the runner.
@@ -194,6 +197,14 @@ impl Record {
                 .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect(),
         }
+    }
+
+    /// What is known of the container's creation, if it is noted here.
+    pub fn created(&self) -> Option<&Created> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Created(created) => Some(created),
+            _ => None,
+        })
     }
 
     /// How the stage ended, if it has.

@@ -59,14 +59,14 @@ impl Container {
         &self.created
     }
 
-    /// Notes that the container was created, if nobody has.
+    /// Notes in the record of `stage` that the container was created, if nobody has.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn note_created(&self) -> Result<(), LedgerError> {
+    pub(super) fn note_created(&self, stage: Stage) -> Result<(), LedgerError> {
         match self.is_noted {
             true => Ok(()),
-            false => self.folder.note_created(&self.created),
+            false => self.folder.note_created(stage, &self.created),
         }
     }
 

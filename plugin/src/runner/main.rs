@@ -69,7 +69,7 @@ fn run(call: &Call) -> Told {
     let is_early = call.stage == Stage::Poststart && call.trigger == Trigger::Oci && status != "running";
     if is_early {
         // runc up to 1.5.1 runs poststart inside of create. NRI will tell when process 1 runs.
-        container.note_created()?;
+        container.note_created(call.stage)?;
         return Ok(Vec::new());
     }
     let result = stages::run(&container, call.stage, call.trigger);

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// The ledger cannot be read or written.
 pub(super) fn run(container: &Container, stage: Stage, by: Trigger) -> Result<StageResult, LedgerError> {
     // From here on a poststop is owed: whoever calls a runner has seen the container created.
-    container.note_created()?;
+    container.note_created(stage)?;
     let claim = match container.folder.claim(stage, by)? {
         Claimed::Ours(claim) => claim,
         Claimed::Over(result) => return Ok(result),

@@ -17,23 +17,24 @@ fn created(pid: i32) -> Created {
 }
 
 #[test]
-fn the_first_note_of_the_creation_stays() {
+fn the_earliest_note_of_the_creation_holds() {
     let fixture = Fixture::new();
     let container = fixture.container();
     assert_eq!(container.created().unwrap(), None);
-    container.note_created(&created(1)).unwrap();
-    container.note_created(&created(2)).unwrap();
+    container.note_created(Stage::Poststop, &created(3)).unwrap();
+    assert_eq!(container.created().unwrap(), Some(created(3)));
+    container.note_created(Stage::Prestart, &created(1)).unwrap();
+    container.note_created(Stage::Prestart, &created(2)).unwrap();
     assert_eq!(container.created().unwrap(), Some(created(1)));
-    assert_eq!(fs::read_dir(container.path()).unwrap().count(), 2);
 }
 
 #[test]
 fn only_root_can_look_into_the_ledger() {
     let fixture = Fixture::new();
     let container = fixture.container();
-    container.note_created(&created(1)).unwrap();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
     let _claim = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
-    for file in ["entry", "created", "prestart"] {
+    for file in ["entry", "poststop", "prestart"] {
         let mode = fs::metadata(container.path().join(file)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
@@ -66,7 +67,7 @@ fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
     assert!(fixture.ledger.find(&id).unwrap().is_none());
     assert!(fixture.ledger.live().unwrap().is_empty());
 
-    container.note_created(&created(1)).unwrap();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
     let past = fixture.ledger.past().unwrap();
     let [(past_id, folder)] = past.as_slice() else {
@@ -93,7 +94,7 @@ fn the_past_is_bounded_by_number_and_by_age() {
         fixture.ledger.add(identity(id), &frozen(), true).unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = fixture.ledger.find(&id).unwrap().unwrap();
-        container.note_created(&created(1)).unwrap();
+        container.note_created(Stage::Poststop, &created(1)).unwrap();
         fixture.ledger.archive(&id).unwrap();
     };
     ["c1", "c2", "c3"].into_iter().for_each(remove);

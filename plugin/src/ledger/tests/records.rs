@@ -1,6 +1,6 @@
 //! What a record tells.
 
-use crate::ledger::{Line, Moment, Outcome, Output, Record, StageResult, Trigger};
+use crate::ledger::{Created, Line, Moment, Outcome, Output, ProcessId, Record, StageResult, Trigger};
 
 fn text(lines: &[Line]) -> String {
     let lines = lines
@@ -50,6 +50,11 @@ fn every_line_reads_back_as_it_was_written() {
         StageResult::Skipped { reason: "s".into() },
     ];
     let mut lines = vec![
+        Line::Created(Created {
+            process: Some(ProcessId { pid: 7, started: 9 }),
+            bundle: Some("/b".into()),
+            ..Created::default()
+        }),
         Line::Claimed {
             by: Trigger::PostStartContainer,
             runner: 7,

@@ -142,7 +142,10 @@ impl Entered {
             ..Created::default()
         };
         created.program = Init::of(&created).and_then(Init::program);
-        self.folder.note_created(&created)?;
+        // Whichever of its stages comes first.
+        if let Some(stage) = self.header.hooks.keys().next() {
+            self.folder.note_created(*stage, &created)?;
+        }
         Ok(Some(created))
     }
 }
