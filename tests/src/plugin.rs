@@ -82,7 +82,7 @@ impl<'a> PluginBuilder<'a> {
     /// It does not build, start or connect.
     pub async fn start(self) -> Result<Plugin> {
         let name = format!("{}-{}", self.index, self.name);
-        let file = self.containerd.node().folder().join(format!("{name}.toml"));
+        let file = configuration_file(self.containerd, &name);
         fs::write(&file, self.configuration)?;
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(file);
@@ -101,6 +101,10 @@ impl<'a> PluginBuilder<'a> {
         command.args(self.arguments);
         Plugin::start(self.containerd, &name, command).await
     }
+}
+
+fn configuration_file(containerd: &Containerd, name: &str) -> PathBuf {
+    containerd.node().folder().join(format!("{name}.toml"))
 }
 
 /// A plugin in a process of its own, connected to a containerd's NRI socket.
@@ -140,6 +144,17 @@ impl Plugin {
     /// Its index and name, as it registers them.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Writes its configuration file anew, which otherwise holds what it was started with.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn configure(&self, containerd: &Containerd, configuration: &str) -> Result<()> {
+        Ok(fs::write(
+            configuration_file(containerd, &self.name),
+            configuration,
+        )?)
     }
 
     /// Its process and its log.
