@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use protobuf::Message;
+use tracing::{Instrument, Span};
 use ttrpc::r#async::TtrpcContext;
 
 use crate::answer::{answer, refuse, sendable, time_to_answer};
@@ -80,55 +81,61 @@ impl<P: Plugin> Adapter<P> {
         let ctx = &self.context(rpc);
         let plugin = &self.plugin;
         let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
-        match event {
-            Event::RUN_POD_SANDBOX => answer("RunPodSandbox", ctx, || plugin.run_pod_sandbox(ctx, pod)).await,
-            Event::POST_UPDATE_POD_SANDBOX => {
-                answer("PostUpdatePodSandbox", ctx, || {
-                    plugin.post_update_pod_sandbox(ctx, pod)
-                })
-                .await
+        let span = about(&pod, &container);
+        let answered = async move {
+            match event {
+                Event::RUN_POD_SANDBOX => {
+                    answer("RunPodSandbox", ctx, || plugin.run_pod_sandbox(ctx, pod)).await
+                }
+                Event::POST_UPDATE_POD_SANDBOX => {
+                    answer("PostUpdatePodSandbox", ctx, || {
+                        plugin.post_update_pod_sandbox(ctx, pod)
+                    })
+                    .await
+                }
+                Event::STOP_POD_SANDBOX => {
+                    answer("StopPodSandbox", ctx, || plugin.stop_pod_sandbox(ctx, pod)).await
+                }
+                Event::REMOVE_POD_SANDBOX => {
+                    answer("RemovePodSandbox", ctx, || plugin.remove_pod_sandbox(ctx, pod)).await
+                }
+                Event::POST_CREATE_CONTAINER => {
+                    answer("PostCreateContainer", ctx, || {
+                        plugin.post_create_container(ctx, pod, container)
+                    })
+                    .await
+                }
+                Event::START_CONTAINER => {
+                    answer("StartContainer", ctx, || {
+                        plugin.start_container(ctx, pod, container)
+                    })
+                    .await
+                }
+                Event::POST_START_CONTAINER => {
+                    answer("PostStartContainer", ctx, || {
+                        plugin.post_start_container(ctx, pod, container)
+                    })
+                    .await
+                }
+                Event::POST_UPDATE_CONTAINER => {
+                    answer("PostUpdateContainer", ctx, || {
+                        plugin.post_update_container(ctx, pod, container)
+                    })
+                    .await
+                }
+                Event::REMOVE_CONTAINER => {
+                    answer("RemoveContainer", ctx, || {
+                        plugin.remove_container(ctx, pod, container)
+                    })
+                    .await
+                }
+                other => {
+                    tracing::debug!(event = ?other, "ignoring an event that has a call of its own, or is none");
+                    Ok(())
+                }
             }
-            Event::STOP_POD_SANDBOX => {
-                answer("StopPodSandbox", ctx, || plugin.stop_pod_sandbox(ctx, pod)).await
-            }
-            Event::REMOVE_POD_SANDBOX => {
-                answer("RemovePodSandbox", ctx, || plugin.remove_pod_sandbox(ctx, pod)).await
-            }
-            Event::POST_CREATE_CONTAINER => {
-                answer("PostCreateContainer", ctx, || {
-                    plugin.post_create_container(ctx, pod, container)
-                })
-                .await
-            }
-            Event::START_CONTAINER => {
-                answer("StartContainer", ctx, || {
-                    plugin.start_container(ctx, pod, container)
-                })
-                .await
-            }
-            Event::POST_START_CONTAINER => {
-                answer("PostStartContainer", ctx, || {
-                    plugin.post_start_container(ctx, pod, container)
-                })
-                .await
-            }
-            Event::POST_UPDATE_CONTAINER => {
-                answer("PostUpdateContainer", ctx, || {
-                    plugin.post_update_container(ctx, pod, container)
-                })
-                .await
-            }
-            Event::REMOVE_CONTAINER => {
-                answer("RemoveContainer", ctx, || {
-                    plugin.remove_container(ctx, pod, container)
-                })
-                .await
-            }
-            other => {
-                tracing::debug!(event = ?other, "ignoring an event that has a call of its own, or is none");
-                Ok(())
-            }
-        }
+        };
+        answered.instrument(span).await
     }
 
     /// Adds a message of a synchronization to what was gathered. Returns all of it with the last message.
@@ -147,6 +154,16 @@ impl<P: Plugin> Adapter<P> {
         gathered.containers.extend(request.containers);
         Ok((!request.more).then(|| mem::take(&mut *gathered)))
     }
+}
+
+/// What every log line carries that is written while this pod's or container's event is handled.
+fn about(pod: &PodSandbox, container: &Container) -> Span {
+    let (namespace, pod) = (&*pod.namespace, &*pod.name);
+    if container.id.is_empty() {
+        return tracing::error_span!("pod", namespace, pod);
+    }
+    let (container, id) = (&*container.name, &*container.id);
+    tracing::error_span!("container", namespace, pod, container, id)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -226,8 +243,13 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
             request.pod.unwrap_or_default(),
             request.container.unwrap_or_default(),
         );
-        let adjustment = answer(METHOD, ctx, || self.plugin.create_container(ctx, pod, container)).await?;
-        sendable(METHOD, adjustment.into())
+        let span = about(&pod, &container);
+        let answered = async {
+            let adjustment =
+                answer(METHOD, ctx, || self.plugin.create_container(ctx, pod, container)).await?;
+            sendable(METHOD, adjustment.into())
+        };
+        answered.instrument(span).await
     }
 
     async fn update_container(
@@ -242,11 +264,14 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
             request.container.unwrap_or_default(),
         );
         let resources = request.linux_resources.unwrap_or_default();
-        let updates = answer(METHOD, ctx, || {
-            self.plugin.update_container(ctx, pod, container, resources)
-        })
-        .await?;
-        sendable(METHOD, updates.into())
+        let span = about(&pod, &container);
+        let answered = async {
+            let updates = answer(METHOD, ctx, || {
+                self.plugin.update_container(ctx, pod, container, resources)
+            });
+            sendable(METHOD, updates.await?.into())
+        };
+        answered.instrument(span).await
     }
 
     async fn stop_container(
@@ -260,14 +285,16 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
             request.pod.unwrap_or_default(),
             request.container.unwrap_or_default(),
         );
-        let update = answer(METHOD, ctx, || self.plugin.stop_container(ctx, pod, container)).await?;
-        sendable(
-            METHOD,
-            StopContainerResponse {
+        let span = about(&pod, &container);
+        let answered = async {
+            let update = answer(METHOD, ctx, || self.plugin.stop_container(ctx, pod, container)).await?;
+            let response = StopContainerResponse {
                 update,
                 ..Default::default()
-            },
-        )
+            };
+            sendable(METHOD, response)
+        };
+        answered.instrument(span).await
     }
 
     async fn update_pod_sandbox(
@@ -279,10 +306,11 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         let pod = request.pod.unwrap_or_default();
         let overhead = request.overhead_linux_resources.unwrap_or_default();
         let resources = request.linux_resources.unwrap_or_default();
-        answer("UpdatePodSandbox", ctx, || {
+        let span = about(&pod, &Container::default());
+        let answered = answer("UpdatePodSandbox", ctx, || {
             self.plugin.update_pod_sandbox(ctx, pod, overhead, resources)
-        })
-        .await?;
+        });
+        answered.instrument(span).await?;
         Ok(UpdatePodSandboxResponse::default())
     }
 

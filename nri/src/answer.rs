@@ -35,21 +35,27 @@ where
 {
     // Called inside of the block, a handler that panics before it returns its future is caught as well.
     let handler = AssertUnwindSafe(async { handler().await }).catch_unwind();
-    let outcome = match timeout_at(ctx.deadline.into(), handler).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(Status::internal(format!(
+    let status = match timeout_at(ctx.deadline.into(), handler).await {
+        Ok(Ok(outcome)) => return outcome.map_err(|status| pass_on(method, status)),
+        Ok(Err(panic)) => Status::internal(format!(
             "the plugin panicked in {method}: {}",
             panic_text(&*panic)
-        ))),
-        Err(_) => Err(Status::new(
+        )),
+        Err(_) => Status::new(
             Code::DeadlineExceeded,
             format!("the plugin had not handled {method} when its time was up"),
-        )),
+        ),
     };
-    outcome.map_err(|status| refuse(method, status))
+    Err(refuse(method, status))
 }
 
-/// The error answer for a status, which is logged.
+/// The error answer for a status that the plugin chose; the plugin knows best what to log of it.
+fn pass_on(method: &'static str, status: Status) -> ttrpc::Error {
+    tracing::debug!(method, %status, "answering the runtime with the plugin's error");
+    status.into()
+}
+
+/// The error answer for a status that the plugin did not choose, which is logged.
 pub(crate) fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::warn!(method, %status, "answering the runtime with an error");
     status.into()

@@ -12,6 +12,7 @@ mod events;
 mod examples;
 mod framing;
 mod hostile;
+mod logs;
 mod plugins;
 mod raw_plugin;
 mod reconnect;

@@ -79,8 +79,7 @@ impl OciHooks {
         match deliver(delivery, &selected.frozen, pod, container, containers) {
             Ok(adjustment) => Ok(adjustment),
             Err(error) if selector.config().failure_policy == FailurePolicy::Ignore => {
-                let (pod, container) = (shown(&pod.name), shown(&container.name));
-                tracing::warn!(%pod, %container, %error, "container goes without its hooks: failure_policy is ignore");
+                tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
                 Ok(Adjustment::new())
             }
             Err(error) => Err(Status::failed_precondition(format!("nri-oci-hooks: {error}"))),
@@ -133,11 +132,8 @@ impl Plugin for OciHooks {
         pod: PodSandbox,
         container: Container,
     ) -> Result<Adjustment, Status> {
-        self.hooks(&pod, &container).inspect_err(|status| {
-            let (namespace, pod) = (shown(&pod.namespace), shown(&pod.name));
-            let (container, id) = (shown(&container.name), shown(&container.id));
-            tracing::warn!(%namespace, %pod, %container, %id, error = %status, "container is not created");
-        })
+        let answer = self.hooks(&pod, &container);
+        answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
 
     async fn start_container(

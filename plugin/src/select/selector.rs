@@ -208,12 +208,7 @@ impl Selector {
             match part {
                 Ok(part) => chosen.extend(part),
                 Err(error) if self.config.failure_policy == FailurePolicy::Ignore => {
-                    tracing::warn!(
-                        namespace = %shown(subject.namespace),
-                        container = %shown(subject.container),
-                        %error,
-                        "container goes without these hooks: failure_policy is ignore"
-                    );
+                    tracing::warn!(%error, "container goes without these hooks: failure_policy is ignore");
                     ignored.push(error);
                 }
                 Err(error) => return Err(error),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_nri::api::{Container, PodSandbox};
+use tracing::Span;
 
 use super::bundle;
 use super::runners::{Running, start};
-use crate::diagnostic::shown;
 use crate::ledger::{
     Alive, ContainerId, Created, EntryFolder, Header, Identity, Kept, Ledger, LedgerError, Trigger,
 };
@@ -106,19 +106,32 @@ impl Containers {
             trigger: by,
         };
         let state = State::new(entered.id.clone(), status, &created);
-        start(&self.program, &call, &state, &entered.header.identity)
+        start(&self.program, &call, &state)
     }
 
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
         let archived = self.ledger.archive(id);
         if let Err(error) = archived.and_then(|()| self.ledger.prune(Kept::default())) {
-            tracing::warn!(%id, %error, "ledger");
+            tracing::warn!(%error, "cannot put the container's records aside");
         }
     }
 }
 
 impl Entered {
+    /// What log lines about it carry that are written behind an event, or outside of one.
+    pub(super) fn span(&self) -> Span {
+        let Identity {
+            id,
+            container,
+            pod,
+            namespace,
+            ..
+        } = &self.header.identity;
+        let id = id.as_str();
+        tracing::error_span!("container", namespace, pod, container, id)
+    }
+
     /// Whether a stage is still owed.
     pub(super) fn owes(&self, stage: Stage) -> Result<bool, LedgerError> {
         Ok(!self.folder.is_settled(stage, self.header.count(stage))?)
@@ -165,7 +178,6 @@ pub(super) fn budget(remaining: Duration) -> Duration {
 }
 
 /// Says what went wrong where the event's answer cannot.
-pub(super) fn warn(container: &Container, error: &dyn std::fmt::Display) {
-    let (name, id) = (shown(&container.name), shown(&container.id));
-    tracing::warn!(container = %name, %id, %error, "hooks");
+pub(super) fn warn(error: &dyn std::fmt::Display) {
+    tracing::warn!(%error, "hooks");
 }

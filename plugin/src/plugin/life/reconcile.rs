@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use containerd_nri::api::{Container, ContainerState};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::containers::{Containers, Entered};
 use crate::ledger::{Boot, ContainerId, Moment, Trigger};
@@ -45,7 +46,9 @@ impl Containers {
                         runners.join_next().await;
                     }
                     let containers = self.clone();
-                    runners.spawn(async move { containers.pay_one(entered, stage).await });
+                    let span = entered.span();
+                    let pay = async move { containers.pay_one(entered, stage).await };
+                    runners.spawn(pay.instrument(span));
                 }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%id, %error, "what is owed to it cannot be told"),
@@ -60,12 +63,12 @@ impl Containers {
         match self.start(&entered, stage, Trigger::Synchronize) {
             Ok(running) => {
                 running.end().await;
-                tracing::info!(id = %entered.id, %stage, "paid what was owed from before this connection");
+                tracing::info!(%stage, "paid what was owed from before this connection");
                 if stage == Stage::Poststop {
                     self.archive(&entered.id);
                 }
             }
-            Err(error) => tracing::warn!(id = %entered.id, %stage, %error, "cannot start a runner"),
+            Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
         }
     }
 
@@ -78,6 +81,7 @@ impl Containers {
         let Some(entered) = self.find(id.as_str())? else {
             return Ok(None);
         };
+        let _about = entered.span().entered();
         let Some(container) = container else {
             return self.owed_to_unlisted(entered);
         };

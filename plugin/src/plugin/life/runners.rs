@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
-use crate::diagnostic::shown;
-use crate::ledger::Identity;
 use crate::runner::{Call, State};
 
 /// A runner at work. It goes on when this is dropped, and when the daemon dies.
@@ -26,11 +25,11 @@ pub(super) struct Ended {
     pub(super) told: String,
 }
 
-/// Starts `program` as a runner.
+/// Starts `program` as a runner. What it tells is logged where the caller's lines are.
 ///
 /// # Errors
 /// The kernel lacks processes or descriptors, or the program is gone.
-pub(super) fn start(program: &Path, call: &Call, state: &State, of: &Identity) -> io::Result<Running> {
+pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Running> {
     let arguments = call.arguments();
     let child = Command::new(program)
         .arg0(&arguments[0])
@@ -41,8 +40,8 @@ pub(super) fn start(program: &Path, call: &Call, state: &State, of: &Identity) -
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
-    let (stage, by, of) = (call.stage, call.trigger, of.clone());
-    Ok(Running(tokio::spawn(async move {
+    let (stage, by) = (call.stage, call.trigger);
+    let ended = async move {
         let ended = match child.wait_with_output().await {
             Ok(output) => Ended {
                 is_good: output.status.success(),
@@ -54,12 +53,11 @@ pub(super) fn start(program: &Path, call: &Call, state: &State, of: &Identity) -
             },
         };
         for failure in ended.told.lines() {
-            let (namespace, pod) = (shown(&of.namespace), shown(&of.pod));
-            let container = shown(&of.container);
-            tracing::warn!(%namespace, %pod, %container, id = %of.id, %stage, %by, "{failure}");
+            tracing::warn!(%stage, %by, "{failure}");
         }
         ended
-    })))
+    };
+    Ok(Running(tokio::spawn(ended.in_current_span())))
 }
 
 impl Running {

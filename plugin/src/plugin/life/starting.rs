@@ -50,7 +50,7 @@ impl Containers {
     /// when the time is up.
     pub(in crate::plugin) async fn started(&self, container: &Container, remaining: Duration) {
         if let Err(error) = self.poststart(container, remaining).await {
-            warn(container, &error);
+            warn(&error);
         }
     }
 

@@ -14,7 +14,7 @@ impl Containers {
     /// `runtime` starts the runner at this moment itself.
     pub(in crate::plugin) async fn stopped(&self, container: &Container, runtime: &str, remaining: Duration) {
         if let Err(error) = self.stop(container, runtime, remaining).await {
-            warn(container, &error);
+            warn(&error);
         }
     }
 
@@ -42,7 +42,7 @@ impl Containers {
     /// A container is removed: what is still owed to it is paid now, and its records go to the past.
     pub(in crate::plugin) async fn removed(&self, container: &Container, remaining: Duration) {
         if let Err(error) = self.remove(container, remaining).await {
-            warn(container, &error);
+            warn(&error);
         }
     }
 

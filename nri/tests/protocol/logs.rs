@@ -1,0 +1,101 @@
+//! Log lines: which of them say what they are about.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
+use containerd_nri::{Adjustment, Status};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::plugins::{OnCreate, create, pod_and_container, serve};
+use crate::raw_plugin::listen;
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let bytes = self.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Log;
+
+    fn make_writer(&self) -> Log {
+        self.clone()
+    }
+}
+
+/// What is logged, at the default level, while a container is created by a plugin that answers so.
+async fn logged<F>(on_create: F) -> Vec<String>
+where
+    F: Fn() -> Result<Adjustment, Status> + Send + Sync + 'static,
+{
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    // The tests run on a runtime of one thread, this one.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (mut runtime, directory) = listen(FakeRuntime::builder(RuntimeProfile::containerd_main()));
+    let _service = serve(OnCreate(move |_, _| std::future::ready(on_create())), &directory);
+    let mut plugin = runtime.accept().await.unwrap();
+    let _ = create(&mut plugin).await;
+    let mut lines = log.lines();
+    lines.retain(|line| !line.contains("registered with the runtime"));
+    lines
+}
+
+#[tokio::test]
+async fn what_is_logged_while_a_container_is_handled_says_which_it_is() {
+    let lines = logged(|| {
+        tracing::warn!("from the plugin");
+        Ok(Adjustment::new())
+    })
+    .await;
+    let (pod, container) = pod_and_container();
+    let about = format!(
+        "container{{namespace=\"{}\" pod=\"{}\" container=\"{}\" id=\"{}\"}}",
+        pod.namespace, pod.name, container.name, container.id
+    );
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains(&about) && lines[0].ends_with("from the plugin"),
+        "{lines:?}"
+    );
+
+    let lines = logged(|| panic!("on purpose")).await;
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(told.len(), 1, "{lines:?}");
+    assert!(
+        told[0].contains(&about) && told[0].contains("the plugin panicked"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_error_of_the_plugins_own_is_left_to_the_plugin_to_log() {
+    let lines = logged(|| Err(Status::failed_precondition("refused"))).await;
+    assert_eq!(lines, [""; 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_logged_of_a_container_when_all_is_well() {
+    let lines = logged(|| Ok(Adjustment::new())).await;
+    assert_eq!(lines, [""; 0]);
+}
