@@ -3,7 +3,9 @@
 use std::fs;
 use std::sync::Arc;
 
-use super::node::Node;
+use proptest::prelude::*;
+
+use super::node::{KEY, Node, select};
 use crate::diagnostic::Rule;
 use crate::select::{LoadedSpec, SelectError, Selector};
 use crate::spec::MAX_SIZE;
@@ -59,4 +61,55 @@ fn a_selector_can_be_shared_between_threads() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Selector>();
     shared::<SelectError>();
+}
+
+/// A hook-spec of one hook with these members, of which some are wrong.
+fn any_members() -> impl Strategy<Value = Vec<&'static str>> {
+    let members = vec![
+        r#""path":"BIN/a""#,
+        r#""path":"BIN/none""#,
+        r#""path":"bin/a""#,
+        r#""args":["a","b"]"#,
+        r#""args":"a""#,
+        r#""env":["A=b"]"#,
+        r#""env":["A"]"#,
+        r#""timeout":5"#,
+        r#""timeout":0"#,
+        r#""nice":1"#,
+    ];
+    prop::sample::subsequence(members.clone(), 0..=members.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_check_accepts_a_container_gets_and_what_it_refuses_none_gets(
+        stage in prop::sample::select(vec!["prestart", "poststop", "prestop"]),
+        members in any_members(),
+        mode in prop::sample::select(vec![0o644, 0o600, 0o664, 0o755]),
+    ) {
+        let node = Node::new();
+        let text = format!("{{\"{stage}\":[{{{}}}]}}", members.join(","));
+        let text = text.replace("BIN", &node.text("bin"));
+        for file in ["default.json", "specs/x.json"] {
+            node.write(file, &text);
+            node.mode(file, mode);
+        }
+        let checked = LoadedSpec::load(&node.text("specs/x.json").into());
+        let picked = select(&node.selector(""), &[(KEY, "x")]);
+        let default = select(&node.selector_with_default(""), &[]);
+        match checked {
+            Ok(_) => {
+                prop_assert!(!picked.unwrap().frozen.is_empty());
+                prop_assert!(!default.unwrap().frozen.is_empty());
+            }
+            Err(mistakes) => {
+                let told = &mistakes[0].message;
+                prop_assert!(picked.unwrap_err().to_string().contains(told));
+                let told = told.replace("specs/x.json", "default.json");
+                prop_assert!(default.unwrap_err().to_string().contains(&told));
+            }
+        }
+    }
 }

@@ -4,3 +4,4 @@ mod brief;
 mod hooks_d;
 mod reading;
 mod refused;
+mod writing;
