@@ -55,6 +55,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether a file is damaged: it will never be read again.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, LedgerError::Damaged { .. })
+    }
+
     pub(super) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::life::Containers;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::ledger::Ledger;
 use crate::select::Selector;
 
 /// What is made of the configuration in force.
@@ -19,7 +20,7 @@ pub(super) struct InForce {
 impl InForce {
     pub(super) fn new(config: Config) -> InForce {
         let state_dir = config.state_dir.clone();
-        let is_needed = config.needs_ledger() || Path::new(&*state_dir).exists();
+        let is_needed = config.needs_ledger() || has_containers(Path::new(&*state_dir));
         InForce {
             selector: Selector::new(config),
             containers: match is_needed {
@@ -53,6 +54,13 @@ impl InForce {
             containers: self.containers.clone(),
         })
     }
+}
+
+/// Whether a ledger from before, with another delivery, still has containers: what is owed to them
+/// is paid whatever the configuration says now.
+fn has_containers(state_dir: &Path) -> bool {
+    let live = Ledger::open(state_dir).and_then(|ledger| ledger.live());
+    live.is_ok_and(|containers| !containers.is_empty())
 }
 
 /// The program is found now: its file may be replaced while this one runs.

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::containers::{Containers, Entered};
-use crate::ledger::{Boot, ContainerId, Moment, Trigger};
+use crate::ledger::{Boot, ContainerId, LedgerError, Moment, Trigger};
 use crate::runner::Init;
 use crate::spec::Stage;
 
@@ -51,7 +51,13 @@ impl Containers {
                     runners.spawn(pay.instrument(span));
                 }
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%id, %error, "what is owed to it cannot be told"),
+                Err(error) => {
+                    tracing::warn!(%id, %error, "what is owed to it cannot be told");
+                    let is_damaged = error.downcast_ref().is_some_and(LedgerError::is_damaged);
+                    if is_damaged && container.is_none() {
+                        self.archive(&id);
+                    }
+                }
             }
             // Events come in meanwhile.
             tokio::task::yield_now().await;

@@ -55,8 +55,6 @@ impl Containers {
             let by = Trigger::RemoveContainer;
             await_or_note(&entered, Stage::Poststop, by, running, remaining).await?;
         }
-        // A runner that is still at it goes on in the folder, wherever that is.
-        self.archive(&entered.id);
         Ok(())
     }
 
