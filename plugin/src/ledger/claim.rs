@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
+use super::bell;
 use super::{LedgerError, Line, Moment, Outcome, Output, Record, StageResult, Trigger};
 use crate::select::FrozenHook;
 
@@ -98,7 +99,7 @@ impl Claim {
         self.record.lines.push(line);
     }
 
-    /// Writes that the stage is over, and gives the claim up.
+    /// Writes that the stage is over, tells the daemon, and gives the claim up.
     ///
     /// # Errors
     /// It could not be written.
@@ -108,6 +109,7 @@ impl Claim {
             result: result.clone(),
             at,
         })?;
+        bell::ring(&self.path);
         Ok(result)
     }
 

@@ -2,6 +2,7 @@
 //! written by the daemon and by every runner.
 //!
 //! ```text
+//! STATE_DIR/bell                   the socket by which runners tell that a stage is over
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
 //! STATE_DIR/live/ID/entry          the frozen hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
@@ -11,6 +12,7 @@
 //! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.
 #![forbid(unsafe_code)]
 
+mod bell;
 mod claim;
 mod created;
 mod entry;
@@ -28,6 +30,7 @@ mod trigger;
 #[cfg(test)]
 mod tests;
 
+pub use bell::Rung;
 pub use claim::{Claim, Claimed};
 pub use created::{Created, ProcessId, Program};
 pub use entry::{Boot, Header, Identity};

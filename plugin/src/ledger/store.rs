@@ -3,8 +3,10 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
+use super::bell;
 use super::past::{self, Kept};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
@@ -83,6 +85,15 @@ impl Ledger {
     pub fn has_daemon(&self) -> bool {
         File::open(self.root.join(ALIVE))
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// The socket through which runners tell that a stage is over, a [`Rung`](super::Rung) a
+    /// message. Of several daemons the one that asked last hears them.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn bell(&self) -> io::Result<UnixDatagram> {
+        bell::hang(&self.root)
     }
 
     /// Enters a container that is being created, with the hooks that it gets; `injected` if its OCI

@@ -1,3 +1,4 @@
+mod bell;
 mod claims;
 mod entries;
 mod folders;

@@ -1,0 +1,82 @@
+//! The bell: runners, which are other processes, tell the daemon that a stage is over.
+//!
+//! It is a datagram socket in the ledger. Whoever finishes a stage rings, once; where no daemon
+//! listens, nobody hears it, and nothing is lost but the moment.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ContainerId;
+use crate::spec::Stage;
+
+/// The socket's name in the ledger.
+const BELL: &str = "bell";
+
+/// How long a runner waits for a daemon that does not keep up.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Longest message, in bytes.
+const LONGEST: usize = 512;
+
+/// That a stage is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Of which container.
+    pub id: ContainerId,
+    /// Which stage.
+    pub stage: Stage,
+}
+
+impl Rung {
+    /// What `message`, which came through the socket, says; `None` if it is not from a runner of
+    /// this release's kind.
+    pub fn parse(message: &[u8]) -> Option<Rung> {
+        serde_json::from_slice(message).ok()
+    }
+
+    /// How many bytes a message has at the most.
+    pub const MAX_SIZE: usize = LONGEST;
+
+    /// The stage whose record is at `record`, in the ledger's layout, and the ledger's root.
+    fn of_record(record: &Path) -> Option<(Rung, &Path)> {
+        let container = record.parent()?;
+        let id = container.file_name()?.to_str()?.parse().ok()?;
+        let stage = Stage::from_key(record.file_name()?.to_str()?)?;
+        Some((Rung { id, stage }, container.parent()?.parent()?))
+    }
+}
+
+/// Tells the daemon that the stage whose record is at `record` is over. Trouble is nobody's: the
+/// record says all.
+pub(super) fn ring(record: &Path) {
+    let Some((rung, root)) = Rung::of_record(record) else {
+        return;
+    };
+    let Ok(message) = serde_json::to_vec(&rung) else {
+        return;
+    };
+    let sent = UnixDatagram::unbound().and_then(|socket| {
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.send_to(&message, root.join(BELL))
+    });
+    // No daemon listens, or it does not keep up.
+    let _ = sent;
+}
+
+/// The socket that rings in the ledger at `root`. Of several daemons the one that asked last hears
+/// it.
+pub(super) fn hang(root: &Path) -> io::Result<UnixDatagram> {
+    let path = root.join(BELL);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixDatagram::bind(path)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
