@@ -1,0 +1,80 @@
+//! Any annotation of any pod: it picks a hook-spec of the administrator's or is refused with a line that can be shown,
+//! and never leads out of the folder of hook-specs.
+//!
+//! The input is lines: the namespace, the container, then the annotations, each as `KEY VALUE`; `~` at the beginning
+//! of a key stands for the key of the annotation, and in a value for the folder of hook-specs.
+#![no_main]
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use nri_oci_hooks::config::{Config, Overrides};
+use nri_oci_hooks::select::{Selector, Subject};
+use tempfile::TempDir;
+
+mod told;
+
+const KEY: &str = "hook-spec.noderesource.dev";
+
+struct Node {
+    folder: TempDir,
+    selector: Selector,
+}
+
+/// A folder of two hook-specs, of which pods in namespaces `a*` may pick one and all others the other.
+static NODE: LazyLock<Node> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["gpu", "net"] {
+        fs::write(folder.path().join(format!("{name}.json")), "{}").unwrap();
+    }
+    let text = format!(
+        "[annotation]\nspec_dirs = [{:?}]\nmax_hooks = 3\nmax_timeout = 9\nstages = ['prestart']\n\
+         rules = [{{effect='allow', namespaces=['a*'], specs=['gpu']}}, {{effect='allow', specs=['*n*']}},\n\
+         {{effect='deny', namespaces=['a?'], specs=['net']}}]",
+        folder.path()
+    );
+    let config = Config::from_text("config.toml", &text, &Overrides::default()).unwrap();
+    Node {
+        folder,
+        selector: Selector::new(config),
+    }
+});
+
+fuzz_target!(|text: &str| {
+    let folder = NODE.folder.path().to_str().unwrap();
+    let mut lines = text.split('\n');
+    let namespace = lines.next().unwrap_or_default();
+    let container = lines.next().unwrap_or_default();
+    let pair = |line: &str| {
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        let key = match key.strip_prefix('~') {
+            Some(scope) => format!("{KEY}{scope}"),
+            None => key.to_owned(),
+        };
+        (key, value.replace('~', folder))
+    };
+    let annotations: HashMap<String, String> = lines.map(pair).collect();
+    let selected = NODE.selector.select(&Subject {
+        namespace,
+        annotations: &annotations,
+        container,
+        command: None,
+        has_bind_mounts: false,
+    });
+    match selected {
+        Ok(selected) => {
+            let files = selected
+                .specs
+                .iter()
+                .map(|chosen| chosen.file.strip_prefix(folder));
+            assert!(
+                files
+                    .into_iter()
+                    .all(|name| matches!(name, Some("/gpu.json" | "/net.json")))
+            );
+        }
+        Err(error) => told::assert_line(&error.to_string()),
+    }
+});

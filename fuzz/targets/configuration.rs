@@ -1,0 +1,13 @@
+//! Any text as a configuration: read without a panic, every mistake told as it should be.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use nri_oci_hooks::config::{Config, Overrides};
+
+mod told;
+
+fuzz_target!(|text: &str| {
+    if let Err(mistakes) = Config::from_text("fuzzed.toml", text, &Overrides::default()) {
+        told::assert_mistakes(&mistakes, text.len());
+    }
+});

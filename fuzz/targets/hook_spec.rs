@@ -1,0 +1,29 @@
+//! Any bytes as a hook-spec and as a file of hooks.d: read without a panic, every mistake told as it should be, and
+//! what has none is read back from what it is written as.
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use nri_oci_hooks::spec::{HookSpec, parse, parse_hooks_d};
+
+mod told;
+
+fuzz_target!(|bytes: &[u8]| {
+    let file = Arc::from("/specs/fuzzed.json");
+    told::assert_mistakes(&parse_hooks_d(&file, bytes).mistakes, bytes.len());
+    let parsed = parse(&file, bytes);
+    told::assert_mistakes(&parsed.mistakes, bytes.len());
+    if parsed.mistakes.is_empty() {
+        let written = serde_json::to_vec(&parsed.spec).unwrap();
+        let again = parse(&file, &written);
+        assert_eq!(again.mistakes, []);
+        assert_eq!(without_lines(again.spec), without_lines(parsed.spec));
+    }
+});
+
+/// A hook-spec that does not tell where its hooks were written.
+fn without_lines(mut spec: HookSpec) -> HookSpec {
+    spec.stages.values_mut().flatten().for_each(|hook| hook.line = 0);
+    spec
+}
