@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::ConfigArg;
-use crate::config::Overrides;
+use crate::config::{Config, Overrides};
 use crate::diagnostic::bounded_list;
 use crate::ledger::{ContainerId, Header, Ledger};
 
@@ -23,17 +23,25 @@ pub struct LedgerArg {
 }
 
 impl LedgerArg {
-    /// The ledger.
+    /// The configuration, which names the folder of the ledger.
     ///
     /// # Errors
-    /// The configuration is no good, or there is no ledger where it says.
-    pub fn open(&self) -> anyhow::Result<Ledger> {
+    /// It is no good.
+    pub fn read_config(&self) -> anyhow::Result<Config> {
         let overrides = Overrides {
             state_dir: self.state_dir.clone(),
             ..Overrides::default()
         };
         let config = self.config.read(&overrides);
-        let config = config.map_err(|mistakes| anyhow::anyhow!(bounded_list(&mistakes)))?;
+        config.map_err(|mistakes| anyhow::anyhow!(bounded_list(&mistakes)))
+    }
+
+    /// The ledger.
+    ///
+    /// # Errors
+    /// The configuration is no good, or there is no ledger where it says.
+    pub fn open(&self) -> anyhow::Result<Ledger> {
+        let config = self.read_config()?;
         let root = Path::new(&*config.state_dir);
         ensure!(
             root.exists(),

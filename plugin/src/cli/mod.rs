@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 mod ps;
 mod run;
+mod status;
 
 pub use check::{CheckArgs, check};
 pub use config::{ConfigArg, DEFAULT_CONFIG};
@@ -17,3 +18,4 @@ pub use ledger::LedgerArg;
 pub use log::{LogArgs, log};
 pub use ps::{PsArgs, ps};
 pub use run::{RunArgs, is_launched, run};
+pub use status::{AskError, StatusArgs, ask, status};

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::ConfigArg;
 use crate::config::{Delivery, Overrides};
-use crate::observe::{LogArgs, start_logs};
+use crate::observe::{Endpoint, LogArgs, Observed, Observer, start_logs};
 use crate::plugin::OciHooks;
 
 /// How the daemon is started.
@@ -84,18 +84,21 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         }
         anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
     })?;
-    let plugin = Arc::new(OciHooks::new(source, config));
+    let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(source, config))));
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
     runtime.block_on(async {
-        let stop = stop(plugin.clone())?;
+        let stop = stop(observer.plugin().clone())?;
+        let endpoint = Endpoint::default();
+        endpoint.keep_up(&observer);
+        let plugin = Observed::new(observer, endpoint);
         match launched {
-            Some(launched) => launched.run_until::<OciHooks>(plugin, stop).await?,
+            Some(launched) => launched.run_until(plugin, stop).await?,
             None => {
-                Service::<OciHooks>::new(plugin, identity)
+                Service::new(plugin, identity)
                     .socket(args.nri_socket)
                     .run_until(stop)
                     .await

@@ -1,6 +1,7 @@
 //! The daemon's configuration: what can be set, and reading it with every mistake told.
 
 mod glob;
+mod listen;
 mod model;
 mod policy;
 mod read;
@@ -13,6 +14,7 @@ mod values;
 mod tests;
 
 pub use glob::Glob;
+pub use listen::Listen;
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
 pub use policy::{Effect, Limits, PickRule};
 pub use read::Overrides;

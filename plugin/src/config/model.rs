@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Listen;
 use super::{Limits, PickRule};
 use crate::ledger::Ledger;
 use crate::spec::Timeout;
@@ -30,6 +31,8 @@ pub struct Config {
     pub runtimes: BTreeMap<String, Delivery>,
     /// `state_dir`: the folder of the ledger; `/var/lib/nri-oci-hooks` if unset.
     pub state_dir: Arc<str>,
+    /// `listen`: where metrics and health are served; nowhere if unset.
+    pub listen: Option<Listen>,
     /// `default_timeout`: seconds that a hook without `timeout` may run; 30 if unset.
     pub default_timeout: Timeout,
     /// `[annotation]`: how a pod picks hook-specs.
@@ -46,6 +49,7 @@ impl Default for Config {
             delivery: Delivery::default(),
             runtimes: BTreeMap::new(),
             state_dir: Ledger::DEFAULT.into(),
+            listen: None,
             default_timeout: Timeout::DEFAULT,
             annotation: Annotation::default(),
         }

@@ -99,7 +99,7 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
     ))
 }
 
-const TOP_KEYS: [&str; 9] = [
+const TOP_KEYS: [&str; 10] = [
     "hook_spec",
     "hooks_dirs",
     "exclude_namespaces",
@@ -107,6 +107,7 @@ const TOP_KEYS: [&str; 9] = [
     "delivery",
     "runtimes",
     "state_dir",
+    "listen",
     "default_timeout",
     "annotation",
 ];
@@ -126,6 +127,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
                     config.state_dir = path;
                 }
             }
+            "listen" => config.listen = reader.listen(&entry),
             "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
             "annotation" => read_annotation(reader, &entry, &mut config.annotation),
             _ => reader.unknown(&entry, &TOP_KEYS),

@@ -1,5 +1,7 @@
 //! Keeping up with the configuration's file: all of it or nothing, the last good one kept.
 
+use std::sync::Arc;
+
 use super::{ConfigSource, ReadConfig};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list};
 use crate::trust::FileIdentity;
@@ -72,6 +74,12 @@ impl Reload {
             );
             self.refused = mistakes;
         }
+    }
+
+    /// The file that the configuration in force was read from; `None` if there was none, which left
+    /// the defaults.
+    pub fn file(&self) -> Option<&Arc<str>> {
+        self.in_force.map(|_| self.source.path())
     }
 
     /// Why what the file said when it was last looked at is not in force; empty if it is.

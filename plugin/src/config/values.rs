@@ -8,6 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::Listen;
 use super::model::{AnnotationKey, Word, is_dns_label, word, words};
 use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, shown};
 use crate::spec::Timeout;
@@ -216,6 +217,18 @@ impl<'t> Reader<'t> {
     pub(super) fn absolute_path(&mut self, entry: &Entry<'_>) -> Option<Arc<str>> {
         let path = self.string(entry)?;
         self.is_absolute(entry, path).then(|| path.into())
+    }
+
+    pub(super) fn listen(&mut self, entry: &Entry<'_>) -> Option<Listen> {
+        let text = self.string(entry)?;
+        match text.parse() {
+            Ok(listen) => Some(listen),
+            Err(help) => {
+                let message = format!("{} is no place to listen at", shown(text));
+                self.wrong_value(entry, Rule::InvalidValue, message, &help);
+                None
+            }
+        }
     }
 
     fn is_absolute(&mut self, entry: &Entry<'_>, path: &str) -> bool {

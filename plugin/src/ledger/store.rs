@@ -154,6 +154,11 @@ impl Ledger {
         past::list(&self.root.join(PAST))
     }
 
+    /// How many containers that were removed are still kept; none if they cannot be listed.
+    pub fn count_past(&self) -> usize {
+        fs::read_dir(self.root.join(PAST)).map_or(0, Iterator::count)
+    }
+
     /// Moves a removed container to the past; of one to which nothing ever happened, nothing is
     /// kept.
     ///

@@ -1,5 +1,19 @@
-//! What the daemon tells about itself.
+//! What the daemon tells about itself: logs, metrics, health, status.
 
+mod endpoint;
+mod hearing;
+mod http;
 mod logs;
+mod metrics;
+mod observed;
+mod observer;
+mod status;
 
+#[cfg(test)]
+mod tests;
+
+pub use endpoint::{Endpoint, STATUS_SOCKET};
 pub use logs::{Destination, LogArgs, LogFormat, start_logs};
+pub use observed::Observed;
+pub use observer::Observer;
+pub use status::{Connection, InForceFile, LastError, Status};

@@ -47,7 +47,7 @@ impl OciHooks {
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, Live> {
+    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
         // What a panic leaves behind is whole: what is in force is replaced at one stroke.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

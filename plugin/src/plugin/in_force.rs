@@ -45,6 +45,9 @@ impl InForce {
         if config.state_dir != self.selector.config().state_dir {
             return Err(fixed("state_dir", "cannot change while the daemon runs"));
         }
+        if config.listen != self.selector.config().listen {
+            return Err(fixed("listen", "cannot change while the daemon runs"));
+        }
         if config.needs_ledger() && self.containers.is_err() {
             let message = "needs the ledger, but the daemon runs without one";
             return Err(fixed("delivery", message));

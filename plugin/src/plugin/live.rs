@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ConfiguredBy;
 use super::in_force::InForce;
 use crate::config::{Config, ConfigSource, ReadConfig, Reload};
 use crate::diagnostic::Diagnostic;
@@ -59,6 +60,22 @@ impl Live {
     /// What is in force; `None` before the first Configure.
     pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
         self.in_force.as_ref()
+    }
+
+    /// The configuration in force, or before the first Configure what would be without another
+    /// from the runtime.
+    pub(super) fn config(&self) -> &Config {
+        let in_force = self.in_force.as_ref();
+        in_force.map_or(&self.at_start, |in_force| in_force.selector.config())
+    }
+
+    /// Where that comes from.
+    pub(super) fn configured_by(&self) -> ConfiguredBy {
+        match self.reload.file() {
+            _ if self.handed_over => ConfiguredBy::Runtime,
+            Some(file) => ConfiguredBy::File(file.clone()),
+            None => ConfiguredBy::Defaults,
+        }
     }
 
     /// Puts in force what the file says now, all of it or nothing.

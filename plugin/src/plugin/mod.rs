@@ -5,9 +5,11 @@ mod direct;
 mod events;
 mod in_force;
 mod inject;
+mod inspection;
 mod life;
 mod live;
 mod nri_hooks;
 mod subject;
 
 pub use events::OciHooks;
+pub use inspection::{ConfiguredBy, Inspection};

@@ -15,7 +15,7 @@ pub(super) fn last_failure(header: &Header, stage: Stage, record: &Record) -> Op
 }
 
 /// What to say of each hook of `record` that failed.
-pub(super) fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
+pub fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
     let runs = record.runs();
     runs.iter()
         .filter_map(|run| failure(header, stage, run))

@@ -22,4 +22,5 @@ mod watcher;
 pub use call::{COMMAND, Call, NAME};
 pub use init::{Init, process};
 pub use main::main;
+pub use message::failures;
 pub use state::State;

@@ -76,6 +76,11 @@ impl HooksD {
             .collect()
     }
 
+    /// The files as they were last good, in order.
+    pub(super) fn good(&self) -> impl Iterator<Item = &Arc<LoadedSpec>> {
+        self.files.values().filter_map(KeptSpec::good)
+    }
+
     /// What was wrong with folders and files when they were last looked at.
     pub(super) fn mistakes(&self) -> impl Iterator<Item = &Diagnostic> {
         let of_folders = self.folders.iter().flat_map(|folder| &folder.mistakes);

@@ -43,6 +43,11 @@ impl KeptSpec {
         &self.file
     }
 
+    /// What it said when it was last good.
+    pub(super) fn good(&self) -> Option<&Arc<LoadedSpec>> {
+        self.good.as_ref()
+    }
+
     /// What was wrong with the file when it was last looked at.
     pub(super) fn mistakes(&self) -> &[Diagnostic] {
         &self.mistakes

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::{Digest, loads};
 use crate::diagnostic::{Diagnostic, MOST_MISTAKES};
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
 use crate::trust::{FileIdentity, MaxSize, Survey, TrustedFile};
@@ -42,6 +43,7 @@ impl Format {
 pub struct LoadedSpec {
     file: Arc<str>,
     identity: FileIdentity,
+    digest: Digest,
     when: When,
     spec: HookSpec,
     programs: Vec<Program>,
@@ -84,8 +86,11 @@ impl LoadedSpec {
         trusted: &TrustedFile,
         survey: &mut Survey,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
-        let text = trusted.content(file, format.max_size())?;
-        LoadedSpec::of_text(format, file, &text, trusted.identity(), survey)
+        let text = trusted.content(file, format.max_size());
+        let loaded =
+            text.and_then(|text| LoadedSpec::of_text(format, file, &text, trusted.identity(), survey));
+        loads::count(format, loaded.is_ok());
+        loaded
     }
 
     fn of_text(
@@ -106,6 +111,7 @@ impl LoadedSpec {
             return Ok(LoadedSpec {
                 file: file.clone(),
                 identity,
+                digest: Digest::of(text),
                 when,
                 spec,
                 programs,
@@ -162,6 +168,11 @@ impl LoadedSpec {
     /// When its hooks count: always, unless it is a hooks.d file.
     pub fn when(&self) -> &When {
         &self.when
+    }
+
+    /// The digest of the text that was read.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// What it says.

@@ -3,10 +3,12 @@
 mod annotation;
 mod cache;
 mod deliverable;
+mod digest;
 mod frozen;
 mod hooks_d;
 mod kept;
 mod load;
+mod loads;
 mod locate;
 mod merge;
 mod origin;
@@ -20,8 +22,10 @@ mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
 pub use deliverable::NeedsDirect;
+pub use digest::Digest;
 pub use frozen::{Frozen, FrozenHook, Source};
 pub use load::{Format, LoadedSpec};
+pub use loads::Loads;
 pub use merge::DEFAULT_PATH;
 pub use origin::{Chosen, Origin};
 pub use pick_fault::PickFault;

@@ -184,6 +184,17 @@ impl Selector {
         of_default.chain(state.hooks_d.mistakes()).cloned().collect()
     }
 
+    /// The files in force without being picked: the default hook-spec and those of hooks.d, as
+    /// they were read when they were last good.
+    pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let default = state.default.iter().filter_map(KeptSpec::good);
+        let default = default.map(|spec| (Origin::Default, spec.clone()));
+        let hooks_d = state.hooks_d.good();
+        let hooks_d = hooks_d.map(|spec| (Origin::HooksD, spec.clone()));
+        default.chain(hooks_d).collect()
+    }
+
     /// The hooks of one container: unless its namespace is excluded, the default hook-spec's, then
     /// those of hooks.d whose conditions hold; then those that the pod's annotation picks, in its
     /// order.

@@ -28,6 +28,7 @@ fn every_key_is_read() {
         delivery = "direct"
         default_timeout = 1_0
         state_dir = "/var/lib/x"
+        listen = "127.0.0.1:9790"
         [runtimes.kata]
         delivery = "events"
         [annotation]
@@ -46,6 +47,7 @@ fn every_key_is_read() {
     assert_eq!(config.delivery("kata"), Delivery::Events);
     assert_eq!(config.delivery("runc"), Delivery::Direct);
     assert_eq!(&*config.state_dir, "/var/lib/x");
+    assert_eq!(config.listen, "127.0.0.1:9790".parse().ok());
     assert_eq!(config.default_timeout, Timeout::from_seconds(10).unwrap());
     assert_eq!(config.annotation.key.as_str(), "hooks.example.com");
     assert_eq!(config.annotation.spec_dirs, ["/a/b".into(), "/c".into()]);
@@ -64,6 +66,10 @@ fn a_wrong_value_is_refused_where_it_stands() {
         ("hook_spec = \"\"", "path-not-absolute 1:13 hook_spec"),
         ("hook_spec = \"/a\\u0000\"", "nul-character 1:13 hook_spec"),
         ("state_dir = \"x\"", "path-not-absolute 1:13 state_dir"),
+        ("listen = 9790", "wrong-type 1:10 listen"),
+        ("listen = \"9790\"", "invalid-value 1:10 listen"),
+        ("listen = \"localhost:9790\"", "invalid-value 1:10 listen"),
+        ("listen = \"run/x.sock\"", "invalid-value 1:10 listen"),
         ("runtimes = 1", "wrong-type 1:12 runtimes"),
         ("runtimes.kata = 1", "wrong-type 1:17 runtimes.kata"),
         (

@@ -59,7 +59,8 @@ impl Containers {
         self.ledger.root()
     }
 
-    pub(super) fn ledger(&self) -> &Ledger {
+    /// The ledger.
+    pub(in crate::plugin) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 

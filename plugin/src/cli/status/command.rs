@@ -1,0 +1,133 @@
+//! What `status` is asked, and what it prints.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::ask;
+use crate::cli::{Format, LedgerArg};
+use crate::diagnostic::shown;
+use crate::observe::{Connection, Status};
+use crate::plugin::ConfiguredBy;
+
+const MORE: &str = "\
+Exit status:
+  0  the daemon is registered and synchronized, and what is in force is what the files say
+  1  it is not, or no daemon answers
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks status
+  nri-oci-hooks status --format json | jq .connection";
+
+/// What `status` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct StatusArgs {
+    /// Whose state folder has the daemon's socket
+    #[command(flatten)]
+    pub ledger: LedgerArg,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Tells the daemon's status. Exits 0 if it is ready, 1 if not or if none answers.
+pub fn status(args: StatusArgs) -> ExitCode {
+    match run(&args, &mut io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the daemon is ready.
+fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
+    let config = args.ledger.read_config()?;
+    let status = ask(Path::new(&*config.state_dir))?;
+    match args.format {
+        Format::Text => print(&status, out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &status)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(status.not_ready.is_empty())
+}
+
+/// For people. Text that others wrote is escaped.
+pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let since = status.since.to_the_millisecond();
+    let (version, pid) = (shown(&status.version), status.pid);
+    writeln!(out, "daemon         {version}, process {pid}, since {since}")?;
+    print_connection(&status.connection, out)?;
+    let state = if status.not_ready.is_empty() { "yes" } else { "no" };
+    writeln!(out, "ready          {state}")?;
+    for reason in &status.not_ready {
+        writeln!(out, "               - {reason}")?;
+    }
+    match &status.configured_by {
+        ConfiguredBy::Defaults => writeln!(out, "configuration  none, so the defaults")?,
+        ConfiguredBy::File(file) => writeln!(out, "configuration  {}", shown(file))?,
+        ConfiguredBy::Runtime => writeln!(out, "configuration  handed over by the runtime")?,
+    }
+    writeln!(out, "delivery       {}", shown(&status.delivery))?;
+    match &status.no_ledger {
+        None => writeln!(out, "ledger         {}", shown(&status.state_dir))?,
+        Some(reason) => writeln!(out, "ledger         none: {reason}")?,
+    }
+    for file in &status.in_force {
+        let (what, file, digest) = (&file.what, shown(&file.file), shown(&file.digest));
+        writeln!(out, "in force       {what} {file}\n               {digest}")?;
+    }
+    if let Some(error) = &status.last_error {
+        writeln!(
+            out,
+            "last error     {}: {}",
+            error.at.to_the_millisecond(),
+            error.text
+        )?;
+    }
+    Ok(())
+}
+
+fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result<()> {
+    let Some(registered) = connection.registered else {
+        writeln!(out, "runtime        not registered")?;
+        if let Some(lost) = &connection.lost {
+            writeln!(
+                out,
+                "               lost {}: {}",
+                lost.at.to_the_millisecond(),
+                lost.text
+            )?;
+        }
+        return Ok(());
+    };
+    let word = |word: &Option<String>| {
+        word.as_deref()
+            .map_or_else(|| "?".to_owned(), |word| shown(word).to_string())
+    };
+    let nri = match &connection.nri_version {
+        Some(version) => format!("NRI {}", shown(version)),
+        None => "NRI before 0.12, which does not tell its version".to_owned(),
+    };
+    let (runtime, version) = (word(&connection.runtime), word(&connection.runtime_version));
+    writeln!(out, "runtime        {runtime} {version}, {nri}")?;
+    let state = if connection.synchronized {
+        ", synchronized"
+    } else {
+        ""
+    };
+    writeln!(
+        out,
+        "               registered since {}{state}",
+        registered.to_the_millisecond()
+    )
+}

@@ -1,0 +1,68 @@
+//! What `status` prints.
+
+use super::ask;
+use super::command::print;
+use crate::observe::Status;
+
+const CONNECTED: &str = r#"{
+  "version": "0.1.0", "pid": 7, "since": "2026-08-01T10:00:00.000000000Z", "not_ready": [],
+  "connection": {"registered": "2026-08-01T10:00:01.500000000Z", "synchronized": true,
+    "runtime": "containerd", "runtime_version": "2.1.9+unknown"},
+  "configured_by": {"file": "/etc/nri-oci-hooks/config.toml"}, "delivery": "runner",
+  "state_dir": "/var/lib/nri-oci-hooks",
+  "in_force": [{"what": "default hook-spec", "file": "/etc/x.json", "digest": "sha256:00ff"}],
+  "mistakes": []
+}"#;
+
+const LOST: &str = r#"{
+  "version": "0.1.0", "pid": 7, "since": "2026-08-01T10:00:00.000000000Z",
+  "not_ready": ["not registered with the runtime", "/etc/x.json:1:1: is empty; write {} [empty-file]"],
+  "connection": {"synchronized": false,
+    "lost": {"at": "2026-08-01T11:00:00.000000000Z", "text": "the runtime closed the connection"}},
+  "configured_by": "defaults", "delivery": "direct", "state_dir": "/var/lib/nri-oci-hooks",
+  "no_ledger": "there is no ledger", "in_force": [], "mistakes": ["x"],
+  "last_error": {"at": "2026-08-01T11:00:00.000000000Z", "text": "disconnected"}
+}"#;
+
+fn printed(json: &str) -> String {
+    let status: Status = serde_json::from_str(json).unwrap();
+    let mut out = Vec::new();
+    print(&status, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_daemon_that_is_ready_says_with_which_runtime_and_what_is_in_force() {
+    insta::assert_snapshot!("ready", printed(CONNECTED));
+}
+
+#[test]
+fn a_daemon_that_is_not_ready_says_why() {
+    insta::assert_snapshot!("not_ready", printed(LOST));
+}
+
+#[test]
+fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = ask(folder.path()).unwrap_err().to_string();
+    let socket = folder.path().join("status.sock");
+    assert!(
+        error.starts_with(&format!("no daemon answers at {}", socket.display())),
+        "{error}"
+    );
+
+    // One that listens and says something else.
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Closed before that is read, the connection would be reset.
+        std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
+    });
+    let error = ask(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("gives no answer that can be read: missing field"),
+        "{error}"
+    );
+    answering.join().unwrap();
+}

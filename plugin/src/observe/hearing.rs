@@ -1,0 +1,91 @@
+//! Hearing from runners that a stage is over: it is counted, and what failed is logged.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::UnixDatagram;
+
+use super::Observer;
+use crate::ledger::{EntryFolder, Header, Ledger, LedgerError, Line, Record, Rung, StageResult, Trigger};
+use crate::runner::failures;
+use crate::spec::Stage;
+
+/// Hears what rings in `ledger` until it is dropped.
+///
+/// # Errors
+/// The socket cannot be made.
+pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
+    let socket = UnixDatagram::from_std(ledger.bell()?)?;
+    let mut message = [0; Rung::MAX_SIZE];
+    loop {
+        let length = socket.recv(&mut message).await?;
+        // Of a later release, perhaps.
+        let Some(rung) = Rung::parse(&message[..length]) else {
+            continue;
+        };
+        if let Err(error) = take(&ledger, &rung, &observer) {
+            tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+        }
+    }
+}
+
+fn take(ledger: &Ledger, rung: &Rung, observer: &Observer) -> Result<(), LedgerError> {
+    let Some(folder) = folder(ledger, rung)? else {
+        return Ok(());
+    };
+    let Some(record) = folder.record(rung.stage)? else {
+        return Ok(());
+    };
+    let header = folder.header()?;
+    for run in record.runs() {
+        if let Some(end) = run.ended {
+            observer.ran(rung.stage, end.outcome, end.at.since(run.began));
+        }
+    }
+    if let Some(result) = record.finished() {
+        observer.over(rung.stage, result, record.late().count());
+        tell(&header, rung.stage, &record, result, observer);
+    }
+    Ok(())
+}
+
+/// The container's files, which may have gone to the past meanwhile.
+fn folder(ledger: &Ledger, rung: &Rung) -> Result<Option<EntryFolder>, LedgerError> {
+    if let Some(folder) = ledger.find(&rung.id)? {
+        return Ok(Some(folder));
+    }
+    let past = ledger.past()?.into_iter().rev();
+    Ok(past
+        .filter(|(id, _)| *id == rung.id)
+        .map(|(_, folder)| folder)
+        .next())
+}
+
+/// Logs what failed. What a runner told that the daemon had started is logged there already.
+fn tell(header: &Header, stage: Stage, record: &Record, result: &StageResult, observer: &Observer) {
+    let mut told = failures(header, stage, record);
+    if let StageResult::Skipped { reason } = result {
+        told.push(format!("{stage} hooks were skipped: {reason}"));
+    }
+    if let Some(last) = told.last() {
+        observer.failed(last);
+    }
+    if started_by(record) != Some(Trigger::Oci) {
+        return;
+    }
+    let identity = &header.identity;
+    let (namespace, pod) = (&*identity.namespace, &*identity.pod);
+    let (container, id) = (&*identity.container, identity.id.as_str());
+    let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
+    for failure in told {
+        tracing::warn!(%stage, by = %Trigger::Oci, "{failure}");
+    }
+}
+
+/// What started the runner that ended the stage.
+fn started_by(record: &Record) -> Option<Trigger> {
+    record.lines.iter().rev().find_map(|line| match line {
+        Line::Claimed { by, .. } => Some(*by),
+        _ => None,
+    })
+}

@@ -1,0 +1,98 @@
+//! As much of HTTP as a scraper, a probe and our own `status` need: one GET, one answer.
+
+use std::time::Duration;
+
+use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::Observer;
+
+/// How long a client may take for its request, and for taking the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest request, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Client {
+    /// Root, on this node: he may know all.
+    Root,
+    /// Whoever can connect.
+    Anyone,
+}
+
+/// Answers one request on `stream`.
+///
+/// # Errors
+/// The client is slow, gone, or speaks something else.
+pub(super) async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    client: Client,
+    observer: &Observer,
+) -> io::Result<()> {
+    let request = timeout(PATIENCE, request(&mut stream)).await??;
+    let answer = answer(&request, client, observer);
+    timeout(PATIENCE, async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await
+    })
+    .await?
+}
+
+/// The request up to the blank line that ends its head; nobody asks with a body.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let mut part = [0; 1024];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < LONGEST {
+        match stream.read(&mut part).await? {
+            0 => break,
+            length => request.extend_from_slice(&part[..length]),
+        }
+    }
+    Ok(request)
+}
+
+fn answer(request: &[u8], client: Client, observer: &Observer) -> String {
+    const TEXT: &str = "text/plain; charset=utf-8";
+    const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = str::from_utf8(line).unwrap_or_default().split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if !words.next().is_some_and(|version| version.starts_with("HTTP/1.")) {
+        return response("400 Bad Request", TEXT, "no HTTP\n", method);
+    }
+    if method != "GET" && method != "HEAD" {
+        return response("405 Method Not Allowed", TEXT, "GET alone\n", method);
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    match path {
+        "/metrics" => response("200 OK", METRICS, &observer.metrics(), method),
+        // Whoever reads this has it from the loop that handles events: it is alive.
+        "/healthz" => response("200 OK", TEXT, "ok\n", method),
+        "/readyz" => match observer.not_ready() {
+            reasons if reasons.is_empty() => response("200 OK", TEXT, "ok\n", method),
+            // What files are called on this node is not for anyone.
+            _ if client == Client::Anyone => response("503 Service Unavailable", TEXT, "not ready\n", method),
+            reasons => response(
+                "503 Service Unavailable",
+                TEXT,
+                &(reasons.join("\n") + "\n"),
+                method,
+            ),
+        },
+        "/status" if client == Client::Root => match serde_json::to_string(&observer.status()) {
+            Ok(status) => response("200 OK", "application/json", &status, method),
+            Err(error) => response("500 Internal Server Error", TEXT, &error.to_string(), method),
+        },
+        _ => response("404 Not Found", TEXT, "/metrics, /healthz or /readyz\n", method),
+    }
+}
+
+fn response(status: &str, kind: &str, body: &str, method: &str) -> String {
+    let length = body.len();
+    let body = if method == "HEAD" { "" } else { body };
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}

@@ -1,0 +1,226 @@
+//! The metrics.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::{
+    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, RESULTS, RunLabels, STAGES,
+    StageLabel, StageLabels,
+};
+use crate::ledger::{Outcome, StageResult};
+use crate::select::{Format, Loads};
+use crate::spec::Stage;
+
+/// The event that matters most.
+const CREATE: &str = "CreateContainer";
+
+const PREFIX: &str = "nri_oci_hooks";
+
+/// Upper bounds of how long an event took, in seconds: the runtime holds a lock of the node for it.
+const EVENT_BUCKETS: [f64; 10] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 2.0,
+];
+
+/// Upper bounds of how long a hook ran, in seconds.
+const RUN_BUCKETS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// What is counted as it happens.
+#[derive(Debug)]
+pub(in crate::observe) struct Metrics {
+    registry: Registry,
+    events: Family<EventLabels, Counter>,
+    event_durations: Family<EventLabel, Histogram, fn() -> Histogram>,
+    connections: Counter,
+    disconnections: Counter,
+    runs: Family<RunLabels, Counter>,
+    run_durations: Family<StageLabel, Histogram, fn() -> Histogram>,
+    stages: Family<StageLabels, Counter>,
+    late: Family<StageLabel, Counter>,
+}
+
+/// What is looked at when the metrics are asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::observe) struct Gauges {
+    pub(in crate::observe) registered: bool,
+    pub(in crate::observe) synchronized: bool,
+    pub(in crate::observe) ready: bool,
+    /// In the configuration, the default hook-spec and hooks.d.
+    pub(in crate::observe) mistakes: usize,
+    /// The default hook-spec and files of hooks.d.
+    pub(in crate::observe) in_force: usize,
+    pub(in crate::observe) live_entries: usize,
+    pub(in crate::observe) past_entries: usize,
+    /// Resident memory, in bytes.
+    pub(in crate::observe) memory: u64,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub(in crate::observe) fn new() -> Metrics {
+        let metrics = Metrics {
+            registry: Registry::with_prefix(PREFIX),
+            events: Family::default(),
+            event_durations: Family::new_with_constructor(|| Histogram::new(EVENT_BUCKETS)),
+            connections: Counter::default(),
+            disconnections: Counter::default(),
+            runs: Family::default(),
+            run_durations: Family::new_with_constructor(|| Histogram::new(RUN_BUCKETS)),
+            stages: Family::default(),
+            late: Family::default(),
+        };
+        metrics.begin_at_zero();
+        metrics.registered()
+    }
+
+    /// Makes every series that can be: one that is missing until the first failure hides it from
+    /// whoever watches for a rise.
+    fn begin_at_zero(&self) {
+        for stage in STAGES.map(Stage::key) {
+            for outcome in OUTCOMES {
+                drop(self.runs.get_or_create(&RunLabels { stage, outcome }));
+            }
+            for result in RESULTS {
+                drop(self.stages.get_or_create(&StageLabels { stage, result }));
+            }
+            drop(self.run_durations.get_or_create(&StageLabel { stage }));
+            drop(self.late.get_or_create(&StageLabel { stage }));
+        }
+        drop(self.event_durations.get_or_create(&EventLabel { event: CREATE }));
+        for result in EventResult::ALL.map(EventResult::word) {
+            let event = CREATE;
+            drop(self.events.get_or_create(&EventLabels { event, result }));
+        }
+    }
+
+    fn registered(mut self) -> Metrics {
+        let version = env!("CARGO_PKG_VERSION");
+        let registry = &mut self.registry;
+        registry.register("build", "What is running", Info::new([("version", version)]));
+        registry.register(
+            "events",
+            "Events of the runtime that were handled",
+            self.events.clone(),
+        );
+        let (help, durations) = ("How long events were handled", self.event_durations.clone());
+        registry.register_with_unit("event_duration", help, Unit::Seconds, durations);
+        let help = "Connections on which the runtime configured this plugin";
+        registry.register("connections", help, self.connections.clone());
+        let help = "Connections that ended, after which containers go without hooks until the next";
+        registry.register("disconnections", help, self.disconnections.clone());
+        registry.register("hook_runs", "Hooks that were run", self.runs.clone());
+        let (help, durations) = ("How long hooks ran", self.run_durations.clone());
+        registry.register_with_unit("hook_duration", help, Unit::Seconds, durations);
+        registry.register(
+            "stages",
+            "Stages of containers that are over",
+            self.stages.clone(),
+        );
+        let help = "Events that were answered before the hooks they waited for had ended";
+        registry.register("late_waits", help, self.late.clone());
+        self
+    }
+
+    /// An event was handled.
+    pub(in crate::observe) fn handled(&self, event: &'static str, result: EventResult, took: Duration) {
+        let result = result.word();
+        self.events.get_or_create(&EventLabels { event, result }).inc();
+        self.event_durations
+            .get_or_create(&EventLabel { event })
+            .observe(took.as_secs_f64());
+    }
+
+    /// The runtime configured us.
+    pub(in crate::observe) fn connected(&self) {
+        self.connections.inc();
+    }
+
+    /// The connection to the runtime ended.
+    pub(in crate::observe) fn disconnected(&self) {
+        self.disconnections.inc();
+    }
+
+    /// A hook ended.
+    pub(in crate::observe) fn ran(&self, stage: Stage, outcome: &Outcome, took: Duration) {
+        let (stage, outcome) = (stage.key(), labels::outcome(outcome));
+        self.runs.get_or_create(&RunLabels { stage, outcome }).inc();
+        self.run_durations
+            .get_or_create(&StageLabel { stage })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A stage of a container is over, of which so many events had waited in vain.
+    pub(in crate::observe) fn over(&self, stage: Stage, result: &StageResult, late: usize) {
+        let (stage, result) = (stage.key(), labels::result(result));
+        self.stages.get_or_create(&StageLabels { stage, result }).inc();
+        let late = u64::try_from(late).unwrap_or(u64::MAX);
+        self.late.get_or_create(&StageLabel { stage }).inc_by(late);
+    }
+
+    /// All metrics as text, with what was looked at now.
+    pub(in crate::observe) fn text(&self, now: &Gauges) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &now.registry()))
+            .and_then(|()| encode_eof(&mut text));
+        text
+    }
+}
+
+impl Gauges {
+    fn registry(&self) -> Registry {
+        let mut registry = Registry::with_prefix(PREFIX);
+        let mut gauge = |name, help, value: usize| {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            registry.register(name, help, ConstGauge::new(value));
+        };
+        gauge(
+            "registered",
+            "Whether the runtime has this plugin",
+            usize::from(self.registered),
+        );
+        gauge(
+            "synchronized",
+            "Whether the runtime has told its containers",
+            usize::from(self.synchronized),
+        );
+        gauge(
+            "ready",
+            "Whether all is as it should be, as /readyz says",
+            usize::from(self.ready),
+        );
+        let help = "Mistakes in the configuration, the default hook-spec and hooks.d";
+        gauge("mistakes", help, self.mistakes);
+        gauge(
+            "specs_in_force",
+            "Default hook-spec and files of hooks.d in force",
+            self.in_force,
+        );
+        let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
+        gauge("resident_memory_bytes", "Memory of the daemon", memory);
+
+        let entries: Family<EntryLabel, Gauge> = Family::default();
+        for (state, count) in [("live", self.live_entries), ("past", self.past_entries)] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            entries.get_or_create(&EntryLabel { state }).set(count);
+        }
+        registry.register("ledger_entries", "Containers in the ledger", entries);
+
+        let loads: Family<LoadLabels, Counter> = Family::default();
+        for (format, read) in [("hook-spec", Format::HookSpec), ("hooks.d", Format::HooksD)] {
+            let Loads { good, bad } = Loads::of(read);
+            for (result, count) in [("ok", good), ("error", bad)] {
+                loads.get_or_create(&LoadLabels { format, result }).inc_by(count);
+            }
+        }
+        registry.register("spec_loads", "Files of hooks that were read", loads);
+        registry
+    }
+}

@@ -1,0 +1,107 @@
+//! The labels, and the words that stand in them.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+use crate::ledger::{Outcome, StageResult};
+use crate::spec::Stage;
+
+/// The three stages that a runner runs.
+pub(super) const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+
+/// The words of [`outcome`].
+pub(super) const OUTCOMES: [&str; 7] = [
+    "success",
+    "failure",
+    "killed",
+    "timed-out",
+    "refused",
+    "not-executed",
+    "interrupted",
+];
+
+/// The words of [`result`].
+pub(super) const RESULTS: [&str; 3] = ["done", "failed", "skipped"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct EventLabels {
+    pub(super) event: &'static str,
+    pub(super) result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct EventLabel {
+    pub(super) event: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RunLabels {
+    pub(super) stage: &'static str,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageLabels {
+    pub(super) stage: &'static str,
+    pub(super) result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageLabel {
+    pub(super) stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct LoadLabels {
+    pub(super) format: &'static str,
+    pub(super) result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct EntryLabel {
+    pub(super) state: &'static str,
+}
+
+/// How the handling of an event ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::observe) enum EventResult {
+    /// The runtime got what it asked for.
+    Ok,
+    /// The runtime got an error.
+    Error,
+    /// The handler panicked or was late; the runtime got an error that is not the handler's.
+    Dropped,
+}
+
+impl EventResult {
+    pub(super) const ALL: [EventResult; 3] = [EventResult::Ok, EventResult::Error, EventResult::Dropped];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            EventResult::Ok => "ok",
+            EventResult::Error => "error",
+            EventResult::Dropped => "dropped",
+        }
+    }
+}
+
+/// The word for how a hook ended.
+pub(super) fn outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Exited { status: 0 } => "success",
+        Outcome::Exited { .. } => "failure",
+        Outcome::Killed { .. } => "killed",
+        Outcome::TimedOut { .. } => "timed-out",
+        Outcome::Refused { .. } => "refused",
+        Outcome::NotExecuted { .. } => "not-executed",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+/// The word for how a stage ended.
+pub(super) fn result(result: &StageResult) -> &'static str {
+    match result {
+        StageResult::Done => "done",
+        StageResult::Failed { .. } => "failed",
+        StageResult::Skipped { .. } => "skipped",
+    }
+}

@@ -1,0 +1,141 @@
+//! The plugin, with every event timed and counted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
+use containerd_nri::{Adjustment, Configuration, Context, Error, EventMask, Plugin, Status};
+
+use super::metrics::EventResult;
+use super::{Endpoint, Observer};
+
+/// The plugin, observed. It subscribes to what the plugin does, and changes no answer.
+#[derive(Debug)]
+pub struct Observed {
+    observer: Arc<Observer>,
+    endpoint: Endpoint,
+}
+
+impl Observed {
+    /// The plugin of `observer`, which tells of itself at `endpoint`.
+    pub fn new(observer: Arc<Observer>, endpoint: Endpoint) -> Observed {
+        Observed { observer, endpoint }
+    }
+
+    /// What the handling of `event` came to.
+    async fn timed<T>(
+        &self,
+        event: &'static str,
+        handling: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Status> {
+        let mut timer = Timer {
+            observer: &self.observer,
+            event,
+            began: Instant::now(),
+            result: EventResult::Dropped,
+        };
+        let answer = handling.await;
+        timer.result = match &answer {
+            Ok(_) => EventResult::Ok,
+            Err(status) => {
+                self.observer.failed(&format!("{event}: {status}"));
+                EventResult::Error
+            }
+        };
+        answer
+    }
+}
+
+/// Counts an event when it is dropped: a handler that panics or is late is dropped too.
+struct Timer<'o> {
+    observer: &'o Observer,
+    event: &'static str,
+    began: Instant,
+    result: EventResult,
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.observer
+            .handled(self.event, self.result, self.began.elapsed());
+    }
+}
+
+impl Plugin for Observed {
+    async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<EventMask, Status> {
+        let runtime = configuration.runtime.clone();
+        let configured = self.observer.plugin().configure(ctx, configuration);
+        let events = self.timed("Configure", configured).await?;
+        self.observer.configured(&runtime);
+        // The runtime may have handed over another configuration.
+        self.endpoint.keep_up(&self.observer);
+        Ok(events)
+    }
+
+    async fn synchronize(
+        &self,
+        ctx: &Context,
+        pods: Vec<PodSandbox>,
+        containers: Vec<Container>,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        let synchronized = self.observer.plugin().synchronize(ctx, pods, containers);
+        let updates = self.timed("Synchronize", synchronized).await?;
+        self.observer.synchronized();
+        Ok(updates)
+    }
+
+    async fn create_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<Adjustment, Status> {
+        let created = self.observer.plugin().create_container(ctx, pod, container);
+        self.timed("CreateContainer", created).await
+    }
+
+    async fn start_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        let started = self.observer.plugin().start_container(ctx, pod, container);
+        self.timed("StartContainer", started).await
+    }
+
+    async fn post_start_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        let started = self.observer.plugin().post_start_container(ctx, pod, container);
+        self.timed("PostStartContainer", started).await
+    }
+
+    async fn stop_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<Vec<ContainerUpdate>, Status> {
+        let stopped = self.observer.plugin().stop_container(ctx, pod, container);
+        self.timed("StopContainer", stopped).await
+    }
+
+    async fn remove_container(
+        &self,
+        ctx: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
+        let removed = self.observer.plugin().remove_container(ctx, pod, container);
+        self.timed("RemoveContainer", removed).await
+    }
+
+    fn disconnected(&self, reason: &Error) {
+        self.observer.plugin().disconnected(reason);
+        self.observer.disconnected(reason);
+    }
+}

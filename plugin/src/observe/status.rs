@@ -1,0 +1,122 @@
+//! The daemon's status, as it is told and as it is read.
+
+use std::fmt;
+
+use containerd_nri::RuntimeInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Moment;
+use crate::plugin::ConfiguredBy;
+use crate::select::{LoadedSpec, Origin};
+
+/// The daemon's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the daemon's program.
+    pub version: String,
+    /// Of its process.
+    pub pid: u32,
+    /// When it began.
+    pub since: Moment,
+    /// Why it is not ready; empty if it is.
+    pub not_ready: Vec<String>,
+    /// To the runtime.
+    pub connection: Connection,
+    /// Where its configuration comes from.
+    pub configured_by: ConfiguredBy,
+    /// How hooks get to run.
+    pub delivery: String,
+    /// Where the ledger is, or would be.
+    pub state_dir: String,
+    /// Why there is no ledger; absent if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_ledger: Option<String>,
+    /// The files in force without being picked.
+    pub in_force: Vec<InForceFile>,
+    /// What is wrong with the configuration, the default hook-spec and hooks.d.
+    pub mistakes: Vec<String>,
+    /// What went wrong last; absent if nothing has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+}
+
+/// The connection to the runtime.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Since when the runtime has the plugin; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered: Option<Moment>,
+    /// Whether the runtime has told its containers.
+    pub synchronized: bool,
+    /// What the runtime calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// Its version, in any form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_version: Option<String>,
+    /// Its NRI version; told since NRI 0.12.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nri_version: Option<String>,
+    /// Since when the connection is lost, and why; absent unless it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LastError>,
+}
+
+/// Something that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub text: String,
+}
+
+/// A file in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForceFile {
+    /// What it is.
+    pub what: String,
+    /// The file, as it was named.
+    pub file: String,
+    /// Of its content as it is in force, which may no longer be what the file says.
+    pub digest: String,
+}
+
+impl InForceFile {
+    pub(super) fn new(origin: &Origin, spec: &LoadedSpec) -> InForceFile {
+        InForceFile {
+            what: match origin {
+                Origin::HooksD => "hooks.d",
+                _ => "default hook-spec",
+            }
+            .to_owned(),
+            file: spec.file().to_string(),
+            digest: spec.digest().to_string(),
+        }
+    }
+}
+
+impl Connection {
+    /// One that the runtime has configured just now.
+    pub(super) fn to(runtime: &RuntimeInfo) -> Connection {
+        Connection {
+            registered: Some(Moment::now()),
+            synchronized: false,
+            runtime: Some(runtime.name.clone()),
+            runtime_version: Some(runtime.version.clone()),
+            nri_version: runtime.nri_version.map(|version| version.to_string()),
+            lost: None,
+        }
+    }
+
+    /// None any more.
+    pub(super) fn lost(reason: &dyn fmt::Display) -> Connection {
+        Connection {
+            lost: Some(LastError {
+                at: Moment::now(),
+                text: reason.to_string(),
+            }),
+            ..Connection::default()
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What is told to whoever asks: it must be what happened.
+
+use std::fs;
+use std::sync::Arc;
+
+use containerd_nri::testkit::{ContainerBuilder, FakeRuntime, PodBuilder, RuntimeProfile};
+use containerd_nri::{Identity, Service};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::task::JoinHandle;
+
+use super::http::{Client, serve};
+use super::{Endpoint, Observed, Observer};
+use crate::config::{ConfigSource, Overrides};
+use crate::ledger::{Claimed, Ledger, Outcome, Output, StageResult, Trigger};
+use crate::plugin::OciHooks;
+use crate::spec::Stage;
+
+const KEY: &str = "hook-spec.noderesource.dev";
+
+/// A node with a default hook-spec, and the daemon's observer.
+struct Node {
+    root: TempDir,
+    observer: Arc<Observer>,
+}
+
+impl Node {
+    fn new(more: &str) -> Node {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+        fs::write(path("default.json"), r#"{"prestart":[{"path":"/bin/true"}]}"#).unwrap();
+        let config = format!(
+            "hook_spec = {:?}\nstate_dir = {:?}\nannotation.spec_dirs = [{:?}]\n{more}",
+            path("default.json"),
+            path("state"),
+            path("specs")
+        );
+        fs::write(path("config.toml"), config).unwrap();
+        let source = ConfigSource::file(&path("config.toml"), Overrides::default());
+        let read = source.read().unwrap();
+        let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(source, read))));
+        Node { root, observer }
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::open(&self.root.path().join("state")).unwrap()
+    }
+
+    /// The value of a series, by its name and labels as they are written.
+    fn metric(&self, series: &str) -> f64 {
+        let text = self.observer.metrics();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in {text}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// What a client gets for a request.
+    async fn asked(&self, client: Client, request: &str) -> String {
+        let (ours, mut theirs) = duplex(64 * 1024);
+        theirs.write_all(request.as_bytes()).await.unwrap();
+        let served = serve(ours, client, &self.observer);
+        let (served, mut answer) = (served.await, String::new());
+        served.unwrap();
+        theirs.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Connects the daemon to a runtime.
+    async fn connected(&self) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
+        let socket = self.root.path().join("nri.sock");
+        let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_main())
+            .listen(&socket)
+            .unwrap();
+        let plugin = Observed::new(self.observer.clone(), Endpoint::default());
+        let service = Service::new(plugin, Identity::new("10", "hooks").unwrap()).socket(socket);
+        let serving = tokio::spawn(async move {
+            service.run().await;
+        });
+        let handle = runtime.accept().await.unwrap();
+        (runtime, handle, serving)
+    }
+}
+
+#[tokio::test]
+async fn events_are_counted_by_what_the_runtime_got() {
+    let node = Node::new("delivery = \"direct\"");
+    let (_runtime, mut plugin, _serving) = node.connected().await;
+    let good = PodBuilder::new("good").build();
+    let bad = PodBuilder::new("bad").annotation(KEY, "none").build();
+    for pod in [&good, &bad, &good] {
+        let container = ContainerBuilder::new(pod, "main").build();
+        let _ = plugin.create_container(pod, &container).await;
+    }
+    let created =
+        |result| format!("nri_oci_hooks_events_total{{event=\"CreateContainer\",result=\"{result}\"}}");
+    assert_eq!(node.metric(&created("ok")), 2.0);
+    assert_eq!(node.metric(&created("error")), 1.0);
+    assert_eq!(node.metric(&created("dropped")), 0.0);
+    assert_eq!(
+        node.metric("nri_oci_hooks_event_duration_seconds_count{event=\"CreateContainer\"}"),
+        3.0
+    );
+    assert_eq!(node.metric("nri_oci_hooks_connections_total"), 1.0);
+    let status = node.observer.status();
+    let last = status.last_error.unwrap().text;
+    assert!(last.starts_with("CreateContainer: "), "{last}");
+}
+
+#[tokio::test]
+async fn ready_is_who_is_registered_synchronized_and_sound() {
+    let node = Node::new("delivery = \"direct\"");
+    assert_eq!(node.observer.not_ready(), ["not registered with the runtime"]);
+    let (runtime, plugin, serving) = node.connected().await;
+    assert_eq!(node.observer.not_ready(), [""; 0]);
+    assert_eq!(node.metric("nri_oci_hooks_ready"), 1.0);
+    assert_eq!(node.metric("nri_oci_hooks_specs_in_force"), 1.0);
+
+    fs::write(node.root.path().join("default.json"), "{").unwrap();
+    node.observer.plugin().reload();
+    let reasons = node.observer.not_ready();
+    assert!(
+        reasons.len() == 1 && reasons[0].contains("[invalid-json]"),
+        "{reasons:?}"
+    );
+    assert_eq!(node.metric("nri_oci_hooks_mistakes"), 1.0);
+
+    drop((plugin, runtime));
+    while node.metric("nri_oci_hooks_disconnections_total") == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.observer.not_ready()[0], "not registered with the runtime");
+    let connection = node.observer.status().connection;
+    assert!(
+        connection.lost.is_some() && connection.runtime.is_none(),
+        "{connection:?}"
+    );
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_status_tells_runtime_configuration_and_digests() {
+    let node = Node::new("");
+    let (_runtime, _plugin, _serving) = node.connected().await;
+    let status = node.observer.status();
+    assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
+    assert!(status.connection.registered.is_some() && status.connection.synchronized);
+    assert_eq!(status.not_ready, [""; 0]);
+    assert_eq!(status.in_force.len(), 1);
+    let digest = crate::select::Digest::of(&fs::read(node.root.path().join("default.json")).unwrap());
+    assert_eq!(status.in_force[0].digest, digest.to_string());
+    let json = serde_json::to_string(&status).unwrap();
+    assert_eq!(
+        serde_json::from_str::<super::Status>(&json).unwrap(),
+        status,
+        "it reads what it writes"
+    );
+}
+
+#[tokio::test]
+async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
+    let node = Node::new("");
+    let (_runtime, mut plugin, _serving) = node.connected().await;
+    let pod = PodBuilder::new("pod").build();
+    let container = ContainerBuilder::new(&pod, "main").build();
+    plugin
+        .create_container(&pod, &container)
+        .await
+        .into_answer()
+        .unwrap();
+    assert_eq!(node.metric("nri_oci_hooks_ledger_entries{state=\"live\"}"), 1.0);
+
+    // As a runner does it.
+    let id = container.id.parse().unwrap();
+    let folder = node.ledger().find(&id).unwrap().unwrap();
+    let (_, hooks) = folder.hooks(Stage::Prestart).unwrap();
+    let Claimed::Ours(mut claim) = folder.claim(Stage::Prestart, Trigger::Oci).unwrap() else {
+        panic!("somebody else has it");
+    };
+    claim.began(0, &hooks[0]).unwrap();
+    let outcome = Outcome::TimedOut { seconds: 30 };
+    claim
+        .ended(0, outcome, Output::default(), Output::default())
+        .unwrap();
+    folder
+        .note_late(Stage::Prestart, Trigger::StartContainer, Default::default())
+        .unwrap();
+    let result = StageResult::Failed { message: "x".into() };
+    claim.finish(result).unwrap();
+
+    let runs = "nri_oci_hooks_hook_runs_total{stage=\"prestart\",outcome=\"timed-out\"}";
+    while node.metric(runs) == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.metric(runs), 1.0);
+    assert_eq!(
+        node.metric("nri_oci_hooks_hook_duration_seconds_count{stage=\"prestart\"}"),
+        1.0
+    );
+    assert_eq!(
+        node.metric("nri_oci_hooks_stages_total{stage=\"prestart\",result=\"failed\"}"),
+        1.0
+    );
+    assert_eq!(
+        node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}"),
+        1.0
+    );
+    let last = node.observer.status().last_error.unwrap().text;
+    assert!(last.contains("prestart hook 1 of 1, /bin/true"), "{last}");
+}
+
+#[tokio::test]
+async fn each_path_is_answered_and_what_is_no_request_refused() {
+    let node = Node::new("");
+    for (client, request, answer) in [
+        (
+            Client::Anyone,
+            "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+        ),
+        (
+            Client::Anyone,
+            "GET /metrics?x=1 HTTP/1.0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+        ),
+        (Client::Anyone, "GET /readyz HTTP/1.1\r\n\r\n", "HTTP/1.1 503 "),
+        (Client::Anyone, "GET /status HTTP/1.1\r\n\r\n", "HTTP/1.1 404 "),
+        (
+            Client::Root,
+            "GET /status HTTP/1.1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+        ),
+        (Client::Root, "GET /x HTTP/1.1\r\n\r\n", "HTTP/1.1 404 "),
+        (Client::Root, "POST /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 405 "),
+        (Client::Root, "nonsense\r\n\r\n", "HTTP/1.1 400 "),
+        (Client::Root, "GET /healthz SMTP\r\n\r\n", "HTTP/1.1 400 "),
+    ] {
+        let got = node.asked(client, request).await;
+        assert!(got.starts_with(answer), "{request:?}: {got}");
+    }
+    let endless = node.asked(Client::Anyone, &"x".repeat(20_000)).await;
+    assert!(endless.starts_with("HTTP/1.1 400 "), "{endless}");
+    let head = node.asked(Client::Anyone, "HEAD /healthz HTTP/1.1\r\n\r\n").await;
+    assert!(
+        head.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\n"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_may_not_know_files_is_told_only_that_it_is_not_ready() {
+    let node = Node::new("");
+    let request = "GET /readyz HTTP/1.1\r\n\r\n";
+    assert!(
+        node.asked(Client::Anyone, request)
+            .await
+            .ends_with("\r\n\r\nnot ready\n")
+    );
+    let root = node.asked(Client::Root, request).await;
+    assert!(
+        root.ends_with("\r\n\r\nnot registered with the runtime\n"),
+        "{root}"
+    );
+}
+
+#[test]
+fn no_name_of_a_pod_a_container_or_a_file_is_in_the_metrics() {
+    let node = Node::new("");
+    let text = node.observer.metrics();
+    let folder = node.root.path().to_str().unwrap();
+    assert!(!text.contains(folder) && !text.contains(".json"), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    insta::assert_snapshot!("metrics", names.join("\n"));
+}

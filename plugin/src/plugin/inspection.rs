@@ -1,0 +1,62 @@
+//! What the plugin says of itself when it is asked.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::OciHooks;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::ledger::Ledger;
+use crate::select::{LoadedSpec, Origin};
+
+/// What the plugin says of itself.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// The configuration in force, or before the runtime sends Configure that which will be unless
+    /// the runtime hands over one.
+    pub config: Config,
+    /// Where it comes from.
+    pub configured_by: ConfiguredBy,
+    /// The ledger, or why there is none; absent before the runtime sends Configure.
+    pub ledger: Option<Result<Ledger, String>>,
+    /// The files in force without being picked, and what they are.
+    pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
+    /// What is wrong with the configuration, the default hook-spec and hooks.d, as last looked at.
+    pub mistakes: Vec<Diagnostic>,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfiguredBy {
+    /// There is no file: the defaults, and what the command line says.
+    Defaults,
+    /// This file.
+    File(Arc<str>),
+    /// The runtime handed it over.
+    Runtime,
+}
+
+impl OciHooks {
+    /// What there is to say now. Looks at no file.
+    pub fn inspect(&self) -> Inspection {
+        let live = self.live();
+        let mut inspection = Inspection {
+            config: live.config().clone(),
+            configured_by: live.configured_by(),
+            ledger: None,
+            in_force: Vec::new(),
+            mistakes: live.refused().to_vec(),
+        };
+        if let Some(in_force) = live.in_force().cloned() {
+            drop(live);
+            inspection.in_force = in_force.selector.in_force();
+            inspection.mistakes.extend(in_force.selector.mistakes());
+            let ledger = in_force.containers.as_ref();
+            let ledger = ledger.map(|containers| containers.ledger().clone());
+            inspection.ledger = Some(ledger.map_err(String::clone));
+        }
+        inspection
+    }
+}
