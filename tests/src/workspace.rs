@@ -47,6 +47,11 @@ pub fn nri_oci_hooks() -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
+/// A file of the repository, by its path from the root.
+pub fn file(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
+}
+
 fn build(target: &[&str]) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -54,10 +59,7 @@ fn build(target: &[&str]) -> Result<()> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    let output = command
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .output()
-        .context("start cargo")?;
+    let output = command.current_dir(file("")).output().context("start cargo")?;
     ensure!(
         output.status.success(),
         "{}",

@@ -1,12 +1,14 @@
 //! What is chosen before a private containerd starts.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use containerd_nri::DEFAULT_SOCKET;
 
-use super::config::{self, Layout};
+use super::config::{self, Layout, Nri};
 use super::{Containerd, OciRuntime, Version};
 use crate::node::{Host, Node};
 use crate::{cache, image, workspace};
@@ -17,6 +19,7 @@ pub struct Builder {
     version: Version,
     oci_runtime: OciRuntime,
     request_timeout: Duration,
+    drop_in: Option<PathBuf>,
 }
 
 impl Builder {
@@ -25,6 +28,7 @@ impl Builder {
             version,
             oci_runtime: OciRuntime::Runc,
             request_timeout: Duration::from_secs(2),
+            drop_in: None,
         }
     }
 
@@ -43,15 +47,31 @@ impl Builder {
         self
     }
 
+    /// Leaves NRI to this drop-in: its configuration imports the file and has nothing about NRI of its own, so that
+    /// sockets and folders are those of a machine. Nothing of this machine is there all the same.
+    #[must_use]
+    pub fn drop_in(mut self, file: &Path) -> Self {
+        self.drop_in = Some(file.into());
+        self
+    }
+
     /// Starts it, loads the images, and awaits that it serves the CRI.
     ///
     /// # Errors
     /// The runtimes have not been fetched, this machine refuses, or it does not come up.
     pub async fn start(self) -> Result<Containerd> {
-        let package = cache::folder(self.version.package())?;
+        let programs = self.version.programs()?;
         let runc = cache::folder("runc")?;
         let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
-        let layout = Layout::below(node.folder());
+        let mut layout = Layout::below(node.folder());
+        let nri = match &self.drop_in {
+            None => Nri::Private(self.request_timeout),
+            Some(file) => {
+                hide_folders_of_the_machine(&node)?;
+                layout.nri_socket = DEFAULT_SOCKET.into();
+                Nri::DropIn(file)
+            }
+        };
         for folder in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
             fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
         }
@@ -63,16 +83,9 @@ impl Builder {
         let host = Host::detect()?;
         fs::write(
             &file,
-            config::render(
-                self.version,
-                &layout,
-                host,
-                self.request_timeout,
-                oci_runtime.as_deref(),
-            ),
+            config::render(self.version, &layout, host, &nri, oci_runtime.as_deref()),
         )?;
 
-        let programs = package.join("usr/bin");
         let path = format!(
             "{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
             programs.display(),
@@ -86,4 +99,15 @@ impl Builder {
         containerd.load(&programs.join("ctr"), &archive).await?;
         Ok(containerd)
     }
+}
+
+/// Keeps what the machine has for plugins, in the folders that every containerd looks into, from this one. /run is the
+/// node's own anyway.
+fn hide_folders_of_the_machine(node: &Node) -> Result<()> {
+    for folder in ["/opt/nri", "/etc/nri"] {
+        if Path::new(folder).exists() {
+            node.run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", folder]))?;
+        }
+    }
+    Ok(())
 }

@@ -44,32 +44,70 @@ impl Layout {
     }
 }
 
+/// What a private containerd is told about NRI.
+#[derive(Debug)]
+pub(super) enum Nri<'a> {
+    /// Folders and socket of its own, and this limit for each event.
+    Private(Duration),
+    /// What this file says, and nothing else.
+    DropIn(&'a Path),
+}
+
+impl Nri<'_> {
+    /// What must stand before all tables.
+    fn imports(&self) -> String {
+        match self {
+            Nri::Private(_) => String::new(),
+            Nri::DropIn(file) => format!("imports = [{file:?}]\n"),
+        }
+    }
+
+    fn table(&self, layout: &Layout) -> String {
+        let Nri::Private(request_timeout) = self else {
+            return String::new();
+        };
+        let timeout = request_timeout.as_millis();
+        format!(
+            r#"[plugins."io.containerd.nri.v1.nri"]
+disable = false
+socket_path = {:?}
+plugin_path = {:?}
+plugin_config_path = {:?}
+plugin_registration_timeout = "{}ms"
+plugin_request_timeout = "{timeout}ms"
+"#,
+            layout.nri_socket,
+            layout.plugins,
+            layout.plugin_configuration,
+            timeout + 3000,
+        )
+    }
+}
+
 /// The whole configuration file.
 pub(super) fn render(
     version: Version,
     layout: &Layout,
     host: Host,
-    request_timeout: Duration,
+    nri: &Nri<'_>,
     oci_runtime: Option<&Path>,
 ) -> String {
     let Layout {
         root,
         state,
         socket,
-        nri_socket,
-        plugins,
-        plugin_configuration,
         nothing,
+        ..
     } = layout;
     let own_score = !host.may_lower_oom_score;
-    let timeout = request_timeout.as_millis();
+    let (imports, nri) = (nri.imports(), nri.table(layout));
     let (syntax, runtime_table) = match version {
         Version::V1_7 => (2, "io.containerd.grpc.v1.cri"),
         Version::V2_1 => (3, "io.containerd.cri.v1.runtime"),
     };
     let mut text = format!(
         r#"version = {syntax}
-root = {root:?}
+{imports}root = {root:?}
 state = {state:?}
 
 [grpc]
@@ -78,16 +116,8 @@ address = {socket:?}
 [plugins."io.containerd.internal.v1.opt"]
 path = {nothing:?}
 
-[plugins."io.containerd.nri.v1.nri"]
-disable = false
-socket_path = {nri_socket:?}
-plugin_path = {plugins:?}
-plugin_config_path = {plugin_configuration:?}
-plugin_registration_timeout = "{registration}ms"
-plugin_request_timeout = "{timeout}ms"
-
-"#,
-        registration = timeout + 3000,
+{nri}
+"#
     );
     text += &match version {
         Version::V1_7 => format!(

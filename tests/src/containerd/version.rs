@@ -1,5 +1,11 @@
 //! Which runtimes can be chosen.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cache;
+
 /// The containerd lines under test, which differ in configuration and NRI library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -10,12 +16,16 @@ pub enum Version {
 }
 
 impl Version {
-    /// The folder of the cache that holds it.
-    pub(super) fn package(self) -> &'static str {
-        match self {
+    /// The folder of its programs.
+    ///
+    /// # Errors
+    /// It has not been fetched.
+    pub fn programs(self) -> Result<PathBuf> {
+        let package = match self {
             Version::V1_7 => "containerd-1.7",
             Version::V2_1 => "containerd-2",
-        }
+        };
+        Ok(cache::folder(package)?.join("usr/bin"))
     }
 }
 
