@@ -46,24 +46,13 @@ fn to_nri(hook: &FrozenHook) -> api::Hook {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::select::Source;
     use crate::spec::Stage;
-    use crate::spec::Timeout;
 
     fn hook(args: &[&str]) -> FrozenHook {
         FrozenHook {
-            path: "/bin/echo".into(),
             args: args.iter().map(|arg| arg.to_string()).collect(),
-            env: vec!["A=b".into()],
-            timeout: Timeout::DEFAULT,
-            source: Source {
-                file: Arc::from("/etc/x.json"),
-                index: 0,
-                line: 1,
-            },
+            ..FrozenHook::for_test("/bin/echo")
         }
     }
 

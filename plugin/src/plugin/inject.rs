@@ -61,23 +61,14 @@ fn limit(frozen: &Frozen, stage: Stage) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::select::{FrozenHook, Source};
+    use crate::select::FrozenHook;
     use crate::spec::Timeout;
 
     fn frozen(stages: &[(Stage, &[u32])]) -> Frozen {
         let hook = |seconds: &u32| FrozenHook {
-            path: "/bin/a".into(),
-            args: vec!["a".into()],
-            env: vec![DEFAULT_PATH.into()],
             timeout: Timeout::from_seconds(*seconds).unwrap(),
-            source: Source {
-                file: Arc::from("/etc/x.json"),
-                index: 0,
-                line: 1,
-            },
+            ..FrozenHook::for_test("/bin/a")
         };
         let stages = stages.iter();
         Frozen {

@@ -9,6 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
+use super::stat::Stat;
+
 /// How long the killing may take. A process that the kernel cannot end by then (it waits for a
 /// device) has its SIGKILL and ends when it can.
 const LIMIT: Duration = Duration::from_millis(300);
@@ -61,36 +63,25 @@ fn living() -> Vec<Pid> {
         // while it was read.
         for _ in 0..processes.len() {
             match processes.get(&pid) {
-                Some((_, parent)) if *parent == getpid().as_raw() => return true,
-                Some((_, parent)) => pid = *parent,
+                Some(stat) if stat.parent == getpid().as_raw() => return true,
+                Some(stat) => pid = stat.parent,
                 None => return false,
             }
         }
         false
     };
-    let living = processes
-        .iter()
-        .filter(|(_, (state, _))| !matches!(state, 'Z' | 'X'));
-    living
-        .map(|(pid, _)| *pid)
-        .filter(|pid| below(*pid))
-        .map(Pid::from_raw)
-        .collect()
+    let living = processes.iter().filter(|(_, stat)| !stat.has_ended());
+    let living = living.map(|(pid, _)| *pid).filter(|pid| below(*pid));
+    living.map(Pid::from_raw).collect()
 }
 
-/// State and parent of every process of the node, by number.
-fn processes() -> BTreeMap<i32, (char, i32)> {
+/// Every process of the node, by number.
+fn processes() -> BTreeMap<i32, Stat> {
     let Ok(listed) = fs::read_dir("/proc") else {
         return BTreeMap::new();
     };
     let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let with_stat = |pid: i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-        let state = fields.next()?.chars().next()?;
-        Some((pid, (state, fields.next()?.parse().ok()?)))
-    };
-    numbers.filter_map(with_stat).collect()
+    numbers.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect()
 }
 
 fn send(pid: Pid, signal: Signal) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::stat::Stat;
 use crate::ledger::{Created, ProcessId, Program};
 
 /// How long a program may take from the start call to being executed.
@@ -16,15 +17,11 @@ const EXEC_LIMIT: Duration = Duration::from_secs(1);
 /// How often it is looked at; the kernel tells no one of an exec.
 const LOOK: Duration = Duration::from_micros(200);
 
-/// The process with this number now; `None` if there is none, or only a zombie.
+/// The process with this number now; `None` if there is none, or it has ended.
 pub fn process(pid: i32) -> Option<ProcessId> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, so what follows is found from the end.
-    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    let state = fields.next()?;
-    // Field 22; the state was field 3.
-    let started = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(ProcessId { pid, started })
+    let stat = Stat::of(pid).filter(|stat| !stat.has_ended())?;
+    let started = stat.started;
+    Some(ProcessId { pid, started })
 }
 
 /// Process 1 of a container.

@@ -16,6 +16,7 @@ mod list;
 mod main;
 mod message;
 mod stages;
+mod stat;
 mod state;
 mod watcher;
 

@@ -44,6 +44,24 @@ pub struct FrozenHook {
     pub source: Source,
 }
 
+#[cfg(test)]
+impl FrozenHook {
+    /// A hook for tests: `path`, from line 3 of `/etc/hooks.json`.
+    pub(crate) fn for_test(path: &str) -> FrozenHook {
+        FrozenHook {
+            path: path.into(),
+            args: vec![path.into()],
+            env: vec!["A=b".into()],
+            timeout: Timeout::DEFAULT,
+            source: Source {
+                file: Arc::from("/etc/hooks.json"),
+                index: 0,
+                line: 3,
+            },
+        }
+    }
+}
+
 /// Where a frozen hook comes from, for messages and records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,22 +6,8 @@ use super::LogArgs;
 use super::command::run;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Identity, Ledger};
-use crate::select::{Frozen, FrozenHook, Source};
-use crate::spec::{Stage, Timeout};
-
-fn hook(path: &str) -> FrozenHook {
-    FrozenHook {
-        path: path.into(),
-        args: vec![path.into()],
-        env: vec!["PASSWORD=secret".into()],
-        timeout: Timeout::DEFAULT,
-        source: Source {
-            file: "/etc/hooks.json".into(),
-            index: 0,
-            line: 3,
-        },
-    }
-}
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
 
 /// A ledger with two containers, of which one was removed.
 fn ledger() -> tempfile::TempDir {
@@ -31,7 +17,7 @@ fn ledger() -> tempfile::TempDir {
         let stages = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
         let frozen = Frozen {
             stages: stages
-                .map(|stage| (stage, vec![hook("/bin/a"), hook("/bin/b")]))
+                .map(|stage| (stage, vec![FrozenHook::for_test("/bin/a"); 2]))
                 .into(),
         };
         let identity = Identity {

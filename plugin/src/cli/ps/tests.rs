@@ -7,21 +7,11 @@ use super::PsArgs;
 use super::command::run;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Claimed, Identity, Ledger, StageResult, Trigger};
-use crate::select::{Frozen, FrozenHook, Source};
-use crate::spec::{Stage, Timeout};
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
 
 fn hook() -> FrozenHook {
-    FrozenHook {
-        path: "/bin/a".into(),
-        args: vec!["a".into()],
-        env: vec!["A=b".into()],
-        timeout: Timeout::DEFAULT,
-        source: Source {
-            file: "/etc/hooks.json".into(),
-            index: 0,
-            line: 3,
-        },
-    }
+    FrozenHook::for_test("/bin/a")
 }
 
 fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {

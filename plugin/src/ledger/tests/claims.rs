@@ -5,8 +5,9 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
 
-use super::{Fixture, hook};
+use super::Fixture;
 use crate::ledger::{Claim, Claimed, EntryFolder, Outcome, Output, StageResult, Trigger};
+use crate::select::FrozenHook;
 use crate::spec::Stage;
 
 fn claim(container: &EntryFolder) -> Claim {
@@ -49,7 +50,7 @@ fn a_hook_that_had_begun_when_its_runner_died_is_interrupted_and_the_next_one_go
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
-    first.began(0, &hook("/bin/a")).unwrap();
+    first.began(0, &FrozenHook::for_test("/bin/a")).unwrap();
     // Nothing is written at its death; the kernel gives up the lock.
     drop(first);
 
@@ -64,7 +65,7 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
-    first.began(0, &hook("/bin/a")).unwrap();
+    first.began(0, &FrozenHook::for_test("/bin/a")).unwrap();
     first
         .ended(
             0,
@@ -80,7 +81,7 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
 
     let mut second = claim(&container);
     assert_eq!(second.record().next(), 1);
-    second.began(1, &hook("/bin/b")).unwrap();
+    second.began(1, &FrozenHook::for_test("/bin/b")).unwrap();
     drop(second);
     assert_eq!(
         container.record(Stage::Prestart).unwrap().unwrap().open(),

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Fixture, frozen, hook};
+use super::{Fixture, frozen};
 use crate::ledger::LedgerError;
-use crate::select::Frozen;
+use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
 fn entry_path(fixture: &Fixture) -> PathBuf {
@@ -32,7 +32,7 @@ fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
 fn a_container_that_is_entered_keeps_what_it_has() {
     let fixture = Fixture::new();
     let other = Frozen {
-        stages: [(Stage::Poststart, vec![hook("/bin/other")])].into(),
+        stages: [(Stage::Poststart, vec![FrozenHook::for_test("/bin/other")])].into(),
     };
     fixture.ledger.add(super::identity("c1"), &other, true).unwrap();
     assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);

@@ -4,11 +4,9 @@ mod entries;
 mod folders;
 mod records;
 
-use std::sync::Arc;
-
 use super::{EntryFolder, Identity, Ledger};
-use crate::select::{Frozen, FrozenHook, Source};
-use crate::spec::{Stage, Timeout};
+use crate::select::{Frozen, FrozenHook};
+use crate::spec::Stage;
 
 /// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
 pub(super) struct Fixture {
@@ -42,24 +40,13 @@ pub(super) fn identity(id: &str) -> Identity {
 pub(super) fn frozen() -> Frozen {
     Frozen {
         stages: [
-            (Stage::Prestart, vec![hook("/bin/a"), hook("/bin/b")]),
+            (
+                Stage::Prestart,
+                vec![FrozenHook::for_test("/bin/a"), FrozenHook::for_test("/bin/b")],
+            ),
             (Stage::Poststart, vec![]),
-            (Stage::Poststop, vec![hook("/bin/c")]),
+            (Stage::Poststop, vec![FrozenHook::for_test("/bin/c")]),
         ]
         .into(),
-    }
-}
-
-pub(super) fn hook(path: &str) -> FrozenHook {
-    FrozenHook {
-        path: path.into(),
-        args: vec![path.into()],
-        env: vec!["A=b".into()],
-        timeout: Timeout::DEFAULT,
-        source: Source {
-            file: Arc::from("/etc/x.json"),
-            index: 0,
-            line: 1,
-        },
     }
 }

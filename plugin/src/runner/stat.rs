@@ -1,0 +1,60 @@
+//! What the kernel tells of any process in `/proc/PID/stat` (proc_pid_stat(5)).
+
+use std::fs;
+
+/// A process at the moment it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stat {
+    state: char,
+    /// The number of its parent.
+    pub(super) parent: i32,
+    /// When it began, in clock ticks since boot.
+    pub(super) started: u64,
+}
+
+impl Stat {
+    /// Of the process with this number; `None` if there is none.
+    pub(super) fn of(pid: i32) -> Option<Stat> {
+        Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Stat> {
+        // The second field, the name in parentheses, may hold anything; so it is left behind from
+        // the end.
+        let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ');
+        Some(Stat {
+            state: fields.next()?.chars().next()?,
+            parent: fields.next()?.parse().ok()?,
+            // Field 22.
+            started: fields.nth(17)?.parse().ok()?,
+        })
+    }
+
+    /// Whether it has ended, though its parent has not taken that in.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_of_a_process_is_taken_for_what_follows_it() {
+        let line = "12 (a) Z 1 (b)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));
+        for line in ["", "12 (a", "12 (a)", "12 (a) S", "12 (a) S x 1"] {
+            assert_eq!(Stat::parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn this_process_lives_and_has_a_parent() {
+        let stat = Stat::of(std::process::id() as i32).unwrap();
+        assert!(!stat.has_ended());
+        assert_eq!(stat.parent, nix::unistd::getppid().as_raw());
+        assert_eq!(Stat::of(i32::MAX), None);
+    }
+}
