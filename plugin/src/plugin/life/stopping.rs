@@ -55,6 +55,8 @@ impl Containers {
             let by = Trigger::RemoveContainer;
             await_or_note(&entered, Stage::Poststop, by, running, remaining).await?;
         }
+        // A runner that is still at it goes on in the folder, wherever that is.
+        self.archive(&entered.id);
         Ok(())
     }
 
