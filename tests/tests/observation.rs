@@ -1,0 +1,286 @@
+//! What the daemon tells of itself, and what the tools tell of a node, against what real containers got.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::ledger::Stage;
+use e2e::plugin::{ANNOTATION, PluginBuilder};
+use e2e::{Containerd, HookSpec, Plugin, Version, on_each_containerd, wait, workspace};
+use nri_oci_hooks::cli::ask;
+use nri_oci_hooks::ledger::Ledger;
+use serde_json::Value;
+
+async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let hooks = containerd.hooks();
+    let default = HookSpec::new()
+        .prestart(hooks.recorder("before")?)
+        .poststart(hooks.recorder("behind")?)
+        .poststop(hooks.recorder("after")?);
+    let default = hooks.spec("default", &default)?;
+    let failing = hooks.script("failing", "echo no device >&2; exit 3")?;
+    hooks.spec("fail", &HookSpec::new().prestart(failing))?;
+    let mut plugin = plugin(&containerd)?.hook_spec(&default).start().await?;
+
+    for name in ["one", "two"] {
+        let container = containerd.pod(name).run().await?.start("app").await?;
+        container.stop(10).await?;
+        container.remove().await?;
+    }
+    let refused = containerd
+        .pod("refused")
+        .annotation(ANNOTATION, "none")
+        .run()
+        .await?;
+    ensure!(
+        refused.start("app").await.is_err(),
+        "its annotation picks nothing"
+    );
+    let failed = containerd
+        .pod("failed")
+        .annotation(ANNOTATION, "fail")
+        .run()
+        .await?;
+    ensure!(failed.start("app").await.is_err(), "its prestart hook fails");
+
+    let state = containerd.ledger().folder().to_owned();
+    let expected = [
+        ("events_total{event=\"CreateContainer\",result=\"ok\"}", 3.0),
+        ("events_total{event=\"CreateContainer\",result=\"error\"}", 1.0),
+        ("hook_runs_total{stage=\"prestart\",outcome=\"success\"}", 3.0),
+        ("hook_runs_total{stage=\"prestart\",outcome=\"failure\"}", 1.0),
+        ("hook_runs_total{stage=\"poststart\",outcome=\"success\"}", 2.0),
+        ("hook_runs_total{stage=\"poststop\",outcome=\"success\"}", 3.0),
+        ("stages_total{stage=\"prestart\",result=\"done\"}", 2.0),
+        ("stages_total{stage=\"prestart\",result=\"failed\"}", 1.0),
+        ("stages_total{stage=\"poststart\",result=\"skipped\"}", 1.0),
+        ("stages_total{stage=\"poststop\",result=\"done\"}", 3.0),
+        ("hook_duration_seconds_count{stage=\"prestart\"}", 4.0),
+        ("ledger_entries{state=\"past\"}", 2.0),
+        ("registered", 1.0),
+        ("synchronized", 1.0),
+        ("ready", 1.0),
+        ("connections_total", 1.0),
+        ("mistakes", 0.0),
+    ];
+    wait::until("the metrics to add up", async || {
+        let metrics = metrics(&state)?;
+        let differ = expected
+            .iter()
+            .any(|(series, value)| metrics.get(*series) != Some(value));
+        Ok((!differ).then_some(()))
+    })
+    .await
+    .with_context(|| format!("{:#?}", metrics(&state)))?;
+
+    // One warning for the hook that failed, and nothing about the containers with which all was well.
+    let log = plugin.process().log().text()?;
+    let about = |word: &str| log.lines().filter(|line| line.contains(word)).count();
+    assert_eq!(about("prestart hook 2 of 2"), 1, "{log}");
+    assert_eq!(about("no device"), 1, "{log}");
+    assert_eq!(about("\"pod\":\"one\""), 0, "{log}");
+    let line = log.lines().find(|line| line.contains("no device"));
+    let line: Value = serde_json::from_str(line.context("it is logged")?)?;
+    let span = &line["span"];
+    assert_eq!(
+        (&span["pod"], &span["container"]),
+        (&"failed".into(), &"app".into()),
+        "{line}"
+    );
+    Ok(())
+}
+
+async fn the_status_follows_the_connection(version: Version) -> Result<()> {
+    let mut containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let plugin = plugin(&containerd)?.hook_spec(&spec).start().await?;
+    let state = containerd.ledger().folder().to_owned();
+    let status = await_status(&state, |status| status.not_ready.is_empty()).await?;
+    assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
+    assert_eq!(status.in_force[0].file, spec.to_str().context("a path is text")?);
+
+    containerd.stop().await?;
+    let status = await_status(&state, |status| !status.not_ready.is_empty()).await?;
+    assert!(status.connection.lost.is_some(), "{status:?}");
+    containerd.restart().await?;
+    await_status(&state, |status| status.not_ready.is_empty()).await?;
+    assert_eq!(metrics(&state)?["disconnections_total"], 1.0);
+
+    let mut plugin = plugin;
+    plugin.kill().await?;
+    assert!(ask(&state).is_err());
+    Ok(())
+}
+
+async fn what_explain_says_is_what_a_container_gets(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let hooks = containerd.hooks();
+    let default = hooks.recording_spec("default")?;
+    for name in ["gpu", "net"] {
+        hooks.recording_spec(name)?;
+    }
+    let excluded = "exclude_namespaces = [\"kube-system\"]";
+    let plugin = plugin(&containerd)?
+        .configuration(excluded)
+        .hook_spec(&default)
+        .start()
+        .await?;
+    let of_pod = format!("{ANNOTATION}/pod");
+    let of_app = format!("{ANNOTATION}/container.app");
+    let of_side = format!("{ANNOTATION}/container.side");
+    for (case, (namespace, annotations)) in [
+        ("default", &[][..]),
+        ("default", &[(ANNOTATION, "gpu")]),
+        ("default", &[(ANNOTATION, "gpu,net,gpu")]),
+        ("kube-system", &[]),
+        ("kube-system", &[(ANNOTATION, "net")]),
+        ("default", &[(ANNOTATION, "gpu"), (&*of_pod, "net")]),
+        ("default", &[(&*of_pod, "net"), (&*of_app, "")]),
+        ("default", &[(ANNOTATION, "net"), (&*of_side, "gpu")]),
+        ("default", &[(ANNOTATION, "none")]),
+        ("default", &[(ANNOTATION, "../x")]),
+        ("default", &[(ANNOTATION, "gpu,,net")]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut pod = containerd.pod(&format!("case-{case}")).namespace(namespace);
+        for (key, value) in annotations {
+            pod = pod.annotation(key, value);
+        }
+        let created = pod.run().await?.container("app").create().await;
+        let explained = explained(&plugin, &containerd, &default, namespace, annotations)?;
+        match created {
+            Ok(container) => assert_eq!(
+                got(&containerd, container.id())?,
+                stages(&explained),
+                "case {case}"
+            ),
+            Err(error) => {
+                // Its text is quoted once more on the way.
+                let error = format!("{:#}", anyhow::Error::from(error)).replace("\\\"", "\"");
+                let reason = explained["refused"]
+                    .as_str()
+                    .context("explain says nothing of it")?;
+                assert!(error.contains(reason), "case {case}: {error}\n{reason}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ours, with the ledger of the node.
+fn plugin(containerd: &Containerd) -> Result<PluginBuilder<'_>> {
+    let ledger = containerd.ledger();
+    let folder = ledger.folder().to_str().context("a path is text")?;
+    Ok(containerd.plugin().argument("--state-dir").argument(folder))
+}
+
+/// What each stage has: path, file and line of each hook, in order.
+type Stages = BTreeMap<String, Vec<(String, String, u64)>>;
+
+fn explained(
+    plugin: &Plugin,
+    containerd: &Containerd,
+    default: &Path,
+    namespace: &str,
+    annotations: &[(&str, &str)],
+) -> Result<Value> {
+    let mut command = Command::new(workspace::nri_oci_hooks()?);
+    command.args([
+        "explain",
+        "--format",
+        "json",
+        "--container",
+        "app",
+        "--namespace",
+        namespace,
+    ]);
+    command
+        .arg("--config")
+        .arg(containerd.node().folder().join(format!("{}.toml", plugin.name())));
+    command.arg("--hook-spec").arg(default);
+    for (key, value) in annotations {
+        command.arg("--annotation").arg(format!("{key}={value}"));
+    }
+    let output = command.output()?;
+    let explained: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(explained["pods"][0]["containers"][0].clone())
+}
+
+fn stages(explained: &Value) -> Stages {
+    let Some(stages) = explained["stages"].as_object() else {
+        return Stages::new();
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let hook = |hook: &Value| {
+        (
+            text(&hook["path"]),
+            text(&hook["file"]),
+            hook["line"].as_u64().unwrap_or_default(),
+        )
+    };
+    let hooks = |hooks: &Value| hooks.as_array().into_iter().flatten().map(hook).collect();
+    stages
+        .iter()
+        .map(|(stage, list)| (stage.clone(), hooks(list)))
+        .collect()
+}
+
+/// What the ledger says a container gets.
+fn got(containerd: &Containerd, container: &str) -> Result<Stages> {
+    let ledger = Ledger::open(containerd.ledger().folder())?;
+    let id = container.parse().map_err(anyhow::Error::msg)?;
+    let Some(folder) = ledger.find(&id)? else {
+        return Ok(Stages::new());
+    };
+    let mut stages = Stages::new();
+    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+        let (_, hooks) = folder.hooks(stage)?;
+        let hook = |hook: &nri_oci_hooks::select::FrozenHook| {
+            (
+                hook.path.clone(),
+                hook.source.file.to_string(),
+                hook.source.line as u64,
+            )
+        };
+        if !hooks.is_empty() {
+            stages.insert(stage.key().to_owned(), hooks.iter().map(hook).collect());
+        }
+    }
+    Ok(stages)
+}
+
+async fn await_status(
+    state: &Path,
+    is_it: impl Fn(&nri_oci_hooks::observe::Status) -> bool,
+) -> Result<nri_oci_hooks::observe::Status> {
+    wait::until("the status to be so", async || {
+        Ok(Some(ask(state)?).filter(&is_it))
+    })
+    .await
+}
+
+/// Each series by its name without our prefix.
+fn metrics(state: &Path) -> Result<BTreeMap<String, f64>> {
+    let mut stream = UnixStream::connect(state.join("status.sock"))?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let series = answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("nri_oci_hooks_")?.rsplit_once(' '));
+    let series = series.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    Ok(series.collect())
+}
+
+on_each_containerd!(
+    the_metrics_of_some_containers_add_up,
+    the_status_follows_the_connection,
+    what_explain_says_is_what_a_container_gets,
+);
