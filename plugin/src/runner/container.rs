@@ -2,7 +2,7 @@
 
 use super::init::{Init, process};
 use super::state::State;
-use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError};
+use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError, Trigger};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
 
@@ -16,14 +16,20 @@ pub(super) struct Container {
     created: Created,
     is_noted: bool,
     said: State,
+    by: Trigger,
 }
 
 impl Container {
-    /// Puts together what is known.
+    /// Puts together what is known, for a runner that was started `by` whom.
     ///
     /// # Errors
     /// The container's files are damaged.
-    pub(super) fn new(ledger: Ledger, folder: EntryFolder, said: State) -> Result<Container, LedgerError> {
+    pub(super) fn new(
+        ledger: Ledger,
+        folder: EntryFolder,
+        said: State,
+        by: Trigger,
+    ) -> Result<Container, LedgerError> {
         let header = folder.header()?;
         let noted = folder.created()?;
         let is_noted = noted.is_some();
@@ -48,6 +54,7 @@ impl Container {
             created,
             is_noted,
             said,
+            by,
         })
     }
 
@@ -91,9 +98,9 @@ impl Container {
         let status = match stage {
             Stage::Poststart if pid.is_some() => "running",
             Stage::Poststart | Stage::Poststop => "stopped",
-            // The OCI runtime runs prestart inside of create.
-            _ if self.said.status == "created" => "created",
-            _ => "creating",
+            // The OCI runtime runs prestart inside of create, even if it says otherwise (crun).
+            _ if self.by == Trigger::Oci => "creating",
+            _ => "created",
         };
         State {
             oci_version: self.said.oci_version.clone(),

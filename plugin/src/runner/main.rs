@@ -65,7 +65,7 @@ fn run(call: &Call) -> Told {
         };
     };
     let status = state.status.clone();
-    let container = Container::new(ledger, folder, state)?;
+    let container = Container::new(ledger, folder, state, call.trigger)?;
     let is_early = call.stage == Stage::Poststart && call.trigger == Trigger::Oci && status != "running";
     if is_early {
         // runc up to 1.5.1 runs poststart inside of create. NRI will tell when process 1 runs.

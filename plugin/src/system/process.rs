@@ -26,11 +26,20 @@ pub fn in_a_copy(work: impl FnOnce() -> i32) -> nix::Result<Pid> {
 /// Gives every signal its default effect, and lets all through: what a program expects of whoever
 /// starts it.
 pub fn take_default_signals() {
+    // The kernel's sigaction: SIG_DFL, no flags, an empty mask. The C library would keep back the
+    // signals that it uses itself, and leave them ignored if they were.
+    const DEFAULT: [u64; 4] = [0; 4];
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL installs no code of ours. For SIGKILL, SIGSTOP and those that the C
-        // library keeps it fails, and changes nothing.
+        // SAFETY: the kernel reads DEFAULT, which is as large as its structure, and writes nothing;
+        // no code of ours is installed. For SIGKILL and SIGSTOP it fails, and changes nothing.
         unsafe {
-            libc::signal(signal, libc::SIG_DFL);
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT.as_ptr(),
+                std::ptr::null::<u64>(),
+                size_of::<u64>(),
+            );
         }
     }
     // Fails only for arguments that are none of these.
