@@ -1,6 +1,8 @@
 //! What a case runs over: the containerds, the OCI runtimes, and the ways in which hooks are delivered.
 
-use anyhow::Result;
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
 
 use crate::containerd::Builder;
 use crate::{Containerd, OciRuntime, Version};
@@ -54,6 +56,15 @@ impl Delivery {
             Delivery::Events => "events",
             Delivery::Direct => "direct",
         }
+    }
+}
+
+impl FromStr for Delivery {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Delivery> {
+        let found = Delivery::ALL.into_iter().find(|delivery| delivery.word() == text);
+        found.with_context(|| format!("hooks are delivered by runner, events or direct, not {text:?}"))
     }
 }
 

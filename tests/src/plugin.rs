@@ -87,6 +87,7 @@ impl<'a> PluginBuilder<'a> {
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(file);
         command.arg("--nri-socket").arg(self.containerd.nri_socket());
+        command.arg("--state-dir").arg(self.containerd.ledger().folder());
         command.args([
             "--index",
             &self.index,

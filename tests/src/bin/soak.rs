@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::soak::{self, Plan};
 use e2e::{Delivery, OciRuntime, Runtime, Version};
 
@@ -69,30 +69,16 @@ fn plan(mut arguments: impl Iterator<Item = String>) -> Result<Plan> {
             "--lifecycles" => plan.lifecycles = number()?.try_into()?,
             "--at-once" => plan.at_once = number()?.try_into()?,
             "--seed" => plan.seed = number()?,
-            "--containerd" => {
-                plan.runtime.version = match value.as_str() {
-                    "1.7" => Version::V1_7,
-                    "2" => Version::V2_1,
-                    _ => bail!("--containerd is 1.7 or 2, not {value:?}"),
-                }
-            }
-            "--oci-runtime" => {
-                plan.runtime.oci = match value.as_str() {
-                    "runc" => OciRuntime::Runc,
-                    "crun" => OciRuntime::Crun,
-                    _ => bail!("--oci-runtime is runc or crun, not {value:?}"),
-                }
-            }
-            "--delivery" => {
-                plan.delivery = match value.as_str() {
-                    "runner" => Delivery::Runner,
-                    "events" => Delivery::Events,
-                    _ => bail!("--delivery is runner or events, not {value:?}"),
-                }
-            }
+            "--containerd" => plan.runtime.version = value.parse()?,
+            "--oci-runtime" => plan.runtime.oci = value.parse()?,
+            "--delivery" => plan.delivery = value.parse()?,
             _ => bail!("unknown argument {option:?}"),
         }
     }
-    anyhow::ensure!(plan.at_once > 0, "--at-once needs a number above 0");
+    ensure!(
+        plan.delivery != Delivery::Direct,
+        "direct delivery promises nothing that could be soaked"
+    );
+    ensure!(plan.at_once > 0, "--at-once needs a number above 0");
     Ok(plan)
 }

@@ -1,8 +1,9 @@
 //! Which runtimes can be chosen.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cache;
 
@@ -29,6 +30,18 @@ impl Version {
     }
 }
 
+impl FromStr for Version {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Version> {
+        match text {
+            "1.7" => Ok(Version::V1_7),
+            "2" => Ok(Version::V2_1),
+            _ => bail!("there is containerd 1.7 and 2, not {text:?}"),
+        }
+    }
+}
+
 /// The program that containerd has containers run by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OciRuntime {
@@ -36,4 +49,16 @@ pub enum OciRuntime {
     Runc,
     /// crun; runs poststart hooks after process 1 has started.
     Crun,
+}
+
+impl FromStr for OciRuntime {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<OciRuntime> {
+        match text {
+            "runc" => Ok(OciRuntime::Runc),
+            "crun" => Ok(OciRuntime::Crun),
+            _ => bail!("there are the OCI runtimes runc and crun, not {text:?}"),
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::messages::{
 };
 use super::pod::{log_name, namespaces};
 use super::{Client, Pod};
+use crate::node::Host;
 use crate::{Containerd, image, wait};
 
 /// What a container runs if nothing else is said: until it is asked to end, which it does at once.
@@ -103,9 +104,9 @@ impl<'a> ContainerBuilder<'a> {
         self.security(|context| context.privileged = true)
     }
 
-    /// Has seccomp and, where the machine has it, AppArmor confine it by this profile.
+    /// Has seccomp and, if the `host` has it, AppArmor confine it by this profile.
     #[must_use]
-    pub fn confinement(self, confinement: Confinement) -> Self {
+    pub fn confinement(self, confinement: Confinement, host: Host) -> Self {
         let profile = SecurityProfile {
             profile_type: match confinement {
                 Confinement::RuntimeDefault => 0,
@@ -114,7 +115,7 @@ impl<'a> ContainerBuilder<'a> {
         };
         self.security(|context| {
             context.seccomp = Some(profile);
-            context.apparmor = Some(profile);
+            context.apparmor = host.has_apparmor.then_some(profile);
         })
     }
 

@@ -32,14 +32,16 @@ pub struct Record {
     pub args: Vec<String>,
     /// Its whole environment.
     pub env: BTreeMap<String, String>,
-    /// Its working directory.
-    pub cwd: PathBuf,
+    /// Its working directory; `None` if that was removed.
+    pub cwd: Option<PathBuf>,
     /// Its process id.
     pub pid: i32,
     /// Its process group.
     pub process_group: i32,
     /// Its session.
     pub session: i32,
+    /// The descriptors that were open when it began, beside standard input, output and error.
+    pub descriptors: Vec<i32>,
     /// The container state it got on standard input (OCI runtime-spec, runtime.md, "State").
     pub state: Value,
     /// The program that the container's process 1 was running when the hook began; `None` if there was no such
@@ -64,6 +66,7 @@ pub fn now() -> Result<u64> {
 /// Standard input is no JSON, or the record cannot be written.
 pub fn write() -> Result<()> {
     let began = now()?;
+    let descriptors = descriptors()?;
     let program = env::current_exe().context("find the running program")?;
     let mut input = String::new();
     io::stdin()
@@ -90,10 +93,11 @@ pub fn write() -> Result<()> {
         ended: now()?,
         args: env::args().collect(),
         env: env::vars().collect(),
-        cwd: env::current_dir().context("find the working directory")?,
+        cwd: env::current_dir().ok(),
         pid: process::id().try_into()?,
         process_group: getpgrp().as_raw(),
         session: getsid(None)?.as_raw(),
+        descriptors,
         process_1: process_1_in_the_beginning,
         process_1_in_the_end: process_1(),
         state,
@@ -106,6 +110,20 @@ pub fn write() -> Result<()> {
         .open(file)?
         .write_all(line.as_bytes())?;
     Ok(())
+}
+
+/// The open descriptors above the standard three, but for the one that lists them.
+fn descriptors() -> Result<Vec<i32>> {
+    let mut descriptors = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let entry = entry?;
+        let is_this_list = fs::read_link(entry.path())?.ends_with("fd");
+        let number = entry.file_name().to_string_lossy().parse()?;
+        if number > 2 && !is_this_list {
+            descriptors.push(number);
+        }
+    }
+    Ok(descriptors)
 }
 
 /// The process id that an earlier record has for a container.

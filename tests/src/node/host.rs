@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 /// Exists where /sys/fs/cgroup is the unified hierarchy, and lists what that can limit.
 const CONTROLLERS: &str = "/sys/fs/cgroup/cgroup.controllers";
 
+/// Exists where the kernel has AppArmor, and says whether it is on.
+const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
+
 /// Bit of CAP_SYS_RESOURCE in the kernel's capability sets (capabilities(7)).
 const CAP_SYS_RESOURCE: u64 = 1 << 24;
 
@@ -18,6 +21,8 @@ pub struct Host {
     pub may_lower_oom_score: bool,
     /// Whether /sys/fs/cgroup is the unified hierarchy (cgroup v2 alone).
     pub unified_cgroups: bool,
+    /// Whether AppArmor can confine containers.
+    pub has_apparmor: bool,
     /// Whether the unified hierarchy, if /sys/fs/cgroup is one, can limit memory.
     pub has_memory_controller: bool,
 }
@@ -38,6 +43,7 @@ impl Host {
         Ok(Host {
             may_lower_oom_score: effective & CAP_SYS_RESOURCE != 0,
             unified_cgroups: controllers.is_some(),
+            has_apparmor: fs::read_to_string(APPARMOR).is_ok_and(|enabled| enabled.trim() == "Y"),
             has_memory_controller: controllers
                 .is_some_and(|names| names.split_whitespace().any(|name| name == "memory")),
         })

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Tally;
 use super::life::{Life, Started};
+use crate::Delivery;
 use crate::hooks::Record;
 use crate::ledger::{NodeLedger, Stage, StageRecord, StageResult};
 
@@ -51,30 +52,34 @@ impl Runs {
 }
 
 /// Judges a container whose creation the runtime has confirmed.
-pub(super) fn judge(life: &Life, account: &Account, runs: &Runs, tally: &mut Tally) {
+///
+/// Delivered by events alone, a prestart or poststart whose event came while no plugin was there is lost.
+pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &Runs, tally: &mut Tally) {
     tally.lives += 1;
-    tally.cut_off += life.cut_off;
+    tally.cut_off += usize::from(life.started == Started::Unknown);
+    let results = account.each_ref().map(|record| record.as_ref()?.finished());
+    let skipped = results.map(|result| matches!(result, Some(StageResult::Skipped { .. })));
     let ran = runs.of(&life.id);
+    let [prestart, poststart, poststop] = ran;
     let mut fault = |is: bool, text: &str| {
         if is {
-            let told = account
-                .each_ref()
-                .map(|record| record.as_ref().and_then(StageRecord::finished));
-            tally.faults.push(format!("{text}: {ran:?}, {life:?}, {told:?}"));
+            tally
+                .faults
+                .push(format!("{text}: {ran:?}, {life:?}, {results:?}"));
         }
     };
-    let [prestart, poststart, poststop] = ran;
     fault(ran.iter().any(|count| *count > 1), "a stage ran more than once");
-    fault(
-        prestart != poststop,
-        "prestart and poststop do not belong together",
-    );
+    fault(prestart > poststop, "poststop is missing");
     fault(poststart > prestart, "poststart ran without prestart");
-    let skipped = matches!(
-        account[1].as_ref().and_then(StageRecord::finished),
-        Some(StageResult::Skipped { .. })
+    fault(
+        prestart < poststop && !(delivery == Delivery::Events && skipped[0]),
+        "prestart is missing",
     );
-    if !life.has_hooks {
+    let has_hooks = match delivery {
+        Delivery::Events => life.has_entry,
+        _ => life.has_hooks,
+    };
+    if !has_hooks {
         fault(
             ran != [0; 3] && !life.has_entry,
             "hooks ran for a container without",
@@ -88,19 +93,25 @@ pub(super) fn judge(life: &Life, account: &Account, runs: &Runs, tally: &mut Tal
             tally.never_started += 1;
         }
         Started::Yes => {
-            fault(prestart != 1, "a container was started without its prestart");
-            fault(poststart == 0 && !skipped, "poststart is missing without a word");
+            fault(
+                prestart == 0 && delivery == Delivery::Runner,
+                "it was started without its prestart",
+            );
+            fault(
+                prestart > poststart && !skipped[1],
+                "poststart is missing without a word",
+            );
         }
         Started::Refused => {
-            fault(prestart != 1, "a container was refused without a prestart");
-            fault(poststart != 0, "poststart ran for a container that was refused");
+            fault(prestart == 0, "it was refused, and not by its prestart");
+            fault(poststart > 0, "poststart ran although it was refused");
             tally.refused += 1;
         }
         Started::Unknown => {}
     }
     tally.prestart += prestart;
     tally.poststart += poststart;
-    tally.poststart_skipped += usize::from(skipped);
+    tally.poststart_skipped += usize::from(skipped[1] && life.started != Started::Refused);
     tally.poststop += poststop;
 }
 

@@ -52,8 +52,6 @@ pub(super) struct Life {
     pub(super) has_entry: bool,
     /// How it was started.
     pub(super) started: Started,
-    /// How many of its calls were cut off.
-    pub(super) cut_off: usize,
 }
 
 /// Has a container live from create to remove; `None` if the runtime ended before it had created one.
@@ -99,7 +97,6 @@ pub(super) async fn live(
             .any(|stage| !status.hooks(stage).is_empty()),
         has_entry,
         started: Started::No,
-        cut_off: 0,
     };
     if kind != Kind::NeverStarted {
         life.started = match container.start().await {
@@ -107,7 +104,6 @@ pub(super) async fn live(
             Err(error) if is_cut_off(&error) => Started::Unknown,
             Err(_) => Started::Refused,
         };
-        life.cut_off += usize::from(life.started == Started::Unknown);
     }
     if life.started == Started::Yes && matches!(kind, Kind::EndsAtOnce | Kind::EndsLater) {
         let ended = async || {
@@ -119,24 +115,20 @@ pub(super) async fn live(
     } else {
         tokio::time::sleep(Duration::from_millis(rng.u64(..300))).await;
     }
-    life.cut_off += end(&container).await?;
+    end(&container).await?;
     Ok(Some(life))
 }
 
-/// Stops and removes a container, and returns how many calls that took beyond those two.
-pub(super) async fn end(container: &Container) -> Result<usize> {
-    let mut calls = 0;
+/// Stops and removes a container.
+async fn end(container: &Container) -> Result<()> {
     persist("stop a container", async || {
-        calls += 1;
         Ok(gone_is_good(container.stop(1).await)?)
     })
     .await?;
     persist("remove a container", async || {
-        calls += 1;
         Ok(gone_is_good(container.clone().remove().await)?)
     })
-    .await?;
-    Ok(calls - 2)
+    .await
 }
 
 /// Tries until it succeeds, as the kubelet does.

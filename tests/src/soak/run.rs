@@ -40,11 +40,12 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     let mut rng = Rng::with_seed(plan.seed);
     let names = Cell::new(0);
     let begun = Cell::new(0);
+    let done = Cell::new(0);
     let tally = RefCell::new(Tally::default());
     let book = Book::new(ledger);
     let workers = pods.iter().map(|pod| {
         let mut rng = rng.fork();
-        let (names, begun, book, tally, tell) = (&names, &begun, &book, &tally, &tell);
+        let (names, begun, done, book, tally, tell) = (&names, &begun, &done, &book, &tally, &tell);
         async move {
             while begun.get() < plan.lifecycles {
                 begun.set(begun.get() + 1);
@@ -56,11 +57,12 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
                     tally.borrow_mut().cut_off += 1;
                 };
                 book.enter(life).await?;
-                if begun.get().is_multiple_of(STEP) {
+                done.set(done.get() + 1);
+                if done.get() % STEP == 0 {
                     let tally = tally.borrow();
                     tell(&format!(
                         "{} of {} lives; plugin killed {} times, runtime restarted {} times",
-                        begun.get(),
+                        done.get(),
                         plan.lifecycles,
                         tally.plugin_killed,
                         tally.runtime_restarted
@@ -75,7 +77,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
         &mut containerd,
         plugin,
         rng,
-        || begun.get() >= plan.lifecycles,
+        || done.get() >= plan.lifecycles,
         |count| count(&mut tally.borrow_mut()),
     );
     let (_plugin, _) = tokio::try_join!(chaos, try_join_all(workers))?;
@@ -89,7 +91,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
         judge::judge_stranger(stranger, &runs, &mut tally);
     }
     for (life, account) in &accounts {
-        judge::judge(life, account, &runs, &mut tally);
+        judge::judge(plan.delivery, life, account, &runs, &mut tally);
     }
     if tally.faults.is_empty() {
         containerd.remove_silently();
@@ -148,29 +150,53 @@ impl Book {
         self.settle(Book::OPEN).await
     }
 
-    /// Closes all accounts.
+    /// Closes all accounts. Of a container to which nothing happened the ledger may keep the entry: it cannot know
+    /// that no start is on its way.
     async fn close(self) -> Result<Vec<(Life, Account)>> {
-        self.settle(0)
-            .await
-            .context("the ledger does not let go of removed containers")?;
+        let closed = wait::until("all accounts to be closed", async || {
+            self.settle_now()?;
+            let mut open = self.open.borrow_mut();
+            let mut index = 0;
+            while let Some(life) = open.get(index) {
+                let account = judge::account(&self.ledger, &life.id)?;
+                if account.iter().any(Option::is_some) {
+                    index += 1;
+                } else {
+                    self.closed.borrow_mut().push((open.remove(index), account));
+                }
+            }
+            Ok(open.is_empty().then_some(()))
+        });
+        closed.await.with_context(|| {
+            let open = self.open.borrow();
+            let accounts = open
+                .iter()
+                .map(|life| (life, judge::account(&self.ledger, &life.id)));
+            format!("the ledger does not let go of {:?}", accounts.collect::<Vec<_>>())
+        })?;
         Ok(self.closed.into_inner())
     }
 
-    /// Closes the accounts of the containers that the ledger has moved to the past, until at most `left` are open.
+    /// Closes the accounts that can be, until at most `left` are open.
     async fn settle(&self, left: usize) -> Result<()> {
         let what = format!("all but {left} accounts to be closed");
         wait::until(&what, async || {
-            let live: HashSet<String> = self.ledger.live()?.into_iter().collect();
-            let open = self.open.take();
-            let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| live.contains(&life.id));
-            for life in over {
-                let account = judge::account(&self.ledger, &life.id)?;
-                self.closed.borrow_mut().push((life, account));
-            }
-            let settled = open.len() <= left;
-            self.open.borrow_mut().extend(open);
-            Ok(settled.then_some(()))
+            self.settle_now()?;
+            Ok((self.open.borrow().len() <= left).then_some(()))
         })
         .await
+    }
+
+    /// Closes the accounts of the containers that the ledger has moved to the past.
+    fn settle_now(&self) -> Result<()> {
+        let live: HashSet<String> = self.ledger.live()?.into_iter().collect();
+        let open = self.open.take();
+        let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| live.contains(&life.id));
+        self.open.replace(open);
+        for life in over {
+            let account = judge::account(&self.ledger, &life.id)?;
+            self.closed.borrow_mut().push((life, account));
+        }
+        Ok(())
     }
 }

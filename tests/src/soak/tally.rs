@@ -13,7 +13,7 @@ pub struct Tally {
     pub never_started: usize,
     /// Those that got hooks and whose prestart failed, as it should.
     pub refused: usize,
-    /// Calls to the runtime that were cut off by its end.
+    /// Creates and starts that were cut off by the end of the runtime.
     pub cut_off: usize,
     /// How often the plugin was killed.
     pub plugin_killed: usize,
@@ -35,7 +35,7 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} lives; the plugin was killed {} times, the runtime restarted {} times, {} calls were cut off",
+            "{} lives; the plugin was killed {} times, the runtime restarted {} times, {} calls cut off",
             self.lives, self.plugin_killed, self.runtime_restarted, self.cut_off
         )?;
         writeln!(

@@ -1,10 +1,10 @@
 //! The command line of the benchmark.
 
 pub(crate) const USAGE: &str = "\
-usage: bench [--creates N] [--starts N] [--containers N] --plugin 'COMMAND'...
+usage: bench [--creates N] [--starts N] [--containers N] --plugin '[NAME=]COMMAND'...
 
-  --plugin 'COMMAND'  a plugin to measure; {socket} and {hook-spec} are replaced; split at spaces, run
-                      without a shell; the others are compared with the first
+  --plugin 'COMMAND'  a plugin to measure; {socket}, {hook-spec} and {state-dir} are replaced; split at
+                      spaces, run without a shell; the others are compared with the first
   --creates N         calls of CreateContainer for each plugin (5000)
   --starts N          starts of each plugin (20)
   --containers N      containers in the large Synchronize (2000)";
@@ -46,7 +46,8 @@ impl Arguments {
     }
 }
 
-fn count(option: &str, value: &str) -> anyhow::Result<usize> {
+/// A number of things that are measured.
+pub(crate) fn count(option: &str, value: &str) -> anyhow::Result<usize> {
     match value.parse() {
         Ok(count) if count > 0 => Ok(count),
         _ => anyhow::bail!("{option} needs a number above 0, not {value:?}"),

@@ -1,4 +1,5 @@
-//! The benchmark: drives one or more NRI plugins with the fake runtime on the same messages, and prints a table.
+//! The benchmark: drives one or more NRI plugins with the fake runtime on the same messages, and prints a table;
+//! or measures `nri-oci-hooks` on a real containerd.
 //!
 //! Plugins take turns within every phase, so that whatever else the machine does hits them alike.
 
@@ -9,6 +10,7 @@ mod phases;
 mod plugin;
 mod process;
 mod report;
+mod runtime;
 
 use std::process::ExitCode;
 
@@ -20,20 +22,35 @@ use hook_spec::HookSpec;
 use plugin::Subject;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            eprintln!("bench: {error}\n\n{}", arguments::USAGE);
-            return ExitCode::from(2);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let measured = if arguments.next_if_eq("--runtime").is_some() {
+        match runtime::Arguments::parse(arguments) {
+            Ok(arguments) => run_on_a_runtime(&arguments),
+            Err(error) => return misused(&error, runtime::USAGE),
+        }
+    } else {
+        match Arguments::parse(arguments) {
+            Ok(arguments) => run(&arguments),
+            Err(error) => return misused(&error, arguments::USAGE),
         }
     };
-    match run(&arguments) {
+    match measured {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn misused(error: &anyhow::Error, usage: &str) -> ExitCode {
+    eprintln!("bench: {error}\n\n{usage}");
+    ExitCode::from(2)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run_on_a_runtime(arguments: &runtime::Arguments) -> anyhow::Result<()> {
+    runtime::run(arguments).await
 }
 
 #[tokio::main(flavor = "current_thread")]

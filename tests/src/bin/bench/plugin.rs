@@ -63,14 +63,17 @@ impl Subject {
     pub(crate) fn new(command: &str, socket: &Path, hook_spec: &Path) -> anyhow::Result<Self> {
         let command = command
             .replace("{socket}", &socket.to_string_lossy())
-            .replace("{hook-spec}", &hook_spec.to_string_lossy());
+            .replace("{hook-spec}", &hook_spec.to_string_lossy())
+            .replace("{state-dir}", &socket.with_extension("state").to_string_lossy());
         let mut words = command.split_whitespace().map(str::to_owned);
-        let program = PathBuf::from(words.next().context("a --plugin has no command")?);
-        let name = program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let first = words.next().context("a --plugin has no command")?;
+        let (name, program) = match first.split_once('=') {
+            Some((name, program)) => (name.to_owned(), PathBuf::from(program)),
+            None => (
+                first.rsplit('/').next().unwrap_or_default().to_owned(),
+                PathBuf::from(&first),
+            ),
+        };
         let builder = FakeRuntime::builder(RuntimeProfile::containerd_main());
         let runtime = builder
             .listen(socket)

@@ -119,7 +119,7 @@ fn render(names: &[&str], rows: &[Row]) -> String {
 }
 
 /// The smallest duration that is not exceeded by `percent` of all. Zero if there are none.
-fn percentile(durations: &[Duration], percent: f64) -> Duration {
+pub(crate) fn percentile(durations: &[Duration], percent: f64) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;

@@ -1,0 +1,31 @@
+//! The measurements one after the other.
+
+use anyhow::Result;
+use e2e::Delivery;
+
+use super::lives::Subject;
+use super::{Arguments, memory, report};
+
+/// How many containers live before the times count.
+const WARM_UP: usize = 5;
+
+/// Measures and prints. The containerds take turns, so that whatever else the machine does hits them alike.
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let runtime = arguments.runtime;
+    let mut subjects = [
+        Subject::new(runtime, None).await?,
+        Subject::new(runtime, Some(Delivery::Direct)).await?,
+        Subject::new(runtime, Some(Delivery::Runner)).await?,
+    ];
+    for attempt in 0..arguments.starts + WARM_UP {
+        for subject in &mut subjects {
+            subject.live(attempt.try_into()?, attempt < WARM_UP).await?;
+        }
+    }
+    let peak = memory::peak(runtime).await?;
+    print!("{}", report::table(arguments.starts, &subjects, peak));
+    for subject in subjects {
+        subject.end();
+    }
+    Ok(())
+}

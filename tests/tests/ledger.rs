@@ -1,0 +1,201 @@
+//! What is written down of a container: frozen, whole or refused, and nothing without need.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::cri::State;
+use e2e::plugin::ANNOTATION;
+use e2e::{Container, Containerd, Delivery, HookSpec, Version, on_each_containerd};
+
+const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
+
+async fn a_spec_changed_after_the_create_changes_nothing_for_that_container(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    for delivery in Delivery::ALL {
+        let hooks = containerd.hooks();
+        let spec = hooks.recording_spec("default")?;
+        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
+        let mut plugin = plugin.start().await?;
+        let pod = containerd.pod(delivery.word()).run().await?;
+        let first = pod.container("first").create().await?;
+        let second = pod.start("second").await?;
+
+        let other = HookSpec::new().prestart(hooks.recorder("other")?);
+        hooks.spec("default", &other)?;
+        first.start().await?;
+        first.stop(10).await?;
+        assert_eq!(hooks.ran(first.id())?, ALL, "{delivery:?}");
+        fs::remove_file(spec)?;
+        second.stop(10).await?;
+        assert_eq!(hooks.ran(second.id())?, ALL, "{delivery:?}");
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    for delivery in Delivery::RUNNER {
+        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
+        let mut plugin = plugin.start().await?;
+        let pod = containerd.pod(delivery.word()).run().await?;
+        for (name, keep) in [("empty", 0), ("half", 50)] {
+            let torn = pod.container(name).create().await?;
+            let entry = tear(&containerd, &torn, keep)?;
+
+            let refused = torn.start().await.err().context("it was started")?;
+            let told = refused.message();
+            ensure!(
+                told.contains(&entry.display().to_string()),
+                "{delivery:?}: {told}"
+            );
+            ensure!(told.contains("damaged"), "{delivery:?}: {told}");
+            assert_eq!(torn.status().await?.state, State::Exited);
+            let id = torn.id().to_owned();
+            torn.remove().await?;
+            assert!(containerd.hooks().ran(&id)?.is_empty(), "{delivery:?}");
+        }
+        let whole = pod.start("whole").await?;
+        whole.stop(10).await?;
+        assert_eq!(containerd.hooks().ran(whole.id())?, ALL, "{delivery:?}");
+        assert!(plugin.process().is_running()?);
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+/// A runner reads no further than the hooks of its stage.
+async fn a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    for delivery in Delivery::RUNNER {
+        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
+        let mut plugin = plugin.start().await?;
+        let pod = containerd.pod(delivery.word()).run().await?;
+        let torn = pod.start("torn").await?;
+        let entry = tear(&containerd, &torn, 99)?;
+        let id = torn.id().to_owned();
+        torn.stop(10).await?;
+        torn.remove().await?;
+        assert_eq!(containerd.hooks().ran(&id)?, ALL[..2], "{delivery:?}");
+        let log = plugin.process().log().text()?;
+        let told = log
+            .lines()
+            .find(|line| line.contains(&entry.display().to_string()));
+        ensure!(
+            told.is_some_and(|line| line.contains("damaged")),
+            "{delivery:?}: {log}"
+        );
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+/// Cuts the entry of a container to so many hundredths, and returns where it is.
+fn tear(containerd: &Containerd, container: &Container, hundredths: u64) -> Result<PathBuf> {
+    let entry = containerd.ledger().entry(container.id());
+    let length = fs::metadata(&entry)?.len();
+    File::options()
+        .write(true)
+        .open(&entry)?
+        .set_len(length * hundredths / 100)?;
+    Ok(entry)
+}
+
+async fn nothing_is_written_for_a_container_without_hooks(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    for delivery in Delivery::RUNNER {
+        let mut plugin = containerd.plugin().delivery(delivery.word()).start().await?;
+        let folder = containerd.ledger().folder().to_owned();
+        let files = || -> Result<usize> {
+            let [live, past] = ["live", "past"].map(|name| fs::read_dir(folder.join(name)));
+            Ok(live?.count() + past?.count())
+        };
+        let pod = containerd.pod(delivery.word()).run().await?;
+        let container = pod.container("app").create().await?;
+        assert_eq!(files()?, 0, "{delivery:?}");
+        container.start().await?;
+        assert_eq!(files()?, 0, "{delivery:?}");
+        container.stop(10).await?;
+        container.remove().await?;
+        assert_eq!(files()?, 0, "{delivery:?}");
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+async fn a_removed_container_is_of_the_past(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let ledger = containerd.ledger();
+    for delivery in Delivery::RUNNER {
+        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
+        let mut plugin = plugin.start().await?;
+        let pod = containerd.pod(delivery.word()).run().await?;
+        let container = pod.start("app").await?;
+        let id = container.id().to_owned();
+        container.stop(10).await?;
+        assert_eq!(ledger.live()?, [id.as_str()]);
+        container.remove().await?;
+        assert_eq!(ledger.live()?, [""; 0], "{delivery:?}");
+        assert_eq!(ledger.past()?.last(), Some(&id), "{delivery:?}");
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+/// NRI carries 4 MiB in one message; the ledger is not bound by that.
+async fn a_spec_of_ten_megabytes_works(version: Version) -> Result<()> {
+    const HOOKS: usize = 30_000;
+    const LARGEST: usize = 10 << 20;
+
+    // Unoptimized, as a test is built, it takes its time.
+    let containerd = Containerd::builder(version).request_timeout(Duration::from_secs(20));
+    let containerd = containerd.start().await?;
+    let hooks = containerd.hooks();
+    let recorder = hooks.recorder("prestart")?;
+    let padding = "x".repeat(280);
+    let mut spec = HookSpec::new().prestart(recorder);
+    for number in 0..HOOKS {
+        spec = spec.poststop(e2e::Hook::new("/bin/true").args(["true", &padding, &number.to_string()]));
+    }
+    let text = serde_json::to_string(&spec)?;
+    ensure!(
+        (LARGEST * 9 / 10..=LARGEST).contains(&text.len()),
+        "the spec has {} bytes",
+        text.len()
+    );
+    hooks.raw_spec("huge", &text)?;
+    for delivery in Delivery::RUNNER {
+        let mut plugin = containerd.plugin().delivery(delivery.word()).start().await?;
+        let pod = containerd
+            .pod(delivery.word())
+            .annotation(ANNOTATION, "huge")
+            .run()
+            .await?;
+        let container = pod.start("app").await?;
+        assert_eq!(hooks.ran(container.id())?, ["prestart"], "{delivery:?}");
+        let entry = fs::read_to_string(containerd.ledger().entry(container.id()))?;
+        let poststop = entry.lines().last().context("the entry is empty")?;
+        let frozen: serde_json::Value = serde_json::from_str(poststop)?;
+        assert_eq!(
+            frozen["hooks"].as_array().map(Vec::len),
+            Some(HOOKS),
+            "{delivery:?}"
+        );
+        plugin.kill().await?;
+    }
+    Ok(())
+}
+
+on_each_containerd!(
+    a_spec_changed_after_the_create_changes_nothing_for_that_container,
+    a_container_whose_entry_is_torn_is_refused_and_no_other,
+    a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told,
+    nothing_is_written_for_a_container_without_hooks,
+    a_removed_container_is_of_the_past,
+    a_spec_of_ten_megabytes_works,
+);
