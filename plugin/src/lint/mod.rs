@@ -4,6 +4,7 @@ mod arguments;
 mod delivery;
 mod folder;
 mod lints;
+mod look;
 mod program;
 mod shebang;
 mod timeouts;
@@ -12,4 +13,5 @@ mod timeouts;
 mod tests;
 
 pub use lints::lint;
+pub use look::{Looked, look_at, named_by};
 pub use timeouts::{Overrun, overruns};

@@ -1,24 +1,15 @@
 //! What `check` found, for people and for programs.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, render, shown};
+use crate::lint::Looked;
 
 /// What was found.
 pub(super) struct Report {
-    pub(super) files: Vec<Checked>,
-}
-
-/// What was found in one file.
-pub(super) struct Checked {
-    pub(super) file: Arc<str>,
-    /// What was read of it.
-    pub(super) text: Vec<u8>,
-    pub(super) mistakes: Vec<Diagnostic>,
-    pub(super) warnings: Vec<Diagnostic>,
+    pub(super) files: Vec<Looked>,
 }
 
 /// The JSON report.
@@ -36,31 +27,19 @@ struct CheckedJson<'c> {
     warnings: &'c [Diagnostic],
 }
 
-impl Checked {
-    /// A file, or a folder, that could not even be read.
-    pub(super) fn bad(mistake: Diagnostic) -> Checked {
-        Checked {
-            file: mistake.file.clone(),
-            text: Vec::new(),
-            mistakes: vec![mistake],
-            warnings: Vec::new(),
-        }
-    }
+fn is_good(looked: &Looked) -> bool {
+    looked.mistakes.is_empty()
+}
 
-    fn is_good(&self) -> bool {
-        self.mistakes.is_empty()
-    }
-
-    /// Every finding as it counts.
-    fn findings(&self) -> impl Iterator<Item = (Severity, &Diagnostic)> {
-        let mistakes = self.mistakes.iter().map(|mistake| (Severity::Error, mistake));
-        mistakes.chain(self.warnings.iter().map(|warning| (Severity::Warning, warning)))
-    }
+/// Every finding as it counts.
+fn findings(looked: &Looked) -> impl Iterator<Item = (Severity, &Diagnostic)> {
+    let mistakes = looked.mistakes.iter().map(|mistake| (Severity::Error, mistake));
+    mistakes.chain(looked.warnings.iter().map(|warning| (Severity::Warning, warning)))
 }
 
 impl Report {
     pub(super) fn is_good(&self) -> bool {
-        self.files.iter().all(Checked::is_good)
+        self.files.iter().all(is_good)
     }
 
     pub(super) fn has_warnings(&self) -> bool {
@@ -71,14 +50,14 @@ impl Report {
     pub(super) fn print_text(&self, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         for checked in &self.files {
             let text = SourceText::new(&checked.text, &checked.mistakes);
-            for (severity, finding) in checked.findings() {
+            for (severity, finding) in findings(checked) {
                 writeln!(err, "{}", render(severity, finding, Some(&text)))?;
             }
-            if checked.is_good() {
+            if is_good(checked) {
                 writeln!(out, "{}: good", shown(&checked.file))?;
             }
         }
-        let count = |findings: fn(&Checked) -> usize| self.files.iter().map(findings).sum();
+        let count = |findings: fn(&Looked) -> usize| self.files.iter().map(findings).sum();
         let mistakes = count(|checked| checked.mistakes.len());
         let warnings = count(|checked| checked.warnings.len());
         if mistakes + warnings > 0 {
@@ -96,7 +75,7 @@ impl Report {
     pub(super) fn print_json(&self, out: &mut impl Write) -> io::Result<()> {
         let files = self.files.iter().map(|checked| CheckedJson {
             file: &checked.file,
-            good: checked.is_good(),
+            good: is_good(checked),
             mistakes: &checked.mistakes,
             warnings: &checked.warnings,
         });

@@ -1,0 +1,89 @@
+//! Looking at files as the daemon does: what is wrong with them, and what is hardly meant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::lint;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::select::{Format, LoadedSpec, specs_in};
+use crate::trust::{Fault, TrustedDir};
+
+/// What was found in one file.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// The file.
+    pub file: Arc<str>,
+    /// What was read of it.
+    pub text: Vec<u8>,
+    /// The rules that it breaks.
+    pub mistakes: Vec<Diagnostic>,
+    /// What is hardly meant; looked for only where there are no mistakes.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Looked {
+    /// A file, or a folder, that could not even be read.
+    fn bad(mistake: Diagnostic) -> Looked {
+        Looked {
+            file: mistake.file.clone(),
+            text: Vec::new(),
+            mistakes: vec![mistake],
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What is found in a file written as `format`, by the rules that the daemon goes by. `config` tells
+/// how its hooks would be run.
+pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
+    let (text, loaded) = LoadedSpec::load_as(format, file);
+    let (mistakes, warnings) = match &loaded {
+        Ok(spec) => (Vec::new(), lint(spec, &text, config)),
+        Err(mistakes) => (mistakes.clone(), Vec::new()),
+    };
+    Looked {
+        file: file.clone(),
+        text,
+        mistakes,
+        warnings,
+    }
+}
+
+/// The hook-specs and hooks.d files that a configuration names, and its folders that are no good.
+pub fn named_by(config: &Config) -> Vec<Looked> {
+    let default = config.hook_spec.iter();
+    let hooks_d = config.hooks_dirs.iter();
+    let specs = config.annotation.spec_dirs.iter();
+    let default = default.map(|file| look_at(file, Format::HookSpec, config));
+    let hooks_d = hooks_d.flat_map(|folder| in_folder(folder, Format::HooksD, config));
+    let specs = specs.flat_map(|folder| in_folder(folder, Format::HookSpec, config));
+    default.chain(hooks_d).chain(specs).collect()
+}
+
+/// The files of a folder, or what is wrong with it. One that is not there holds none, as the
+/// daemon sees it.
+fn in_folder(folder: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> {
+    let bad =
+        |rule, message: &str, help: &str| vec![Looked::bad(Diagnostic::of_file(folder, rule, message, help))];
+    match TrustedDir::at(Path::new(&**folder)) {
+        Err(error) if error.fault == Fault::NotFound => return Vec::new(),
+        Err(error) => return bad(error.rule(), &error.to_string(), &error.help()),
+        Ok(trusted) if trusted.is_shared() && format == Format::HooksD => {
+            let message = "others than root can make files in it, which would mask those of other folders";
+            return bad(
+                Rule::WritableByOthers,
+                message,
+                "take their write permission away",
+            );
+        }
+        Ok(_) => {}
+    }
+    match specs_in(folder) {
+        Ok(files) => files.iter().map(|file| look_at(file, format, config)).collect(),
+        Err(error) => {
+            let message = format!("cannot be read: {error}");
+            bad(Rule::Unreadable, &message, "see to what the kernel says")
+        }
+    }
+}
