@@ -1,11 +1,12 @@
 //! Runs one pod with a default hook-spec and an annotation on a private containerd, and prints what ran when.
 
 use std::fs;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::hooks::{Record, record};
 use e2e::plugin::ANNOTATION;
-use e2e::{Containerd, Version};
+use e2e::{Containerd, HookSpec, Version, workspace};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -38,12 +39,47 @@ async fn main() -> Result<()> {
     }
     println!("\nWhat ran, in milliseconds since the container was asked for:\n");
     story.print();
+    let id = container.id().to_owned();
     container.remove().await?;
+    refused(&containerd).await?;
+    println!("\nWhat the ledger tells of the first container, which is gone  (nri-oci-hooks log):\n");
+    print_indented(&log(&containerd, &id)?);
     pod.stop().await?;
     pod.remove().await?;
     println!("\nRemoving everything again ...");
     containerd.remove_silently();
     Ok(())
+}
+
+/// Shows what people are told when a prestart hook fails.
+async fn refused(containerd: &Containerd) -> Result<()> {
+    let hooks = containerd.hooks();
+    let licence = hooks.script("licence", "echo no licence left >&2; exit 3")?;
+    hooks.spec("licence", &HookSpec::new().prestart(licence))?;
+    let key = format!("{ANNOTATION}/container.unlucky");
+    let picky = containerd.pod("picky").annotation(&key, "licence").run().await?;
+    let container = picky.container("unlucky").create().await?;
+    if let Err(refused) = container.start().await {
+        println!("\nA container whose prestart hook fails does not start, and its events say why:\n");
+        print_indented(refused.message());
+    }
+    container.remove().await?;
+    Ok(())
+}
+
+/// What `nri-oci-hooks log` prints of one container.
+fn log(containerd: &Containerd, container: &str) -> Result<String> {
+    let output = Command::new(workspace::nri_oci_hooks()?)
+        .args(["log", "--state-dir"])
+        .arg(containerd.ledger().folder())
+        .arg(container)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// What happened, each with its moment on the machine's monotonic clock.

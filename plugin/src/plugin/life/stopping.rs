@@ -44,6 +44,11 @@ impl Containers {
         if let Err(error) = self.remove(container, remaining).await {
             warn(&error);
         }
+        // Also if its entry can no longer be read. A runner that is still at it goes on in the
+        // folder, wherever that is.
+        if let Ok(id) = container.id.parse() {
+            self.archive(&id);
+        }
     }
 
     async fn remove(&self, container: &Container, remaining: Duration) -> anyhow::Result<()> {
@@ -55,8 +60,6 @@ impl Containers {
             let by = Trigger::RemoveContainer;
             await_or_note(&entered, Stage::Poststop, by, running, remaining).await?;
         }
-        // A runner that is still at it goes on in the folder, wherever that is.
-        self.archive(&entered.id);
         Ok(())
     }
 
