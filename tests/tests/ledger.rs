@@ -57,6 +57,7 @@ async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Versio
             let id = torn.id().to_owned();
             torn.remove().await?;
             assert!(containerd.hooks().ran(&id)?.is_empty(), "{delivery:?}");
+            assert!(containerd.ledger().live()?.is_empty(), "it is kept for ever");
         }
         let whole = pod.start("whole").await?;
         whole.stop(10).await?;
