@@ -14,12 +14,9 @@ use crate::api::*;
 use crate::context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
 use crate::events::EventMask;
 use crate::plugin::Plugin;
+use crate::room::Room;
 use crate::rpc;
-use crate::status::{Code, Status};
-
-/// Bytes of pods and containers, as encoded, that one synchronization may bring. A node has far less; the limit
-/// keeps a runtime that never says "done" from taking all memory.
-const MAX_SYNCHRONIZATION: u64 = 64 << 20;
+use crate::status::Status;
 
 /// Serves one connection on behalf of a plugin.
 pub(crate) struct Adapter<P> {
@@ -27,6 +24,7 @@ pub(crate) struct Adapter<P> {
     handle: RuntimeHandle,
     runtime: Mutex<Arc<RuntimeInfo>>,
     gathered: Mutex<Gathered>,
+    room: Room,
     configured: AtomicBool,
     synchronized: AtomicBool,
 }
@@ -36,17 +34,17 @@ pub(crate) struct Adapter<P> {
 struct Gathered {
     pods: Vec<PodSandbox>,
     containers: Vec<Container>,
-    bytes: u64,
 }
 
 impl<P: Plugin> Adapter<P> {
-    /// An adapter for a new connection.
-    pub(crate) fn new(plugin: Arc<P>, handle: RuntimeHandle) -> Self {
+    /// An adapter for a new connection, whose requests share `room`.
+    pub(crate) fn new(plugin: Arc<P>, handle: RuntimeHandle, room: Room) -> Self {
         Self {
             plugin,
             handle,
             runtime: Mutex::default(),
             gathered: Mutex::default(),
+            room,
             configured: AtomicBool::new(false),
             synchronized: AtomicBool::new(false),
         }
@@ -139,31 +137,41 @@ impl<P: Plugin> Adapter<P> {
     }
 
     /// Adds a message of a synchronization to what was gathered. Returns all of it with the last message.
-    fn gather(&self, request: SynchronizeRequest) -> Result<Option<Gathered>, Status> {
-        let bytes = request.compute_size();
+    fn gather(&self, request: SynchronizeRequest) -> Option<Gathered> {
+        let SynchronizeRequest {
+            mut pods,
+            mut containers,
+            more,
+            ..
+        } = request;
+        self.plugin.lighten(&mut pods, &mut containers);
+        self.room.keep(pods.iter().map(size).sum());
+        self.room.keep(containers.iter().map(size).sum());
         let mut gathered = lock(&self.gathered);
-        gathered.bytes += bytes;
-        if gathered.bytes > MAX_SYNCHRONIZATION {
-            *gathered = Gathered::default();
-            let problem = format!(
-                "a synchronization of over {MAX_SYNCHRONIZATION} bytes is more than the plugin takes"
-            );
-            return Err(Status::new(Code::ResourceExhausted, problem));
-        }
-        gathered.pods.extend(request.pods);
-        gathered.containers.extend(request.containers);
-        Ok((!request.more).then(|| mem::take(&mut *gathered)))
+        gathered.pods.extend(pods);
+        gathered.containers.extend(containers);
+        (!more).then(|| mem::take(&mut *gathered))
     }
+}
+
+/// How many bytes of memory a message takes, about.
+fn size<M: Message>(message: &M) -> u64 {
+    size_of::<M>() as u64 + message.compute_size()
 }
 
 /// What every log line carries that is written while this pod's or container's event is handled.
 fn about(pod: &PodSandbox, container: &Container) -> Span {
-    let (namespace, pod) = (&*pod.namespace, &*pod.name);
+    let (namespace, pod) = (beginning(&pod.namespace), beginning(&pod.name));
     if container.id.is_empty() {
         return tracing::error_span!("pod", namespace, pod);
     }
-    let (container, id) = (&*container.name, &*container.id);
+    let (container, id) = (beginning(&container.name), beginning(&container.id));
     tracing::error_span!("container", namespace, pod, container, id)
+}
+
+/// As much of a name as one can have in Kubernetes: a longer one is not to fill every log line.
+fn beginning(name: &str) -> &str {
+    &name[..name.floor_char_boundary(253)]
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -207,14 +215,15 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<SynchronizeResponse> {
         const METHOD: &str = "Synchronize";
         let ctx = &self.context(rpc);
-        let gathered = self.gather(request).map_err(|status| refuse(METHOD, status))?;
-        let Some(Gathered { pods, containers, .. }) = gathered else {
+        let Some(Gathered { pods, containers }) = self.gather(request) else {
             return Ok(SynchronizeResponse {
                 more: true,
                 ..Default::default()
             });
         };
-        let update = answer(METHOD, ctx, || self.plugin.synchronize(ctx, pods, containers)).await?;
+        let update = answer(METHOD, ctx, || self.plugin.synchronize(ctx, pods, containers)).await;
+        self.room.clear();
+        let update = update?;
         let response = sendable(
             METHOD,
             SynchronizeResponse {

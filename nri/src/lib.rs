@@ -51,8 +51,8 @@
 //!   synchronization in several messages is handed over as one.
 //! - **The framing.** Runtimes close the connection on frames that are perfectly valid but longer than they read; the
 //!   crate sends none. An answer too large to travel becomes an error rather than a lost connection.
-//! - **Bounded memory.** Nothing is allocated because a length in a header says so, and requests are taken in no faster
-//!   than they are answered.
+//! - **Bounded memory.** Nothing is allocated because a length in a header says so, requests are taken in no faster
+//!   than they are answered, and one that would take over 40 MiB decoded is refused before it is.
 //!
 //! # Logging
 //! Through [`tracing`]. The ttrpc library below uses `log`.
@@ -74,6 +74,7 @@ mod identity;
 mod launched;
 mod mux;
 mod plugin;
+mod room;
 mod service;
 mod session;
 mod status;
@@ -81,6 +82,7 @@ mod status;
 pub mod testkit;
 mod updates;
 mod version;
+mod weight;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;

@@ -36,6 +36,11 @@ pub trait Plugin: Send + Sync + 'static {
         configuration: Configuration,
     ) -> impl Future<Output = Result<EventMask, Status>> + Send;
 
+    /// Takes away of the pods and containers that a Synchronize brings what [`Plugin::synchronize`] will not look at.
+    /// Called for each of its messages, as soon as it is there, so that a full node need not be held in memory at
+    /// once. By default nothing is taken away.
+    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {}
+
     /// The second event: all pods and containers that the runtime has, however many messages it took to send them.
     /// Returns updates to make. Of containers, containerd lists those created or running.
     fn synchronize(

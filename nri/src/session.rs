@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::mux::Trunk;
 use crate::plugin::Plugin;
+use crate::room::Room;
 use crate::rpc::{RuntimeClient, create_plugin};
 use crate::status::Status;
 use crate::version::NRI_VERSION;
@@ -51,14 +52,20 @@ pub(crate) async fn run<P: Plugin>(
 ) -> End {
     let (mut trunk, plugin_connection, runtime_connection) = Trunk::open(socket);
     let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
-    let adapter = Arc::new(Adapter::new(Arc::clone(&plugin), RuntimeHandle(client.clone())));
+    let room = Room::default();
+    let handle = RuntimeHandle(client.clone());
+    let adapter = Arc::new(Adapter::new(Arc::clone(&plugin), handle, room.clone()));
+    let services = create_plugin(adapter.clone());
+    let services = services
+        .into_iter()
+        .map(|(name, service)| (name, room.guard(service)));
 
     // The server comes first: the runtime may call Configure before it answers the registration. Its listener never
     // ends, since `Server::shutdown` panics after one that did.
     let connections = stream::once(ready(Ok(plugin_connection))).chain(stream::pending());
     let mut server = Server::new()
         .add_listener(Listener::new(connections))
-        .register_service(create_plugin(adapter.clone()));
+        .register_service(services.collect());
     if let Err(error) = server.start().await {
         return End::Failed {
             reason: Error::Io(io::Error::other(error)),

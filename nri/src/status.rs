@@ -151,18 +151,30 @@ impl From<ttrpc::Code> for Code {
     }
 }
 
-impl From<Status> for ttrpc::Error {
+impl From<Status> for ttrpc::Status {
     fn from(status: Status) -> Self {
-        Self::RpcStatus(ttrpc::get_status(status.code.into(), status.message))
+        ttrpc::get_status(status.code.into(), status.message)
     }
 }
 
+impl From<Status> for ttrpc::Error {
+    fn from(status: Status) -> Self {
+        Self::RpcStatus(status.into())
+    }
+}
+
+/// How much of another's message is taken over, in characters.
+const MOST_OF_MESSAGE: usize = 1000;
+
+/// What another has sent: the beginning of its message, in one line.
 impl From<ttrpc::Error> for Status {
     fn from(error: ttrpc::Error) -> Self {
         match error {
             ttrpc::Error::RpcStatus(status) => {
                 let code = status.code.enum_value().map_or(Code::Unknown, Code::from);
-                Self::new(code, status.message)
+                let beginning = status.message.chars().take(MOST_OF_MESSAGE);
+                let shown = beginning.map(|c| if c.is_control() { ' ' } else { c });
+                Self::new(code, shown.collect::<String>())
             }
             other => Self::new(Code::Unavailable, other.to_string()),
         }
@@ -179,6 +191,15 @@ mod tests {
             let status = Status::new(code, "because");
             assert_eq!(Status::from(ttrpc::Error::from(status.clone())), status);
         }
+    }
+
+    #[test]
+    fn of_anothers_message_the_beginning_is_taken_over_in_one_line() {
+        let sent = format!("no\n\u{1b}[2J{}", "x".repeat(1 << 20));
+        let error = ttrpc::Error::RpcStatus(ttrpc::get_status(ttrpc::Code::INTERNAL, sent));
+        let shown = Status::from(error).to_string();
+        assert!(shown.len() < 1100 && !shown.contains(char::is_control), "{shown}");
+        assert!(shown.contains("no  [2Jxxx"), "{shown}");
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The requests of the runtime that wait for their answer, and how many of them we take in.
 
-use crate::frame::{MAX_BODY, MessageHeader};
+use crate::frame::MessageHeader;
 
 /// How many requests may be worked on at once. The runtime makes one call at a time; the room above that is for
 /// calls that it gave up.
 const MAX_REQUESTS: usize = 16;
+
+/// How many bytes of requests may be worked on when a further one is taken in: each is held while it is answered.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Requests that were handed to the ttrpc server and have no answer yet.
 ///
@@ -19,7 +22,7 @@ pub(super) struct InFlight {
 impl InFlight {
     /// Whether a further request has to wait until one is answered.
     pub(super) fn is_full(&self) -> bool {
-        self.requests.len() >= MAX_REQUESTS || self.bytes >= MAX_BODY as u64
+        self.requests.len() >= MAX_REQUESTS || self.bytes >= MAX_BYTES
     }
 
     /// Whether every request was answered.
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn four_mebibytes_of_requests_are_the_limit() {
+    fn a_mebibyte_of_requests_is_the_limit() {
         let mut in_flight = InFlight::default();
         in_flight.begin(header(MessageHeader::REQUEST, 1, u32::MAX));
         assert!(in_flight.is_full());

@@ -72,6 +72,10 @@ impl Plugin for Observed {
         Ok(events)
     }
 
+    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
+        self.observer.plugin().lighten(pods, containers);
+    }
+
     async fn synchronize(
         &self,
         ctx: &Context,

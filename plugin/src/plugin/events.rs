@@ -111,14 +111,21 @@ impl Plugin for OciHooks {
         })
     }
 
+    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
+        pods.clear();
+        match self.containers() {
+            Some(ours) => ours.retain_entered(containers),
+            None => containers.clear(),
+        }
+    }
+
     async fn synchronize(
         &self,
         _: &Context,
-        pods: Vec<PodSandbox>,
+        _: Vec<PodSandbox>,
         containers: Vec<Container>,
     ) -> Result<Vec<ContainerUpdate>, Status> {
-        tracing::info!(pods = pods.len(), containers = containers.len(), "synchronized");
-        drop(pods);
+        tracing::info!(with_hooks = containers.len(), "synchronized");
         if let Some(ours) = self.containers() {
             ours.reconcile(containers);
         }

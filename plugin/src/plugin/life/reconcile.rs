@@ -21,16 +21,23 @@ const AT_ONCE: usize = 8;
 const ENTERED: Duration = Duration::from_secs(10 * 60);
 
 impl Containers {
-    /// Pays what is owed to the containers in the ledger: poststart to those that run, poststop to
-    /// those that are gone. Returns at once; the work is done behind.
-    pub(in crate::plugin) fn reconcile(&self, mut listed: Vec<Container>) {
+    /// Keeps of the containers that the runtime lists those in the ledger, which alone
+    /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
+    pub(in crate::plugin) fn retain_entered(&self, listed: &mut Vec<Container>) {
+        // All of them, if it cannot be told: to be missing means to be gone.
+        let Ok(ids) = self.ledger().live() else { return };
+        listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
+        listed.shrink_to_fit();
+    }
+
+    /// Pays what is owed to the containers in the ledger, of which the runtime lists `listed`:
+    /// poststart to those that run, poststop to those that are gone. Returns at once; the work is
+    /// done behind.
+    pub(in crate::plugin) fn reconcile(&self, listed: Vec<Container>) {
         let ids = match self.ledger().live() {
             Ok(ids) => ids,
             Err(error) => return tracing::warn!(%error, "what is owed to containers cannot be told"),
         };
-        // The others are not kept in memory while the work is done.
-        listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
-        listed.shrink_to_fit();
         let containers = self.clone();
         tokio::spawn(async move { containers.pay(ids, listed).await });
     }

@@ -1,0 +1,73 @@
+//! Room in memory for what a runtime sends: a request that would take too much is refused before it is decoded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use ttrpc::asynchronous::{MethodHandler, Service, TtrpcContext};
+use ttrpc::{Request, Response};
+
+use crate::status::{Code, Status};
+use crate::weight::Shape;
+
+/// Bytes of memory, about, that one request and what is gathered of a synchronization may take together. A message
+/// is at most 4 MiB long; one full of realistic containers takes a quarter of this.
+const ROOM: u64 = 40 << 20;
+
+/// How much of the room is taken by what stays after its request was answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room(Arc<AtomicU64>);
+
+impl Room {
+    /// Notes that so many bytes stay.
+    pub(crate) fn keep(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes that nothing stays any longer.
+    pub(crate) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Refuses each request of `service` for which there is no room.
+    pub(crate) fn guard(&self, service: Service) -> Service {
+        let guarded = service.methods.into_iter().map(|(method, handler)| {
+            let guarded = Guarded {
+                shape: Shape::of_request(&method),
+                room: self.clone(),
+                handler,
+            };
+            (method, Box::new(guarded) as Box<dyn MethodHandler + Send + Sync>)
+        });
+        Service {
+            methods: guarded.collect(),
+            streams: service.streams,
+        }
+    }
+}
+
+struct Guarded {
+    shape: &'static Shape,
+    room: Room,
+    handler: Box<dyn MethodHandler + Send + Sync>,
+}
+
+#[async_trait]
+impl MethodHandler for Guarded {
+    async fn handler(&self, ctx: TtrpcContext, request: Request) -> ttrpc::Result<Response> {
+        let weight = self.shape.weigh(&request.payload);
+        if self.room.0.load(Ordering::Relaxed) + weight <= ROOM {
+            return self.handler.handler(ctx, request).await;
+        }
+        let bytes = request.payload.len();
+        let problem = format!(
+            "a request of {bytes} bytes would take about {weight} bytes of memory, more than the plugin has room for"
+        );
+        tracing::warn!(method = %request.method.escape_default(), "refused {problem}");
+        let status = Status::new(Code::ResourceExhausted, problem);
+        Ok(Response {
+            status: Some(ttrpc::Status::from(status)).into(),
+            ..Default::default()
+        })
+    }
+}
