@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
+pub mod doctor;
 pub mod ledger;
 pub mod lint;
 pub mod manifest;

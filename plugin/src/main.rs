@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use nri_oci_hooks::cli::{self, CheckArgs, ExplainArgs, LogArgs, PsArgs, RunArgs, StatusArgs};
+use nri_oci_hooks::cli::{self, CheckArgs, DoctorArgs, ExplainArgs, LogArgs, PsArgs, RunArgs, StatusArgs};
 use nri_oci_hooks::runner;
 
 /// OCI hooks for every Kubernetes container, through NRI
@@ -22,6 +22,8 @@ enum Command {
     Check(CheckArgs),
     /// List the containers that have hooks, and where each stage stands
     Ps(PsArgs),
+    /// Examine this node: runtime, NRI, files, daemon
+    Doctor(DoctorArgs),
     /// Tell what the daemon says of itself: runtime, configuration, what is in force
     Status(StatusArgs),
     /// Show which hooks ran for which container, and how they ended
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Run(args) => cli::run(args),
         Command::Check(args) => cli::check(args),
         Command::Ps(args) => cli::ps(args),
+        Command::Doctor(args) => cli::doctor(args),
         Command::Status(args) => cli::status(args),
         Command::Log(args) => cli::log(args),
         Command::Explain(args) => cli::explain(args),

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use e2e::ledger::Stage;
 use e2e::plugin::{ANNOTATION, PluginBuilder};
 use e2e::{Containerd, HookSpec, Plugin, Version, on_each_containerd, wait, workspace};
-use nri_oci_hooks::cli::ask;
 use nri_oci_hooks::ledger::Ledger;
+use nri_oci_hooks::observe::{Status, ask};
 use serde_json::Value;
 
 async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
@@ -258,8 +258,8 @@ fn got(containerd: &Containerd, container: &str) -> Result<Stages> {
 
 async fn await_status(
     state: &Path,
-    is_it: impl Fn(&nri_oci_hooks::observe::Status) -> bool,
-) -> Result<nri_oci_hooks::observe::Status> {
+    is_it: impl Fn(&Status) -> bool,
+) -> Result<Status> {
     wait::until("the status to be so", async || {
         Ok(Some(ask(state)?).filter(&is_it))
     })

@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod doctor;
 mod explain;
 mod format;
 mod ledger;
@@ -12,10 +13,11 @@ mod status;
 
 pub use check::{CheckArgs, check};
 pub use config::{ConfigArg, DEFAULT_CONFIG};
+pub use doctor::{DoctorArgs, doctor};
 pub use explain::{ExplainArgs, explain};
 pub use format::Format;
 pub use ledger::LedgerArg;
 pub use log::{LogArgs, log};
 pub use ps::{PsArgs, ps};
 pub use run::{RunArgs, is_launched, run};
-pub use status::{AskError, StatusArgs, ask, status};
+pub use status::{StatusArgs, status};

@@ -1,5 +1,6 @@
 //! What the daemon tells about itself: logs, metrics, health, status.
 
+mod ask;
 mod endpoint;
 mod hearing;
 mod http;
@@ -12,6 +13,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use ask::{AskError, ask};
 pub use endpoint::{Endpoint, STATUS_SOCKET};
 pub use logs::{Destination, LogArgs, LogFormat, start_logs};
 pub use observed::Observed;

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::ask;
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::shown;
-use crate::observe::{Connection, Status};
+use crate::observe::{Connection, Status, ask};
 use crate::plugin::ConfiguredBy;
 
 const MORE: &str = "\

@@ -1,8 +1,7 @@
 //! What `status` prints.
 
-use super::ask;
 use super::command::print;
-use crate::observe::Status;
+use crate::observe::{Status, ask};
 
 const CONNECTED: &str = r#"{
   "version": "0.1.0", "pid": 7, "since": "2026-08-01T10:00:00.000000000Z", "not_ready": [],

@@ -1,4 +1,4 @@
-//! Asking the daemon.
+//! Asking the daemon, from another process.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::observe::{STATUS_SOCKET, Status};
+use super::{STATUS_SOCKET, Status};
 
 /// How long the daemon may take.
 const PATIENCE: Duration = Duration::from_secs(5);

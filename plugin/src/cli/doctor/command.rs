@@ -1,0 +1,100 @@
+//! What `doctor` is asked, and what it prints.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format};
+use crate::doctor::{Examination, Finding, Level, Node, examine};
+
+const MORE: &str = "\
+Looks at the runtime's configuration, NRI's socket and plugin folder, the configuration, hook-specs
+and programs, the state folder, and asks the daemon. Changes nothing.
+
+Exit status:
+  0  no problem was found (there may be warnings)
+  1  a problem was found
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks doctor
+  nri-oci-hooks doctor --format json | jq '.findings[] | select(.level == \"problem\")'";
+
+/// What `doctor` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct DoctorArgs {
+    /// The configuration that the daemon goes by
+    #[command(flatten)]
+    pub config: ConfigArg,
+
+    /// Folder with the files of the node, if they are not this node's; nothing that runs is asked then
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+
+    /// Tell what is good, too
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Examines the node. Exits 0 if no problem is found, else 1.
+pub fn doctor(args: DoctorArgs) -> ExitCode {
+    match run(&args, &mut io::stdout().lock()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Whether there is no problem.
+pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
+    let node = Node::new(&args.root);
+    let of_image = node.path(DEFAULT_CONFIG);
+    let config = match &args.config.config {
+        None if !node.is_live() => of_image.exists().then(|| of_image.display().to_string()),
+        _ => args.config.file().map(str::to_owned),
+    };
+    let findings = examine(&Examination {
+        looks_at_files: node.is_live() || args.config.config.is_some(),
+        node,
+        config,
+    });
+    match args.format {
+        Format::Text => print(&findings, args.verbose, out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &Findings { findings: &findings })?;
+            writeln!(out)?;
+        }
+    }
+    Ok(!findings.iter().any(Finding::is_problem))
+}
+
+#[derive(Serialize)]
+struct Findings<'f> {
+    findings: &'f [Finding],
+}
+
+fn print(findings: &[Finding], verbose: bool, out: &mut impl Write) -> io::Result<()> {
+    for finding in findings
+        .iter()
+        .filter(|finding| verbose || finding.level != Level::Good)
+    {
+        writeln!(out, "{:7}  {}: {}", finding.level, finding.check, finding.what)?;
+        if let Some(remedy) = &finding.remedy {
+            writeln!(out, "         {remedy}")?;
+        }
+    }
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
+    writeln!(
+        out,
+        "{problems} problems, {warnings} warnings, {} good",
+        count(Level::Good)
+    )
+}

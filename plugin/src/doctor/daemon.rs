@@ -1,0 +1,125 @@
+//! The daemon and its state folder.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+
+use super::Finding;
+use super::examine::Examined;
+use crate::diagnostic::shown;
+use crate::ledger::Ledger;
+use crate::observe::{Status, ask};
+use crate::plugin::ConfiguredBy;
+use crate::trust::{Fault, TrustedDir};
+
+/// Less free space than this, in bytes, and records may not be written.
+const LEAST_SPACE: u64 = 16 * 1024 * 1024;
+
+/// Fewer free inodes than this, and neither may entries.
+const LEAST_FILES: u64 = 1000;
+
+/// What is to be found about the daemon.
+pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    check_state(examined, findings);
+    if !examined.node.is_live() {
+        return;
+    }
+    match ask(Path::new(&*examined.config.state_dir)) {
+        Ok(status) => check_status(&status, examined, findings),
+        Err(error) => {
+            let remedy = "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks";
+            findings.push(Finding::problem("daemon", error.to_string(), remedy));
+        }
+    }
+}
+
+fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    if !examined.config.needs_ledger() {
+        return;
+    }
+    let name = shown(&examined.config.state_dir).to_string();
+    let folder = examined.node.path(&*examined.config.state_dir);
+    match TrustedDir::at(&folder) {
+        Err(error) if error.fault == Fault::NotFound => {
+            return findings.push(Finding::note(
+                "state-dir",
+                format!("{name} is not there yet; the daemon makes it"),
+            ));
+        }
+        Err(error) => {
+            let what = format!("{name}: {error}");
+            return findings.push(Finding::problem("state-dir", what, error.help()));
+        }
+        Ok(trusted) if trusted.is_shared() => {
+            let what = format!("others than root can make files in {name}");
+            return findings.push(Finding::problem(
+                "state-dir",
+                what,
+                format!("run: chmod 0700 {name}"),
+            ));
+        }
+        Ok(_) => {}
+    }
+    if let Ok(system) = statvfs(&folder) {
+        let space = system.blocks_available().saturating_mul(system.fragment_size());
+        // Some file systems have no fixed number of files.
+        let few_files = system.files() > 0 && system.files_available() < LEAST_FILES;
+        if space < LEAST_SPACE || few_files {
+            let what = format!("the disk of {name} is full: containers with hooks cannot be created");
+            return findings.push(Finding::problem(
+                "disk",
+                what,
+                "free space on it, or set another state_dir",
+            ));
+        }
+    }
+    findings.push(match Ledger::open(&folder).and_then(|ledger| ledger.live()) {
+        Ok(live) => Finding::good(
+            "state-dir",
+            format!("{name}: {} containers with hooks", live.len()),
+        ),
+        Err(error) => Finding::problem(
+            "state-dir",
+            format!("{name}: {error}"),
+            "see to what the kernel says",
+        ),
+    });
+}
+
+fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    if status.not_ready.is_empty() {
+        findings.push(Finding::good(
+            "daemon",
+            format!("{} is registered and ready", shown(&status.version)),
+        ));
+    }
+    for reason in &status.not_ready {
+        let remedy = "see nri-oci-hooks status, and the daemon's log";
+        findings.push(Finding::problem("daemon", reason.clone(), remedy));
+    }
+    let restart = "restart it: systemctl restart nri-oci-hooks";
+    let ours = env!("CARGO_PKG_VERSION");
+    if status.version != ours {
+        let what = format!(
+            "the daemon is of version {}, this program of {ours}",
+            shown(&status.version)
+        );
+        findings.push(Finding::warning("daemon-version", what, restart));
+    }
+    let program = fs::read_link(format!("/proc/{}/exe", status.pid)).unwrap_or_default();
+    if program.to_string_lossy().ends_with(" (deleted)") {
+        let what = "the daemon's program was replaced since it began";
+        findings.push(Finding::warning("daemon-version", what, restart));
+    }
+    if let (Some(file), ConfiguredBy::File(used)) = (&examined.config_file, &status.configured_by)
+        && **file != **used
+    {
+        let what = format!("the daemon goes by {}, not by {}", shown(used), shown(file));
+        findings.push(Finding::warning(
+            "config",
+            what,
+            "name the daemon's file with --config",
+        ));
+    }
+}

@@ -1,0 +1,107 @@
+//! The examination: what is looked at first, then every check.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::runtime::{self, Settings};
+use super::{Finding, Level, Node, daemon, files, nri, plugins};
+use crate::config::{Config, Overrides};
+use crate::diagnostic::Diagnostic;
+use crate::lint::{Looked, named_by};
+use crate::select::LoadedSpec;
+use crate::spec::Stage;
+
+/// What is to be examined.
+#[derive(Debug, Clone)]
+pub struct Examination {
+    /// The node.
+    pub node: Node,
+    /// The configuration's file; none if there is none, which leaves the defaults.
+    pub config: Option<String>,
+    /// Whether the files that the configuration names are to be looked at; not if they are those of
+    /// an image, where they have other paths.
+    pub looks_at_files: bool,
+}
+
+/// What the checks look at.
+pub(super) struct Examined<'e> {
+    pub(super) node: &'e Node,
+    pub(super) runtimes: Vec<Settings>,
+    pub(super) config_file: Option<String>,
+    pub(super) config: Config,
+    pub(super) config_mistakes: Vec<Diagnostic>,
+    /// All files of hooks that the configuration names.
+    pub(super) looked: Vec<Looked>,
+    pub(super) looks_at_files: bool,
+    default: Option<LoadedSpec>,
+    /// The programs of the default hook-spec.
+    pub(super) programs: Vec<Arc<str>>,
+}
+
+/// All findings, those that matter most first.
+pub fn examine(examination: &Examination) -> Vec<Finding> {
+    let node = &examination.node;
+    let (runtimes, mut findings) = runtime::find(node);
+    let (config, config_mistakes) = match &examination.config {
+        None => (Config::default(), Vec::new()),
+        Some(file) => match Config::from_file(file, &Overrides::default()) {
+            Ok(config) => (config, Vec::new()),
+            Err(mistakes) => (Config::default(), mistakes),
+        },
+    };
+    // What the defaults name is nobody's mistake.
+    let looks = examination.looks_at_files && config_mistakes.is_empty();
+    let default = config.hook_spec.as_ref().filter(|_| looks);
+    let default = default.and_then(|file| LoadedSpec::load(file).ok());
+    let programs = default.iter().flat_map(LoadedSpec::programs);
+    let examined = Examined {
+        node,
+        runtimes,
+        config_file: examination.config.clone(),
+        looked: if looks { named_by(&config) } else { Vec::new() },
+        programs: programs.map(|program| program.path.clone()).collect(),
+        config,
+        config_mistakes,
+        looks_at_files: looks,
+        default,
+    };
+    nri::check(&examined, &mut findings);
+    plugins::check(&examined, &mut findings);
+    files::check(&examined, &mut findings);
+    daemon::check(&examined, &mut findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+impl Finding {
+    /// Whether hooks do not run, or not safely, for it.
+    pub fn is_problem(&self) -> bool {
+        self.level == Level::Problem
+    }
+}
+
+impl Examined<'_> {
+    /// How long the hooks of a stage of the default hook-spec may take together, in seconds.
+    pub(super) fn stage_seconds(&self, stage: Stage) -> u64 {
+        let hooks = self
+            .default
+            .iter()
+            .filter_map(|spec| spec.spec().stages.get(&stage))
+            .flatten();
+        let timeouts = hooks.map(|hook| hook.timeout.unwrap_or(self.config.default_timeout));
+        timeouts.map(|timeout| u64::from(timeout.seconds())).sum()
+    }
+
+    /// Whether the runtime launches one of ours.
+    pub(super) fn is_launched(&self, settings: &Settings) -> bool {
+        let files = plugins::launched(&self.node.path(&settings.plugins));
+        files.iter().any(|file| self.is_ours(file))
+    }
+
+    /// Whether a plugin's file is ours, by its name or by what it leads to.
+    pub(super) fn is_ours(&self, file: &Path) -> bool {
+        let leads_to = file.canonicalize().unwrap_or_default();
+        plugins::plugin_name(file) == Some("oci-hooks")
+            || leads_to.file_name() == Some("nri-oci-hooks".as_ref())
+    }
+}

@@ -1,0 +1,74 @@
+//! Configuration, hook-specs and programs.
+
+use std::path::Path;
+
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::Finding;
+use super::examine::Examined;
+use crate::diagnostic::{Diagnostic, shown};
+use crate::lint::Looked;
+
+/// What is to be found about the files of hooks.
+pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    for mistake in &examined.config_mistakes {
+        findings.push(told("config", mistake, true));
+    }
+    let config = &examined.config;
+    if examined.looks_at_files
+        && config.hook_spec.is_none()
+        && config.hooks_dirs.is_empty()
+        && examined.looked.is_empty()
+    {
+        let what = "no hook_spec, no hooks_dirs, and no hook-spec to pick in annotation.spec_dirs: no container gets hooks";
+        findings.push(Finding::warning(
+            "hooks",
+            what,
+            "name a hook-spec by hook_spec in the configuration",
+        ));
+    }
+    for looked in &examined.looked {
+        let Looked {
+            mistakes, warnings, ..
+        } = looked;
+        findings.extend(mistakes.iter().map(|mistake| told("hook-spec", mistake, true)));
+        findings.extend(warnings.iter().map(|warning| told("hook-spec", warning, false)));
+        if mistakes.is_empty() && warnings.is_empty() {
+            findings.push(Finding::good("hook-spec", shown(&looked.file).to_string()));
+        }
+    }
+    for program in &examined.programs {
+        let on = statvfs(Path::new(&**program));
+        if on.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
+            let what = format!(
+                "{} lies on a file system mounted noexec: the kernel will not execute it",
+                shown(program)
+            );
+            findings.push(Finding::problem(
+                "noexec",
+                what,
+                "move it, or mount the file system without noexec",
+            ));
+        }
+    }
+}
+
+fn told(check: &'static str, finding: &Diagnostic, is_mistake: bool) -> Finding {
+    let place = finding
+        .place
+        .map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
+    let subject = finding.subject();
+    let colon = if subject.is_empty() { "" } else { ": " };
+    let what = format!(
+        "{}{place}: {subject}{colon}{} [{}]",
+        shown(&finding.file),
+        finding.message,
+        finding.rule
+    );
+    let make = if is_mistake {
+        Finding::problem
+    } else {
+        Finding::warning
+    };
+    make(check, what, finding.help.clone())
+}

@@ -1,0 +1,85 @@
+//! What an examination finds.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How a finding counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// To be known; nothing is to be done.
+    Note,
+    /// Hooks run, but not as one might expect.
+    Warning,
+    /// Hooks do not run, or not safely.
+    Problem,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Level::Good => "good",
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Problem => "problem",
+        })
+    }
+}
+
+/// One thing that was found. Its texts are escaped where they hold what others wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The check's name. The names are stable: scripts may match them.
+    pub check: &'static str,
+    /// How it counts.
+    pub level: Level,
+    /// What was found.
+    pub what: String,
+    /// What to do about it; absent if nothing is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn good(check: &'static str, what: impl Into<String>) -> Finding {
+        Finding {
+            check,
+            level: Level::Good,
+            what: what.into(),
+            remedy: None,
+        }
+    }
+
+    pub(super) fn note(check: &'static str, what: impl Into<String>) -> Finding {
+        Finding {
+            level: Level::Note,
+            ..Finding::good(check, what)
+        }
+    }
+
+    pub(super) fn warning(
+        check: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            level: Level::Warning,
+            remedy: Some(remedy.into()),
+            ..Finding::good(check, what)
+        }
+    }
+
+    pub(super) fn problem(
+        check: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            level: Level::Problem,
+            ..Finding::warning(check, what, remedy)
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Examining a node: is everything there that hooks need, and is it as it should be?
+
+mod daemon;
+mod examine;
+mod files;
+mod finding;
+mod node;
+mod nri;
+mod plugins;
+mod runtime;
+
+#[cfg(test)]
+mod tests;
+
+pub use examine::{Examination, examine};
+pub use finding::{Finding, Level};
+pub use node::Node;

@@ -1,0 +1,173 @@
+//! Is NRI on, reachable, and patient enough?
+
+use std::os::unix::fs::MetadataExt;
+
+use super::Finding;
+use super::examine::Examined;
+use super::node::Version;
+use super::runtime::{Kind, Settings};
+use crate::config::Delivery;
+use crate::diagnostic::shown;
+use crate::spec::Stage;
+
+/// What is to be found about the runtimes of the node.
+pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    if examined.runtimes.is_empty() {
+        let what = "neither containerd nor CRI-O is to be found on this node";
+        findings.push(Finding::problem(
+            "runtime",
+            what,
+            "install one, or name the node's files with --root",
+        ));
+    }
+    for settings in &examined.runtimes {
+        findings.push(Finding::good("runtime", settings.label()));
+        check_switched_on(examined, settings, findings);
+        check_socket(examined, settings, findings);
+        check_patience(examined, settings, findings);
+        check_validator(examined, settings, findings);
+        check_timing(examined, settings, findings);
+    }
+}
+
+fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let (file, on) = match settings.kind {
+        Kind::Containerd => ("/etc/containerd/conf.d/nri-oci-hooks.toml", "disable = false"),
+        Kind::Crio => ("/etc/crio/crio.conf.d/50-nri-oci-hooks.conf", "enable_nri = true"),
+    };
+    let label = settings.label();
+    if !settings.is_enabled {
+        let remedy =
+            format!("run: nri-oci-hooks install, which writes {on} to {file}; then restart the runtime");
+        findings.push(Finding::problem(
+            "nri-off",
+            format!("{label}: NRI is off"),
+            remedy,
+        ));
+    } else if !settings.takes_connections && !examined.is_launched(settings) {
+        let what = format!(
+            "{label}: plugins cannot connect, and none of ours is in {}",
+            settings.plugins
+        );
+        let remedy = "run: nri-oci-hooks install, which lets them connect; then restart the runtime";
+        findings.push(Finding::problem("nri-no-connections", what, remedy));
+    } else {
+        findings.push(Finding::good("nri", format!("{label}: NRI is on")));
+    }
+}
+
+fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    if !settings.is_enabled || !settings.takes_connections || !examined.node.is_live() {
+        return;
+    }
+    let path = examined.node.path(&settings.socket);
+    let socket = shown(&settings.socket).to_string();
+    if !path.exists() {
+        let remedy = "start the runtime; if it runs, restart it: it may have been configured since";
+        findings.push(Finding::problem(
+            "nri-socket",
+            format!("{socket} is not there"),
+            remedy,
+        ));
+        return;
+    }
+    let folder = path.parent().and_then(|folder| folder.metadata().ok());
+    match folder {
+        Some(folder) if folder.uid() != 0 || folder.mode() & 0o077 != 0 => {
+            let mode = folder.mode() & 0o7777;
+            let what = format!(
+                "the folder of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
+                folder.uid()
+            );
+            let folder = path.parent().unwrap_or(&path).display();
+            findings.push(Finding::warning(
+                "nri-socket",
+                what,
+                format!("run: chown root {folder} && chmod 0700 {folder}"),
+            ));
+        }
+        _ => findings.push(Finding::good("nri-socket", format!("{socket} is there"))),
+    }
+}
+
+/// Timeouts of the runtime against each other, and against the hooks that events wait for.
+fn check_patience(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let (label, request) = (settings.label(), settings.request_timeout);
+    if settings.registration_timeout <= request {
+        let what = format!(
+            "{label}: plugins have {:?} to register, but a single request may take {request:?}",
+            settings.registration_timeout
+        );
+        findings.push(Finding::warning(
+            "registration-timeout",
+            what,
+            "make plugin_registration_timeout longer than plugin_request_timeout",
+        ));
+    }
+    let longest = examined.stage_seconds(Stage::Poststart);
+    if examined.config.delivery != Delivery::Direct && longest > request.as_secs() {
+        let what = format!(
+            "{label} waits {request:?} for a plugin, but the poststart hooks of the default hook-spec may take {longest} s: a start may return before they end"
+        );
+        let remedy = "give them shorter timeouts, or the runtime a longer plugin_request_timeout";
+        findings.push(Finding::warning("request-timeout", what, remedy));
+    }
+}
+
+fn check_validator(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let label = settings.label();
+    if settings.rejects_hooks && examined.config.delivery != Delivery::Events {
+        let what = format!(
+            "{label}: its validator refuses OCI hooks of plugins, so every container with hooks fails"
+        );
+        let remedy = "set delivery = \"events\", or take the rule reject_oci_hook_adjustment out of the runtime's validator";
+        findings.push(Finding::problem("validator", what, remedy));
+    }
+    let name = "oci-hooks";
+    if settings.required_plugins.iter().any(|required| required == name) {
+        findings.push(Finding::good(
+            "required",
+            format!("{label} creates no container without {name}"),
+        ));
+    } else {
+        let what = format!("{label} creates containers without hooks while the daemon is not connected");
+        findings.push(Finding::note("required", what));
+    }
+}
+
+/// What the version of runtime and OCI runtime means for the moment of hooks.
+fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let direct = examined.config.delivery == Delivery::Direct;
+    if let Some(runc) = examined
+        .node
+        .version("runc")
+        .filter(|runc| *runc <= Version(1, 5, 1))
+    {
+        let what = format!("runc {runc} runs poststart hooks before process 1");
+        findings.push(if direct {
+            let remedy = "set delivery = \"runner\", which waits for process 1";
+            Finding::warning("timing", what, remedy)
+        } else {
+            Finding::note(
+                "timing",
+                format!("{what}; our runner waits for process 1 all the same"),
+            )
+        });
+    }
+    if direct && settings.kind == Kind::Containerd {
+        let what = "containerd ends a container's poststop hooks after 10 s";
+        findings.push(Finding::warning(
+            "timing",
+            what,
+            "set delivery = \"runner\", whose poststop hooks go on",
+        ));
+    }
+    if direct && settings.kind == Kind::Crio {
+        let what = "CRI-O runs poststop hooks when a container is removed, not when it stops";
+        findings.push(Finding::warning(
+            "timing",
+            what,
+            "set delivery = \"runner\", which runs them when it stops",
+        ));
+    }
+}

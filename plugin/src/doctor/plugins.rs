@@ -1,0 +1,135 @@
+//! The folder from which the runtime launches plugins, and others that inject hooks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Finding;
+use super::examine::Examined;
+use super::runtime::{Kind, Settings};
+use crate::diagnostic::shown;
+use crate::trust::TrustedFile;
+
+/// The other plugin that injects hooks, as it is known.
+const OTHER: &str = "hook-injector";
+
+/// What is to be found about plugins.
+pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    for settings in &examined.runtimes {
+        check_folder(examined, settings, findings);
+        check_twice(examined, settings, findings);
+    }
+    if examined.node.is_live() && is_running(OTHER) {
+        findings.push(doubling(&format!("a process called {OTHER} runs on this node")));
+    }
+}
+
+/// The plugins that the runtime launches: executables in its folder.
+pub(super) fn launched(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let is_executable = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_executable)
+        .collect();
+    files.sort();
+    files
+}
+
+/// The name of a plugin's file without its index; `None` if it is not `NN-NAME`.
+pub(super) fn plugin_name(file: &Path) -> Option<&str> {
+    let (index, name) = file.file_name()?.to_str()?.split_once('-')?;
+    let is_index = index.len() == 2 && index.bytes().all(|digit| digit.is_ascii_digit());
+    (is_index && !name.is_empty()).then_some(name)
+}
+
+fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    let files = launched(&examined.node.path(&settings.plugins));
+    let called = |file: &Path| shown(&examined.node.name(file).display().to_string()).to_string();
+    for file in &files {
+        let name = called(file);
+        match plugin_name(file) {
+            None => {
+                let what = format!(
+                    "{name} is executable, but not called NN-NAME: the runtime does not start with it"
+                );
+                findings.push(Finding::problem(
+                    "plugin-name",
+                    what,
+                    format!("run: rm {name}, or give it such a name"),
+                ));
+            }
+            Some(OTHER) => findings.push(doubling(&format!("the runtime launches {name}"))),
+            Some(_) => {}
+        }
+        if let Err(error) = TrustedFile::to_execute(file) {
+            let what = format!("the runtime launches {name} as root: {error}");
+            findings.push(Finding::problem("plugin-trust", what, error.help()));
+        }
+    }
+    let ours: Vec<String> = files
+        .iter()
+        .filter(|file| examined.is_ours(file))
+        .map(|file| called(file))
+        .collect();
+    let unit = "/etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service";
+    let has_unit = examined.node.path(unit).symlink_metadata().is_ok();
+    if ours.len() + usize::from(has_unit) > 1 {
+        let with_unit = if has_unit { " and by systemd" } else { "" };
+        let what = format!(
+            "the daemon is started more than once: by the runtime as {}{with_unit}",
+            ours.join(", ")
+        );
+        findings.push(Finding::warning(
+            "twice",
+            what,
+            "keep one: run systemctl disable --now nri-oci-hooks, or remove the plugin's file",
+        ));
+    }
+}
+
+/// A folder of hooks.d that CRI-O reads and we do too.
+fn check_twice(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+    if settings.kind != Kind::Crio {
+        return;
+    }
+    let plain = |folder: &str| folder.trim_end_matches('/').to_owned();
+    let own: Vec<String> = settings
+        .own_hooks_dirs
+        .iter()
+        .map(|folder| plain(folder))
+        .collect();
+    for folder in examined
+        .config
+        .hooks_dirs
+        .iter()
+        .filter(|folder| own.contains(&plain(folder)))
+    {
+        let what = format!("CRI-O reads {} too: its hooks run twice", shown(folder));
+        findings.push(Finding::problem(
+            "doubled-hooks",
+            what,
+            "take it out of hooks_dirs, or out of CRI-O's hooks_dir",
+        ));
+    }
+}
+
+fn doubling(what: &str) -> Finding {
+    let what = format!("{what}: hooks that both inject run twice");
+    Finding::warning(
+        "other-injector",
+        what,
+        "remove it, or have no hook in the files of both",
+    )
+}
+
+fn is_running(name: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let command = |process: fs::DirEntry| fs::read_to_string(process.path().join("comm")).ok();
+    processes
+        .filter_map(command)
+        .any(|command| command.trim_end() == name)
+}

@@ -1,0 +1,175 @@
+//! containerd: `/etc/containerd/config.toml` and what it imports.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::settings::{Kind, Settings, is_there, table};
+use crate::doctor::Finding;
+use crate::doctor::node::{Node, Version};
+
+const MAIN: &str = "/etc/containerd/config.toml";
+const DROP_INS: &str = "/etc/containerd/conf.d";
+const NRI: &str = "io.containerd.nri.v1.nri";
+
+/// How containerd is configured; `None` if the node has none.
+pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
+    let signs = [
+        MAIN,
+        "/usr/bin/containerd",
+        "/usr/local/bin/containerd",
+        "/run/containerd/containerd.sock",
+    ];
+    if !is_there(node, &signs) {
+        return None;
+    }
+    let main_file = node.path(MAIN);
+    let main = main_file
+        .exists()
+        .then(|| table(node, &main_file, findings))
+        .flatten();
+    let format = main.as_ref().and_then(|main| main.get("version")?.as_integer());
+    // Without being asked, by the format of its configuration: 3 came with containerd 2.
+    let version = node.version("containerd");
+    let is_1 = version.map_or(format == Some(2) || format == Some(1), |version| {
+        version < Version(2, 0, 0)
+    });
+
+    let mut settings = Settings::default_of(Kind::Containerd, version);
+    settings.is_enabled = !is_1;
+    let mut nri = Table::new();
+    let mut imported = Vec::new();
+    if let Some(main) = &main {
+        merge(&mut nri, main, is_1);
+        for file in imports(node, main) {
+            if let Some(drop_in) = table(node, &file, findings) {
+                merge(&mut nri, &drop_in, is_1);
+            }
+            imported.push(file);
+        }
+        tell_unread(node, main, format, &imported, findings);
+    }
+    take(&mut settings, &nri);
+    Some(settings)
+}
+
+/// Adds the NRI table of one file: containerd 1.7 replaces the whole table, 2 adds key by key.
+fn merge(nri: &mut Table, file: &Table, replaces: bool) {
+    let Some(table) = file
+        .get("plugins")
+        .and_then(|plugins| plugins.get(NRI)?.as_table())
+    else {
+        return;
+    };
+    if replaces {
+        *nri = table.clone();
+        return;
+    }
+    for (key, value) in table {
+        match (nri.get_mut(key), value) {
+            (Some(Value::Table(known)), Value::Table(more)) => known.extend(more.clone()),
+            _ => {
+                nri.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The files that the main one imports, in order: `imports` of paths in which the name may have a
+/// `*`.
+fn imports(node: &Node, main: &Table) -> Vec<PathBuf> {
+    let list = main
+        .get("imports")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let patterns = list.filter_map(Value::as_str);
+    let of_pattern = |pattern: &str| {
+        let pattern = Path::new("/etc/containerd").join(pattern);
+        let (folder, name) = (
+            pattern.parent()?.to_str()?.to_owned(),
+            pattern.file_name()?.to_str()?.to_owned(),
+        );
+        Some(match name.split_once('*') {
+            None => vec![node.path(&pattern)],
+            Some((before, behind)) => {
+                let files = node.files(&folder, behind).into_iter();
+                let begins = |path: &PathBuf| {
+                    path.file_name()
+                        .is_some_and(|name| name.to_string_lossy().starts_with(before))
+                };
+                files.filter(begins).collect()
+            }
+        })
+    };
+    patterns.filter_map(of_pattern).flatten().collect()
+}
+
+/// Drop-ins that lie there and that nobody reads.
+fn tell_unread(
+    node: &Node,
+    main: &Table,
+    format: Option<i64>,
+    imported: &[PathBuf],
+    findings: &mut Vec<Finding>,
+) {
+    let unread: Vec<String> = node
+        .files(DROP_INS, ".toml")
+        .into_iter()
+        .filter(|file| !imported.contains(file))
+        .map(|file| node.name(&file).display().to_string())
+        .collect();
+    if unread.is_empty() {
+        return;
+    }
+    let files = unread.join(", ");
+    let remedy =
+        format!("write imports = [\"{DROP_INS}/*.toml\"] at the top of {MAIN}, then restart containerd");
+    let why = if format.is_none_or(|format| format < 2) && main.contains_key("imports") {
+        "its format is version 1, which imports nothing"
+    } else {
+        "it does not import them"
+    };
+    findings.push(Finding::problem(
+        "drop-in-unread",
+        format!("{MAIN} does not read {files}: {why}"),
+        remedy,
+    ));
+}
+
+fn take(settings: &mut Settings, nri: &Table) {
+    let is = |key: &str| nri.get(key).and_then(Value::as_bool);
+    let text = |key: &str| nri.get(key).and_then(Value::as_str);
+    let time = |key: &str| humantime::parse_duration(text(key)?).ok();
+    let set = |place: &mut String, key: &str| {
+        if let Some(text) = text(key) {
+            text.clone_into(place);
+        }
+    };
+    settings.is_enabled = is("disable").map_or(settings.is_enabled, |disable| !disable);
+    settings.takes_connections = !is("disable_connections").unwrap_or_default();
+    set(&mut settings.socket, "socket_path");
+    set(&mut settings.plugins, "plugin_path");
+    set(&mut settings.plugin_configs, "plugin_config_path");
+    settings.request_timeout = time("plugin_request_timeout").unwrap_or(settings.request_timeout);
+    settings.registration_timeout =
+        time("plugin_registration_timeout").unwrap_or(settings.registration_timeout);
+    let Some(validator) = nri.get("default_validator").and_then(Value::as_table) else {
+        return;
+    };
+    if validator.get("enable").and_then(Value::as_bool) != Some(true) {
+        return;
+    }
+    let rejects = validator
+        .get("reject_oci_hook_adjustment")
+        .and_then(Value::as_bool);
+    settings.rejects_hooks = rejects.unwrap_or_default();
+    let required = validator
+        .get("required_plugins")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    settings.required_plugins = required
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect();
+}

@@ -1,0 +1,104 @@
+//! What matters of a runtime's configuration, whichever it is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{containerd, crio};
+use crate::doctor::Finding;
+use crate::doctor::node::{Node, Version};
+
+/// Which runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::doctor) enum Kind {
+    Containerd,
+    Crio,
+}
+
+impl Kind {
+    pub(in crate::doctor) fn name(self) -> &'static str {
+        match self {
+            Kind::Containerd => "containerd",
+            Kind::Crio => "CRI-O",
+        }
+    }
+}
+
+/// How a runtime is configured for NRI, by its files.
+#[derive(Debug, Clone)]
+pub(in crate::doctor) struct Settings {
+    pub(in crate::doctor) kind: Kind,
+    pub(in crate::doctor) version: Option<Version>,
+    pub(in crate::doctor) is_enabled: bool,
+    pub(in crate::doctor) takes_connections: bool,
+    pub(in crate::doctor) socket: String,
+    pub(in crate::doctor) plugins: String,
+    pub(in crate::doctor) plugin_configs: String,
+    pub(in crate::doctor) request_timeout: Duration,
+    pub(in crate::doctor) registration_timeout: Duration,
+    pub(in crate::doctor) rejects_hooks: bool,
+    pub(in crate::doctor) required_plugins: Vec<String>,
+    /// The folders of hooks.d that the runtime reads itself.
+    pub(in crate::doctor) own_hooks_dirs: Vec<String>,
+}
+
+impl Settings {
+    /// What a runtime does without a configuration.
+    pub(super) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
+        Settings {
+            kind,
+            version,
+            is_enabled: true,
+            takes_connections: true,
+            socket: "/var/run/nri/nri.sock".into(),
+            plugins: "/opt/nri/plugins".into(),
+            plugin_configs: "/etc/nri/conf.d".into(),
+            request_timeout: Duration::from_secs(2),
+            registration_timeout: Duration::from_secs(5),
+            rejects_hooks: false,
+            required_plugins: Vec::new(),
+            own_hooks_dirs: Vec::new(),
+        }
+    }
+
+    /// The runtime's name, and its version if that is known.
+    pub(in crate::doctor) fn label(&self) -> String {
+        match self.version {
+            Some(version) => format!("{} {version}", self.kind.name()),
+            None => self.kind.name().to_owned(),
+        }
+    }
+}
+
+/// The runtimes of a node, and what is wrong with their files.
+pub(in crate::doctor) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let containerd = containerd::read(node, &mut findings);
+    let crio = crio::read(node, &mut findings);
+    (containerd.into_iter().chain(crio).collect(), findings)
+}
+
+/// Whether any of `paths` is there.
+pub(super) fn is_there(node: &Node, paths: &[&str]) -> bool {
+    paths.iter().any(|path| node.path(path).exists())
+}
+
+/// The TOML of a file; what is wrong with it is a finding.
+pub(super) fn table(node: &Node, file: &PathBuf, findings: &mut Vec<Finding>) -> Option<toml::Table> {
+    let name = node.name(file);
+    let name = name.display();
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+    let table = text.and_then(|text| {
+        text.parse::<toml::Table>()
+            .map_err(|error| error.message().to_owned())
+    });
+    table
+        .map_err(|error| {
+            let what = format!("{name} cannot be read: {error}");
+            findings.push(Finding::problem(
+                "runtime-config",
+                what,
+                "mend it: the runtime does not start with it",
+            ));
+        })
+        .ok()
+}
