@@ -9,7 +9,7 @@ use crate::diagnostic::shown;
 use crate::ledger::{Ledger, Trigger};
 use crate::spec::Stage;
 
-/// The name of this program, which is argv[0] of every runner.
+/// The name of this program, which is the first argument of every runner.
 pub const NAME: &str = "nri-oci-hooks";
 
 /// The word that makes this program a runner.
