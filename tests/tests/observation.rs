@@ -256,10 +256,7 @@ fn got(containerd: &Containerd, container: &str) -> Result<Stages> {
     Ok(stages)
 }
 
-async fn await_status(
-    state: &Path,
-    is_it: impl Fn(&Status) -> bool,
-) -> Result<Status> {
+async fn await_status(state: &Path, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
     wait::until("the status to be so", async || {
         Ok(Some(ask(state)?).filter(&is_it))
     })

@@ -1,6 +1,7 @@
 //! The commands for people.
 
 mod check;
+mod command_line;
 mod config;
 mod doctor;
 mod explain;
@@ -12,6 +13,7 @@ mod run;
 mod status;
 
 pub use check::{CheckArgs, check};
+pub use command_line::CommandLine;
 pub use config::{ConfigArg, DEFAULT_CONFIG};
 pub use doctor::{DoctorArgs, doctor};
 pub use explain::{ExplainArgs, explain};

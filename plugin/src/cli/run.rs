@@ -14,8 +14,26 @@ use crate::config::{Delivery, Overrides};
 use crate::observe::{Endpoint, LogArgs, Observed, Observer, start_logs};
 use crate::plugin::OciHooks;
 
+const MORE: &str = "\
+Launched by the runtime from its plugin folder it needs no options; what the runtime's folder of
+plugin configurations has for it is read in place of the file.
+
+Signals:
+  HUP        look at configuration and hook-specs now, rather than with the next container
+  TERM, INT  end; hooks that run go on
+
+Exit status:
+  0  asked to end, or, launched by the runtime, that closed the connection
+  1  the configuration is no good, or the runtime refuses the plugin
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks run
+  nri-oci-hooks run --hook-spec /etc/nri-oci-hooks/default.json --log-format json";
+
 /// How the daemon is started.
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct RunArgs {
     /// Configuration to go by
     #[command(flatten)]

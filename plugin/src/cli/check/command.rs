@@ -18,7 +18,7 @@ Exit status:
 Examples:
   nri-oci-hooks check /etc/nri-oci-hooks/default.json
   nri-oci-hooks check --config /etc/nri-oci-hooks/config.toml
-  nri-oci-hooks check --format json specs/*.json | jq .files[].mistakes";
+  nri-oci-hooks check --format json /etc/nri-oci-hooks/specs/*.json | jq .files[].mistakes";
 
 /// What `check` is asked.
 #[derive(Debug, Args)]

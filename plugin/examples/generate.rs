@@ -1,0 +1,58 @@
+//! Writes the man pages and the shell completions, made from the definition of the command line:
+//!
+//!     cargo run --package nri-oci-hooks --example generate -- FOLDER
+//!
+//! They are made here and not by the program itself, which a node runs for years and asks for them
+//! never.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap_complete::{Shell, generate_to};
+use nri_oci_hooks::cli::CommandLine;
+
+const NAME: &str = "nri-oci-hooks";
+
+fn main() -> ExitCode {
+    let Some(folder) = std::env::args_os().nth(1) else {
+        eprintln!("usage: generate FOLDER");
+        return ExitCode::from(2);
+    };
+    match generate(Path::new(&folder)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot write to {}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes `man/*.8` and `completions/*` below `folder`.
+fn generate(folder: &Path) -> io::Result<()> {
+    let completions = folder.join("completions");
+    let pages = folder.join("man");
+    fs::create_dir_all(&completions)?;
+    fs::create_dir_all(&pages)?;
+    let mut definition = CommandLine::definition();
+    for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
+        generate_to(shell, &mut definition, NAME, &completions)?;
+    }
+    // Section 8: for who administers the system.
+    let page = |command: clap::Command, name: &str| -> io::Result<()> {
+        let mut text = Vec::new();
+        let title = name.to_uppercase();
+        clap_mangen::Man::new(command)
+            .title(title)
+            .section("8")
+            .render(&mut text)?;
+        fs::write(pages.join(format!("{name}.8")), text)
+    };
+    let commands = definition.get_subcommands();
+    for command in commands.filter(|command| command.get_name() != "help") {
+        let name = format!("{NAME}-{}", command.get_name());
+        page(command.clone().display_name(&name), &name)?;
+    }
+    page(definition.clone(), NAME)
+}

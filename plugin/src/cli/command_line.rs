@@ -1,0 +1,88 @@
+//! The command line as a whole.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::{
+    CheckArgs, DoctorArgs, ExplainArgs, LogArgs, PsArgs, RunArgs, StatusArgs, check, doctor, explain, log,
+    ps, run, status,
+};
+
+const MORE: &str = "\
+Files:
+  /etc/nri-oci-hooks/config.toml  the configuration
+  /etc/nri-oci-hooks/specs        hook-specs that pods may pick
+  /var/lib/nri-oci-hooks          what each container is owed and what it got";
+
+/// OCI hooks for every Kubernetes container, through NRI
+#[derive(Debug, Parser)]
+#[command(name = "nri-oci-hooks", version, arg_required_else_help = true, after_help = MORE)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+// In the order in which somebody new needs them.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run(RunArgs),
+    /// Tell every mistake of hook-specs and of the configuration
+    Check(CheckArgs),
+    /// Tell which hooks the containers of a pod would get, and why
+    Explain(ExplainArgs),
+    /// Tell what the daemon says of itself: runtime, configuration, what is in force
+    Status(StatusArgs),
+    /// List the containers that have hooks, and where each stage stands
+    Ps(PsArgs),
+    /// Show which hooks ran for which container, and how they ended
+    Log(LogArgs),
+    /// Examine this node: runtime, NRI, files, daemon
+    Doctor(DoctorArgs),
+}
+
+impl CommandLine {
+    /// Its definition, of which man pages and completions are made.
+    pub fn definition() -> clap::Command {
+        CommandLine::command()
+    }
+
+    /// Does what it says.
+    pub fn execute(self) -> ExitCode {
+        match self.command {
+            Command::Run(args) => run(args),
+            Command::Check(args) => check(args),
+            Command::Explain(args) => explain(args),
+            Command::Status(args) => status(args),
+            Command::Ps(args) => ps(args),
+            Command::Log(args) => log(args),
+            Command::Doctor(args) => doctor(args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        CommandLine::definition().debug_assert();
+    }
+
+    #[test]
+    fn every_help_text_is_as_it_was_reviewed() {
+        // A terminal that is wider or narrower would wrap otherwise.
+        let mut definition = CommandLine::definition().term_width(0);
+        let mut help = definition.render_long_help().to_string();
+        let names = definition
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned());
+        for name in names.collect::<Vec<_>>() {
+            let command = definition.find_subcommand_mut(&name).unwrap();
+            help.push_str(&format!("\n=== {name}\n{}", command.render_long_help()));
+        }
+        insta::assert_snapshot!("help", help);
+    }
+}
