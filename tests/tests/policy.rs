@@ -149,6 +149,45 @@ async fn files_of_hooks_d_count_where_their_conditions_hold(version: Version) ->
     Ok(())
 }
 
+async fn no_string_of_a_pod_reaches_a_hook_but_as_the_state_of_its_container(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let hooks = containerd.hooks();
+    let default = hooks.recording_spec("default")?;
+    let mut plugin = containerd.plugin().hook_spec(&default).start().await?;
+    let trap = containerd.node().folder().join("trap");
+    let trap = trap.to_str().context("a path is text")?;
+
+    let pod = containerd
+        .pod("hostile")
+        .annotation("run.oci.hooks.stdout", trap)
+        .annotation("run.oci.hooks.stderr", trap)
+        .annotation("x\u{1b}[2J", "\u{1b}[2J\n$(touch trap)")
+        .run()
+        .await?;
+    let container = pod
+        .container("app")
+        .env("LD_PRELOAD", trap)
+        .env("GLIBC_TUNABLES", "glibc.malloc.check=3")
+        .env("PATH", trap)
+        .annotation("run.oci.hooks.stderr", trap)
+        .start()
+        .await?;
+    container.stop(10).await?;
+    let records = hooks.records(container.id())?;
+    assert_eq!(records.len(), 3);
+    for record in records {
+        let variables: Vec<&String> = record.env.keys().collect();
+        assert_eq!(variables, ["PATH"], "{}", record.program);
+        assert!(record.env["PATH"].starts_with("/usr/local/sbin:"));
+        let program = hooks.program(&record.program);
+        assert_eq!(record.args, [program.to_str().context("a path is text")?]);
+    }
+    assert!(!Path::new(trap).exists());
+    let log = plugin.process().log().text()?;
+    assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "{log:?}");
+    Ok(())
+}
+
 async fn a_changed_configuration_is_in_force_for_the_next_container(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
@@ -195,5 +234,6 @@ on_each_containerd!(
     one_bad_pod_among_a_hundred_good_ones_fails_alone,
     a_rule_keeps_a_hook_spec_for_the_namespaces_that_it_names,
     files_of_hooks_d_count_where_their_conditions_hold,
+    no_string_of_a_pod_reaches_a_hook_but_as_the_state_of_its_container,
     a_changed_configuration_is_in_force_for_the_next_container,
 );

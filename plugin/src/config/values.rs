@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Listen;
 use super::model::{AnnotationKey, Word, is_dns_label, word, words};
-use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, shown};
+use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, prose, shown};
 use crate::spec::Timeout;
 
 /// A key and its value.
@@ -100,7 +100,7 @@ impl<'t> Reader<'t> {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let what = error.message().lines().collect::<Vec<_>>().join("; ");
-            let message = format!("is not valid TOML: {}", shown_prose(&what));
+            let message = format!("is not valid TOML: {}", prose(&what));
             self.report(
                 error.span().unwrap_or_default(),
                 None,
@@ -349,9 +349,4 @@ impl<'t> Reader<'t> {
             }
         }
     }
-}
-
-/// What the TOML parser says, which may quote the text: without control characters.
-fn shown_prose(prose: &str) -> String {
-    prose.chars().take(200).flat_map(char::escape_debug).collect()
 }

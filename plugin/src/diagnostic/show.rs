@@ -39,6 +39,18 @@ impl Display for Shown<'_> {
     }
 }
 
+/// What another program says, which may quote a text of others: in one line of printable ASCII, at
+/// most 200 characters of it.
+pub fn prose(text: &str) -> String {
+    let show = |c: char| -> String {
+        match c {
+            ' '..='~' => c.into(),
+            _ => c.escape_default().collect(),
+        }
+    };
+    text.chars().take(SHOWN).map(show).collect()
+}
+
 /// `items` in one line, about 1 kB of it at the most; `and N more` says what was left out.
 pub fn bounded_list<T: Display>(items: &[T]) -> String {
     let mut list = String::new();
@@ -73,6 +85,13 @@ mod tests {
         let message = shown(hostile).to_string();
         assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
         assert_eq!(message, r#""a\u{1b}[2J\n\r\u{202e}\u{430}\u{0}\"""#);
+    }
+
+    #[test]
+    fn prose_keeps_its_quotes_and_loses_what_is_not_printable() {
+        assert_eq!(prose("expected `\"a\"`"), "expected `\"a\"`");
+        assert_eq!(prose("a\nb\u{1b}\u{1a3}"), r"a\nb\u{1b}\u{1a3}");
+        assert_eq!(prose(&"x".repeat(1000)).len(), SHOWN);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::diagnostic::prose;
 use crate::trust::TrustError;
 
 /// The ledger cannot be used, or what it says of one container cannot.
@@ -71,7 +72,8 @@ impl LedgerError {
     pub(super) fn damaged(path: impl Into<PathBuf>, reason: impl ToString) -> LedgerError {
         LedgerError::Damaged {
             path: path.into(),
-            reason: reason.to_string(),
+            // It may quote the file.
+            reason: prose(&reason.to_string()),
         }
     }
 }

@@ -56,11 +56,13 @@ fn an_entry_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_list() {
 #[test]
 fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
     let fixture = Fixture::new();
-    for text in ["", "\n", "{}\n", "null\n", "\u{0}\u{0}\u{0}\n", "[[[[\n"] {
+    let escapes = "\"\u{1b}[2J\u{1a3}\"\n";
+    for text in ["", "\n", "{}\n", "null\n", "\u{0}\u{0}\u{0}\n", "[[[[\n", escapes] {
         fs::write(entry_path(&fixture), text).unwrap();
         let error = fixture.container().header().unwrap_err().to_string();
         assert!(error.contains("/live/c1/entry is damaged ("), "{text:?}: {error}");
         assert!(error.contains("delete its pod"), "{error}");
+        assert!(error.chars().all(|c| (' '..='~').contains(&c)), "{error:?}");
     }
     fs::remove_file(entry_path(&fixture)).unwrap();
     let error = fixture.container().header().unwrap_err().to_string();

@@ -89,6 +89,43 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
 }
 
 #[test]
+fn a_container_whose_name_leaves_no_room_for_its_key_has_the_scope_of_its_pod() {
+    let node = Node::new();
+    node.spec("specs/a.json", &["a"]);
+    let name = "n".repeat(54);
+    let cut = format!("{KEY}/container.{}", &name[..53]);
+    let annotations = annotations(&[(&format!("{KEY}/pod"), "a"), (&cut, "")]);
+    let subject = Subject {
+        container: &name,
+        ..subject(&annotations)
+    };
+    assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
+}
+
+#[test]
+fn a_flood_of_annotations_changes_nothing_and_its_refusal_stays_one_line() {
+    let node = Node::new();
+    node.spec("specs/a.json", &["a"]);
+    let selector = node.selector("");
+    let flood = |scope: &str| -> Vec<(String, String)> {
+        let number = |number| (format!("{KEY}{scope}{number}"), "../x".to_owned());
+        (0..10_000).map(number).collect()
+    };
+    let chosen = |flood: &[(String, String)]| {
+        let mut list: Vec<(&str, &str)> = flood.iter().map(|(key, value)| (&**key, &**value)).collect();
+        list.push((KEY, "a"));
+        select(&selector, &list).map(|selected| programs(&selected))
+    };
+    assert_eq!(chosen(&flood("")).unwrap(), "a", "keys of others");
+    assert_eq!(chosen(&flood("/container.")).unwrap(), "a", "other containers'");
+    let refusal = chosen(&flood("/pod")).unwrap_err().to_string();
+    assert!(
+        refusal.len() < 500 && refusal.contains("/pod0: unknown scope"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
     let node = Node::new();
     node.spec("specs/gpu.json", &["a"]);

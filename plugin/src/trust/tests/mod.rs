@@ -2,6 +2,7 @@
 //! that belong to others.
 
 mod attacks;
+mod mounts;
 mod paths;
 mod survey;
 mod tree;
