@@ -15,6 +15,17 @@ pub const ANNOTATION: &str = "hook-spec.noderesource.dev";
 /// The name that an `nri-oci-hooks` registers with unless it is told otherwise, its index first.
 pub const NAME: &str = "10-oci-hooks";
 
+/// What a command of `nri-oci-hooks` says that looks into the node's ledger.
+///
+/// # Errors
+/// It fails; the message has what it said.
+pub fn tool(containerd: &Containerd, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(workspace::nri_oci_hooks()?);
+    command.args(arguments);
+    command.arg("--state-dir").arg(containerd.ledger().folder());
+    containerd.node().run(&command)
+}
+
 /// Describes an `nri-oci-hooks run`.
 #[derive(Debug)]
 pub struct PluginBuilder<'a> {
