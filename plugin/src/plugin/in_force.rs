@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::ledger::Ledger;
 use crate::select::Selector;
+use crate::trust::TrustedFile;
 
 /// What is made of the configuration in force.
 #[derive(Debug)]
@@ -69,5 +70,10 @@ fn has_containers(state_dir: &Path) -> bool {
 /// The program is found now: its file may be replaced while this one runs.
 fn containers(state_dir: &Path) -> Result<Containers, String> {
     let program = std::env::current_exe().map_err(|error| format!("cannot find the runner: {error}"))?;
+    // Told and no more: whoever could replace it could have replaced this daemon before it started.
+    if let Err(error) = TrustedFile::to_execute(&program) {
+        let help = error.help();
+        tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");
+    }
     Containers::new(state_dir, program).map_err(|error| error.to_string())
 }
