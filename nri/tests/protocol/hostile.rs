@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::plugins::{Recorder, Running, Seen, create, serve};
-use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, listen_as};
+use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, listen_as, response};
 
 const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
@@ -135,6 +135,42 @@ async fn frames_of_unknown_connections_change_nothing() {
         .await
         .unwrap();
     assert_eq!(connection.read_frame().await.unwrap().connection, PLUGIN);
+}
+
+#[tokio::test]
+async fn answers_to_calls_that_nobody_made_change_nothing() {
+    let mut victim = Victim::new();
+    let mut connection = victim.connection().await;
+    for stream in [0, 2, 3, 99, u32::MAX] {
+        for id in [PLUGIN, RUNTIME] {
+            let answer = response(stream, &Empty::new());
+            connection.write_frame(id, &answer).await.unwrap();
+        }
+    }
+    connection
+        .write_request(PLUGIN, 1, PLUGIN_SERVICE, "Configure", &ConfigureRequest::new())
+        .await
+        .unwrap();
+    let answer = timeout(LONG, connection.read_frame()).await.unwrap();
+    assert_eq!(answer.unwrap().connection, PLUGIN);
+}
+
+#[tokio::test]
+async fn a_registration_that_is_answered_twice_and_calls_on_one_stream_are_survived() {
+    let mut victim = Victim::new();
+    let mut connection = victim.connection().await;
+    for _ in 0..3 {
+        let registered = response(1, &Empty::new());
+        connection.write_frame(RUNTIME, &registered).await.unwrap();
+        for method in ["Configure", "Synchronize", "CreateContainer", "Nothing"] {
+            // The plugin may close at any of them.
+            let _ = connection
+                .write_request(PLUGIN, 7, PLUGIN_SERVICE, method, &Empty::new())
+                .await;
+        }
+    }
+    drop(connection);
+    victim.is_well().await;
 }
 
 #[tokio::test]
