@@ -35,6 +35,7 @@ pub struct PluginBuilder<'a> {
     configuration: String,
     hook_spec: Option<PathBuf>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl<'a> PluginBuilder<'a> {
@@ -47,6 +48,7 @@ impl<'a> PluginBuilder<'a> {
             configuration: format!("annotation.spec_dirs = [{spec_folder:?}]\n"),
             hook_spec: None,
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -87,14 +89,35 @@ impl<'a> PluginBuilder<'a> {
         self
     }
 
+    /// Adds a variable to its environment, which has none otherwise.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.environment.push((key.into(), value.into()));
+        self
+    }
+
+    /// Starts it, whether or not there is anything to connect to.
+    ///
+    /// # Errors
+    /// It does not build or start.
+    pub fn spawn(self) -> Result<Process> {
+        let (name, command) = self.command()?;
+        self.containerd.node().spawn(&name, &command)
+    }
+
     /// Starts it and awaits that containerd calls it for events.
     ///
     /// # Errors
     /// It does not build, start or connect.
     pub async fn start(self) -> Result<Plugin> {
+        let (name, command) = self.command()?;
+        Plugin::start(self.containerd, &name, command).await
+    }
+
+    fn command(&self) -> Result<(String, Command)> {
         let name = format!("{}-{}", self.index, self.name);
         let file = configuration_file(self.containerd, &name);
-        fs::write(&file, self.configuration)?;
+        fs::write(&file, &self.configuration)?;
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(file);
         command.arg("--nri-socket").arg(self.containerd.nri_socket());
@@ -107,11 +130,12 @@ impl<'a> PluginBuilder<'a> {
             "--log-format",
             "json",
         ]);
-        if let Some(file) = self.hook_spec {
+        if let Some(file) = &self.hook_spec {
             command.arg("--hook-spec").arg(file);
         }
-        command.args(self.arguments);
-        Plugin::start(self.containerd, &name, command).await
+        command.args(&self.arguments);
+        command.envs(self.environment.iter().cloned());
+        Ok((name, command))
     }
 }
 

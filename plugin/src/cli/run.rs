@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::ConfigArg;
 use crate::config::{Delivery, Overrides};
-use crate::observe::{Endpoint, LogArgs, Observed, Observer, start_logs};
+use crate::observe::{Endpoint, LogArgs, Observed, Observer, service_manager, start_logs};
 use crate::plugin::OciHooks;
 
 const MORE: &str = "\
@@ -113,9 +113,11 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         let endpoint = Endpoint::default();
         endpoint.keep_up(&observer);
         let plugin = Observed::new(observer, endpoint);
+        tokio::spawn(service_manager::stay_alive());
         match launched {
             Some(launched) => launched.run_until(plugin, stop).await?,
             None => {
+                service_manager::starting(&args.nri_socket);
                 Service::new(plugin, identity)
                     .socket(args.nri_socket)
                     .run_until(stop)
@@ -134,10 +136,11 @@ fn stop(plugin: Arc<OciHooks>) -> std::io::Result<impl Future<Output = ()>> {
     Ok(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
                 _ = hangup.recv() => plugin.reload(),
             }
         }
+        service_manager::stopping();
     })
 }

@@ -8,6 +8,7 @@ mod logs;
 mod metrics;
 mod observed;
 mod observer;
+pub mod service_manager;
 mod status;
 
 #[cfg(test)]

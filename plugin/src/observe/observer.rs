@@ -8,7 +8,9 @@ use std::time::Duration;
 use containerd_nri::RuntimeInfo;
 
 use super::metrics::{EventResult, Gauges, Metrics};
+use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, Status};
+use crate::diagnostic::shown;
 use crate::ledger::{Ledger, Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
 use crate::spec::Stage;
@@ -53,13 +55,18 @@ impl Observer {
     }
 
     pub(super) fn synchronized(&self) {
-        self.state().connection.synchronized = true;
+        let mut state = self.state();
+        state.connection.synchronized = true;
+        let runtime = state.connection.runtime.clone().unwrap_or_default();
+        drop(state);
+        service_manager::ready(&shown(&runtime).to_string());
     }
 
     pub(super) fn disconnected(&self, reason: &dyn fmt::Display) {
         self.metrics.disconnected();
         self.state().connection = Connection::lost(reason);
         self.failed(&format!("disconnected: {reason}"));
+        service_manager::disconnected(&reason.to_string());
     }
 
     pub(super) fn handled(&self, event: &'static str, result: EventResult, took: Duration) {

@@ -6,4 +6,4 @@ mod process;
 
 pub use host::{Host, say_not_tested};
 pub use keeper::Node;
-pub use process::{Log, Process};
+pub use process::{Frozen, Log, Process};

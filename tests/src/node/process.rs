@@ -77,6 +77,15 @@ impl Process {
         Ok(())
     }
 
+    /// Stops it in the midst of what it does, as one that hangs, until the guard is dropped.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn freeze(&mut self) -> Result<Frozen> {
+        self.signal(Signal::SIGSTOP)?;
+        Ok(Frozen(Pid::from_raw(self.entrance.id().try_into()?)))
+    }
+
     /// Awaits its end.
     ///
     /// # Errors
@@ -92,6 +101,19 @@ impl Process {
     pub async fn kill(&mut self) -> Result<()> {
         self.signal(Signal::SIGKILL)?;
         self.wait().await.map(drop)
+    }
+}
+
+/// A process that does not run. Dropping it lets it run again.
+#[derive(Debug)]
+#[must_use = "it runs again at once otherwise"]
+pub struct Frozen(Pid);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // nsenter stops with its child, and takes that along when it goes on. A node with a stopped one would never
+        // end, as nobody would wait for the child.
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 
