@@ -68,8 +68,8 @@ fn hooks_run_in_the_order_of_file_names_in_lower_case_between_default_and_picked
     let node = HooksD::new();
     node.0.spec("default.json", &["c"]);
     node.0.spec("specs/gpu.json", &["c"]);
-    node.always("vendor/01-b.json", "a");
-    node.always("admin/01-A.json", "b");
+    node.always("vendor/01-B.json", "a");
+    node.always("admin/01-a.json", "b");
     node.always("vendor/10.json", "a");
     node.always("admin/02.json", "b");
     let selector = node.selector(&format!("hook_spec = \"{}\"", node.0.text("default.json")));
