@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod doctor;
+pub mod install;
 pub mod ledger;
 pub mod lint;
 pub mod manifest;

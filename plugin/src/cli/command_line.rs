@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CheckArgs, DoctorArgs, ExplainArgs, LogArgs, PsArgs, RunArgs, StatusArgs, check, doctor, explain, log,
-    ps, run, status,
+    CheckArgs, DoctorArgs, ExplainArgs, InstallArgs, LogArgs, PsArgs, RunArgs, StatusArgs, UninstallArgs,
+    check, doctor, explain, install, log, ps, run, status, uninstall,
 };
 
 const MORE: &str = "\
@@ -40,6 +40,10 @@ enum Command {
     Log(LogArgs),
     /// Examine this node: runtime, NRI, files, daemon
     Doctor(DoctorArgs),
+    /// Put the daemon in place on this node
+    Install(InstallArgs),
+    /// Take the daemon away from this node
+    Uninstall(UninstallArgs),
 }
 
 impl CommandLine {
@@ -58,6 +62,8 @@ impl CommandLine {
             Command::Ps(args) => ps(args),
             Command::Log(args) => log(args),
             Command::Doctor(args) => doctor(args),
+            Command::Install(args) => install(args),
+            Command::Uninstall(args) => uninstall(args),
         }
     }
 }

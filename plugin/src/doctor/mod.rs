@@ -15,3 +15,4 @@ mod tests;
 pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
 pub use node::Node;
+pub use runtime::{InstalledRuntime, installed_runtime};

@@ -36,6 +36,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
     });
 
     let mut settings = Settings::default_of(Kind::Containerd, version);
+    settings.is_containerd_1 = is_1;
     settings.is_enabled = !is_1;
     let mut nri = Table::new();
     let mut imported = Vec::new();

@@ -4,4 +4,5 @@ mod containerd;
 mod crio;
 mod settings;
 
+pub use settings::{InstalledRuntime, installed_runtime};
 pub(super) use settings::{Kind, Settings, find};

@@ -3,9 +3,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::{containerd, crio};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
+
+/// A runtime, as far as it matters for how it is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InstalledRuntime {
+    /// containerd 1.7
+    #[value(name = "containerd-1.7")]
+    Containerd17,
+    /// containerd 2
+    #[value(name = "containerd-2")]
+    Containerd2,
+    /// CRI-O
+    #[value(name = "crio")]
+    Crio,
+}
 
 /// Which runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +44,8 @@ impl Kind {
 pub(in crate::doctor) struct Settings {
     pub(in crate::doctor) kind: Kind,
     pub(in crate::doctor) version: Option<Version>,
+    /// Whether it is containerd before 2.
+    pub(in crate::doctor) is_containerd_1: bool,
     pub(in crate::doctor) is_enabled: bool,
     pub(in crate::doctor) takes_connections: bool,
     pub(in crate::doctor) socket: String,
@@ -47,6 +65,7 @@ impl Settings {
         Settings {
             kind,
             version,
+            is_containerd_1: false,
             is_enabled: true,
             takes_connections: true,
             socket: "/var/run/nri/nri.sock".into(),
@@ -75,6 +94,17 @@ pub(in crate::doctor) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
     let containerd = containerd::read(node, &mut findings);
     let crio = crio::read(node, &mut findings);
     (containerd.into_iter().chain(crio).collect(), findings)
+}
+
+/// The runtime of a node, by its programs and files; containerd if there are several.
+pub fn installed_runtime(node: &Node) -> Option<InstalledRuntime> {
+    let (found, _) = find(node);
+    let first = found.first()?;
+    Some(match first.kind {
+        Kind::Containerd if first.is_containerd_1 => InstalledRuntime::Containerd17,
+        Kind::Containerd => InstalledRuntime::Containerd2,
+        Kind::Crio => InstalledRuntime::Crio,
+    })
 }
 
 /// Whether any of `paths` is there.

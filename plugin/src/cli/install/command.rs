@@ -1,0 +1,180 @@
+//! What `install` and `uninstall` are asked, and what they tell and do.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::doctor::{InstalledRuntime, Node};
+use crate::install::{self, Plan, Target, Way};
+
+const MORE_INSTALL: &str = "\
+Puts the program, a configuration, the unit (or a link in the runtime's folder of plugins) and the
+runtime's drop-in in place. The runtime's own file is changed only if it does not import drop-ins:
+one line, and the file as it was is kept beside it. No service is restarted; what is to be done is
+told. Done again, it changes nothing.
+
+Exit status:
+  0  all is in place
+  1  it is not: something failed, or you said no
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks install --dry-run
+  nri-oci-hooks install --yes
+  nri-oci-hooks install --root /mnt/image --runtime containerd-2 --yes";
+
+const MORE_UNINSTALL: &str = "\
+Leaves the configuration, the hook-specs and the ledger; and the program, as long as the daemon runs
+or there are containers whose hooks it has yet to run. Done again later, it removes that too.
+
+Exit status:
+  0  it is gone
+  1  it is not: something failed, or you said no
+  2  wrong usage";
+
+/// What both are asked.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Folder with the files of the node
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Tell what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+/// What `install` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE_INSTALL)]
+pub struct InstallArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    /// The runtime [default: the one that is there]
+    #[arg(long, value_enum)]
+    runtime: Option<InstalledRuntime>,
+
+    /// What starts the daemon
+    #[arg(long, value_enum, default_value_t)]
+    by: Way,
+}
+
+/// What `uninstall` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE_UNINSTALL)]
+pub struct UninstallArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// Puts the daemon in place. Exits 0 if it is, 1 if not.
+pub fn install(args: InstallArgs) -> ExitCode {
+    let plan = || -> anyhow::Result<Plan> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        Ok(install::install(&args.target(), &program)?)
+    };
+    told(plan().and_then(|plan| {
+        run(
+            &plan,
+            &args.common,
+            &mut io::stdin().lock(),
+            &mut io::stdout().lock(),
+        )
+    }))
+}
+
+/// Takes the daemon away. Exits 0 if it is gone, 1 if not.
+pub fn uninstall(args: UninstallArgs) -> ExitCode {
+    let plan = install::uninstall(&args.target());
+    told(run(
+        &plan,
+        &args.common,
+        &mut io::stdin().lock(),
+        &mut io::stdout().lock(),
+    ))
+}
+
+fn told(done: anyhow::Result<bool>) -> ExitCode {
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl InstallArgs {
+    pub(super) fn target(&self) -> Target {
+        Target {
+            node: Node::new(&self.common.root),
+            runtime: self.runtime,
+            way: self.by,
+        }
+    }
+}
+
+impl UninstallArgs {
+    pub(super) fn target(&self) -> Target {
+        Target {
+            node: Node::new(&self.common.root),
+            runtime: None,
+            way: Way::default(),
+        }
+    }
+}
+
+/// Whether the plan was carried out, or asked for to be told only.
+pub(super) fn run(
+    plan: &Plan,
+    args: &Common,
+    input: &mut impl BufRead,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let open = plan.open();
+    if open.is_empty() {
+        writeln!(out, "Nothing is to be changed.")?;
+        return Ok(true);
+    }
+    writeln!(out, "To be done:")?;
+    for step in &open {
+        writeln!(out, "  {step}")?;
+    }
+    for left in &plan.left {
+        writeln!(out, "Left as it is: {left}")?;
+    }
+    if args.dry_run {
+        writeln!(out, "Nothing was changed.")?;
+        return Ok(true);
+    }
+    if !args.yes && !agreed(input, out)? {
+        writeln!(out, "Nothing was changed.")?;
+        return Ok(false);
+    }
+    plan.execute()?;
+    writeln!(out, "Done. Now run:")?;
+    for command in &plan.afterwards {
+        writeln!(out, "  {command}")?;
+    }
+    Ok(true)
+}
+
+fn agreed(input: &mut impl BufRead, out: &mut impl Write) -> anyhow::Result<bool> {
+    write!(out, "Do it? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    if !io::stdin().is_terminal() {
+        writeln!(out)?;
+    }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
