@@ -10,8 +10,10 @@ use clap::Args;
 
 use super::history::{self, Event};
 use super::show::show;
+use super::timeline;
 use crate::cli::ledger::is_meant;
 use crate::cli::{Format, LedgerArg};
+use crate::ledger::{ContainerId, Header, Ledger};
 
 /// How often `--follow` looks for what is new.
 const LOOK: Duration = Duration::from_millis(500);
@@ -29,6 +31,7 @@ Examples:
   nri-oci-hooks log
   nri-oci-hooks log default/web
   nri-oci-hooks log --follow
+  nri-oci-hooks log --timeline default/web
   nri-oci-hooks log --format json | jq 'select(.event == \"hook\" and .outcome != \"exited\")'";
 
 /// What `log` is asked.
@@ -42,6 +45,10 @@ pub struct LogArgs {
     /// Go on with what happens from now on
     #[arg(long, short)]
     pub follow: bool,
+
+    /// Draw each container's life as bars on one time axis, which is not to scale
+    #[arg(long, conflicts_with_all = ["follow", "format"])]
+    pub timeline: bool,
 
     /// Where the ledger is
     #[command(flatten)]
@@ -67,13 +74,17 @@ pub fn log(args: LogArgs) -> ExitCode {
 
 pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let ledger = args.ledger.open()?;
+    let meant = |id: &ContainerId, header: &Header| {
+        let wanted = args.wanted.as_deref();
+        wanted.is_none_or(|wanted| is_meant(wanted, id, header))
+    };
+    if args.timeline {
+        return draw(&ledger, meant, out);
+    }
     let mut printed = HashSet::new();
     let mut told = HashSet::new();
     loop {
-        let (events, errors) = history::read(&ledger, |id, header| {
-            let wanted = args.wanted.as_deref();
-            wanted.is_none_or(|wanted| is_meant(wanted, id, header))
-        })?;
+        let (events, errors) = history::read(&ledger, meant)?;
         for error in errors.iter().map(ToString::to_string) {
             if told.insert(error.clone()) {
                 writeln!(io::stderr(), "nri-oci-hooks: {error}")?;
@@ -101,6 +112,21 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
         }
         sleep(LOOK);
     }
+}
+
+fn draw(
+    ledger: &Ledger,
+    meant: impl Fn(&ContainerId, &Header) -> bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let (lives, errors) = timeline::read(ledger, meant)?;
+    for error in errors {
+        writeln!(io::stderr(), "nri-oci-hooks: {error}")?;
+    }
+    for life in lives {
+        life.print(out)?;
+    }
+    Ok(())
 }
 
 fn print(event: &Event, format: Format, out: &mut impl Write) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 mod command;
 mod history;
 mod show;
+mod timeline;
 
 #[cfg(test)]
 mod tests;

@@ -74,7 +74,7 @@ fn output(name: &str, output: &Output, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// What others wrote, without what a terminal would obey.
-fn line_of(text: &str) -> String {
+pub(super) fn line_of(text: &str) -> String {
     let escaped = |c: char| match c {
         '\t' => vec![c],
         c if c.is_control() => c.escape_default().collect(),

@@ -66,6 +66,7 @@ fn printed(folder: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> 
     let args = LogArgs {
         wanted: wanted.map(str::to_owned),
         follow: false,
+        timeline: false,
         ledger: LedgerArg {
             state_dir: folder.path().to_str().map(str::to_owned),
             ..LedgerArg::default()
@@ -106,6 +107,7 @@ fn no_ledger_is_an_error_that_says_where_it_was_looked_for() {
     let args = LogArgs {
         wanted: None,
         follow: false,
+        timeline: false,
         ledger: LedgerArg {
             state_dir: Some("/nowhere".into()),
             ..LedgerArg::default()
@@ -114,4 +116,59 @@ fn no_ledger_is_an_error_that_says_where_it_was_looked_for() {
     };
     let error = run(&args, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.starts_with("there is no ledger at /nowhere: "), "{error}");
+}
+
+/// A container whose life has an end.
+const LIFE: [(&str, &str); 3] = [
+    (
+        "prestart",
+        r#"{"claimed":{"by":"oci","runner":7,"at":"2026-01-02T03:04:05.020Z"}}
+{"began":{"hook":0,"path":"/bin/a","file":"/etc/hooks.json","line":3,"at":"2026-01-02T03:04:05.021Z"}}
+{"ended":{"hook":0,"outcome":"exited","status":0,"at":"2026-01-02T03:04:05.0245Z"}}
+{"began":{"hook":1,"path":"/bin/b","file":"/etc/hooks.json","line":3,"at":"2026-01-02T03:04:05.025Z"}}
+{"ended":{"hook":1,"outcome":"exited","status":0,"at":"2026-01-02T03:04:05.525Z"}}
+{"finished":{"result":"done","at":"2026-01-02T03:04:05.526Z"}}
+"#,
+    ),
+    (
+        "poststart",
+        r#"{"claimed":{"by":"oci","runner":8,"at":"2026-01-02T03:04:05.6Z"}}
+{"finished":{"result":"skipped","reason":"nobody asked for it","at":"2026-01-02T03:04:05.6001Z"}}
+"#,
+    ),
+    (
+        "poststop",
+        r#"{"claimed":{"by":"oci","runner":9,"at":"2026-01-02T06:04:05.6Z"}}
+{"began":{"hook":0,"path":"/bin/a","file":"/etc/hooks.json","line":3,"at":"2026-01-02T06:04:05.601Z"}}
+"#,
+    ),
+];
+
+#[test]
+fn a_life_is_drawn_as_bars_in_the_order_in_which_things_begin() {
+    let folder = ledger();
+    for (stage, lines) in LIFE {
+        fs::write(folder.path().join("live/abc123").join(stage), lines).unwrap();
+    }
+    // When it was created is not for a test to say.
+    let entry = folder.path().join("live/abc123/entry");
+    let text = fs::read_to_string(&entry).unwrap();
+    let (header, rest) = text.split_once('\n').unwrap();
+    let mut header: serde_json::Value = serde_json::from_str(header).unwrap();
+    header["at"] = "2026-01-02T03:04:05.000Z".into();
+    fs::write(&entry, format!("{header}\n{rest}")).unwrap();
+
+    let args = LogArgs {
+        wanted: Some("web".into()),
+        follow: false,
+        timeline: true,
+        ledger: LedgerArg {
+            state_dir: folder.path().to_str().map(str::to_owned),
+            ..LedgerArg::default()
+        },
+        format: Format::Text,
+    };
+    let mut out = Vec::new();
+    run(&args, &mut out).unwrap();
+    insta::assert_snapshot!("timeline", String::from_utf8(out).unwrap());
 }

@@ -1,0 +1,238 @@
+//! One container's life as bars on one time axis.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::show::line_of;
+use crate::diagnostic::shown;
+use crate::ledger::{
+    ContainerId, EntryFolder, Header, Ledger, LedgerError, Line, Moment, Record, StageResult,
+};
+use crate::spec::Stage;
+
+/// How many characters the time axis is wide.
+const WIDTH: usize = 48;
+
+/// The life of one container.
+pub(super) struct Life {
+    header: Header,
+    bars: Vec<Bar>,
+}
+
+/// Something that took its time.
+struct Bar {
+    label: String,
+    from: Moment,
+    /// Absent if it goes on.
+    to: Option<Moment>,
+    what: String,
+}
+
+/// The lives of the containers that are `meant`, that created first first; and what could not be
+/// read.
+pub(super) fn read(
+    ledger: &Ledger,
+    meant: impl Fn(&ContainerId, &Header) -> bool,
+) -> Result<(Vec<Life>, Vec<LedgerError>), LedgerError> {
+    let (mut lives, mut errors) = (Vec::new(), Vec::new());
+    let mut folders = ledger.past()?;
+    for id in ledger.live()? {
+        folders.extend(ledger.find(&id)?.map(|folder| (id, folder)));
+    }
+    for (id, folder) in &folders {
+        match folder.header() {
+            Ok(header) if meant(id, &header) => match Life::read(folder, header) {
+                Ok(life) => lives.push(life),
+                Err(error) => errors.push(error),
+            },
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    lives.sort_by_key(|life| life.header.at);
+    Ok((lives, errors))
+}
+
+impl Life {
+    fn read(folder: &EntryFolder, header: Header) -> Result<Life, LedgerError> {
+        let mut bars = vec![Bar::point("created", header.at)];
+        let [prestart, poststart, poststop] =
+            [Stage::Prestart, Stage::Poststart, Stage::Poststop].map(|stage| folder.record(stage));
+        let (prestart, poststart, poststop) = (prestart?, poststart?, poststop?);
+        bars.extend(hooks(Stage::Prestart, &prestart, &header));
+        bars.extend(process(&prestart, &poststart, &poststop));
+        bars.extend(hooks(Stage::Poststart, &poststart, &header));
+        bars.extend(began(&poststop).map(|at| Bar::point("stopped", at)));
+        bars.extend(hooks(Stage::Poststop, &poststop, &header));
+        Ok(Life { header, bars })
+    }
+
+    /// Prints it. The axis is not to scale: what is short is drawn longer, so that it can be seen;
+    /// each bar has its numbers beside it.
+    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let identity = &self.header.identity;
+        let name =
+            [&identity.namespace, &identity.pod, &identity.container].map(|name| shown(name).to_string());
+        let (name, id) = (name.join("/"), identity.id.as_str());
+        writeln!(
+            out,
+            "{name}  {}  {}",
+            shown(&id[..id.len().min(12)]),
+            self.header.at.to_the_millisecond()
+        )?;
+        let axis = Axis::of(&self.bars);
+        for bar in &self.bars {
+            let begin = in_words(bar.from.since(self.header.at));
+            let took = match bar.to {
+                Some(to) if to > bar.from => in_words(to.since(bar.from)),
+                Some(_) => String::new(),
+                None => "runs".to_owned(),
+            };
+            let line = format!(
+                "  {:<12} +{begin:<9} {took:<9} |{}| {}",
+                bar.label,
+                axis.draw(bar),
+                bar.what
+            );
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl Bar {
+    fn point(label: &str, at: Moment) -> Bar {
+        Bar {
+            label: label.to_owned(),
+            from: at,
+            to: Some(at),
+            what: String::new(),
+        }
+    }
+}
+
+/// The hooks of a stage that began, or why none did.
+fn hooks(stage: Stage, record: &Option<Record>, header: &Header) -> Vec<Bar> {
+    let Some(record) = record.as_ref().filter(|_| header.count(stage) > 0) else {
+        return Vec::new();
+    };
+    let mut bars: Vec<Bar> = record
+        .runs()
+        .iter()
+        .map(|run| Bar {
+            label: format!("{stage} {}", run.hook + 1),
+            from: run.began,
+            to: run.ended.map(|end| end.at),
+            what: match run.ended {
+                Some(end) => format!("{}, {}", shown(run.path), line_of(&end.outcome.to_string())),
+                None => shown(run.path).to_string(),
+            },
+        })
+        .collect();
+    if let (Some(StageResult::Skipped { reason }), Some(at)) = (record.finished(), record.finished_at()) {
+        let skipped = Bar {
+            what: format!("skipped: {}", line_of(reason)),
+            ..Bar::point(stage.key(), at)
+        };
+        bars.push(skipped);
+    }
+    bars
+}
+
+/// Process 1, as far as its stages tell: not before prestart was over, and not after poststop was
+/// begun. None if it was never started.
+fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Option<Record>) -> Option<Bar> {
+    let result = prestart.as_ref().and_then(Record::finished);
+    if matches!(
+        result,
+        Some(StageResult::Failed { .. } | StageResult::Skipped { .. })
+    ) {
+        return None;
+    }
+    let done = prestart.as_ref().and_then(Record::finished_at);
+    let from = done.or_else(|| began(poststart))?;
+    Some(Bar {
+        label: "process 1".to_owned(),
+        from,
+        to: began(poststop),
+        what: "at the longest".to_owned(),
+    })
+}
+
+/// When a runner first took the claim on a stage.
+fn began(record: &Option<Record>) -> Option<Moment> {
+    record.as_ref()?.lines.iter().find_map(|line| match line {
+        Line::Claimed { at, .. } => Some(*at),
+        _ => None,
+    })
+}
+
+/// A time axis on which every moment that matters is apart from the next.
+struct Axis {
+    /// Each moment, and how far along it is, from 0 to 1.
+    marks: Vec<(Moment, f64)>,
+}
+
+impl Axis {
+    fn of(bars: &[Bar]) -> Axis {
+        let mut moments: Vec<Moment> = bars
+            .iter()
+            .flat_map(|bar| [Some(bar.from), bar.to])
+            .flatten()
+            .collect();
+        moments.sort_unstable();
+        moments.dedup();
+        // A minute is drawn some four times as long as a millisecond.
+        let mut along = 0.0;
+        let mut marks: Vec<(Moment, f64)> = Vec::new();
+        for moment in moments {
+            if let Some((before, _)) = marks.last() {
+                along += 1.0 + (1.0 + moment.since(*before).as_secs_f64() * 1000.0).log10();
+            }
+            marks.push((moment, along));
+        }
+        let whole = if along > 0.0 { along } else { 1.0 };
+        for (_, along) in &mut marks {
+            *along /= whole;
+        }
+        Axis { marks }
+    }
+
+    fn column(&self, moment: Moment) -> usize {
+        let known = self.marks.binary_search_by_key(&moment, |(known, _)| *known);
+        let along = known
+            .ok()
+            .and_then(|at| self.marks.get(at))
+            .map_or(1.0, |(_, along)| *along);
+        // Between 0 and WIDTH - 1.
+        (along * (WIDTH - 1) as f64).round() as usize
+    }
+
+    fn draw(&self, bar: &Bar) -> String {
+        let from = self.column(bar.from);
+        let (to, end) = match bar.to {
+            Some(to) => (self.column(to), '='),
+            None => (WIDTH - 1, '>'),
+        };
+        let is_point = bar.to == Some(bar.from);
+        let sign = |column| match column {
+            column if column < from || column > to => ' ',
+            _ if is_point => '*',
+            column if column == to => end,
+            _ => '=',
+        };
+        (0..WIDTH).map(sign).collect()
+    }
+}
+
+/// `850 us`, `3.2 ms`, `1.5 s`, `12 min`, `3.0 h`.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        _ if seconds < 0.001 => format!("{} us", time.as_micros()),
+        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        _ if seconds < 120.0 => format!("{seconds:.1} s"),
+        _ if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
