@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use e2e::ledger::Stage;
-use e2e::plugin::{ANNOTATION, PluginBuilder};
+use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, HookSpec, Plugin, Version, on_each_containerd, wait, workspace};
 use nri_oci_hooks::ledger::Ledger;
 use nri_oci_hooks::observe::{Status, ask};
@@ -24,7 +24,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
     let default = hooks.spec("default", &default)?;
     let failing = hooks.script("failing", "echo no device >&2; exit 3")?;
     hooks.spec("fail", &HookSpec::new().prestart(failing))?;
-    let mut plugin = plugin(&containerd)?.hook_spec(&default).start().await?;
+    let mut plugin = containerd.plugin().hook_spec(&default).start().await?;
 
     for name in ["one", "two"] {
         let container = containerd.pod(name).run().await?.start("app").await?;
@@ -97,7 +97,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
 async fn the_status_follows_the_connection(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let plugin = plugin(&containerd)?.hook_spec(&spec).start().await?;
+    let plugin = containerd.plugin().hook_spec(&spec).start().await?;
     let state = containerd.ledger().folder().to_owned();
     let status = await_status(&state, |status| status.not_ready.is_empty()).await?;
     assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
@@ -124,7 +124,8 @@ async fn what_explain_says_is_what_a_container_gets(version: Version) -> Result<
         hooks.recording_spec(name)?;
     }
     let excluded = "exclude_namespaces = [\"kube-system\"]";
-    let plugin = plugin(&containerd)?
+    let plugin = containerd
+        .plugin()
         .configuration(excluded)
         .hook_spec(&default)
         .start()
@@ -171,13 +172,6 @@ async fn what_explain_says_is_what_a_container_gets(version: Version) -> Result<
         }
     }
     Ok(())
-}
-
-/// Ours, with the ledger of the node.
-fn plugin(containerd: &Containerd) -> Result<PluginBuilder<'_>> {
-    let ledger = containerd.ledger();
-    let folder = ledger.folder().to_str().context("a path is text")?;
-    Ok(containerd.plugin().argument("--state-dir").argument(folder))
 }
 
 /// What each stage has: path, file and line of each hook, in order.

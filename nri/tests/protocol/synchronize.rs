@@ -137,7 +137,7 @@ async fn a_plugin_that_does_not_echo_more_is_disconnected() {
 #[tokio::test]
 async fn the_request_timeout_covers_all_messages_of_a_synchronize() {
     let (pods, containers) = containers(6_000);
-    let limit = Duration::from_millis(500);
+    let limit = Duration::from_secs(3);
     let builder = FakeRuntime::builder(RuntimeProfile::containerd_2_1())
         .state(pods, containers)
         .request_timeout(limit);
