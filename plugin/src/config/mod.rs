@@ -17,6 +17,6 @@ pub use glob::Glob;
 pub use listen::Listen;
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
 pub use policy::{Effect, Limits, PickRule};
-pub use read::Overrides;
+pub use read::{Overrides, keys};
 pub use reload::Reload;
 pub use source::{ConfigSource, ReadConfig};

@@ -99,6 +99,18 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
     ))
 }
 
+/// Every key of a configuration, with the tables that it is in: `annotation.rules[].effect`.
+pub fn keys() -> Vec<String> {
+    let tables = ["runtimes", "annotation"];
+    let top = TOP_KEYS.iter().filter(|key| !tables.contains(key));
+    let annotation = ANNOTATION_KEYS.iter().filter(|key| **key != "rules");
+    let mut keys: Vec<String> = top.map(ToString::to_string).collect();
+    keys.extend(RUNTIME_KEYS.map(|key| format!("runtimes.NAME.{key}")));
+    keys.extend(annotation.map(|key| format!("annotation.{key}")));
+    keys.extend(read_policy::RULE_KEYS.map(|key| format!("annotation.rules[].{key}")));
+    keys
+}
+
 const TOP_KEYS: [&str; 10] = [
     "hook_spec",
     "hooks_dirs",

@@ -8,7 +8,7 @@ use super::{Effect, Glob, PickRule};
 use crate::diagnostic::{Rule, shown};
 use crate::spec::Stage;
 
-const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
+pub(super) const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
 
 /// The rules in `entry`, in order.
 pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<PickRule> {

@@ -1,5 +1,6 @@
 //! What is known of the daemon at any moment, for whoever asks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -120,6 +121,22 @@ impl Observer {
     pub(super) fn not_ready(&self) -> Vec<String> {
         let inspection = self.plugin.inspect();
         not_ready(&self.state().connection, &inspection)
+    }
+
+    /// What the metrics are called, as whoever scrapes them sees it.
+    pub fn metric_names() -> BTreeSet<String> {
+        let text = Metrics::new().text(&Gauges::default());
+        let types = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let ending = |kind: &str| match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        types
+            .map(|(name, kind)| format!("{name}{}", ending(kind)))
+            .collect()
     }
 
     /// The metrics as text.

@@ -1,0 +1,84 @@
+//! The references list what there is: every key with its default, every metric.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use nri_oci_hooks::config::{Config, keys};
+use nri_oci_hooks::observe::Observer;
+use nri_oci_hooks::spec::Stage;
+
+use crate::blocks::root;
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The part of the configuration's reference about each key: its name and its text.
+fn sections(text: &str) -> Vec<(String, String)> {
+    let parts = text.split("\n### `").skip(1);
+    parts
+        .map(|part| {
+            let (key, rest) = part.split_once('`').unwrap();
+            (key.to_owned(), rest.split("\n## ").next().unwrap().to_owned())
+        })
+        .collect()
+}
+
+/// What the reference is to say is the default of a key.
+fn default_of(key: &str) -> String {
+    let config = Config::default();
+    let or_none = |is_none: bool| if is_none { "none" } else { "something" }.to_owned();
+    match key {
+        "hook_spec" => or_none(config.hook_spec.is_none()),
+        "hooks_dirs" => format!("`{:?}`", config.hooks_dirs),
+        "exclude_namespaces" => format!("`{:?}`", Vec::from_iter(config.exclude_namespaces)),
+        "failure_policy" => format!("`\"{}\"`", format!("{:?}", config.failure_policy).to_lowercase()),
+        "delivery" => format!("`\"{}\"`", config.delivery),
+        "default_timeout" => format!("`{}`", config.default_timeout.seconds()),
+        "state_dir" => format!("`{:?}`", config.state_dir),
+        "listen" => or_none(config.listen.is_none()),
+        "annotation.key" => format!("`{:?}`", config.annotation.key.as_str()),
+        "annotation.spec_dirs" => format!("`{:?}`", config.annotation.spec_dirs),
+        "annotation.max_timeout" => or_none(config.annotation.limits.max_timeout.is_none()),
+        "annotation.max_hooks" => or_none(config.annotation.limits.max_hooks.is_none()),
+        "annotation.stages" if config.annotation.limits.stages == Stage::ALL.into() => "all".to_owned(),
+        "runtimes.NAME.delivery" => "that of `delivery`".to_owned(),
+        "annotation.rules[].effect" => "none; every rule has one".to_owned(),
+        "annotation.rules[].namespaces" | "annotation.rules[].specs" => "all".to_owned(),
+        key => panic!("what is the default of {key}?"),
+    }
+}
+
+#[test]
+fn the_reference_of_the_configuration_has_every_key_with_its_default() {
+    let sections = sections(&read("docs/configuration.md"));
+    let told: BTreeSet<&String> = sections.iter().map(|(key, _)| key).collect();
+    let there = keys();
+    assert_eq!(told, there.iter().collect::<BTreeSet<_>>());
+    for (key, text) in &sections {
+        let default = format!("\nDefault: {}\n", default_of(key));
+        assert!(format!("{text}\n").contains(&default), "{key}: not{default}");
+    }
+}
+
+#[test]
+fn the_sample_configuration_names_every_key() {
+    let sample = read("deploy/config.toml");
+    for key in keys() {
+        let name = key.rsplit('.').next().unwrap();
+        assert!(
+            sample.contains(&format!("{name} = ")),
+            "deploy/config.toml has no {key}"
+        );
+    }
+}
+
+#[test]
+fn the_reference_of_the_metrics_has_every_one() {
+    let text = read("docs/observing.md");
+    let rows = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `nri_oci_hooks_")?.split('`').next());
+    let told: BTreeSet<String> = rows.map(|name| format!("nri_oci_hooks_{name}")).collect();
+    assert_eq!(told, Observer::metric_names());
+}
