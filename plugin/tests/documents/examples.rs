@@ -1,7 +1,9 @@
 //! The examples are what they should be.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use nri_oci_hooks::config::{Config, Overrides};
 use nri_oci_hooks::manifest;
@@ -46,4 +48,87 @@ fn each_script_is_executable_says_what_runs_it_and_is_run_by_a_hook_spec() {
             "{name}"
         );
     }
+}
+
+/// Runs a script with a container's state on stdin; whether it succeeded, and what it wrote.
+fn run(script: &str, args: &[&str], env: &[(&str, &str)], state: &str) -> (bool, String) {
+    let mut child = Command::new(root().join("examples/hooks").join(script))
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .envs(env.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(state.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+/// A state whose annotations say what they can to be taken for something else.
+fn state(id: &str, status: &str, pid: u32) -> String {
+    format!(
+        "{{\"ociVersion\":\"1.2.0\",\"id\":\"{id}\",\"status\":\"{status}\",\"pid\":{pid},\"bundle\":\"/b\",\
+         \"annotations\":{{\"id\":\"other\",\"pid\":\"1\",\"status\":\"gone\"}}}}"
+    )
+}
+
+#[test]
+fn log_line_writes_a_line_about_the_container() {
+    let (good, said) = run("log-line", &["starts"], &[], &state("c1", "creating", 7));
+    assert_eq!(
+        (good, said.as_str()),
+        (true, "container c1 starts (status creating)\n")
+    );
+}
+
+#[test]
+fn scratch_makes_a_folder_of_the_containers_own_and_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("SCRATCH", folder.path().to_str().unwrap())];
+    let theirs = folder.path().join("c1");
+    let (good, said) = run("scratch", &["make"], &env, &state("c1", "creating", 7));
+    assert!(good && theirs.is_dir(), "{said}");
+    let (good, said) = run("scratch", &["make"], &env, &state("c1", "creating", 7));
+    assert!(!good, "what is there is not taken over: {said}");
+    fs::write(theirs.join("file"), "").unwrap();
+    for _ in 0..2 {
+        let (good, said) = run("scratch", &["remove"], &env, &state("c1", "stopped", 0));
+        assert!(good && !theirs.exists(), "{said}");
+    }
+    for id in ["", "..", ".x", "a/b", "a b"] {
+        let (good, said) = run("scratch", &["remove"], &env, &state(id, "stopped", 0));
+        assert!(!good && said.contains("no container's id"), "{id}: {said}");
+    }
+}
+
+#[test]
+fn arp_changes_the_network_of_the_container_and_no_other() {
+    // Stands for process 1: it is in a network of its own.
+    let mut process = Command::new("unshare")
+        .args(["--net", "cat"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = process.id();
+    let namespace = |path: String| fs::read_link(path).unwrap();
+    while namespace(format!("/proc/{pid}/ns/net")) == namespace("/proc/self/ns/net".into()) {
+        std::thread::yield_now();
+    }
+    let setting = "/proc/sys/net/ipv4/conf/all/arp_ignore";
+    let ours = fs::read_to_string(setting).unwrap();
+    let (good, said) = run("arp", &[], &[], &state("c1", "creating", pid));
+    let net = format!("--net=/proc/{pid}/ns/net");
+    let theirs = Command::new("nsenter")
+        .args([&net, "cat", setting])
+        .output()
+        .unwrap();
+    drop(process.stdin.take());
+    process.wait().unwrap();
+    assert!(good, "{said}");
+    assert_eq!(String::from_utf8(theirs.stdout).unwrap(), "1\n");
+    assert_eq!(fs::read_to_string(setting).unwrap(), ours);
 }
