@@ -82,3 +82,25 @@ fn the_reference_of_the_metrics_has_every_one() {
     let told: BTreeSet<String> = rows.map(|name| format!("nri_oci_hooks_{name}")).collect();
     assert_eq!(told, Observer::metric_names());
 }
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_are_there() {
+    let dashboard: serde_json::Value = serde_json::from_str(&read("deploy/grafana/dashboard.json")).unwrap();
+    let names = Observer::metric_names();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let mut used = BTreeSet::new();
+    for target in targets {
+        let expression = target["expr"].as_str().unwrap();
+        for part in expression.split("nri_oci_hooks_").skip(1) {
+            let end = part.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap();
+            // The series of a histogram.
+            let name = format!("nri_oci_hooks_{}", part[..end].trim_end_matches("_bucket"));
+            assert!(names.contains(&name), "{expression}");
+            used.insert(name);
+        }
+    }
+    assert!(used.len() > 10, "{used:?}");
+}
