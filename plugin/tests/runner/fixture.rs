@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,18 @@ pub(crate) struct Fixture {
     folder: tempfile::TempDir,
     ledger: Ledger,
     frozen: Frozen,
+}
+
+impl Drop for Fixture {
+    /// Lets everything go that waits at a pipe of the test: what a killed hook has started, too.
+    fn drop(&mut self) {
+        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_fifo()) {
+                // Open at both ends, so it waits for nobody; who waits to read finds it closed then.
+                let _ = fs::File::options().read(true).write(true).open(entry.path());
+            }
+        }
+    }
 }
 
 impl Fixture {
