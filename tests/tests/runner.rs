@@ -124,6 +124,8 @@ async fn what_a_container_may_do_changes_nothing_for_its_hooks(runtime: Runtime)
             .start()
             .await?;
         let pod = containerd.pod(delivery.word()).privileged().run().await?;
+        let alone = containerd.pod(&format!("{}-alone", delivery.word()));
+        let alone = alone.without_network().run().await?;
         let mut all = Vec::new();
         for container in [
             pod.container("ordinary"),
@@ -132,6 +134,7 @@ async fn what_a_container_may_do_changes_nothing_for_its_hooks(runtime: Runtime)
                 .confinement(Confinement::Unconfined, host),
             pod.container("confined")
                 .confinement(Confinement::RuntimeDefault, host),
+            alone.container("without-network"),
         ] {
             let container = container.start().await?;
             container.stop(10).await?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use containerd_nri::DEFAULT_SOCKET;
 
 use super::config::{self, Layout, Nri};
-use super::{Containerd, OciRuntime, Version};
+use super::{Containerd, OciRuntime, Version, network};
 use crate::node::{Host, Node};
 use crate::{cache, image, workspace};
 
@@ -75,6 +75,7 @@ impl Builder {
         for folder in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
             fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
         }
+        network::write(&layout.network)?;
         let oci_runtime = match self.oci_runtime {
             OciRuntime::Runc => None,
             OciRuntime::Crun => Some(workspace::program("crun-adapter")?),

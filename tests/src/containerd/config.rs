@@ -26,6 +26,8 @@ pub(super) struct Layout {
     pub(super) plugins: PathBuf,
     /// Where it looks for the configuration of those.
     pub(super) plugin_configuration: PathBuf,
+    /// Programs and configuration of the pods' network.
+    pub(super) network: PathBuf,
     /// An empty folder, for the things that it would look for on the machine.
     pub(super) nothing: PathBuf,
 }
@@ -39,6 +41,7 @@ impl Layout {
             nri_socket: folder.join("nri.sock"),
             plugins: folder.join("plugins"),
             plugin_configuration: folder.join("conf.d"),
+            network: folder.join("network"),
             nothing: folder.join("nothing"),
         }
     }
@@ -96,6 +99,7 @@ pub(super) fn render(
         root,
         state,
         socket,
+        network,
         nothing,
         ..
     } = layout;
@@ -127,8 +131,8 @@ restrict_oom_score_adj = {own_score}
 disable_tcp_service = true
 
 [plugins."{runtime_table}".cni]
-bin_dir = {nothing:?}
-conf_dir = {nothing:?}
+bin_dir = {network:?}
+conf_dir = {network:?}
 "#,
             pause = image::PAUSE,
         ),
@@ -140,8 +144,8 @@ sandbox = "{pause}"
 restrict_oom_score_adj = {own_score}
 
 [plugins."{runtime_table}".cni]
-bin_dirs = [{nothing:?}]
-conf_dir = {nothing:?}
+bin_dirs = [{network:?}]
+conf_dir = {network:?}
 "#,
             pause = image::PAUSE,
         ),

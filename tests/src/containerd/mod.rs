@@ -3,6 +3,7 @@
 mod builder;
 mod config;
 mod instance;
+mod network;
 mod version;
 
 pub use builder::Builder;

@@ -11,7 +11,7 @@ use super::messages::{
     CreateContainerRequest, Empty, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources,
     LinuxContainerSecurityContext, SecurityProfile, StopContainerRequest,
 };
-use super::pod::{log_name, namespaces};
+use super::pod::log_name;
 use super::{Client, Pod};
 use crate::node::Host;
 use crate::{Containerd, image, wait};
@@ -45,7 +45,7 @@ impl<'a> ContainerBuilder<'a> {
                 resources: None,
                 security_context: Some(LinuxContainerSecurityContext {
                     privileged: false,
-                    namespace_options: Some(namespaces()),
+                    namespace_options: Some(pod.namespaces()),
                     seccomp: None,
                     apparmor: None,
                 }),

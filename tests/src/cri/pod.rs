@@ -15,7 +15,7 @@ use super::messages::{
 };
 use crate::Containerd;
 
-/// Describes a pod; on the network of the node, so that no CNI is needed.
+/// Describes a pod; on the network of the node unless told otherwise.
 #[derive(Debug)]
 pub struct PodBuilder<'a> {
     containerd: &'a Containerd,
@@ -25,6 +25,7 @@ pub struct PodBuilder<'a> {
     annotations: HashMap<String, String>,
     privileged: bool,
     runtime_handler: String,
+    network: NamespaceMode,
 }
 
 impl<'a> PodBuilder<'a> {
@@ -37,6 +38,7 @@ impl<'a> PodBuilder<'a> {
             annotations: HashMap::new(),
             privileged: false,
             runtime_handler: String::new(),
+            network: NamespaceMode::Node,
         }
     }
 
@@ -65,6 +67,13 @@ impl<'a> PodBuilder<'a> {
     #[must_use]
     pub fn privileged(mut self) -> Self {
         self.privileged = true;
+        self
+    }
+
+    /// Gives it a network of its own, with nothing in it.
+    #[must_use]
+    pub fn without_network(mut self) -> Self {
+        self.network = NamespaceMode::Pod;
         self
     }
 
@@ -100,7 +109,7 @@ impl<'a> PodBuilder<'a> {
             linux: Some(LinuxPodSandboxConfig {
                 cgroup_parent: self.containerd.node().cgroup_parent()?,
                 security_context: Some(LinuxSandboxSecurityContext {
-                    namespace_options: Some(namespaces()),
+                    namespace_options: Some(namespaces(self.network)),
                     privileged: self.privileged,
                 }),
             }),
@@ -116,6 +125,7 @@ impl<'a> PodBuilder<'a> {
             id: answer.pod_sandbox_id,
             config,
             log_folder,
+            network: self.network,
         })
     }
 }
@@ -127,6 +137,7 @@ pub struct Pod {
     pub(super) id: String,
     pub(super) config: PodSandboxConfig,
     log_folder: PathBuf,
+    network: NamespaceMode,
 }
 
 impl Pod {
@@ -138,6 +149,11 @@ impl Pod {
     /// The CRI it was made over.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The namespaces of it and of its containers.
+    pub(super) fn namespaces(&self) -> NamespaceOption {
+        namespaces(self.network)
     }
 
     /// Describes a container in it; [`ContainerBuilder::create`] makes it.
@@ -198,10 +214,10 @@ impl Pod {
     }
 }
 
-/// The namespaces that a kubelet asks for, but for the network.
-pub(super) fn namespaces() -> NamespaceOption {
+/// The namespaces that a kubelet asks for.
+fn namespaces(network: NamespaceMode) -> NamespaceOption {
     NamespaceOption {
-        network: NamespaceMode::Node.into(),
+        network: network.into(),
         pid: NamespaceMode::Container.into(),
     }
 }
