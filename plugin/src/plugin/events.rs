@@ -122,12 +122,15 @@ impl Plugin for OciHooks {
     async fn synchronize(
         &self,
         _: &Context,
-        _: Vec<PodSandbox>,
+        pods: Vec<PodSandbox>,
         containers: Vec<Container>,
     ) -> Result<Vec<ContainerUpdate>, Status> {
         tracing::info!(with_hooks = containers.len(), "synchronized");
-        if let Some(ours) = self.containers() {
-            ours.reconcile(containers);
+        // What was large is gone before the memory is given back.
+        drop(pods);
+        match self.containers() {
+            Some(ours) => ours.reconcile(containers),
+            None => drop(containers),
         }
         system::return_free_memory();
         Ok(Vec::new())
