@@ -68,23 +68,36 @@ pub(super) fn read(
     ledger: &Ledger,
     meant: impl Fn(&ContainerId, &Header) -> bool,
 ) -> Result<(Vec<Event>, Vec<LedgerError>), LedgerError> {
-    let (mut events, mut errors) = (Vec::new(), Vec::new());
+    let (of_containers, errors) = of_each(ledger, meant, |id, folder, header| {
+        of_container(id, folder, &header)
+    })?;
+    let mut events: Vec<Event> = of_containers.into_iter().flatten().collect();
+    events.sort_by_key(|event| event.at);
+    Ok((events, errors))
+}
+
+/// What `read` makes of each container that is `meant`, removed or not; and what could not be read.
+pub(super) fn of_each<T>(
+    ledger: &Ledger,
+    meant: impl Fn(&ContainerId, &Header) -> bool,
+    read: impl Fn(&ContainerId, &EntryFolder, Header) -> Result<T, LedgerError>,
+) -> Result<(Vec<T>, Vec<LedgerError>), LedgerError> {
+    let (mut all, mut errors) = (Vec::new(), Vec::new());
     let mut folders = ledger.past()?;
     for id in ledger.live()? {
         folders.extend(ledger.find(&id)?.map(|folder| (id, folder)));
     }
     for (id, folder) in &folders {
         match folder.header() {
-            Ok(header) if meant(id, &header) => match of_container(id, folder, &header) {
-                Ok(of_container) => events.extend(of_container),
+            Ok(header) if meant(id, &header) => match read(id, folder, header) {
+                Ok(one) => all.push(one),
                 Err(error) => errors.push(error),
             },
             Ok(_) => {}
             Err(error) => errors.push(error),
         }
     }
-    events.sort_by_key(|event| event.at);
-    Ok((events, errors))
+    Ok((all, errors))
 }
 
 fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Result<Vec<Event>, LedgerError> {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use super::history::of_each;
 use super::show::line_of;
 use crate::diagnostic::shown;
 use crate::ledger::{
@@ -34,21 +35,7 @@ pub(super) fn read(
     ledger: &Ledger,
     meant: impl Fn(&ContainerId, &Header) -> bool,
 ) -> Result<(Vec<Life>, Vec<LedgerError>), LedgerError> {
-    let (mut lives, mut errors) = (Vec::new(), Vec::new());
-    let mut folders = ledger.past()?;
-    for id in ledger.live()? {
-        folders.extend(ledger.find(&id)?.map(|folder| (id, folder)));
-    }
-    for (id, folder) in &folders {
-        match folder.header() {
-            Ok(header) if meant(id, &header) => match Life::read(folder, header) {
-                Ok(life) => lives.push(life),
-                Err(error) => errors.push(error),
-            },
-            Ok(_) => {}
-            Err(error) => errors.push(error),
-        }
-    }
+    let (mut lives, errors) = of_each(ledger, meant, |_, folder, header| Life::read(folder, header))?;
     lives.sort_by_key(|life| life.header.at);
     Ok((lives, errors))
 }

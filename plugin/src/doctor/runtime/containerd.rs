@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::settings::{Kind, Settings, is_there, table};
+use super::settings::{Kind, Settings, Values, is_there, table};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
 
@@ -50,7 +50,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
         }
         tell_unread(node, main, format, &imported, findings);
     }
-    take(&mut settings, &nri);
+    take(&mut settings, Values(&nri));
     Some(settings)
 }
 
@@ -138,39 +138,18 @@ fn tell_unread(
     ));
 }
 
-fn take(settings: &mut Settings, nri: &Table) {
-    let is = |key: &str| nri.get(key).and_then(Value::as_bool);
-    let text = |key: &str| nri.get(key).and_then(Value::as_str);
-    let time = |key: &str| humantime::parse_duration(text(key)?).ok();
-    let set = |place: &mut String, key: &str| {
-        if let Some(text) = text(key) {
-            text.clone_into(place);
-        }
-    };
-    settings.is_enabled = is("disable").map_or(settings.is_enabled, |disable| !disable);
-    settings.takes_connections = !is("disable_connections").unwrap_or_default();
-    set(&mut settings.socket, "socket_path");
-    set(&mut settings.plugins, "plugin_path");
-    set(&mut settings.plugin_configs, "plugin_config_path");
-    settings.request_timeout = time("plugin_request_timeout").unwrap_or(settings.request_timeout);
-    settings.registration_timeout =
-        time("plugin_registration_timeout").unwrap_or(settings.registration_timeout);
-    let Some(validator) = nri.get("default_validator").and_then(Value::as_table) else {
+fn take(settings: &mut Settings, nri: Values<'_>) {
+    settings.is_enabled = nri.is("disable").map_or(settings.is_enabled, |disable| !disable);
+    settings.takes_connections = !nri.is("disable_connections").unwrap_or_default();
+    nri.set(&mut settings.socket, "socket_path");
+    nri.set(&mut settings.plugins, "plugin_path");
+    nri.set(&mut settings.plugin_configs, "plugin_config_path");
+    nri.set_time(&mut settings.request_timeout, "plugin_request_timeout");
+    nri.set_time(&mut settings.registration_timeout, "plugin_registration_timeout");
+    let validator = nri.table("default_validator");
+    let Some(validator) = validator.filter(|validator| validator.is("enable") == Some(true)) else {
         return;
     };
-    if validator.get("enable").and_then(Value::as_bool) != Some(true) {
-        return;
-    }
-    let rejects = validator
-        .get("reject_oci_hook_adjustment")
-        .and_then(Value::as_bool);
-    settings.rejects_hooks = rejects.unwrap_or_default();
-    let required = validator
-        .get("required_plugins")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    settings.required_plugins = required
-        .filter_map(|name| Some(name.as_str()?.to_owned()))
-        .collect();
+    settings.rejects_hooks = validator.is("reject_oci_hook_adjustment").unwrap_or_default();
+    settings.required_plugins = validator.strings("required_plugins").unwrap_or_default();
 }

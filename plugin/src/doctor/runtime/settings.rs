@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use toml::{Table, Value};
 
 use super::{containerd, crio};
 use crate::doctor::Finding;
@@ -131,4 +132,38 @@ pub(super) fn table(node: &Node, file: &PathBuf, findings: &mut Vec<Finding>) ->
             ));
         })
         .ok()
+}
+
+/// The values of a table.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'t>(pub(super) &'t Table);
+
+impl<'t> Values<'t> {
+    pub(super) fn is(self, key: &str) -> Option<bool> {
+        self.0.get(key)?.as_bool()
+    }
+
+    pub(super) fn strings(self, key: &str) -> Option<Vec<String>> {
+        let list = self.0.get(key)?.as_array()?.iter();
+        Some(list.filter_map(|text| Some(text.as_str()?.to_owned())).collect())
+    }
+
+    pub(super) fn table(self, key: &str) -> Option<Values<'t>> {
+        self.0.get(key)?.as_table().map(Values)
+    }
+
+    /// Puts the string of `key` into `place`, if there is one.
+    pub(super) fn set(self, place: &mut String, key: &str) {
+        if let Some(text) = self.0.get(key).and_then(Value::as_str) {
+            text.clone_into(place);
+        }
+    }
+
+    /// Puts the time of `key` into `place`, if there is one.
+    pub(super) fn set_time(self, place: &mut Duration, key: &str) {
+        let text = self.0.get(key).and_then(Value::as_str);
+        if let Some(time) = text.and_then(|text| humantime::parse_duration(text).ok()) {
+            *place = time;
+        }
+    }
 }
