@@ -1,13 +1,13 @@
 //! The harness itself: pods live and end, a runtime restarts under them, and nothing is left behind.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 use e2e::cri::State;
 use e2e::node::Host;
-use e2e::{Containerd, OciRuntime, Plugin, Version, on_each_containerd, workspace};
+use e2e::{Containerd, OciRuntime, Plugin, Version, on_each_containerd, wait, workspace};
 
 async fn a_container_lives_from_create_to_remove(version: Version) -> Result<()> {
     lifecycle(Containerd::start(version).await?).await
@@ -31,8 +31,12 @@ async fn lifecycle(containerd: Containerd) -> Result<()> {
     container.start().await?;
     let status = container.status().await?;
     assert_eq!(status.state, State::Running);
-    let program = fs::read_link(containerd.node().proc(status.pid(), "exe"))?;
-    assert_eq!(program, PathBuf::from("/bin/busybox"));
+    // The start may return in the very moment of the exec.
+    wait::until("process 1 to be its program", async || {
+        let program = fs::read_link(containerd.node().proc(status.pid(), "exe"))?;
+        Ok((program == Path::new("/bin/busybox")).then_some(()))
+    })
+    .await?;
 
     container.stop(10).await?;
     assert_eq!(container.await_state(State::Exited).await?.exit_code, 0);
