@@ -30,7 +30,7 @@ build_static() {
     flags+=("--remap-path-prefix=$(realpath -m "$target")=/target")
     say "building nri-oci-hooks as it is shipped (a minute or two)"
     (
-        cd "$ROOT"
+        cd "$ROOT" || exit
         SOURCE_DATE_EPOCH=$(source_date)
         CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${flags[@]}" | sed 's/\x1f$//')
         export SOURCE_DATE_EPOCH CARGO_ENCODED_RUSTFLAGS

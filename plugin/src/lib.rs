@@ -3,12 +3,14 @@
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
 //! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
 //! get?) -> [`runner`] (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
-//! of their own; [`config`] and [`diagnostic`] serve all of them.
+//! of their own; [`config`] and [`diagnostic`] serve all of them, and [`host`] a daemon that lives in
+//! a pod.
 
 pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod doctor;
+pub mod host;
 pub mod install;
 pub mod ledger;
 pub mod lint;
@@ -16,7 +18,6 @@ pub mod manifest;
 pub mod observe;
 pub mod plugin;
 pub mod runner;
-
 pub mod select;
 pub mod spec;
 pub mod system;

@@ -31,6 +31,11 @@ impl ConfigArg {
         }
     }
 
+    /// Where the configuration is, or would be.
+    pub fn path(&self) -> &Path {
+        Path::new(self.config.as_deref().unwrap_or(DEFAULT_CONFIG))
+    }
+
     /// The configuration in that file, or the defaults if there is none, with `overrides`.
     ///
     /// Fails with every mistake there is.

@@ -9,6 +9,7 @@ mod format;
 mod install;
 mod ledger;
 mod log;
+mod pod;
 mod ps;
 mod run;
 mod status;

@@ -10,6 +10,7 @@ use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::ConfigArg;
+use super::pod::{Arrived, PodArgs, keep_files};
 use crate::config::{Delivery, Overrides};
 use crate::observe::{Endpoint, LogArgs, Observed, Observer, service_manager, start_logs};
 use crate::plugin::OciHooks;
@@ -66,16 +67,19 @@ pub struct RunArgs {
     /// Its log lines
     #[command(flatten)]
     pub logs: LogArgs,
+
+    /// Its host
+    #[command(flatten)]
+    pub pod: PodArgs,
 }
 
 /// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
 /// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
 pub fn run(args: RunArgs) -> ExitCode {
+    // First of all: what is opened from here on is the host's.
+    let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
     start_logs(&args.logs);
-    match Launched::from_env()
-        .map_err(anyhow::Error::from)
-        .and_then(|launched| serve(args, launched))
-    {
+    match arrived.and_then(|arrived| serve(args, arrived)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -89,7 +93,8 @@ pub fn is_launched() -> bool {
     std::env::var_os("NRI_PLUGIN_SOCKET").is_some()
 }
 
-fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
+fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
+    let launched = Launched::from_env()?;
     let overrides = Overrides {
         hook_spec: args.hook_spec,
         delivery: args.delivery,
@@ -102,7 +107,11 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         }
         anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
     })?;
-    let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(source, config))));
+    let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
+        source,
+        config,
+        arrived.runner,
+    ))));
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,6 +119,9 @@ fn serve(args: RunArgs, launched: Option<Launched>) -> anyhow::Result<()> {
         .context("cannot start")?;
     runtime.block_on(async {
         let stop = stop(observer.plugin().clone())?;
+        if let Some(mirror) = arrived.mirror {
+            tokio::spawn(keep_files(mirror, observer.plugin().clone()));
+        }
         let endpoint = Endpoint::default();
         endpoint.keep_up(&observer);
         let plugin = Observed::new(observer, endpoint);

@@ -27,7 +27,8 @@ pub enum Way {
     Launched,
 }
 
-pub(super) const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
+/// Where the program is put on a node.
+pub const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
 pub(super) const CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
 pub(super) const SPECS: &str = "/etc/nri-oci-hooks/specs";
 pub(super) const UNIT: &str = "/etc/systemd/system/nri-oci-hooks.service";

@@ -1,15 +1,12 @@
 //! One change to a node: done whole or not at all, and not again where it is done.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::InstallError;
-
-/// What a backup's name ends with.
-const BACKUP: &str = ".before-nri-oci-hooks";
+use super::write::{back_up, backup_of, is_put, make_parent, put};
 
 /// One change to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,13 +63,7 @@ impl Step {
             Step::Folder { path, .. } => path.is_dir(),
             Step::File {
                 path, content, mode, ..
-            } => {
-                let has_mode = |file: fs::Metadata| file.permissions().mode() & 0o7777 == *mode;
-                fs::read(path).is_ok_and(|there| there == *content)
-                    && path
-                        .symlink_metadata()
-                        .is_ok_and(|file| file.is_file() && has_mode(file))
-            }
+            } => is_put(path, content, *mode),
             Step::FileIfAbsent { path, .. } => path.symlink_metadata().is_ok(),
             Step::Link { path, target, .. } => fs::read_link(path).is_ok_and(|there| there == *target),
             Step::Remove { path, .. } => path.symlink_metadata().is_err(),
@@ -129,47 +120,6 @@ impl fmt::Display for Step {
     }
 }
 
-fn backup_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(BACKUP);
-    name.into()
-}
-
-/// Keeps the file that is there, unless one was kept before: that is the administrator's, this one
-/// may be ours.
-fn back_up(path: &Path) -> Result<(), InstallError> {
-    let backup = backup_of(path);
-    if !path.is_file() || backup.exists() {
-        return Ok(());
-    }
-    // Not executable: a program in a folder of plugins would be started.
-    let content = fs::read(path).map_err(InstallError::io("read", path))?;
-    put(&backup, &content, 0o600)
-}
-
-/// Writes a file aside and renames it into place. It becomes executable only there: a runtime would
-/// start whatever is in its folder of plugins.
-fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), InstallError> {
-    make_parent(path)?;
-    let aside = aside(path);
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)?;
-        file.write_all(content)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&aside);
-        InstallError::io("write", path)(error)
-    })
-}
-
 /// Makes a link, or replaces one. It is made in the folder above and moved: in a folder of plugins a
 /// link with another name would be started too.
 fn link(path: &Path, target: &Path) -> Result<(), InstallError> {
@@ -181,16 +131,4 @@ fn link(path: &Path, target: &Path) -> Result<(), InstallError> {
         let _ = fs::remove_file(&aside);
         InstallError::io("link", path)(error)
     })
-}
-
-fn make_parent(path: &Path) -> Result<(), InstallError> {
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
-    made.map_err(InstallError::io("make folder", parent))
-}
-
-/// A name that is no program's and no configuration's: it begins with a dot.
-fn aside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.new-{}", std::process::id()))
 }

@@ -13,7 +13,7 @@ use super::http::{Client, serve};
 use super::{Endpoint, Observed, Observer};
 use crate::config::{ConfigSource, Overrides};
 use crate::ledger::{Claimed, Ledger, Outcome, Output, StageResult, Trigger};
-use crate::plugin::OciHooks;
+use crate::plugin::{OciHooks, RunnerProgram};
 use crate::spec::Stage;
 
 const KEY: &str = "hook-spec.noderesource.dev";
@@ -38,7 +38,11 @@ impl Node {
         fs::write(path("config.toml"), config).unwrap();
         let source = ConfigSource::file(&path("config.toml"), Overrides::default());
         let read = source.read().unwrap();
-        let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(source, read))));
+        let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
+            source,
+            read,
+            RunnerProgram::this().unwrap(),
+        ))));
         Node { root, observer }
     }
 

@@ -7,7 +7,7 @@ use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Stat
 
 use super::deliver::deliver;
 use super::in_force::InForce;
-use super::life::Containers;
+use super::life::{Containers, RunnerProgram};
 use super::live::Live;
 use super::subject::subject;
 use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
@@ -22,10 +22,10 @@ pub struct OciHooks {
 
 impl OciHooks {
     /// A plugin that goes by `read`, which was read from `source`, and keeps up with its changes,
-    /// unless the runtime hands over a configuration.
-    pub fn new(source: ConfigSource, read: ReadConfig) -> OciHooks {
+    /// unless the runtime hands over a configuration; `runner` is run as the runner.
+    pub fn new(source: ConfigSource, read: ReadConfig, runner: RunnerProgram) -> OciHooks {
         OciHooks {
-            live: Mutex::new(Live::new(source, read)),
+            live: Mutex::new(Live::new(source, read, runner)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::life::Containers;
+use super::life::{Containers, RunnerProgram};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::ledger::Ledger;
@@ -19,13 +19,13 @@ pub(super) struct InForce {
 }
 
 impl InForce {
-    pub(super) fn new(config: Config) -> InForce {
+    pub(super) fn new(config: Config, runner: &RunnerProgram) -> InForce {
         let state_dir = config.state_dir.clone();
         let is_needed = config.needs_ledger() || has_containers(Path::new(&*state_dir));
         InForce {
             selector: Selector::new(config),
             containers: match is_needed {
-                true => containers(Path::new(&*state_dir)).inspect_err(
+                true => containers(Path::new(&*state_dir), runner).inspect_err(
                     |error| tracing::error!(%error, "no hooks but direct ones can be delivered"),
                 ),
                 false => Err("there is no ledger".into()),
@@ -67,13 +67,11 @@ fn has_containers(state_dir: &Path) -> bool {
     live.is_ok_and(|containers| !containers.is_empty())
 }
 
-/// The program is found now: its file may be replaced while this one runs.
-fn containers(state_dir: &Path) -> Result<Containers, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find the runner: {error}"))?;
+fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, String> {
     // Told and no more: whoever could replace it could have replaced this daemon before it started.
-    if let Err(error) = TrustedFile::to_execute(&program) {
+    if let Err(error) = TrustedFile::to_execute(runner.path()) {
         let help = error.help();
         tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");
     }
-    Containers::new(state_dir, program).map_err(|error| error.to_string())
+    Containers::new(state_dir, runner.clone()).map_err(|error| error.to_string())
 }

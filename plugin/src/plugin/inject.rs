@@ -24,6 +24,7 @@ pub(super) fn adjustment(frozen: &Frozen, program: &Path, state_dir: &Path) -> A
             stage: *stage,
             state_dir: state_dir.into(),
             trigger: Trigger::Oci,
+            enter_host: false,
         };
         let runner = api::Hook {
             path: program.to_string_lossy().into_owned(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::ConfiguredBy;
 use super::in_force::InForce;
+use super::life::RunnerProgram;
 use crate::config::{Config, ConfigSource, ReadConfig, Reload};
 use crate::diagnostic::Diagnostic;
 
@@ -14,6 +15,7 @@ pub(super) struct Live {
     /// What the file said at the start; holds unless the runtime hands over a configuration.
     at_start: Config,
     reload: Reload,
+    runner: RunnerProgram,
     /// `None` until the runtime has sent Configure. Kept over reconnects, so that the last good
     /// default spec is.
     in_force: Option<Arc<InForce>>,
@@ -23,10 +25,11 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(source: ConfigSource, (config, identity): ReadConfig) -> Self {
+    pub(super) fn new(source: ConfigSource, (config, identity): ReadConfig, runner: RunnerProgram) -> Self {
         Live {
             reload: Reload::new(source.clone(), identity),
             source,
+            runner,
             at_start: config,
             in_force: None,
             handed_over: false,
@@ -53,7 +56,10 @@ impl Live {
         self.handed_over = from_runtime;
         Ok(match &self.in_force {
             Some(in_force) if *in_force.selector.config() == config => in_force.clone(),
-            _ => self.in_force.insert(Arc::new(InForce::new(config))).clone(),
+            _ => {
+                let made = Arc::new(InForce::new(config, &self.runner));
+                self.in_force.insert(made).clone()
+            }
         })
     }
 
@@ -155,7 +161,7 @@ mod tests {
             };
             let source = ConfigSource::optional_file(&self.path("config.toml"), overrides);
             let read = source.read().unwrap();
-            let mut live = Live::new(source, read);
+            let mut live = Live::new(source, read, RunnerProgram::this().unwrap());
             live.configure("").unwrap();
             live
         }
@@ -276,7 +282,7 @@ mod tests {
         text("direct", "state");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
         let read = source.read().unwrap();
-        let mut live = Live::new(source, read);
+        let mut live = Live::new(source, read, RunnerProgram::this().unwrap());
         live.configure("").unwrap();
         for (delivery, state_dir, field) in [
             ("direct", "elsewhere", "state_dir"),

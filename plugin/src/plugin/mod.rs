@@ -13,3 +13,4 @@ mod subject;
 
 pub use events::OciHooks;
 pub use inspection::{ConfiguredBy, Inspection};
+pub use life::RunnerProgram;

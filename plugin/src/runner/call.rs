@@ -15,7 +15,7 @@ pub const NAME: &str = "nri-oci-hooks";
 /// The word that makes this program a runner.
 pub const COMMAND: &str = "stage";
 
-/// What a runner is asked: `stage STAGE [--state-dir DIR] [--trigger TRIGGER]`.
+/// What a runner is asked: `stage STAGE [--state-dir DIR] [--trigger TRIGGER] [--enter-host]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Which stage.
@@ -24,13 +24,15 @@ pub struct Call {
     pub state_dir: PathBuf,
     /// Who asks.
     pub trigger: Trigger,
+    /// Whether it is started in a pod, and is to enter the host: by a daemon that lives in one.
+    pub enter_host: bool,
 }
 
 /// A command line that is no call of a runner.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0}; usage: nri-oci-hooks stage prestart|poststart|poststop [--state-dir DIR] [--trigger TRIGGER], \
-     with the container's OCI state on stdin"
+    "{0}; usage: nri-oci-hooks stage prestart|poststart|poststop [--state-dir DIR] [--trigger TRIGGER] \
+     [--enter-host], with the container's OCI state on stdin"
 )]
 pub(super) struct WrongCall(String);
 
@@ -46,6 +48,7 @@ impl Call {
                 .ok_or_else(|| WrongCall(format!("{} is no stage", quoted(&name))))?,
             state_dir: Ledger::DEFAULT.into(),
             trigger: Trigger::Oci,
+            enter_host: false,
         };
         while let Some(option) = arguments.next() {
             let mut value = || {
@@ -59,6 +62,7 @@ impl Call {
                     let trigger = name.to_string_lossy().parse();
                     call.trigger = trigger.map_err(|error| WrongCall(format!("--trigger {error}")))?;
                 }
+                Some("--enter-host") => call.enter_host = true,
                 _ => return Err(WrongCall(format!("unknown option {}", quoted(&option)))),
             }
         }
@@ -78,6 +82,9 @@ impl Call {
         ]);
         if self.trigger != Trigger::Oci {
             arguments.extend(["--trigger".into(), self.trigger.name().into()]);
+        }
+        if self.enter_host {
+            arguments.push("--enter-host".into());
         }
         arguments
     }

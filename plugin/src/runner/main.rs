@@ -11,6 +11,7 @@ use super::call::{Call, WrongCall};
 use super::container::Container;
 use super::state::{State, StateError};
 use super::{message, stages};
+use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
 use crate::spec::Stage;
 use crate::system::close_descriptors_on_exec;
@@ -24,6 +25,8 @@ enum RunnerError {
     State(#[from] StateError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Host(#[from] HostError),
     #[error("cannot keep descriptors from the hooks: {0}")]
     Descriptors(io::Error),
     #[error(
@@ -51,6 +54,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 type Told = Result<Vec<String>, RunnerError>;
 
 fn run(call: &Call) -> Told {
+    if call.enter_host {
+        host::enter()?;
+    }
     close_descriptors_on_exec().map_err(RunnerError::Descriptors)?;
     let state = State::read(io::stdin().lock())?;
     let ledger = Ledger::open(&call.state_dir)?;

@@ -1,7 +1,7 @@
 //! The containers in the ledger, and what each event needs to act on one.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use containerd_nri::api::{Container, PodSandbox};
 use tracing::Span;
 
 use super::bundle;
-use super::runners::{Running, start};
+use super::runners::{RunnerProgram, Running, start};
 use crate::ledger::{
     Alive, ContainerId, Created, EntryFolder, Header, Identity, Kept, Ledger, LedgerError, Trigger,
 };
@@ -24,7 +24,7 @@ const MARGIN: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub(in crate::plugin) struct Containers {
     ledger: Ledger,
-    program: PathBuf,
+    program: RunnerProgram,
     _alive: Arc<Alive>,
 }
 
@@ -39,7 +39,10 @@ pub(super) struct Entered {
 impl Containers {
     /// The containers in the ledger at `state_dir`, which is made if it is not there; `program` is
     /// run as the runner.
-    pub(in crate::plugin) fn new(state_dir: &Path, program: PathBuf) -> Result<Containers, LedgerError> {
+    pub(in crate::plugin) fn new(
+        state_dir: &Path,
+        program: RunnerProgram,
+    ) -> Result<Containers, LedgerError> {
         let ledger = Ledger::create(state_dir)?;
         let alive = Arc::new(ledger.alive()?);
         Ok(Containers {
@@ -51,7 +54,7 @@ impl Containers {
 
     /// What is run as the runner.
     pub(in crate::plugin) fn program(&self) -> &Path {
-        &self.program
+        self.program.path()
     }
 
     /// Where the ledger is.
@@ -105,9 +108,10 @@ impl Containers {
             stage,
             state_dir: self.ledger.root().into(),
             trigger: by,
+            enter_host: self.program.enters_host(),
         };
         let state = State::new(entered.id.clone(), status, &created);
-        start(&self.program, &call, &state)
+        start(self.program.path(), &call, &state)
     }
 
     /// Takes a removed container out of the ledger; its records are kept for a while.

@@ -11,3 +11,4 @@ mod starting;
 mod stopping;
 
 pub(super) use containers::{Containers, EnterError};
+pub use runners::RunnerProgram;

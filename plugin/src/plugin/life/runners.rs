@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +11,45 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::runner::{Call, State};
+
+/// The program that is run as the runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerProgram {
+    path: PathBuf,
+    enters_host: bool,
+}
+
+impl RunnerProgram {
+    /// The program that runs now. It is found now: its file may be replaced while it runs.
+    ///
+    /// # Errors
+    /// There is no `/proc`.
+    pub fn this() -> io::Result<RunnerProgram> {
+        Ok(RunnerProgram {
+            path: std::env::current_exe()?,
+            enters_host: false,
+        })
+    }
+
+    /// The one at `path` on the host, for a daemon that lives in a pod: what that starts enters the
+    /// host.
+    pub fn on_host(path: PathBuf) -> RunnerProgram {
+        RunnerProgram {
+            path,
+            enters_host: true,
+        }
+    }
+
+    /// Where it is.
+    pub(in crate::plugin) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is started in a pod.
+    pub(super) fn enters_host(&self) -> bool {
+        self.enters_host
+    }
+}
 
 /// A runner at work. It goes on when this is dropped, and when the daemon dies.
 #[derive(Debug)]

@@ -1,0 +1,67 @@
+//! Entering the host's namespaces, those of its process 1.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::sched::{CloneFlags, setns};
+
+use super::{HostError, cgroup};
+
+/// Enters the host's mount namespace: from here on every path is the host's. `landmark` is a folder
+/// of the host that the pod has mounted under its own path; that it is the same folder afterwards
+/// tells that this is the host, and not some other process 1.
+///
+/// To be called while this process has one thread: the kernel refuses it to several. On the host
+/// itself it does nothing.
+///
+/// # Errors
+/// The pod is not one that may do this, or its process 1 is not the host's.
+pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
+    if std::process::id() == 1 {
+        return Err(HostError::OwnProcesses);
+    }
+    let other = || HostError::OtherHost(landmark.into());
+    let here = identity(landmark).ok_or_else(other)?;
+    enter_one("mnt", CloneFlags::CLONE_NEWNS)?;
+    if identity(landmark) != Some(here) {
+        return Err(other());
+    }
+    env::set_current_dir("/").map_err(HostError::io("go to", "/"))
+}
+
+/// Enters what else of the host hooks are to find, for a process whose files are the host's already,
+/// and leaves the pod's control groups: a pod that ends takes along what is in them.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn enter() -> Result<(), HostError> {
+    for (name, flag) in [
+        ("net", CloneFlags::CLONE_NEWNET),
+        ("ipc", CloneFlags::CLONE_NEWIPC),
+        ("uts", CloneFlags::CLONE_NEWUTS),
+        // Control groups are named, and may be written to, as this one sees them.
+        ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ] {
+        enter_one(name, flag)?;
+    }
+    cgroup::leave()
+}
+
+fn enter_one(name: &'static str, flag: CloneFlags) -> Result<(), HostError> {
+    let refused = |source: io::Error| HostError::Namespace { name, source };
+    let theirs = Path::new("/proc/1/ns").join(name);
+    let ours = fs::metadata(Path::new("/proc/self/ns").join(name)).map_err(refused)?;
+    let namespace = File::open(theirs).map_err(refused)?;
+    if namespace.metadata().map_err(refused)?.ino() == ours.ino() {
+        return Ok(());
+    }
+    setns(namespace, flag).map_err(|error| refused(error.into()))
+}
+
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let found = fs::metadata(folder).ok()?;
+    Some((found.dev(), found.ino()))
+}

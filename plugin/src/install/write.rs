@@ -1,0 +1,76 @@
+//! Writing a file whole or not at all, and keeping the one that was there.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::InstallError;
+
+/// What a backup's name ends with.
+const BACKUP: &str = ".before-nri-oci-hooks";
+
+/// Whether the file at `path` is just what [`put`] would make of it.
+pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
+    let has_mode = |file: fs::Metadata| file.permissions().mode() & 0o7777 == mode;
+    fs::read(path).is_ok_and(|there| there == *content)
+        && path
+            .symlink_metadata()
+            .is_ok_and(|file| file.is_file() && has_mode(file))
+}
+
+/// Where [`back_up`] keeps the file at `path`.
+pub(super) fn backup_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(BACKUP);
+    name.into()
+}
+
+/// Keeps the file that is there, unless one was kept before: that is the administrator's, this one
+/// may be ours.
+pub(crate) fn back_up(path: &Path) -> Result<(), InstallError> {
+    let backup = backup_of(path);
+    if !path.is_file() || backup.exists() {
+        return Ok(());
+    }
+    // Not executable: a program in a folder of plugins would be started.
+    let content = fs::read(path).map_err(InstallError::io("read", path))?;
+    put(&backup, &content, 0o600)
+}
+
+/// Writes a file aside and renames it into place. It becomes executable only there: a runtime would
+/// start whatever is in its folder of plugins.
+pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), InstallError> {
+    make_parent(path)?;
+    let aside = aside(path);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&aside)?;
+        file.write_all(content)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&aside, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&aside);
+        InstallError::io("write", path)(error)
+    })
+}
+
+pub(super) fn make_parent(path: &Path) -> Result<(), InstallError> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
+    made.map_err(InstallError::io("make folder", parent))
+}
+
+/// A name that is no program's and no configuration's: it begins with a dot. Nobody else's either:
+/// processes of two pods may have the same number.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    path.with_file_name(format!(".{name}.new-{}-{}", std::process::id(), now.as_nanos()))
+}
