@@ -11,6 +11,14 @@ pub use nri_oci_hooks::spec::Stage;
 
 use crate::wait;
 
+/// Who has the claim on a stage, or had it last: a process, as the node counts.
+pub fn runner(record: &StageRecord) -> Option<u32> {
+    record.lines.iter().rev().find_map(|line| match line {
+        Line::Claimed { runner, .. } => Some(*runner),
+        _ => None,
+    })
+}
+
 /// The ledger of a node.
 #[derive(Debug, Clone)]
 pub struct NodeLedger {

@@ -44,7 +44,7 @@ async fn at_its_timeout_a_hook_ends_with_everything_it_started(runtime: Runtime)
         let record = containerd.ledger().await_end(id, Stage::Poststart).await?;
         assert_eq!(containerd.node().processes_with(MARK)?, [0; 0], "{delivery:?}");
         let (took, end) = run(&record, 0)?;
-        assert_eq!(end.outcome, &Outcome::TimedOut { seconds: 1 });
+        assert_eq!(end.outcome, &Outcome::TimedOut { seconds: 1, left: 0 });
         assert!(took >= Duration::from_secs(1), "{delivery:?}: {took:?}");
         assert!(took <= Duration::from_millis(1500), "{delivery:?}: {took:?}");
         assert_eq!(hooks.ran(id)?, ["poststart-2"], "{delivery:?}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use e2e::cri::State;
-use e2e::ledger::{Line, Outcome, Stage, StageRecord, StageResult, Trigger};
+use e2e::ledger::{Line, Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::soak::{self, Plan};
 use e2e::{Container, Containerd, Delivery, HookSpec, OciRuntime, Plugin, Runtime, Version, on_each_runtime};
 
@@ -260,14 +260,6 @@ fn three_poststops(containerd: &Containerd, name: &str, script: &str) -> Result<
         .poststop(hooks.script(name, script)?)
         .poststop(hooks.recorder("last")?);
     hooks.spec("default", &spec)
-}
-
-/// Who has the claim on a stage, or had it last.
-fn runner(record: &StageRecord) -> Option<u32> {
-    record.lines.iter().rev().find_map(|line| match line {
-        Line::Claimed { runner, .. } => Some(*runner),
-        _ => None,
-    })
 }
 
 /// Who claimed a stage, in order.

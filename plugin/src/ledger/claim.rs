@@ -8,6 +8,12 @@ use super::bell;
 use super::{LedgerError, Line, Moment, Outcome, Output, Record, StageResult, Trigger};
 use crate::select::FrozenHook;
 
+/// How many bytes of what the hooks of one stage wrote are kept.
+const OUTPUT_OF_STAGE: usize = 1024 * 1024;
+
+/// How many bytes of a hook's stderr are kept when no more may be.
+const ENOUGH: usize = 256;
+
 /// What came of asking for a claim.
 #[derive(Debug)]
 pub enum Claimed {
@@ -25,7 +31,10 @@ pub enum Claimed {
 pub struct Claim {
     file: File,
     path: PathBuf,
+    /// From the hook that began last on: a stage may have tens of thousands.
     record: Record,
+    /// How many bytes of what hooks wrote are in the record.
+    kept: usize,
 }
 
 impl Claim {
@@ -37,7 +46,7 @@ impl Claim {
         file.seek(SeekFrom::Start(0))
             .and_then(|_| file.read_to_end(&mut bytes))
             .map_err(LedgerError::io("read", &path))?;
-        let record = Record::parse(&bytes);
+        let record = Record::parse(&bytes).map_err(|reason| LedgerError::damaged(&path, reason))?;
         if let Some(result) = record.finished() {
             return Ok(Claimed::Over(result.clone()));
         }
@@ -45,7 +54,13 @@ impl Claim {
             // What comes next must not be lost together with the line that was cut off.
             file.write_all(b"\n").map_err(LedgerError::io("write", &path))?;
         }
-        let mut claim = Claim { file, path, record };
+        let kept = record.lines.iter().map(Line::output).sum();
+        let mut claim = Claim {
+            file,
+            path,
+            record: record.of_last_run(),
+            kept,
+        };
         let at = Moment::now();
         let runner = std::process::id();
         claim.append(Line::Claimed { by, runner, at })?;
@@ -55,7 +70,7 @@ impl Claim {
         Ok(Claimed::Ours(claim))
     }
 
-    /// What happened so far.
+    /// What happened since the hook that began last did.
     pub fn record(&self) -> &Record {
         &self.record
     }
@@ -74,7 +89,8 @@ impl Claim {
         })
     }
 
-    /// Writes how a hook ended.
+    /// Writes how a hook ended. Of what all hooks of the stage wrote at most 1 MiB is kept; what
+    /// comes after that is left out.
     ///
     /// # Errors
     /// It could not be written.
@@ -82,9 +98,15 @@ impl Claim {
         &mut self,
         hook: usize,
         outcome: Outcome,
-        stdout: Output,
-        stderr: Output,
+        mut stdout: Output,
+        mut stderr: Output,
     ) -> Result<(), LedgerError> {
+        let room = OUTPUT_OF_STAGE.saturating_sub(self.kept);
+        if stdout.len() + stderr.len() > room {
+            // The end of stderr is what people are told.
+            stderr = stderr.shortened(ENOUGH);
+            stdout = stdout.shortened(0);
+        }
         self.append(Line::Ended {
             hook,
             outcome,
@@ -96,6 +118,10 @@ impl Claim {
 
     /// Takes in a line that another process that shares this claim has written.
     pub fn heard(&mut self, line: Line) {
+        self.kept += line.output();
+        if matches!(line, Line::Began { .. }) {
+            self.record.lines.clear();
+        }
         self.record.lines.push(line);
     }
 
@@ -115,7 +141,7 @@ impl Claim {
 
     fn append(&mut self, line: Line) -> Result<(), LedgerError> {
         append(&mut self.file, &line).map_err(LedgerError::io("write", &self.path))?;
-        self.record.lines.push(line);
+        self.heard(line);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
 use super::claim::{Claim, Claimed, append};
-use super::{Created, Header, LedgerError, Line, Moment, Record, Trigger};
+use super::{Created, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
@@ -84,7 +84,8 @@ impl EntryFolder {
     /// The records cannot be read.
     pub fn created(&self) -> Result<Option<Created>, LedgerError> {
         for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
-            let created = self.record(stage)?.and_then(|record| record.created().cloned());
+            let record = self.read(stage, |bytes| Record::parse_one(bytes, "created"))?;
+            let created = record.and_then(|record| record.created().cloned());
             if created.is_some() {
                 return Ok(created);
             }
@@ -106,7 +107,29 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read.
     pub fn record(&self, stage: Stage) -> Result<Option<Record>, LedgerError> {
-        Ok(self.bytes(stage.key())?.map(|bytes| Record::parse(&bytes)))
+        self.read(stage, Record::parse)
+    }
+
+    /// How `stage` ended; `None` if it has not.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn finished(&self, stage: Stage) -> Result<Option<StageResult>, LedgerError> {
+        let record = self.read(stage, |bytes| Record::parse_one(bytes, "finished"))?;
+        Ok(record.and_then(|record| record.finished().cloned()))
+    }
+
+    fn read(
+        &self,
+        stage: Stage,
+        parse: impl FnOnce(&[u8]) -> Result<Record, &'static str>,
+    ) -> Result<Option<Record>, LedgerError> {
+        let Some(bytes) = self.bytes(stage.key())? else {
+            return Ok(None);
+        };
+        let path = || self.path.join(stage.key());
+        let record = parse(&bytes).map_err(|reason| LedgerError::damaged(path(), reason))?;
+        Ok(Some(record))
     }
 
     /// Whether nothing is left to do at `stage`, of which the header counts `hooks`.
@@ -114,10 +137,7 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read.
     pub fn is_settled(&self, stage: Stage, hooks: usize) -> Result<bool, LedgerError> {
-        Ok(hooks == 0
-            || self
-                .record(stage)?
-                .is_some_and(|record| record.finished().is_some()))
+        Ok(hooks == 0 || self.finished(stage)?.is_some())
     }
 
     /// Takes the claim on `stage`; waits for whoever has it.

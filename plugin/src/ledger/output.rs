@@ -24,6 +24,30 @@ impl Output {
         *self == Output::default()
     }
 
+    /// How many bytes are kept.
+    pub fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// At most the last `most` bytes of it, and how many were left out.
+    #[must_use]
+    pub fn shortened(self, most: usize) -> Output {
+        let all = match self.tail.is_empty() {
+            true => &self.head,
+            false => &self.tail,
+        };
+        let mut from = all.len().saturating_sub(most);
+        while !all.is_char_boundary(from) {
+            from += 1;
+        }
+        let tail = all[from..].to_owned();
+        Output {
+            omitted: self.omitted + (self.len() - tail.len()) as u64,
+            head: String::new(),
+            tail,
+        }
+    }
+
     /// The last `count` lines that are not blank, first things first.
     pub fn last_lines(&self, count: usize) -> Vec<&str> {
         // What was left out may have ended in the middle of a line.

@@ -11,15 +11,18 @@ use super::{ContainerId, EntryFolder, LedgerError, Moment};
 pub struct Kept {
     /// At most so many, the youngest.
     pub containers: usize,
+    /// At most so many bytes together, of the youngest.
+    pub bytes: u64,
     /// None that were removed longer ago.
     pub age: Duration,
 }
 
 impl Default for Kept {
-    /// 200 containers, for seven days.
+    /// 200 containers, 64 MiB, for seven days.
     fn default() -> Self {
         Kept {
             containers: 200,
+            bytes: 64 * 1024 * 1024,
             age: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
@@ -48,13 +51,17 @@ pub(super) fn list(past: &Path) -> Result<Vec<(ContainerId, EntryFolder)>, Ledge
 pub(super) fn prune(past: &Path, kept: Kept) -> Result<(), LedgerError> {
     let names = names(past)?;
     let oldest = Moment::now().unix_nanos().saturating_sub(kept.age.as_nanos());
-    let surplus = names.len().saturating_sub(kept.containers);
-    for (index, name) in names.iter().enumerate() {
-        let too_old = parse(name).is_some_and(|(removed, _)| removed < oldest);
-        if index >= surplus && !too_old {
-            break;
-        }
+    let mut left = kept.bytes;
+    for (index, name) in names.iter().rev().enumerate() {
         let path = past.join(name);
+        let size = size(&path);
+        let too_old = parse(name).is_some_and(|(removed, _)| removed < oldest);
+        if index < kept.containers && size <= left && !too_old {
+            left -= size;
+            continue;
+        }
+        // No older one is kept for having less.
+        left = 0;
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(LedgerError::io("remove", path)(error));
@@ -63,6 +70,15 @@ pub(super) fn prune(past: &Path, kept: Kept) -> Result<(), LedgerError> {
         }
     }
     Ok(())
+}
+
+/// How many bytes the files in a container's folder have. Trouble counts as none.
+fn size(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| file.metadata().ok())
+        .map(|file| file.len())
+        .sum()
 }
 
 fn names(past: &Path) -> Result<Vec<String>, LedgerError> {

@@ -74,6 +74,16 @@ pub enum Line {
     Other(serde_json::Value),
 }
 
+impl Line {
+    /// How many bytes of what a hook wrote it holds.
+    pub(super) fn output(&self) -> usize {
+        match self {
+            Line::Ended { stdout, stderr, .. } => stdout.len() + stderr.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// How a hook ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
@@ -92,6 +102,10 @@ pub enum Outcome {
     TimedOut {
         /// How long it may run, in seconds.
         seconds: u32,
+        /// How many of its processes had not ended when no longer was waited: the kernel ends them
+        /// when it can.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left: usize,
     },
     /// It was not run: its file is no longer one that root may run.
     Refused {
@@ -119,12 +133,22 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Exited { status } => write!(f, "exited with status {status}"),
             Outcome::Killed { signal } => write!(f, "was killed by signal {signal}"),
-            Outcome::TimedOut { seconds } => write!(f, "was killed after its timeout of {seconds} s"),
+            Outcome::TimedOut { seconds, left } => {
+                write!(f, "was killed after its timeout of {seconds} s")?;
+                match left {
+                    0 => Ok(()),
+                    left => write!(f, " ({left} of its processes have not ended yet)"),
+                }
+            }
             Outcome::Refused { reason } => write!(f, "was not run: {reason}"),
             Outcome::NotExecuted { reason } => write!(f, "could not be executed: {reason}"),
             Outcome::Interrupted => f.write_str("was interrupted: its runner died"),
         }
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// How a stage ended.
@@ -186,17 +210,35 @@ pub struct HookEnd<'r> {
 impl Record {
     /// Reads a record. A last line that was cut off counts as never written; so does one in the
     /// middle that nobody can read, which only a full disk can have left there.
-    pub(super) fn parse(bytes: &[u8]) -> Record {
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |end| end + 1);
-        let lines = bytes[..whole].split(|byte| *byte == b'\n');
-        Record {
-            lines: lines
+    ///
+    /// Fails with the reason if lines are lost that were there: what ran can no longer be told.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Record, &'static str> {
+        Ok(Record {
+            lines: whole_lines(bytes)?
                 .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect(),
+        })
+    }
+
+    /// Reads of a record only its line of this `kind`, which it has at most once: `created` or
+    /// `finished`. A record may be long, and an event waits.
+    pub(super) fn parse_one(bytes: &[u8], kind: &str) -> Result<Record, &'static str> {
+        let begin = format!("{{\"{kind}\":");
+        let mut lines = whole_lines(bytes)?.filter(|line| line.starts_with(begin.as_bytes()));
+        let line = lines.find_map(|line| serde_json::from_slice(line).ok());
+        Ok(Record {
+            lines: line.into_iter().collect(),
+        })
+    }
+
+    /// What of it is about the hook that began last, or all if none has.
+    #[must_use]
+    pub(super) fn of_last_run(mut self) -> Record {
+        let is_began = |line: &Line| matches!(line, Line::Began { .. });
+        if let Some(from) = self.lines.iter().rposition(is_began) {
+            self.lines.drain(..from);
         }
+        self
     }
 
     /// What is known of the container's creation, if it is noted here.
@@ -254,6 +296,18 @@ impl Record {
             _ => None,
         })
     }
+}
+
+/// The lines that were written whole.
+fn whole_lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, &'static str> {
+    // No line of ours has one; a file system leaves them where power failed before the data were
+    // on the disk.
+    if bytes.contains(&0) {
+        return Err("a part of it was lost");
+    }
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    let whole = &bytes[..end.map_or(0, |end| end + 1)];
+    Ok(whole.split(|byte| *byte == b'\n'))
 }
 
 /// The hooks that began in `lines`. A hook's end follows its beginning, and no other hook begins

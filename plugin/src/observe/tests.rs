@@ -184,7 +184,7 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
         panic!("somebody else has it");
     };
     claim.began(0, &hooks[0]).unwrap();
-    let outcome = Outcome::TimedOut { seconds: 30 };
+    let outcome = Outcome::TimedOut { seconds: 30, left: 0 };
     claim
         .ended(0, outcome, Output::default(), Output::default())
         .unwrap();

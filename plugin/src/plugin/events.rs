@@ -97,6 +97,9 @@ impl Plugin for OciHooks {
             Status::invalid_argument(bounded_list(&mistakes).to_string())
         })?;
         let follows_containers = in_force.containers.is_ok();
+        if let Ok(containers) = &in_force.containers {
+            containers.resume_held();
+        }
         let runtime = &configuration.runtime;
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
         Ok(match follows_containers {
@@ -191,7 +194,8 @@ impl Plugin for OciHooks {
         container: Container,
     ) -> Result<(), Status> {
         if let Some(ours) = self.containers() {
-            ours.removed(&container, ctx.remaining()).await;
+            let runtime = &ctx.runtime().name;
+            ours.removed(&container, runtime, ctx.remaining()).await;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::init::{Init, process};
 use super::state::State;
-use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError, Trigger};
+use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError, Program, Trigger};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
 
@@ -15,6 +15,8 @@ pub(super) struct Container {
     /// What was noted first, or else what the caller says.
     created: Created,
     is_noted: bool,
+    /// What its process 1 executed before it was started, if anybody saw that.
+    program_before: Option<Program>,
     said: State,
     by: Trigger,
 }
@@ -34,6 +36,8 @@ impl Container {
         let noted = folder.created()?;
         let is_noted = noted.is_some();
         let noted = noted.unwrap_or_default();
+        // What this process sees now may be the container's own program already.
+        let program_before = noted.program;
         let process = noted
             .process
             .or_else(|| said.pid.filter(|pid| *pid > 0).and_then(process));
@@ -53,6 +57,7 @@ impl Container {
             header,
             created,
             is_noted,
+            program_before,
             said,
             by,
         })
@@ -60,10 +65,6 @@ impl Container {
 
     pub(super) fn header(&self) -> &Header {
         &self.header
-    }
-
-    pub(super) fn created(&self) -> &Created {
-        &self.created
     }
 
     /// Notes in the record of `stage` that the container was created, if nobody has.
@@ -80,6 +81,11 @@ impl Container {
     /// Its process 1, if anybody told which it is.
     pub(super) fn init(&self) -> Option<Init> {
         Init::of(&self.created)
+    }
+
+    /// What its process 1 executed before it was started; `None` if nobody saw that.
+    pub(super) fn program_before(&self) -> Option<Program> {
+        self.program_before
     }
 
     /// Its bundle; empty if nobody told.

@@ -1,6 +1,6 @@
 //! Killing everything that a process has started, however it has hidden.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,38 +11,44 @@ use nix::unistd::{Pid, getpid};
 
 use super::stat::Stat;
 
-/// How long the killing may take. A process that the kernel cannot end by then (it waits for a
-/// device) has its SIGKILL and ends when it can.
-const LIMIT: Duration = Duration::from_millis(300);
+/// How long may be spent on stopping what starts others as fast as it is stopped.
+const STOPPING: Duration = Duration::from_millis(100);
 
-/// How often is looked whether the killed are gone.
+/// How long is waited for the killed to end. A process that the kernel cannot end by then (it waits
+/// for a device) has its SIGKILL and ends when it can.
+const ENDING: Duration = Duration::from_millis(300);
+
+/// How often is looked whether they have.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Kills everything below this process, which must be the reaper of its descendants
-/// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own.
-pub(super) fn kill_all() {
-    let give_up = Instant::now() + LIMIT;
+/// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own. Returns
+/// how many of them have not ended yet.
+pub(super) fn kill_all() -> usize {
     // First all are stopped, until no new one is found: what is stopped starts nothing more.
-    let mut stopped = Vec::new();
+    let give_up = Instant::now() + STOPPING;
+    let mut stopped = BTreeSet::new();
     loop {
-        let new: Vec<Pid> = living()
-            .into_iter()
-            .filter(|pid| !stopped.contains(pid))
-            .collect();
-        if new.is_empty() || Instant::now() >= give_up {
+        let before = stopped.len();
+        for pid in living() {
+            if stopped.insert(pid) {
+                send(pid, Signal::SIGSTOP);
+            }
+        }
+        if stopped.len() == before || Instant::now() >= give_up {
             break;
         }
-        new.iter().for_each(|pid| send(*pid, Signal::SIGSTOP));
-        stopped.extend(new);
     }
+    // Each gets its SIGKILL, however long it took to find it: the clock is for the waiting alone.
+    let give_up = Instant::now() + ENDING;
     loop {
         let left = living();
+        left.iter().for_each(|pid| send(*pid, Signal::SIGKILL));
         // What has ended is ours to take in: its own parents have ended too.
         reap();
         if left.is_empty() || Instant::now() >= give_up {
-            return;
+            return living().len();
         }
-        left.iter().for_each(|pid| send(*pid, Signal::SIGKILL));
         sleep(LOOK);
     }
 }
@@ -56,35 +62,115 @@ pub(super) fn reap() -> Vec<WaitStatus> {
 }
 
 /// The descendants of this process that have not ended.
-fn living() -> Vec<Pid> {
-    let processes = processes();
-    let below = |mut pid: i32| {
-        // A chain of parents is shorter than the number of processes; what is longer has changed
-        // while it was read.
-        for _ in 0..processes.len() {
-            match processes.get(&pid) {
-                Some(stat) if stat.parent == getpid().as_raw() => return true,
-                Some(stat) => pid = stat.parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    let living = processes.iter().filter(|(_, stat)| !stat.has_ended());
-    let living = living.map(|(pid, _)| *pid).filter(|pid| below(*pid));
-    living.map(Pid::from_raw).collect()
+fn living() -> BTreeSet<Pid> {
+    let below = below().unwrap_or_else(below_by_parents);
+    let lives = |pid: &i32| Stat::of(*pid).is_some_and(|stat| !stat.has_ended());
+    below.into_iter().filter(lives).map(Pid::from_raw).collect()
 }
 
-/// Every process of the node, by number.
-fn processes() -> BTreeMap<i32, Stat> {
+/// The descendants of this process as the kernel lists them, parent by parent: it takes as long as
+/// there are many, on a node with any number of others. `None` if this kernel keeps no such lists
+/// (CONFIG_PROC_CHILDREN).
+fn below() -> Option<Vec<i32>> {
+    let mut found = children(getpid().as_raw())?;
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        // One that has gone meanwhile has left its children to this process: they are found when it
+        // is looked again.
+        found.extend(children(*pid).unwrap_or_default());
+        next += 1;
+    }
+    Some(found)
+}
+
+/// The children of a process, whichever of its threads has started them.
+fn children(pid: i32) -> Option<Vec<i32>> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let listed = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        found.extend(listed.split(' ').filter_map(|child| child.parse::<i32>().ok()));
+    }
+    Some(found)
+}
+
+/// The same, found among all processes of the node by who their parents are.
+fn below_by_parents() -> Vec<i32> {
+    let processes = processes();
+    let mut below = BTreeMap::from([(getpid().as_raw(), true)]);
+    for pid in processes.keys() {
+        let mut way = Vec::new();
+        let mut at = *pid;
+        // A chain of parents is shorter than the number of processes; what is longer has changed
+        // while it was read.
+        let is_below = loop {
+            if let Some(known) = below.get(&at) {
+                break *known;
+            }
+            way.push(at);
+            match processes.get(&at) {
+                Some(parent) if way.len() <= processes.len() => at = *parent,
+                _ => break false,
+            }
+        };
+        below.extend(way.into_iter().map(|pid| (pid, is_below)));
+    }
+    let found = below.into_iter().filter(|(_, is_below)| *is_below);
+    found
+        .map(|(pid, _)| pid)
+        .filter(|pid| *pid != getpid().as_raw())
+        .collect()
+}
+
+/// Every process of the node, with its parent.
+fn processes() -> BTreeMap<i32, i32> {
     let Ok(listed) = fs::read_dir("/proc") else {
         return BTreeMap::new();
     };
     let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect()
+    numbers
+        .filter_map(|pid| Some((pid, Stat::of(pid)?.parent)))
+        .collect()
 }
 
 fn send(pid: Pid, signal: Signal) {
     // Fails only if it has just gone.
     let _ = kill(pid, signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn descendants_are_found_by_their_parents_as_well_as_by_the_kernels_lists() {
+        let script = "sh -c 'sleep 1000 & echo $$ $!; wait'; :";
+        let mut shell = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut told = BufReader::new(shell.stdout.take().unwrap());
+        told.read_line(&mut line).unwrap();
+        let mut tree: Vec<i32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+        tree.push(shell.id().try_into().unwrap());
+        if let Some(listed) = below() {
+            assert!(
+                tree.iter().all(|pid| listed.contains(pid)),
+                "{tree:?} in {listed:?}"
+            );
+        }
+        let found = below_by_parents();
+        assert!(
+            tree.iter().all(|pid| found.contains(pid)),
+            "{tree:?} in {found:?}"
+        );
+        assert!(!found.contains(&getpid().as_raw()) && !found.contains(&1));
+        tree.iter()
+            .for_each(|pid| send(Pid::from_raw(*pid), Signal::SIGKILL));
+        shell.wait().unwrap();
+    }
 }

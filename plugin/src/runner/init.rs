@@ -53,6 +53,12 @@ impl Init {
         })
     }
 
+    /// Whether it is as [`Init::freeze`] left it: stopped, before it executed anything but `before`.
+    pub fn is_held(self, before: Program) -> bool {
+        let is_stopped = Stat::of(self.0.pid).is_some_and(|stat| stat.is_stopped());
+        is_stopped && self.program() == Some(before)
+    }
+
     /// Waits until it executes something else than `before`, is gone, or a second has passed.
     pub(super) fn await_exec(self, before: Program) {
         let give_up = Instant::now() + EXEC_LIMIT;

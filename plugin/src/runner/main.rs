@@ -14,7 +14,10 @@ use super::{message, stages};
 use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
 use crate::spec::Stage;
-use crate::system::close_descriptors_on_exec;
+use crate::system::{close_descriptors_on_exec, keep_ended_children};
+
+/// Of how many failed hooks is told; the ledger tells of all.
+const MOST_TOLD: usize = 20;
 
 /// Why a runner could not do its work.
 #[derive(Debug, Error)]
@@ -43,6 +46,7 @@ enum RunnerError {
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Whoever kills the caller's group does not mean the hooks. Fails if this leads a group already.
     let _ = setsid();
+    keep_ended_children();
     let call = match Call::parse(arguments) {
         Ok(call) => call,
         Err(error) => return told(Err(error.into()), None),
@@ -107,7 +111,16 @@ fn release(container: &Container, result: &Result<StageResult, LedgerError>) {
 
 fn failures(container: &Container, stage: Stage) -> Result<Vec<String>, LedgerError> {
     let record: Record = container.folder.record(stage)?.unwrap_or_default();
-    Ok(message::failures(container.header(), stage, &record))
+    let mut lines = message::failures(container.header(), stage, &record);
+    if lines.len() > MOST_TOLD {
+        let more = lines.len() - MOST_TOLD;
+        lines.truncate(MOST_TOLD);
+        let who = message::who(container.header());
+        lines.push(format!(
+            "{who}: {more} more of its {stage} hooks failed; nri-oci-hooks log has them"
+        ));
+    }
+    Ok(lines)
 }
 
 /// Tells it on stderr, and says whether the container may go on. Of a stage that is not even known

@@ -37,7 +37,7 @@ fn poststart(container: &Container, claim: Claim, by: Trigger) -> Result<StageRe
     if let Err(reason) = settle_prestart(container, by)? {
         return claim.finish(StageResult::Skipped { reason });
     }
-    if let (Some(init), Some(before)) = (container.init(), container.created().program) {
+    if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
         init.await_exec(before);
     }
     list::run(container, Stage::Poststart, claim, OnFailure::GoOn)

@@ -30,6 +30,11 @@ impl Stat {
         })
     }
 
+    /// Whether a signal has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.state == 'T'
+    }
+
     /// Whether it has ended, though its parent has not taken that in.
     pub(super) fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')

@@ -99,9 +99,10 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            kill_all();
+            let left = kill_all();
             break Outcome::TimedOut {
                 seconds: hook.timeout.seconds(),
+                left,
             };
         }
         wait(&children, &stdout, &stderr, left);

@@ -30,7 +30,6 @@ impl Frozen {
 
 /// One hook with everything filled in: nothing is left to a default of whoever runs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FrozenHook {
     /// Absolute path of the program on the host.
     pub path: String,
@@ -64,7 +63,6 @@ impl FrozenHook {
 
 /// Where a frozen hook comes from, for messages and records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Source {
     /// The hook-spec file.
     pub file: Arc<str>,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{ForkResult, Pid, fork};
 
 /// Does `work` in a copy of this process, which then ends with the status that `work` returns.
@@ -44,6 +44,14 @@ pub fn take_default_signals() {
     }
     // Fails only for arguments that are none of these.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// Lets this process wait for its children, which it cannot if whoever started it ignored that they
+/// end: then the kernel takes them in by itself.
+pub fn keep_ended_children() {
+    // Fails only for signals that cannot be handled.
+    // SAFETY: no code of ours is installed.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 /// Makes every descriptor but the standard three close when another program is executed.

@@ -1,14 +1,16 @@
 //! Time, output, processes: all of it is bounded.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nri_oci_hooks::ledger::Outcome;
 use nri_oci_hooks::select::FrozenHook;
 use nri_oci_hooks::spec::{Stage, Timeout};
 
-use crate::fixture::{Fixture, SUCCESS, number_from};
+use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
 
 fn one_second(hook: &mut FrozenHook) {
     hook.timeout = Timeout::from_seconds(1).unwrap();
@@ -34,11 +36,79 @@ fn at_its_timeout_everything_that_a_hook_started_is_killed_whatever_it_ignores_o
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         fixture.outcomes(Stage::Prestart),
-        [Outcome::TimedOut { seconds: 1 }]
+        [Outcome::TimedOut { seconds: 1, left: 0 }]
     );
     let record = fixture.record(Stage::Prestart);
     let run = record.runs()[0];
     assert!(run.ended.unwrap().at.since(run.began) >= Duration::from_secs(1));
+}
+
+/// Looking for them among all processes of the node would take longer than they may live.
+#[test]
+fn at_its_timeout_everything_is_killed_on_a_node_with_thousands_of_processes_too() {
+    let fixture = Fixture::new();
+    let crowd = fixture.fifo("crowd");
+    let script = "i=0; while [ $i -lt 3000 ]; do read x <$0 & i=$((i+1)); done; echo all; wait";
+    let mut others = Command::new("sh")
+        .args(["-c", script])
+        .arg(&crowd)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = [0; 4];
+    others.stdout.take().unwrap().read_exact(&mut told).unwrap();
+
+    let pid = fixture.fifo("pid");
+    let script = "#!/bin/sh\n(setsid sh -c 'echo $$ >$D/pid; while :; do sleep 60; done' &)\nsleep 60\n";
+    let fixture = fixture.hook_with(Stage::Prestart, script, one_second).entered();
+    let runner = fixture.start(Stage::Prestart);
+    let grandchild = number_from(&pid);
+    runner.wait_with_output().unwrap();
+    assert!(!is_running(grandchild));
+    assert_eq!(
+        fixture.outcomes(Stage::Prestart),
+        [Outcome::TimedOut { seconds: 1, left: 0 }]
+    );
+    // Lets them end, as the fixture would.
+    let _ = File::options().read(true).write(true).open(&crowd);
+    others.wait().unwrap();
+}
+
+#[test]
+fn a_stage_of_many_noisy_hooks_keeps_a_bounded_record() {
+    let noise = "#!/bin/sh\nhead -c 20000 /dev/zero | tr '\\0' x; echo why >&2; exit 1\n";
+    let fixture = (0..100).fold(Fixture::new(), |fixture, _| fixture.hook(Stage::Poststop, noise));
+    let fixture = fixture.entered();
+    let output = fixture.run(Stage::Poststop);
+    assert!(output.status.success());
+    let record = fixture.record(Stage::Poststop);
+    let runs = record.runs();
+    assert_eq!(runs.len(), 100);
+    let ends = || runs.iter().map(|run| run.ended.unwrap());
+    assert!(
+        ends().all(|end| end.stderr.last_lines(1) == ["why"]),
+        "the reason is kept"
+    );
+    assert!(ends().all(|end| end.stdout.len() as u64 + end.stdout.omitted == 20_000));
+    let kept: usize = ends().map(|end| end.stdout.len()).sum();
+    assert!(kept <= 1024 * 1024, "{kept}");
+    let told = stderr(&output);
+    assert_eq!(told.lines().count(), 21, "{told}");
+    assert!(told.ends_with("80 more of its poststop hooks failed; nri-oci-hooks log has them\n"));
+}
+
+/// As many as a hook-spec of 10 MB holds.
+#[test]
+fn of_tens_of_thousands_of_hooks_the_first_failure_ends_prestart() {
+    let fixture = Fixture::new().hook(Stage::Prestart, "#!/bin/sh\nexit 3\n");
+    let fixture = fixture.repeated(Stage::Prestart, 30_000).entered();
+    let output = fixture.run(Stage::Prestart);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("prestart hook 1 of 30000, "),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -50,7 +120,7 @@ fn the_time_of_one_hook_is_not_taken_from_the_next() {
     assert_eq!(fixture.log(), ["after"]);
     assert_eq!(
         fixture.outcomes(Stage::Poststop),
-        [Outcome::TimedOut { seconds: 1 }, SUCCESS]
+        [Outcome::TimedOut { seconds: 1, left: 0 }, SUCCESS]
     );
 }
 
@@ -71,7 +141,7 @@ fn a_process_that_a_successful_hook_leaves_behind_is_neither_waited_for_nor_kill
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(daemon), nix::sys::signal::SIGKILL).unwrap();
     assert_eq!(
         fixture.outcomes(Stage::Poststart),
-        [SUCCESS, Outcome::TimedOut { seconds: 1 }]
+        [SUCCESS, Outcome::TimedOut { seconds: 1, left: 0 }]
     );
 }
 

@@ -103,7 +103,7 @@ fn a_hook_leads_a_session_and_has_default_signals_and_no_descriptor_but_the_stan
     // A careless caller: descriptors without close-on-exec, and signals that it ignores.
     let mut shell = std::process::Command::new("/bin/sh");
     let runner = format!(
-        "trap '' HUP PIPE USR1; exec 7</dev/null 9</dev/null; exec {} stage prestart --state-dir {}",
+        "trap '' HUP PIPE USR1 CHLD; exec 7</dev/null 9</dev/null; exec {} stage prestart --state-dir {}",
         env!("CARGO_BIN_EXE_nri-oci-hooks"),
         fixture.ledger().root().display(),
     );

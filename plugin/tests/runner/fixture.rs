@@ -103,6 +103,14 @@ impl Fixture {
         self
     }
 
+    /// Adds the last hook so often again that there are `count`.
+    pub(crate) fn repeated(mut self, stage: Stage, count: usize) -> Fixture {
+        let hooks = self.frozen.stages.get_mut(&stage).unwrap();
+        let last = hooks.last().unwrap().clone();
+        hooks.resize(count, last);
+        self
+    }
+
     /// Adds a hook that appends `word` to the file `log`.
     pub(crate) fn note(self, stage: Stage, word: &str) -> Fixture {
         self.hook(stage, &format!("#!/bin/sh\necho {word} >>$D/log\n"))

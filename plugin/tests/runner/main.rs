@@ -3,6 +3,7 @@
 
 mod bounds;
 mod environment;
+mod fallback;
 mod fixture;
 mod interrupted;
 mod order;

@@ -83,10 +83,14 @@ pub(super) fn of_each<T>(
     read: impl Fn(&ContainerId, &EntryFolder, Header) -> Result<T, LedgerError>,
 ) -> Result<(Vec<T>, Vec<LedgerError>), LedgerError> {
     let (mut all, mut errors) = (Vec::new(), Vec::new());
-    let mut folders = ledger.past()?;
+    // First those that may become past meanwhile: none is missed, and none is there twice.
+    let mut live = Vec::new();
     for id in ledger.live()? {
-        folders.extend(ledger.find(&id)?.map(|folder| (id, folder)));
+        live.extend(ledger.find(&id)?.map(|folder| (id, folder)));
     }
+    let mut folders = ledger.past()?;
+    folders.retain(|(id, _)| live.iter().all(|(other, _)| other != id));
+    folders.extend(live);
     for (id, folder) in &folders {
         match folder.header() {
             Ok(header) if meant(id, &header) => match read(id, folder, header) {

@@ -4,17 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::Duration;
 
-use super::{Fixture, frozen, identity};
-use crate::ledger::{Claimed, ContainerId, Created, Kept, Ledger, ProcessId, StageResult, Trigger};
+use super::{Fixture, created, frozen, identity};
+use crate::ledger::{Claimed, ContainerId, Kept, Ledger, StageResult, Trigger};
 use crate::spec::Stage;
-
-fn created(pid: i32) -> Created {
-    Created {
-        process: Some(ProcessId { pid, started: 5 }),
-        bundle: Some("/b".into()),
-        ..Created::default()
-    }
-}
 
 #[test]
 fn the_earliest_note_of_the_creation_holds() {
@@ -103,11 +95,50 @@ fn the_past_is_bounded_by_number_and_by_age() {
         past.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
     };
     let age = Duration::from_secs(60);
-    fixture.ledger.prune(Kept { containers: 2, age }).unwrap();
+    fixture
+        .ledger
+        .prune(Kept {
+            containers: 2,
+            age,
+            ..Kept::default()
+        })
+        .unwrap();
     assert_eq!(ids(), ["c2", "c3"]);
     let age = Duration::ZERO;
-    fixture.ledger.prune(Kept { containers: 2, age }).unwrap();
+    fixture
+        .ledger
+        .prune(Kept {
+            containers: 2,
+            age,
+            ..Kept::default()
+        })
+        .unwrap();
     assert!(ids().is_empty());
+}
+
+#[test]
+fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
+    let fixture = Fixture::new();
+    for id in ["c1", "c2", "c3"] {
+        fixture.ledger.add(identity(id), &frozen(), true).unwrap();
+        let id: ContainerId = id.parse().unwrap();
+        let container = fixture.ledger.find(&id).unwrap().unwrap();
+        container.note_created(Stage::Poststop, &created(1)).unwrap();
+        let size = if id.as_str() == "c2" { 10_000 } else { 1_000 };
+        fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
+        fixture.ledger.archive(&id).unwrap();
+    }
+    let bytes = 9_000;
+    fixture
+        .ledger
+        .prune(Kept {
+            bytes,
+            ..Kept::default()
+        })
+        .unwrap();
+    let past = fixture.ledger.past().unwrap().into_iter();
+    let ids: Vec<String> = past.map(|(id, _)| id.to_string()).collect();
+    assert_eq!(ids, ["c3"], "an older one is not kept in place of a younger");
 }
 
 #[test]

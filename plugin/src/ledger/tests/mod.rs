@@ -4,7 +4,7 @@ mod entries;
 mod folders;
 mod records;
 
-use super::{EntryFolder, Identity, Ledger};
+use super::{Created, EntryFolder, Identity, Ledger, ProcessId};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
@@ -34,6 +34,14 @@ pub(super) fn identity(id: &str) -> Identity {
         pod: "web".into(),
         namespace: "default".into(),
         uid: "u".into(),
+    }
+}
+
+pub(super) fn created(pid: i32) -> Created {
+    Created {
+        process: Some(ProcessId { pid, started: 5 }),
+        bundle: Some("/b".into()),
+        ..Created::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a record tells.
 
+use super::created;
 use crate::ledger::{Created, Line, Moment, Outcome, Output, ProcessId, Record, StageResult, Trigger};
 
 fn text(lines: &[Line]) -> String {
@@ -39,7 +40,7 @@ fn every_line_reads_back_as_it_was_written() {
     let outcomes = [
         Outcome::Exited { status: 3 },
         Outcome::Killed { signal: 9 },
-        Outcome::TimedOut { seconds: 1 },
+        Outcome::TimedOut { seconds: 1, left: 0 },
         Outcome::Refused { reason: "r".into() },
         Outcome::NotExecuted { reason: "n".into() },
         Outcome::Interrupted,
@@ -72,26 +73,66 @@ fn every_line_reads_back_as_it_was_written() {
             .flat_map(|outcome| [began(0), ended(0, outcome)]),
     );
     lines.extend(results.map(|result| Line::Finished { result, at }));
-    assert_eq!(Record::parse(text(&lines).as_bytes()).lines, lines);
+    assert_eq!(Record::parse(text(&lines).as_bytes()).unwrap().lines, lines);
 }
 
 #[test]
 fn a_line_that_was_cut_off_counts_as_never_written() {
     let whole = text(&[began(0), ended(0, Outcome::Interrupted), began(1)]);
     let cut = &whole.as_bytes()[..whole.len() - 1];
-    assert_eq!(Record::parse(cut).next(), 1);
-    assert_eq!(Record::parse(whole.as_bytes()).next(), 2);
+    assert_eq!(Record::parse(cut).unwrap().next(), 1);
+    assert_eq!(Record::parse(whole.as_bytes()).unwrap().next(), 2);
 }
 
 #[test]
 fn a_line_of_a_later_release_and_one_that_nobody_can_read_hide_none_of_the_others() {
     let record = format!("{{\"paused\":{{}}}}\n{{\"beg\n{}", text(&[began(0)]));
-    assert_eq!(Record::parse(record.as_bytes()).open(), Some(0));
+    assert_eq!(Record::parse(record.as_bytes()).unwrap().open(), Some(0));
+}
+
+#[test]
+fn a_record_that_lost_a_part_is_damaged_and_not_gone_on_with() {
+    let mut record = text(&[began(0), ended(0, Outcome::Exited { status: 0 })]).into_bytes();
+    record.extend([0; 4096]);
+    assert!(Record::parse(&record).is_err());
+    assert!(Record::parse_one(&record, "finished").is_err());
+}
+
+#[test]
+fn one_line_is_found_without_the_others() {
+    let at = Moment::now();
+    let result = StageResult::Done;
+    let lines = [
+        Line::Created(created(7)),
+        began(0),
+        ended(0, Outcome::Interrupted),
+        Line::Finished { result, at },
+    ];
+    let text = text(&lines);
+    let created = Record::parse_one(text.as_bytes(), "created").unwrap();
+    assert_eq!(created.lines, lines[..1]);
+    let finished = Record::parse_one(text.as_bytes(), "finished").unwrap();
+    assert_eq!(finished.lines, lines[3..]);
+    assert!(Record::parse_one(b"", "finished").unwrap().lines.is_empty());
+}
+
+#[test]
+fn of_an_output_that_is_shortened_the_end_is_kept_and_the_rest_counted() {
+    let output = Output {
+        head: "ab".into(),
+        omitted: 3,
+        tail: "c\u{e4}\u{e4}".into(),
+    };
+    let short = output.clone().shortened(3);
+    assert_eq!((short.tail.as_str(), short.omitted), ("\u{e4}", 8));
+    assert_eq!((short.head.as_str(), short.len()), ("", 2));
+    let none = output.shortened(0);
+    assert_eq!((none.len(), none.omitted), (0, 10));
 }
 
 #[test]
 fn a_hook_that_began_is_open_until_its_end_is_on_record() {
-    let record = |lines: &[Line]| Record::parse(text(lines).as_bytes());
+    let record = |lines: &[Line]| Record::parse(text(lines).as_bytes()).unwrap();
     assert_eq!(record(&[]).open(), None);
     assert_eq!(record(&[began(0)]).open(), Some(0));
     let done = record(&[began(0), ended(0, Outcome::Exited { status: 0 })]);

@@ -142,9 +142,13 @@ impl Entered {
         Ok(!self.folder.is_settled(stage, self.header.count(stage))?)
     }
 
-    /// What is known of its creation by the OCI runtime; noted now if it runs as process `pid` and
-    /// nobody has noted it.
-    pub(super) fn created(&self, container: &Container) -> Result<Option<Created>, LedgerError> {
+    /// What is known of its creation by the OCI runtime; noted now if it has a process and nobody
+    /// has noted it. `has_started`: what its process 1 executes now may be its own program.
+    pub(super) fn created(
+        &self,
+        container: &Container,
+        has_started: bool,
+    ) -> Result<Option<Created>, LedgerError> {
         let noted = self.folder.created()?;
         if noted.is_some() {
             return Ok(noted);
@@ -159,7 +163,9 @@ impl Entered {
             annotations: container.annotations.clone().into_iter().collect(),
             ..Created::default()
         };
-        created.program = Init::of(&created).and_then(Init::program);
+        if !has_started {
+            created.program = Init::of(&created).and_then(Init::program);
+        }
         // Whichever of its stages comes first.
         if let Some(stage) = self.header.hooks.keys().next() {
             self.folder.note_created(*stage, &created)?;

@@ -76,9 +76,9 @@ impl Containers {
         match self.start(&entered, stage, Trigger::Synchronize) {
             Ok(running) => {
                 running.end().await;
-                tracing::info!(%stage, "paid what was owed from before this connection");
-                if stage == Stage::Poststop {
-                    self.archive(&entered.id);
+                match stage {
+                    Stage::Poststop => self.settle(entered, None).await,
+                    _ => tracing::info!(%stage, "paid what was owed from before this connection"),
                 }
             }
             Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
@@ -99,7 +99,7 @@ impl Containers {
             return self.owed_to_unlisted(entered);
         };
         let runs = container.state.enum_value() == Ok(ContainerState::CONTAINER_RUNNING);
-        let owes = runs && entered.created(container)?.is_some() && entered.owes(Stage::Poststart)?;
+        let owes = runs && entered.created(container, true)?.is_some() && entered.owes(Stage::Poststart)?;
         Ok(owes.then_some((entered, Stage::Poststart)))
     }
 

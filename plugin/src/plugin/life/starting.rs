@@ -26,12 +26,12 @@ impl Containers {
         let Some(entered) = self.find(&container.id).map_err(ledger)? else {
             return Ok(());
         };
-        let created = entered.created(container).map_err(ledger)?;
+        let created = entered.created(container, false).map_err(ledger)?;
         if entered.header.count(Stage::Prestart) == 0 {
             return Ok(());
         }
-        if let Some(result) = result(&entered).map_err(ledger)? {
-            return verdict(&created, result);
+        if let Some(result) = entered.folder.finished(Stage::Prestart).map_err(ledger)? {
+            return verdict(created.as_ref(), result);
         }
         let running = self.start(&entered, Stage::Prestart, Trigger::StartContainer);
         let running = running.map_err(|error| format!("its prestart hooks cannot be run: {error}"))?;
@@ -39,9 +39,29 @@ impl Containers {
         match running.within(limit).await {
             Ok(ended) if ended.is_good => Ok(()),
             Ok(ended) => Err(ended.told),
-            Err(running) => {
-                hold(&entered, created, running, limit).map_err(ledger)?;
-                Ok(())
+            Err(running) => hold(&entered, created, running, limit),
+        }
+    }
+
+    /// Goes on with prestarts that an earlier daemon let go on behind its event, if that has died
+    /// and nobody is left who would let process 1 go on or kill it. The runtime waits for that with
+    /// a lock, and calls no plugin before.
+    pub(in crate::plugin) fn resume_held(&self) {
+        let ids = match self.ledger().live() {
+            Ok(ids) => ids,
+            Err(error) => return warn(&error),
+        };
+        for id in ids {
+            // What cannot be read is told of when its container is come to.
+            let Ok(Some(entered)) = self.find(id.as_str()) else {
+                continue;
+            };
+            if is_held(&entered).unwrap_or(false) {
+                let _about = entered.span().entered();
+                match self.start(&entered, Stage::Prestart, Trigger::StartContainer) {
+                    Ok(_) => tracing::warn!("going on with its prestart, which an earlier daemon waited for"),
+                    Err(error) => warn(&error),
+                }
             }
         }
     }
@@ -73,35 +93,34 @@ impl Containers {
     }
 }
 
-/// Waits for a runner as long as the event allows, and notes it if that was not enough.
+/// Waits for a runner as long as the event allows. If that is not enough, notes it and gives the
+/// runner back.
 pub(super) async fn await_or_note(
     entered: &Entered,
     stage: Stage,
     by: Trigger,
     running: Running,
     remaining: Duration,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Running>, LedgerError> {
     let began = Instant::now();
-    if running.within(budget(remaining)).await.is_err() {
-        entered.folder.note_late(stage, by, began.elapsed())?;
+    match running.within(budget(remaining)).await {
+        Ok(_) => Ok(None),
+        Err(running) => {
+            entered.folder.note_late(stage, by, began.elapsed())?;
+            Ok(Some(running))
+        }
     }
-    Ok(())
-}
-
-fn result(entered: &Entered) -> Result<Option<StageResult>, LedgerError> {
-    let record = entered.folder.record(Stage::Prestart)?;
-    Ok(record.and_then(|record| record.finished().cloned()))
 }
 
 /// Whether a container may start whose prestart ended so.
-fn verdict(created: &Option<Created>, result: StageResult) -> Result<(), String> {
+fn verdict(created: Option<&Created>, result: StageResult) -> Result<(), String> {
     let reason = match result {
         StageResult::Done => return Ok(()),
         StageResult::Failed { message } => message,
         StageResult::Skipped { reason } => format!("prestart hooks were skipped: {reason}"),
     };
     // Not every runtime heeds the answer.
-    if let Some(init) = created.as_ref().and_then(Init::of) {
+    if let Some(init) = created.and_then(Init::of) {
         init.kill();
     }
     Err(reason)
@@ -114,24 +133,52 @@ fn hold(
     created: Option<Created>,
     running: Running,
     waited: Duration,
-) -> Result<(), LedgerError> {
+) -> Result<(), String> {
     let Some(init) = created.as_ref().and_then(Init::of) else {
-        return Ok(());
+        return Err(
+            "its prestart hooks take longer than the runtime waits, and it told no process to stop".into(),
+        );
     };
-    init.freeze();
-    if result(entered)?.is_some() {
-        // It ended in this moment, and what it did to process 1 may have come before the stop.
-        init.resume();
-        return Ok(());
-    }
-    entered
+    // On record before it is done: whoever dies from here on, the next daemon finds it held.
+    let noted = entered
         .folder
-        .note_late(Stage::Prestart, Trigger::StartContainer, waited)?;
-    tokio::spawn(async move {
+        .note_late(Stage::Prestart, Trigger::StartContainer, waited);
+    noted.map_err(|error| error.to_string())?;
+    init.freeze();
+    match entered.folder.finished(Stage::Prestart) {
+        Ok(None) => {}
+        // It ended in this moment, and what it did to process 1 may have come before the stop.
+        Ok(Some(result)) => {
+            verdict(created.as_ref(), result)?;
+            init.resume();
+            return Ok(());
+        }
+        Err(error) => {
+            init.kill();
+            return Err(error.to_string());
+        }
+    }
+    let kill = async move {
         if !running.end().await.is_good {
             // The runner has done so, unless it was killed itself.
             init.kill();
         }
-    });
+    };
+    tokio::spawn(kill);
     Ok(())
+}
+
+/// Whether an earlier daemon has left its process 1 stopped until its prestart is over.
+fn is_held(entered: &Entered) -> Result<bool, LedgerError> {
+    let Some(created) = entered.folder.created()? else {
+        return Ok(false);
+    };
+    let (Some(init), Some(before)) = (Init::of(&created), created.program) else {
+        return Ok(false);
+    };
+    let by_us = || -> Result<bool, LedgerError> {
+        let record = entered.folder.record(Stage::Prestart)?.unwrap_or_default();
+        Ok(record.late().any(|(by, _)| by == Trigger::StartContainer))
+    };
+    Ok(init.is_held(before) && by_us()?)
 }

@@ -3,11 +3,25 @@
 use std::time::Duration;
 
 use containerd_nri::api::Container;
+use tokio::time::sleep;
+use tracing::Instrument;
 
 use super::containers::{Containers, Entered, warn};
+use super::runners::Running;
 use super::starting::await_or_note;
 use crate::ledger::Trigger;
 use crate::spec::Stage;
+
+/// How long an OCI runtime may take to delete a container that its runtime has begun to remove.
+const DELETED: Duration = Duration::from_secs(60);
+
+/// After how long is tried again what could not be paid: the node lacked processes, or room on its
+/// disk.
+const AGAIN: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+];
 
 impl Containers {
     /// A container has stopped: its poststop hooks are run now, unless the OCI runtime of this
@@ -22,45 +36,97 @@ impl Containers {
         let Some(entered) = self.find(&container.id)? else {
             return Ok(());
         };
-        // containerd deletes the container at its end, and waits for the OCI poststop hooks of that.
-        // Other runtimes delete it when it is removed.
-        let in_time = entered.header.injected && runtime == "containerd";
+        let in_time = entered.header.injected && deletes_at_the_end(runtime);
         if in_time || !self.owes_poststop(&entered)? {
             return Ok(());
         }
-        let poststart = entered.owes(Stage::Poststart)?;
-        let running = self.start(&entered, Stage::Poststop, Trigger::StopContainer)?;
-        if poststart {
-            // The event that starts it waits for this answer.
-            return Ok(());
-        }
         let by = Trigger::StopContainer;
+        // A poststart that nobody is at is started by an event that waits for this answer.
+        let waits_for_us = entered.owes(Stage::Poststart)? && !entered.folder.is_claimed(Stage::Poststart)?;
+        let running = self.start(&entered, Stage::Poststop, by)?;
+        let remaining = if waits_for_us { Duration::ZERO } else { remaining };
         await_or_note(&entered, Stage::Poststop, by, running, remaining).await?;
         Ok(())
     }
 
     /// A container is removed: what is still owed to it is paid now, and its records go to the past.
-    pub(in crate::plugin) async fn removed(&self, container: &Container, remaining: Duration) {
-        if let Err(error) = self.remove(container, remaining).await {
+    /// What takes longer is paid behind; until then the container stays where a runner that the OCI
+    /// runtime starts finds it, and the next daemon.
+    pub(in crate::plugin) async fn removed(&self, container: &Container, runtime: &str, remaining: Duration) {
+        if let Err(error) = self.remove(container, runtime, remaining).await {
             warn(&error);
-        }
-        // Also if its entry can no longer be read. A runner that is still at it goes on in the
-        // folder, wherever that is.
-        if let Ok(id) = container.id.parse() {
-            self.archive(&id);
         }
     }
 
-    async fn remove(&self, container: &Container, remaining: Duration) -> anyhow::Result<()> {
-        let Some(entered) = self.find(&container.id)? else {
-            return Ok(());
+    async fn remove(&self, container: &Container, runtime: &str, remaining: Duration) -> anyhow::Result<()> {
+        let entered = match self.find(&container.id) {
+            Ok(Some(entered)) => entered,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                // What is damaged is never read again.
+                if let (true, Ok(id)) = (error.is_damaged(), container.id.parse()) {
+                    self.archive(&id);
+                }
+                return Err(error.into());
+            }
         };
-        if self.owes_poststop(&entered)? {
-            let running = self.start(&entered, Stage::Poststop, Trigger::RemoveContainer)?;
-            let by = Trigger::RemoveContainer;
-            await_or_note(&entered, Stage::Poststop, by, running, remaining).await?;
+        if entered.header.injected && !deletes_at_the_end(runtime) && entered.folder.created()?.is_none() {
+            // Nobody was there to see whether the OCI runtime has created it. If so, that is about to
+            // delete it, and starts the runner.
+            self.settle_behind(entered, None, DELETED);
+            return Ok(());
         }
+        if !self.owes_poststop(&entered)? {
+            self.archive(&entered.id);
+            return Ok(());
+        }
+        let by = Trigger::RemoveContainer;
+        let running = self.start(&entered, Stage::Poststop, by);
+        let running = match running.inspect_err(|error| warn(error)) {
+            Ok(running) => await_or_note(&entered, Stage::Poststop, by, running, remaining).await?,
+            Err(_) => None,
+        };
+        self.settle_behind(entered, running, Duration::ZERO);
         Ok(())
+    }
+
+    /// As [`Containers::settle`], behind the event, not before `pause` has passed.
+    fn settle_behind(&self, entered: Entered, running: Option<Running>, pause: Duration) {
+        if running.is_none() && pause.is_zero() && self.owes_poststop(&entered).is_ok_and(|owes| !owes) {
+            return self.archive(&entered.id);
+        }
+        let containers = self.clone();
+        let span = entered.span();
+        let settle = async move {
+            sleep(pause).await;
+            containers.settle(entered, running).await;
+        };
+        tokio::spawn(settle.instrument(span));
+    }
+
+    /// Brings to an end what is owed to a container that its runtime no longer has, and puts its
+    /// records aside. `running` is at it already.
+    pub(super) async fn settle(&self, entered: Entered, running: Option<Running>) {
+        if let Some(running) = running {
+            running.end().await;
+        }
+        for pause in AGAIN {
+            match self.owes_poststop(&entered) {
+                Ok(false) => return self.archive(&entered.id),
+                Ok(true) => sleep(pause).await,
+                Err(error) => return warn(&error),
+            }
+            match self.start(&entered, Stage::Poststop, Trigger::RemoveContainer) {
+                Ok(running) => drop(running.end().await),
+                Err(error) => warn(&error),
+            }
+        }
+        match self.owes_poststop(&entered) {
+            Ok(false) => self.archive(&entered.id),
+            _ => tracing::error!(
+                "its poststop hooks cannot be run; that is tried again when the daemon connects anew"
+            ),
+        }
     }
 
     /// Whether something is still to be done for a container that has stopped. The runner of
@@ -72,4 +138,10 @@ impl Containers {
         }
         Ok(entered.owes(Stage::Poststop)? || entered.owes(Stage::Poststart)?)
     }
+}
+
+/// Whether a runtime deletes a container at its end, and waits for the OCI poststop hooks of that, as
+/// containerd does. Others delete it when it is removed.
+fn deletes_at_the_end(runtime: &str) -> bool {
+    runtime == "containerd"
 }

@@ -1,0 +1,210 @@
+//! What takes longer than the runtime waits for, and what cannot be done at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::cri::State;
+use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
+use e2e::plugin::NAME;
+use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime, wait, workspace};
+
+/// A hook that tells its watcher's process and goes on when it is let.
+struct Gate {
+    begun: PathBuf,
+    go_on: PathBuf,
+}
+
+impl Gate {
+    fn new(containerd: &Containerd) -> Gate {
+        let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().folder().join(name));
+        Gate { begun, go_on }
+    }
+
+    fn script(&self) -> String {
+        let (begun, go_on) = (self.begun.display(), self.go_on.display());
+        format!("echo $PPID >{begun}.new; mv {begun}.new {begun}; until [ -e {go_on} ]; do sleep 0.02; done")
+    }
+
+    async fn await_hook(&self) -> Result<String> {
+        let told = wait::until("the hook to run", async || {
+            Ok(fs::read_to_string(&self.begun).ok())
+        });
+        Ok(told.await?.trim().to_owned())
+    }
+
+    fn open(&self) -> Result<()> {
+        Ok(fs::write(&self.go_on, "")?)
+    }
+}
+
+async fn a_container_does_not_start_before_a_prestart_that_the_runtime_does_not_wait_for(
+    runtime: Runtime,
+) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let gate = Gate::new(&containerd);
+    let hooks = containerd.hooks();
+    let spec = HookSpec::new()
+        .prestart(hooks.script("slow", &gate.script())?)
+        .prestart(hooks.recorder("prestart")?)
+        .poststart(hooks.recorder("poststart")?)
+        .poststop(hooks.recorder("poststop")?);
+    let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.container("app").create().await?;
+    let start = async { anyhow::Ok(container.start().await?) };
+    let watch = async {
+        let by = answered_late(&containerd, container.id(), Stage::Prestart).await?;
+        ensure!(by == Trigger::StartContainer, "{by}");
+        ensure!(container.status().await?.state == State::Created, "it runs");
+        gate.open()
+    };
+    tokio::try_join!(start, watch)?;
+    assert_eq!(hooks.ran(container.id())?, ["prestart", "poststart"]);
+    container.stop(10).await?;
+    let record = containerd
+        .ledger()
+        .await_end(container.id(), Stage::Poststop)
+        .await?;
+    assert_eq!(record.finished(), Some(&StageResult::Done));
+    Ok(())
+}
+
+/// Nobody is left who would let process 1 go on, and the runtime waits for it with a lock on all plugins.
+async fn a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_back(
+    runtime: Runtime,
+) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let gate = Gate::new(&containerd);
+    let hooks = containerd.hooks();
+    let spec = HookSpec::new()
+        .prestart(hooks.script("slow", &gate.script())?)
+        .poststop(hooks.recorder("poststop")?);
+    let mut plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.container("app").create().await?;
+    let id = container.id().to_owned();
+    let start = async { Ok(container.start().await) };
+    let murder = async {
+        let watcher = gate.await_hook().await?;
+        answered_late(&containerd, &id, Stage::Prestart).await?;
+        let record = containerd.ledger().record(&id, Stage::Prestart)?;
+        let runner = record.as_ref().and_then(runner).context("nobody has the claim")?;
+        plugin.kill().await?;
+        let script = format!("kill -9 {runner} {watcher}");
+        containerd.node().run(Command::new("sh").args(["-c", &script]))?;
+        plugin.start_again(&containerd).await
+    };
+    let (started, _plugin) = tokio::try_join!(start, murder)?;
+    let record = containerd.ledger().await_end(&id, Stage::Prestart).await?;
+    assert_eq!(
+        record.runs()[0].ended.map(|end| end.outcome),
+        Some(&Outcome::Interrupted)
+    );
+    // Whether the call fails or the container ends at once is the OCI runtime's; its program has not run.
+    if started.is_ok() {
+        container.await_state(State::Exited).await?;
+    }
+    container.remove().await?;
+    containerd.ledger().await_end(&id, Stage::Poststop).await?;
+    assert_eq!(hooks.ran(&id)?, ["poststop"]);
+
+    gate.open()?;
+    let next = pod.start("next").await?;
+    next.stop(10).await?;
+    containerd.ledger().await_end(next.id(), Stage::Poststop).await?;
+    assert_eq!(hooks.ran(next.id())?, ["poststop"], "the daemon is not called");
+    Ok(())
+}
+
+async fn poststart_and_poststop_that_the_runtime_does_not_wait_for_go_on_in_order_and_are_on_record_as_late(
+    runtime: Runtime,
+) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let gate = Gate::new(&containerd);
+    let hooks = containerd.hooks();
+    let spec = HookSpec::new()
+        .poststart(hooks.script("slow", &gate.script())?)
+        .poststart(hooks.recorder("poststart")?)
+        .poststop(hooks.recorder("poststop")?);
+    let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.start("app").await?;
+    let id = container.id();
+    let by = answered_late(&containerd, id, Stage::Poststart).await?;
+    assert_eq!(by, Trigger::PostStartContainer);
+
+    container.stop(10).await?;
+    let by = answered_late(&containerd, id, Stage::Poststop).await?;
+    assert_eq!(by, Trigger::StopContainer);
+    assert!(hooks.ran(id)?.is_empty(), "poststop has overtaken poststart");
+    gate.open()?;
+    containerd.ledger().await_end(id, Stage::Poststop).await?;
+    assert_eq!(hooks.ran(id)?, ["poststart", "poststop"]);
+    Ok(())
+}
+
+async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_it_can_be(
+    runtime: Runtime,
+) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let hooks = containerd.hooks();
+    let spec = containerd.hooks().recording_spec("default")?;
+    let [program, away] = ["program", "away"].map(|name| containerd.node().folder().join(name));
+    fs::copy(workspace::nri_oci_hooks()?, &program)?;
+    let mut command = Command::new(&program);
+    command
+        .arg("run")
+        .arg("--nri-socket")
+        .arg(containerd.nri_socket());
+    command.arg("--state-dir").arg(containerd.ledger().folder());
+    command.args(["--delivery", "events", "--hook-spec"]).arg(&spec);
+    let _plugin = Plugin::start(&containerd, NAME, command).await?;
+    let pod = containerd.pod("web").run().await?;
+    let container = pod.start("app").await?;
+    let id = container.id().to_owned();
+
+    fs::rename(&program, &away)?;
+    container.stop(10).await?;
+    container.remove().await?;
+    assert_eq!(
+        containerd.ledger().live()?,
+        [id.clone()],
+        "it is not owed any more"
+    );
+    fs::rename(&away, &program)?;
+    containerd.ledger().await_end(&id, Stage::Poststop).await?;
+    wait::until("its records to be put aside", async || {
+        let ledger = containerd.ledger();
+        Ok((ledger.live()?.is_empty() && ledger.past()? == [id.clone()]).then_some(()))
+    })
+    .await?;
+    assert_eq!(
+        hooks.ran(&id)?,
+        ["default-prestart", "default-poststart", "default-poststop"]
+    );
+    Ok(())
+}
+
+async fn plugin(containerd: &Containerd, spec: &Path) -> Result<Plugin> {
+    containerd
+        .plugin()
+        .delivery("events")
+        .hook_spec(spec)
+        .start()
+        .await
+}
+
+/// Awaits that an event has been answered before a stage was over; says which.
+async fn answered_late(containerd: &Containerd, id: &str, stage: Stage) -> Result<Trigger> {
+    let late = |record: &StageRecord| record.late().next().map(|(by, _)| by);
+    containerd.ledger().await_in_record(id, stage, late).await
+}
+
+on_each_runtime!(
+    a_container_does_not_start_before_a_prestart_that_the_runtime_does_not_wait_for,
+    a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_back,
+    poststart_and_poststop_that_the_runtime_does_not_wait_for_go_on_in_order_and_are_on_record_as_late,
+    a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_it_can_be,
+);
