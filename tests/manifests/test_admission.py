@@ -192,8 +192,8 @@ class Annotation(unittest.TestCase):
         said = self.refusal({}, an_object("Deployment", {f"{HOOKS}/pod": "gpu"}))
         wanted = (
             "annotation hook-spec.noderesource.dev/pod may not be used in namespace team-a: it picks OCI hooks, which"
-            " run as root on the node. If pods of this namespace may pick hooks, have an administrator of the cluster label"
-            " it: kubectl label namespace team-a hook-spec.noderesource.dev/allowed=true"
+            " run as root on the node. If pods of this namespace may pick hooks, have an administrator of the cluster"
+            " label it: kubectl label namespace team-a hook-spec.noderesource.dev/allowed=true"
         )
         self.assertEqual(said, wanted)
 
@@ -201,13 +201,14 @@ class Annotation(unittest.TestCase):
 class TolerateMissingPlugins(unittest.TestCase):
     POLICY = "nri-oci-hooks-tolerate-missing-plugins"
 
-    def test_only_the_namespace_of_the_daemon_may_use_it(self):
+    def test_only_the_daemon_and_what_a_node_needs_before_it_may_use_it(self):
         for kind in KINDS:
             for key in (TOLERATE, f"{TOLERATE}/pod", f"{TOLERATE}/container.web"):
                 with self.subTest(kind=kind, key=key):
                     new = an_object(kind, {key: "true"})
-                    self.assertIsNone(refusal(self.POLICY, "nri-oci-hooks", {}, new))
-                    for namespace in ("team-a", "kube-system", "nri-oci-hooks-2"):
+                    for namespace in ("nri-oci-hooks", "kube-system"):
+                        self.assertIsNone(refusal(self.POLICY, namespace, {}, new))
+                    for namespace in ("team-a", "kube-public", "nri-oci-hooks-2"):
                         said = refusal(self.POLICY, namespace, {LABEL: "true"}, new)
                         self.assertIn(f"annotation {key} may not be used in namespace {namespace}", said or "taken")
 

@@ -65,7 +65,7 @@ class OptIn(unittest.TestCase):
         rendered = helm({"admission": ON}, "elsewhere")
         binding = rendered.one("ValidatingAdmissionPolicyBinding", "nri-oci-hooks-tolerate-missing-plugins")
         (expression,) = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
-        self.assertEqual(expression["values"], ["elsewhere"])
+        self.assertEqual(expression["values"], ["kube-system", "elsewhere"])
 
 
 class Values(unittest.TestCase):
