@@ -8,15 +8,20 @@ use crate::blocks::blocks;
 const NAME: &str = "nri-oci-hooks";
 
 /// What is only named: a program that needs a cluster, an init system or more time than a test has.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 15] = [
     "cargo",
+    "ctr",
     "curl",
     "hack/demo",
+    "hack/image",
+    "hack/manifests",
     "hack/test",
+    "helm",
     "install",
     "journalctl",
     "kubectl",
     "rm",
+    "skopeo",
     "systemctl",
     "hack/soak",
 ];
