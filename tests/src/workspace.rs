@@ -1,9 +1,9 @@
 //! The programs that this workspace builds.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::{env, fs};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
@@ -53,6 +53,31 @@ pub fn nri_oci_hooks() -> Result<PathBuf> {
         .map_err(|error| anyhow!(error))
 }
 
+/// The container image, as `hack/image` makes it, an OCI archive; and the name of the image in it.
+///
+/// # Errors
+/// It cannot be made; the message has what the command says.
+pub fn image() -> Result<(PathBuf, String)> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = file("target/image");
+    let make = || -> Result<PathBuf> {
+        execute(Command::new(file("hack/image")).arg(&folder))?;
+        let archives = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));
+        let archives = archives.collect::<Result<Vec<_>>>()?;
+        let ours = format!("nri-oci-hooks-{}-", env!("CARGO_PKG_VERSION"));
+        let is_ours = |path: &PathBuf| path.to_string_lossy().contains(&ours);
+        archives
+            .into_iter()
+            .find(is_ours)
+            .context("hack/image made nothing")
+    };
+    let made = MADE
+        .get_or_init(|| make().map_err(|error| format!("{error:#}")))
+        .clone();
+    let name = format!("localhost/nri-oci-hooks:{}", env!("CARGO_PKG_VERSION"));
+    Ok((made.map_err(|error| anyhow!(error))?, name))
+}
+
 /// A file of the repository, by its path from the root.
 pub fn file(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
@@ -65,10 +90,17 @@ fn build(target: &[&str]) -> Result<()> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    let output = command.current_dir(file("")).output().context("start cargo")?;
+    execute(command.current_dir(file("")))
+}
+
+fn execute(command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("start {:?}", command.get_program()))?;
     ensure!(
         output.status.success(),
-        "{}",
+        "{:?}: {}",
+        command.get_program(),
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())

@@ -170,14 +170,14 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
     container.remove().await?;
     assert_eq!(
         containerd.ledger().live()?,
-        [id.clone()],
+        std::slice::from_ref(&id),
         "it is not owed any more"
     );
     fs::rename(&away, &program)?;
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
     wait::until("its records to be put aside", async || {
         let ledger = containerd.ledger();
-        Ok((ledger.live()?.is_empty() && ledger.past()? == [id.clone()]).then_some(()))
+        Ok((ledger.live()?.is_empty() && ledger.past()? == [id.as_str()]).then_some(()))
     })
     .await?;
     assert_eq!(

@@ -96,8 +96,10 @@ impl Builder {
         command.arg("--config").arg(file).env("PATH", path);
         command.env(cache::VARIABLE, cache::root()?);
         let archive = image::build(&node)?;
-        let mut containerd = Containerd::new(node, layout, command).await?;
-        containerd.load(&programs.join("ctr"), &archive).await?;
+        let containerd = Containerd::new(node, layout, command, programs.join("ctr")).await?;
+        containerd
+            .load(&archive, &[image::PAUSE, image::WORKLOAD])
+            .await?;
         Ok(containerd)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -14,7 +14,7 @@ use crate::cri::{Client, PodBuilder};
 use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
 use crate::plugin::PluginBuilder;
-use crate::{Hooks, image, wait};
+use crate::{Hooks, wait};
 
 /// A private containerd. Dropping it ends it and all that runs on it, and removes what it left.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Containerd {
     client: Client,
     process: Process,
     command: Command,
+    ctr: PathBuf,
     layout: Layout,
     hooks: Hooks,
     node: Node,
@@ -42,7 +43,12 @@ impl Containerd {
         Builder::new(version).start().await
     }
 
-    pub(super) async fn new(node: Node, layout: Layout, command: Command) -> Result<Containerd> {
+    pub(super) async fn new(
+        node: Node,
+        layout: Layout,
+        command: Command,
+        ctr: PathBuf,
+    ) -> Result<Containerd> {
         let hooks = Hooks::new(&node)?;
         let mut process = node.spawn("containerd", &command)?;
         let client = await_service(&layout.socket, &mut process).await?;
@@ -50,21 +56,25 @@ impl Containerd {
             client,
             process,
             command,
+            ctr,
             layout,
             hooks,
             node,
         })
     }
 
-    /// Loads the images, as nothing can be pulled.
-    pub(super) async fn load(&mut self, ctr: &Path, archive: &Path) -> Result<()> {
-        let mut import = Command::new(ctr);
+    /// Loads images from an archive, as nothing can be pulled, and awaits that the CRI knows these `names`.
+    ///
+    /// # Errors
+    /// It is no archive of images, or they do not become known.
+    pub async fn load(&self, archive: &Path, names: &[&str]) -> Result<()> {
+        let mut import = Command::new(&self.ctr);
         import
             .arg("--address")
             .arg(&self.layout.socket)
             .args(["--namespace", "k8s.io", "images", "import"]);
         self.node.run(import.arg(archive)).context("import the images")?;
-        for name in [image::PAUSE, image::WORKLOAD] {
+        for name in names {
             let what = format!("image {name} to be known to the CRI");
             wait::until(&what, async || {
                 Ok(self.client.has_image(name).await?.then_some(()))

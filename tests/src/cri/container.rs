@@ -1,15 +1,16 @@
 //! Containers.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tonic::Status as CallError;
 
 use super::messages::{
-    ContainerConfig, ContainerId, ContainerMetadata, ContainerStatusRequest, ContainerStatusResponse,
-    CreateContainerRequest, Empty, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources,
-    LinuxContainerSecurityContext, SecurityProfile, StopContainerRequest,
+    Capability, ContainerConfig, ContainerId, ContainerMetadata, ContainerStatusRequest,
+    ContainerStatusResponse, CreateContainerRequest, Empty, ImageSpec, KeyValue, LinuxContainerConfig,
+    LinuxContainerResources, LinuxContainerSecurityContext, Mount, SecurityProfile, StopContainerRequest,
 };
 use super::pod::log_name;
 use super::{Client, Pod};
@@ -37,17 +38,17 @@ impl<'a> ContainerBuilder<'a> {
                 image: image::WORKLOAD.into(),
             }),
             command: UNTIL_STOPPED.map(Into::into).into(),
+            args: Vec::new(),
             envs: Vec::new(),
+            mounts: Vec::new(),
             labels: HashMap::new(),
             annotations: HashMap::new(),
             log_path: log_name(name),
             linux: Some(LinuxContainerConfig {
                 resources: None,
                 security_context: Some(LinuxContainerSecurityContext {
-                    privileged: false,
                     namespace_options: Some(pod.namespaces()),
-                    seccomp: None,
-                    apparmor: None,
+                    ..Default::default()
                 }),
             }),
         };
@@ -59,6 +60,40 @@ impl<'a> ContainerBuilder<'a> {
     pub fn command<const N: usize>(mut self, command: [&str; N]) -> Self {
         self.config.command = command.map(Into::into).into();
         self
+    }
+
+    /// Another image, with arguments for the program that this starts.
+    #[must_use]
+    pub fn image<'s>(mut self, name: &str, args: impl IntoIterator<Item = &'s str>) -> Self {
+        self.config.image = Some(ImageSpec { image: name.into() });
+        self.config.command.clear();
+        self.config.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Mounts a folder of the node, for reading or also for writing.
+    #[must_use]
+    pub fn mount(mut self, node: &Path, container: &str, access: Access) -> Self {
+        self.config.mounts.push(Mount {
+            container_path: container.into(),
+            host_path: node.display().to_string(),
+            readonly: access == Access::Read,
+        });
+        self
+    }
+
+    /// Takes away what a container can do without: capabilities, new privileges, writing to its image; seccomp and
+    /// AppArmor confine it as the runtime does by default.
+    #[must_use]
+    pub fn least_privilege(self, host: Host) -> Self {
+        self.confinement(Confinement::RuntimeDefault, host)
+            .security(|context| {
+                context.capabilities = Some(Capability {
+                    drop_capabilities: vec!["ALL".into()],
+                });
+                context.no_new_privs = true;
+                context.readonly_rootfs = true;
+            })
     }
 
     /// Adds an environment variable.
@@ -152,6 +187,15 @@ impl<'a> ContainerBuilder<'a> {
         container.start().await?;
         Ok(container)
     }
+}
+
+/// What a container may do with what is mounted in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    Read,
+    /// Read and write it.
+    Write,
 }
 
 /// What a container may ask of the kernel (`SecurityProfile`).

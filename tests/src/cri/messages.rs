@@ -155,11 +155,23 @@ pub(super) struct LinuxContainerResources {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub(super) struct Capability {
+    #[prost(string, repeated, tag = "2")]
+    pub(super) drop_capabilities: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct LinuxContainerSecurityContext {
+    #[prost(message, tag = "1")]
+    pub(super) capabilities: Option<Capability>,
     #[prost(bool, tag = "2")]
     pub(super) privileged: bool,
     #[prost(message, tag = "3")]
     pub(super) namespace_options: Option<NamespaceOption>,
+    #[prost(bool, tag = "7")]
+    pub(super) readonly_rootfs: bool,
+    #[prost(bool, tag = "11")]
+    pub(super) no_new_privs: bool,
     #[prost(message, tag = "15")]
     pub(super) seccomp: Option<SecurityProfile>,
     #[prost(message, tag = "16")]
@@ -182,6 +194,16 @@ pub(super) struct LinuxContainerConfig {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub(super) struct Mount {
+    #[prost(string, tag = "1")]
+    pub(super) container_path: String,
+    #[prost(string, tag = "2")]
+    pub(super) host_path: String,
+    #[prost(bool, tag = "3")]
+    pub(super) readonly: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct ContainerConfig {
     #[prost(message, tag = "1")]
     pub(super) metadata: Option<ContainerMetadata>,
@@ -189,8 +211,12 @@ pub(super) struct ContainerConfig {
     pub(super) image: Option<ImageSpec>,
     #[prost(string, repeated, tag = "3")]
     pub(super) command: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) args: Vec<String>,
     #[prost(message, repeated, tag = "6")]
     pub(super) envs: Vec<KeyValue>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) mounts: Vec<Mount>,
     #[prost(map = "string, string", tag = "9")]
     pub(super) labels: HashMap<String, String>,
     #[prost(map = "string, string", tag = "10")]

@@ -6,5 +6,5 @@ mod messages;
 mod pod;
 
 pub use client::Client;
-pub use container::{Confinement, Container, ContainerBuilder, State, Status};
+pub use container::{Access, Confinement, Container, ContainerBuilder, State, Status};
 pub use pod::{Pod, PodBuilder};

@@ -25,7 +25,7 @@ pub struct PodBuilder<'a> {
     annotations: HashMap<String, String>,
     privileged: bool,
     runtime_handler: String,
-    network: NamespaceMode,
+    namespaces: NamespaceOption,
 }
 
 impl<'a> PodBuilder<'a> {
@@ -38,7 +38,10 @@ impl<'a> PodBuilder<'a> {
             annotations: HashMap::new(),
             privileged: false,
             runtime_handler: String::new(),
-            network: NamespaceMode::Node,
+            namespaces: NamespaceOption {
+                network: NamespaceMode::Node.into(),
+                pid: NamespaceMode::Container.into(),
+            },
         }
     }
 
@@ -73,7 +76,14 @@ impl<'a> PodBuilder<'a> {
     /// Gives it a network of its own, with nothing in it.
     #[must_use]
     pub fn without_network(mut self) -> Self {
-        self.network = NamespaceMode::Pod;
+        self.namespaces.network = NamespaceMode::Pod.into();
+        self
+    }
+
+    /// Lets its containers see the processes of the node, as `hostPID` does.
+    #[must_use]
+    pub fn host_pid(mut self) -> Self {
+        self.namespaces.pid = NamespaceMode::Node.into();
         self
     }
 
@@ -109,7 +119,7 @@ impl<'a> PodBuilder<'a> {
             linux: Some(LinuxPodSandboxConfig {
                 cgroup_parent: self.containerd.node().cgroup_parent()?,
                 security_context: Some(LinuxSandboxSecurityContext {
-                    namespace_options: Some(namespaces(self.network)),
+                    namespace_options: Some(self.namespaces.clone()),
                     privileged: self.privileged,
                 }),
             }),
@@ -125,7 +135,7 @@ impl<'a> PodBuilder<'a> {
             id: answer.pod_sandbox_id,
             config,
             log_folder,
-            network: self.network,
+            namespaces: self.namespaces,
         })
     }
 }
@@ -137,7 +147,7 @@ pub struct Pod {
     pub(super) id: String,
     pub(super) config: PodSandboxConfig,
     log_folder: PathBuf,
-    network: NamespaceMode,
+    namespaces: NamespaceOption,
 }
 
 impl Pod {
@@ -153,7 +163,7 @@ impl Pod {
 
     /// The namespaces of it and of its containers.
     pub(super) fn namespaces(&self) -> NamespaceOption {
-        namespaces(self.network)
+        self.namespaces.clone()
     }
 
     /// Describes a container in it; [`ContainerBuilder::create`] makes it.
@@ -211,14 +221,6 @@ impl Pod {
             .runtime("RemovePodSandbox", request)
             .await
             .map(|Empty {}| ())
-    }
-}
-
-/// The namespaces that a kubelet asks for.
-fn namespaces(network: NamespaceMode) -> NamespaceOption {
-    NamespaceOption {
-        network: network.into(),
-        pid: NamespaceMode::Container.into(),
     }
 }
 

@@ -1,0 +1,318 @@
+//! The daemon in a pod, from the image that `hack/image` makes, on the containerd that it serves.
+//!
+//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and folders of the host, the privileges.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use e2e::cri::{Access, ContainerBuilder, State};
+use e2e::ledger::Stage;
+use e2e::node::Host;
+use e2e::plugin::NAME;
+use e2e::{Container, Containerd, HookSpec, Pod, Version, on_each_containerd, wait, workspace};
+
+const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
+
+/// Where the socket of NRI is in a pod and on the host.
+const NRI: &str = "/var/run/nri";
+
+/// A node whose containerd has just the drop-in, the image loaded, and what stands in the cluster's ConfigMaps.
+struct Cluster {
+    containerd: Containerd,
+    image: String,
+    /// What is mounted at /config.
+    config_map: PathBuf,
+    /// In place of /etc/nri-oci-hooks, which is the machine's.
+    etc: PathBuf,
+}
+
+impl Cluster {
+    async fn start(version: Version) -> Result<Cluster> {
+        let drop_in = workspace::file(match version {
+            Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
+            Version::V2_1 => "deploy/containerd/containerd-2.toml",
+        });
+        let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
+        let (archive, image) = workspace::image()?;
+        containerd.load(&archive, &[&image]).await?;
+        let config_map = containerd.node().make_folder("config-map")?;
+        fs::create_dir(config_map.join("specs"))?;
+        let etc = containerd.node().make_folder("etc")?;
+        let cluster = Cluster {
+            containerd,
+            image,
+            config_map,
+            etc,
+        };
+        // As kubelet makes it.
+        fs::set_permissions(&cluster.config_map, fs::Permissions::from_mode(0o777))?;
+        Ok(cluster)
+    }
+
+    /// What the ConfigMap holds from now on.
+    fn publish(&self, version: u32, delivery: &str, spec: &Path) -> Result<()> {
+        let folder = self.config_map.join(format!("..version-{version}"));
+        fs::create_dir(&folder)?;
+        let [spec_file, state] = [
+            self.etc.join("default.json"),
+            self.containerd.ledger().folder().into(),
+        ];
+        let config = format!(
+            "hook_spec = {spec_file:?}\nexclude_namespaces = [\"nri-oci-hooks\"]\ndelivery = {delivery:?}\n\
+             state_dir = {state:?}\n"
+        );
+        fs::write(folder.join("config.toml"), config)?;
+        fs::copy(spec, folder.join("default.json"))?;
+        let new = self.config_map.join("..new");
+        symlink(folder.file_name().context("it has a name")?, &new)?;
+        fs::rename(new, self.config_map.join("..data"))?;
+        for name in ["config.toml", "default.json"] {
+            let link = self.config_map.join(name);
+            if !link.is_symlink() {
+                symlink(Path::new("..data").join(name), link)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The daemon's container, with what both shapes have.
+    fn daemon<'p>(&self, pod: &'p Pod, more: &[&str]) -> ContainerBuilder<'p> {
+        let config = self.etc.join("config.toml").display().to_string();
+        let common = [
+            "run",
+            "--log-format=json",
+            "--files-from=/config",
+            "--config",
+            &config,
+        ];
+        let specs = self.config_map.join("specs");
+        pod.container("daemon")
+            .image(&self.image, common.iter().chain(more).copied())
+            .mount(Path::new(NRI), NRI, Access::Read)
+            .mount(&self.config_map, "/config", Access::Read)
+            .mount(&specs, "/config/specs", Access::Read)
+    }
+
+    /// Starts a pod of the full shape: privileged, on the host.
+    async fn full(&self, name: &str) -> Result<Pod> {
+        let pod = self.containerd.pod(name).namespace("nri-oci-hooks");
+        let pod = pod.privileged().host_pid().without_network().run().await?;
+        let before = self.containerd.connections(NAME)?;
+        let program = self.host_program().display().to_string();
+        let daemon = self.daemon(&pod, &["--enter-host", "--host-program", &program]);
+        daemon.privileged().start().await?;
+        self.await_connection(&pod, before).await?;
+        Ok(pod)
+    }
+
+    /// In place of /usr/local/bin/nri-oci-hooks, which is the machine's.
+    fn host_program(&self) -> PathBuf {
+        self.containerd.node().folder().join("host/nri-oci-hooks")
+    }
+
+    async fn await_connection(&self, pod: &Pod, before: usize) -> Result<()> {
+        let connected = self.containerd.await_connection(NAME, before + 1).await;
+        connected.with_context(|| pod.log("daemon").unwrap_or_default())
+    }
+
+    async fn life(&self, pod: &str) -> Result<Container> {
+        let pod = self.containerd.pod(pod).run().await?;
+        let container = pod.start("app").await?;
+        container.stop(10).await?;
+        Ok(container)
+    }
+}
+
+async fn in_a_privileged_pod_it_gives_hooks_as_on_the_host(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    let spec = containerd.hooks().recording_spec("default")?;
+    for (number, delivery) in [(1, "runner"), (2, "events")] {
+        cluster.publish(number, delivery, &spec)?;
+        let daemon = cluster.full(&format!("daemon-{delivery}")).await?;
+        let container = cluster.life(delivery).await?;
+        assert_eq!(containerd.hooks().ran(container.id())?, ALL, "{delivery}");
+        assert!(
+            containerd
+                .node()
+                .run(Command::new(cluster.host_program()).arg("--version"))
+                .is_ok()
+        );
+        daemon.stop().await?;
+    }
+    Ok(())
+}
+
+/// All but the daemon's own network, where its health is asked for.
+async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    let folder = containerd.node().folder();
+    let [told, go_on] = ["told", "go-on"].map(|name| folder.join(name));
+    let script = format!(
+        "for kind in mnt net ipc uts cgroup pid; do readlink /proc/$$/ns/$kind; done >{told}.new\n\
+         cat /proc/$$/cgroup >{told}.groups\nmv {told}.new {told}\n\
+         until [ -e {go_on} ]; do sleep 0.02; done",
+        told = told.display(),
+        go_on = go_on.display(),
+    );
+    let hooks = containerd.hooks();
+    let spec = HookSpec::new()
+        .poststop(hooks.script("slow", &script)?)
+        .poststop(hooks.recorder("after")?);
+    cluster.publish(1, "events", &hooks.spec("default", &spec)?)?;
+    let daemon = cluster.full("daemon").await?;
+    let container = cluster.life("web").await?;
+    let namespaces = wait::until("the hook to run", async || Ok(fs::read_to_string(&told).ok())).await?;
+    let of_host = "for kind in mnt net ipc uts cgroup pid; do readlink /proc/1/ns/$kind; done";
+    let of_host = containerd.node().run(Command::new("sh").args(["-c", of_host]))?;
+    assert_eq!(namespaces, of_host);
+    let groups = fs::read_to_string(told.with_extension("groups"))?;
+    let parent = containerd.node().cgroup_parent()?;
+    assert!(
+        !groups.contains(&parent),
+        "it is in a pod's control group: {groups}"
+    );
+
+    daemon.stop().await?;
+    daemon.remove().await?;
+    fs::write(&go_on, "")?;
+    containerd
+        .ledger()
+        .await_end(container.id(), Stage::Poststop)
+        .await?;
+    assert_eq!(hooks.ran(container.id())?, ["after"]);
+    leave_no_group(containerd)
+}
+
+/// As a rolling update with surge does it.
+async fn a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doubling(
+    version: Version,
+) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    let spec = containerd.hooks().recording_spec("default")?;
+    for (number, delivery) in [(1, "runner"), (2, "events")] {
+        cluster.publish(number, delivery, &spec)?;
+        let old = cluster.full(&format!("old-{delivery}")).await?;
+        let pod = containerd.pod(delivery).run().await?;
+        let before = pod.start("before").await?;
+        let new = cluster.full(&format!("new-{delivery}")).await?;
+        let both = pod.start("both").await?;
+        old.stop().await?;
+        let after = pod.start("after").await?;
+        for container in [before, both, after] {
+            container.stop(10).await?;
+            containerd
+                .ledger()
+                .await_end(container.id(), Stage::Poststop)
+                .await?;
+            assert_eq!(containerd.hooks().ran(container.id())?, ALL, "{delivery}");
+        }
+        new.stop().await?;
+    }
+    Ok(())
+}
+
+async fn a_change_of_the_configmap_is_in_force_without_a_restart(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let hooks = cluster.containerd.hooks();
+    cluster.publish(1, "runner", &hooks.spec("none", &HookSpec::new())?)?;
+    let _daemon = cluster.full("daemon").await?;
+    let without = cluster.life("without").await?;
+    assert!(hooks.ran(without.id())?.is_empty());
+
+    let spec = hooks.recording_spec("default")?;
+    cluster.publish(2, "runner", &spec)?;
+    let text = fs::read(&spec)?;
+    wait::until("the file to be on the host", async || {
+        Ok((fs::read(cluster.etc.join("default.json"))? == text).then_some(()))
+    })
+    .await?;
+    let with = cluster.life("with").await?;
+    assert_eq!(hooks.ran(with.id())?, ALL);
+    Ok(())
+}
+
+/// It starts nothing on the host, so it needs nothing of it but the socket and to see the files.
+async fn with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    let spec = containerd.hooks().recording_spec("default")?;
+    cluster.publish(1, "direct", &spec)?;
+    let state = containerd.node().make_folder("daemon-state")?;
+    let programs = containerd.hooks().program("");
+    let pod = containerd.pod("daemon").namespace("nri-oci-hooks");
+    let pod = pod.without_network().run().await?;
+    let folder = cluster.etc.display().to_string();
+    let ledger = containerd.ledger().folder().display().to_string();
+    let daemon = cluster
+        .daemon(&pod, &[])
+        .mount(&cluster.etc, &folder, Access::Write)
+        .mount(&state, &ledger, Access::Write)
+        .mount(&programs, &programs.display().to_string(), Access::Read);
+    daemon.least_privilege(Host::detect()?).start().await?;
+    cluster.await_connection(&pod, 0).await?;
+
+    let container = cluster.life("web").await?;
+    let mut ran = containerd.hooks().ran(container.id())?;
+    // runc up to 1.5.1 runs poststart inside of create.
+    ran.sort();
+    assert_eq!(ran, ["default-poststart", "default-poststop", "default-prestart"]);
+    assert!(containerd.ledger().live()?.is_empty(), "it has made a ledger");
+    Ok(())
+}
+
+async fn a_pod_that_cannot_enter_the_host_says_what_it_lacks(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let spec = cluster.containerd.hooks().recording_spec("default")?;
+    cluster.publish(1, "runner", &spec)?;
+    let program = cluster.host_program().display().to_string();
+    let arguments = ["--enter-host", "--host-program", &program];
+    let pod = |name| {
+        cluster
+            .containerd
+            .pod(name)
+            .namespace("nri-oci-hooks")
+            .privileged()
+    };
+
+    let alone = pod("alone").run().await?;
+    let daemon = cluster.daemon(&alone, &arguments).privileged().start().await?;
+    says(&alone, &daemon, "give its pod `hostPID: true`").await?;
+    let ordinary = pod("ordinary").host_pid().run().await?;
+    let daemon = cluster.daemon(&ordinary, &arguments).start().await?;
+    says(&ordinary, &daemon, "it takes a privileged container").await?;
+    assert!(!cluster.host_program().exists());
+    Ok(())
+}
+
+/// Awaits that the daemon gives up, with `text` in its log.
+async fn says(pod: &Pod, daemon: &Container, text: &str) -> Result<()> {
+    let status = daemon.await_state(State::Exited).await?;
+    let log = pod.log("daemon")?;
+    ensure!(status.exit_code == 1 && log.contains(text), "{status:?}: {log}");
+    Ok(())
+}
+
+/// Runners have a group of their own in the unified hierarchy, which stays: this machine is to be left as it was.
+fn leave_no_group(containerd: &Containerd) -> Result<()> {
+    let script = "awk '$3 == \"cgroup2\" { print $2 }' /proc/self/mounts | while read -r hierarchy; do \
+         [ ! -d \"$hierarchy/nri-oci-hooks\" ] || rmdir \"$hierarchy/nri-oci-hooks\" || true; done";
+    containerd
+        .node()
+        .run(Command::new("sh").args(["-c", script]))
+        .map(drop)
+}
+
+on_each_containerd!(
+    in_a_privileged_pod_it_gives_hooks_as_on_the_host,
+    what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod,
+    a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doubling,
+    a_change_of_the_configmap_is_in_force_without_a_restart,
+    with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs,
+    a_pod_that_cannot_enter_the_host_says_what_it_lacks,
+);
