@@ -98,14 +98,18 @@ impl Cluster {
 
     /// Starts a pod of the full shape: privileged, on the host.
     async fn full(&self, name: &str) -> Result<Pod> {
+        self.full_with_container(name).await.map(|(pod, _)| pod)
+    }
+
+    async fn full_with_container(&self, name: &str) -> Result<(Pod, Container)> {
         let pod = self.containerd.pod(name).namespace("nri-oci-hooks");
         let pod = pod.privileged().host_pid().without_network().run().await?;
         let before = self.containerd.connections(NAME)?;
         let program = self.host_program().display().to_string();
         let daemon = self.daemon(&pod, &["--enter-host", "--host-program", &program]);
-        daemon.privileged().start().await?;
+        let daemon = daemon.privileged().start().await?;
         self.await_connection(&pod, before).await?;
-        Ok(pod)
+        Ok((pod, daemon))
     }
 
     /// In place of /usr/local/bin/nri-oci-hooks, which is the machine's.
@@ -186,6 +190,30 @@ async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version:
         .await?;
     assert_eq!(hooks.ran(container.id())?, ["after"]);
     leave_no_group(containerd)
+}
+
+/// As `kubectl exec` has it: what is executed in a container is where its process 1 has gone, on the host.
+async fn the_tools_tell_in_the_pod_what_they_tell_on_the_host(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    let spec = containerd.hooks().recording_spec("default")?;
+    cluster.publish(1, "runner", &spec)?;
+    let (_pod, daemon) = cluster.full_with_container("daemon").await?;
+    let container = containerd.pod("web").run().await?.start("app").await?;
+    let config = cluster.etc.join("config.toml").display().to_string();
+    let program = cluster.host_program().display().to_string();
+    let ask = async |what: &str| daemon.exec(&[&program, what, "--config", &config]).await;
+    let status = ask("status").await?;
+    assert!(
+        status.contains("containerd") && status.contains("default.json"),
+        "{status}"
+    );
+    let ps = ask("ps").await?;
+    assert!(ps.contains("default    web  app"), "{ps}");
+    let log = ask("log").await?;
+    assert!(log.contains("default-poststart"), "{log}");
+    container.stop(10).await?;
+    Ok(())
 }
 
 /// As a rolling update with surge does it.
@@ -311,6 +339,7 @@ fn leave_no_group(containerd: &Containerd) -> Result<()> {
 on_each_containerd!(
     in_a_privileged_pod_it_gives_hooks_as_on_the_host,
     what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod,
+    the_tools_tell_in_the_pod_what_they_tell_on_the_host,
     a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doubling,
     a_change_of_the_configmap_is_in_force_without_a_restart,
     with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs,

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tonic::Status as CallError;
 
 use super::messages::{
     Capability, ContainerConfig, ContainerId, ContainerMetadata, ContainerStatusRequest,
-    ContainerStatusResponse, CreateContainerRequest, Empty, ImageSpec, KeyValue, LinuxContainerConfig,
-    LinuxContainerResources, LinuxContainerSecurityContext, Mount, SecurityProfile, StopContainerRequest,
+    ContainerStatusResponse, CreateContainerRequest, Empty, ExecSyncRequest, ExecSyncResponse, ImageSpec,
+    KeyValue, LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext, Mount,
+    SecurityProfile, StopContainerRequest,
 };
 use super::pod::log_name;
 use super::{Client, Pod};
@@ -262,6 +263,25 @@ impl Container {
             .runtime("RemoveContainer", self.request())
             .await
             .map(|Empty {}| ())
+    }
+
+    /// What a command in it says, as `kubectl exec` has it.
+    ///
+    /// # Errors
+    /// The runtime's, or the command fails; the message has what it said.
+    pub async fn exec(&self, command: &[&str]) -> Result<String> {
+        let request = ExecSyncRequest {
+            container_id: self.id.clone(),
+            cmd: command.iter().map(ToString::to_string).collect(),
+        };
+        let answer: ExecSyncResponse = self.client.runtime("ExecSync", request).await?;
+        let stderr = String::from_utf8_lossy(&answer.stderr);
+        ensure!(
+            answer.exit_code == 0,
+            "{command:?} ended with {}: {stderr}",
+            answer.exit_code
+        );
+        Ok(String::from_utf8(answer.stdout)?)
     }
 
     /// How it is.

@@ -253,6 +253,24 @@ pub(super) struct StopContainerRequest {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub(super) struct ExecSyncRequest {
+    #[prost(string, tag = "1")]
+    pub(super) container_id: String,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) cmd: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ExecSyncResponse {
+    #[prost(bytes, tag = "1")]
+    pub(super) stdout: Vec<u8>,
+    #[prost(bytes, tag = "2")]
+    pub(super) stderr: Vec<u8>,
+    #[prost(int32, tag = "3")]
+    pub(super) exit_code: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct ContainerStatusRequest {
     #[prost(string, tag = "1")]
     pub(super) container_id: String,
