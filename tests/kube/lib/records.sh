@@ -1,4 +1,5 @@
-# What the hooks recorded, and whether it is what it must be. Nothing here asks a cluster or a node, but for snapshot.
+# What the hooks recorded, and whether it is what it must be. Nothing here asks a cluster or a node, but for snapshot
+# and has_run.
 # shellcheck shell=bash
 
 # The kernel gives files the time of its last tick: a file may seem older than it is by so many nanoseconds (HZ=100).
@@ -46,6 +47,14 @@ ran() {
         all+=("$(value "$line" stage)/$(value "$line" name)")
     done < <(records "$1")
     printf '%s\n' "${all[*]}"
+}
+
+# has_run ID STAGE/NAME: whether a hook has run for a container by now.
+has_run() {
+    local all
+    snapshot
+    all=$(ran "$1")
+    [[ " $all " == *" $2 "* ]]
 }
 
 # pid_of ID: process 1 of a container, as the node counts.

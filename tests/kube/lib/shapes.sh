@@ -20,16 +20,18 @@ image_transformer() {
     [ -z "$rest" ] || printf '    %s\n' "$rest"
 }
 
-# overlay SHAPE FOLDER: writes a kustomization that has the shape use our image and hook-spec, on the node alone: other
+# overlay SHAPE FOLDER: writes a kustomization that has the shape use our image and hook-specs, on the node alone: other
 # nodes have not the program of the hooks, so no container would start there.
 overlay() {
-    local hostname base image spec
+    local hostname base image default extra failing
     [ -e "$KUSTOMIZE/$1/kustomization.yaml" ] || complain "there is no shape $1 in $KUSTOMIZE" || return
     mkdir -p "$2"
     base=$(realpath --relative-to="$(realpath "$2")" "$KUSTOMIZE/$1")
     # shellcheck disable=SC2153 # one of the settings
     image=$(image_transformer "$IMAGE")
-    spec=$(recording_spec default)
+    default=$(recording_spec default)
+    extra=$(recording_spec extra)
+    failing=$(failing_spec)
     hostname=$(kubectl get node "$NODE" --output jsonpath='{.metadata.labels.kubernetes\.io/hostname}')
     cat >"$2/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -56,7 +58,17 @@ patches:
       metadata: {name: $DAEMON}
       data:
         default.json: |
-          $spec
+          $default
+  - target: {kind: ConfigMap, name: $DAEMON-specs}
+    patch: |-
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: $DAEMON-specs}
+      data:
+        extra.json: |
+          $extra
+        failing.json: |
+          $failing
 YAML
 }
 
@@ -73,20 +85,6 @@ make_daemon_namespace() {
     # Not by apply: the manifests have the namespace too, and would take the mark away again.
     kubectl create namespace "$NAMESPACE"
     kubectl label namespace "$NAMESPACE" "$OURS=yes"
-}
-
-# pickable_specs: the ConfigMap of the hook-specs that pods may pick.
-pickable_specs() {
-    cat <<YAML
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: $DAEMON-specs, namespace: $NAMESPACE}
-data:
-  extra.json: |
-    $(recording_spec extra)
-  failing.json: |
-    $(failing_spec)
-YAML
 }
 
 # deployed_shape: the shape that is deployed, or nothing.
@@ -116,7 +114,6 @@ deploy() {
     make_test_namespace
     overlay "$1" "$WORK/overlay"
     kubectl kustomize "$WORK/overlay" >"$WORK/manifests.yaml"
-    pickable_specs | kubectl apply --filename -
     kubectl apply --filename "$WORK/manifests.yaml"
     printf '%s\n' "$1" >"$WORK/shape"
     of_daemon rollout status "daemonset/$DAEMON" --timeout="${LIMIT}s"
