@@ -1,0 +1,32 @@
+# The hook-specs under test, and the program that their hooks run, on the node.
+# shellcheck shell=bash
+
+# hook STAGE NAME [VARIABLE]: one hook of a hook-spec, which records.
+hook() {
+    printf '{"path":"%s","args":["record","%s","%s"],"env":["PATH=%s","RECORDS=%s","HOLD=%s"%s],"timeout":20}' \
+        "$HOOK_FOLDER/kube-record" "$1" "$2" /usr/sbin:/usr/bin:/sbin:/bin "$NODE_FOLDER/records" "$HOLD" \
+        "${3:+,\"$3\"}"
+}
+
+# recording_spec NAME: a hook-spec with a hook for each stage.
+recording_spec() {
+    printf '{"prestart":[%s],"poststart":[%s],"poststop":[%s]}\n' \
+        "$(hook prestart "$1")" "$(hook poststart "$1")" "$(hook poststop "$1")"
+}
+
+# Why the hook of failing_spec fails, in its own words.
+# shellcheck disable=SC2034 # used by cases
+REASON='no licence left'
+
+# failing_spec: a hook-spec whose prestart hook fails.
+failing_spec() {
+    printf '{"prestart":[%s]}\n' "$(hook prestart failing "FAIL=$REASON")"
+}
+
+# install_hook: puts the program on the node, and clears what it has recorded.
+install_hook() {
+    node_write "$HOOK_FOLDER/kube-record" 755 <"$KUBE/hook/record"
+    node rm -rf "$NODE_FOLDER"
+    node mkdir -p "$NODE_FOLDER"
+    node touch "$NODE_FOLDER/records"
+}
