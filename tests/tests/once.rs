@@ -20,7 +20,8 @@ async fn every_stage_runs_once_while_plugin_and_runtime_die_and_come_back(runtim
             continue;
         }
         let plan = Plan {
-            lifecycles: 30,
+            // Over 500 in all, over the runtimes and deliveries.
+            lifecycles: 72,
             at_once: 3,
             seed: fastrand::u64(..),
             runtime,
