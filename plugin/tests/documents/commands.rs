@@ -8,9 +8,11 @@ use crate::blocks::blocks;
 const NAME: &str = "nri-oci-hooks";
 
 /// What is only named: a program that needs a cluster, an init system or more time than a test has.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 12] = [
+    "apt",
     "cargo",
     "curl",
+    "dnf",
     "hack/demo",
     "hack/test",
     "install",
