@@ -24,7 +24,7 @@ version() {
 # Of the same sources with the same compiler it makes the same bytes, wherever they lie.
 build_static() {
     local host target=${CARGO_TARGET_DIR:-$ROOT/target}
-    host=$(rustc -vV | sed -n 's/^host: //p')
+    host=$(host_target)
     local flags=(-C target-feature=+crt-static)
     flags+=("--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" "--remap-path-prefix=$ROOT=/source")
     flags+=("--remap-path-prefix=$(realpath -m "$target")=/target")
@@ -38,4 +38,24 @@ build_static() {
     )
     # shellcheck disable=SC2034 # used by who calls this
     PROGRAM=$(realpath -m "$target")/$host/release/nri-oci-hooks
+}
+
+# host_target: the name that Rust has for this machine.
+host_target() {
+    rustc -vV | sed -n 's/^host: //p'
+}
+
+# require_cargo_tool NAME VERSION: installs a subcommand of cargo (NAME is cargo-SOMETHING) into the cache unless it is
+# there, and puts it on the PATH.
+require_cargo_tool() {
+    local name=$1 version=$2 tools=$NRI_OCI_HOOKS_CACHE/tools
+    case :$PATH: in
+        *:"$tools/bin":*) ;;
+        *) PATH=$tools/bin:$PATH ;;
+    esac
+    mkdir -p "$tools"
+    if ! grep -qsF "\"$name $version " "$tools/.crates2.json"; then
+        say "installing $name $version (some minutes)"
+        cargo install --quiet --locked --root "$tools" --version "$version" "$name"
+    fi
 }

@@ -8,10 +8,12 @@ use crate::blocks::blocks;
 const NAME: &str = "nri-oci-hooks";
 
 /// What is only named: a program that needs a cluster, an init system or more time than a test has.
-const OTHERS: [&str; 15] = [
+const OTHERS: &[&str] = &[
+    "apt",
     "cargo",
     "ctr",
     "curl",
+    "dnf",
     "hack/demo",
     "hack/image",
     "hack/manifests",
