@@ -86,6 +86,8 @@ pub(super) async fn live(
             .await?;
             return Ok(None);
         }
+        // A kubelet would try again.
+        Err(error) if is_in_the_way(&error) => return Ok(None),
         Err(error) => return Err(error).context("create a container"),
     };
     let has_entry = ledger.entry(container.id()).exists();
@@ -151,6 +153,11 @@ fn gone_is_good(answer: Result<(), Status>) -> Result<(), Status> {
         Err(error) if error.code() == Code::NotFound => Ok(()),
         answer => answer,
     }
+}
+
+/// Whether containerd stumbled over the folder of a snapshot that it had begun when it was killed.
+fn is_in_the_way(error: &Status) -> bool {
+    error.message().contains("snapshots/") && error.message().ends_with(": file exists")
 }
 
 /// Whether a call ended because the runtime did.
