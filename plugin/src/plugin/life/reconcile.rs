@@ -76,12 +76,12 @@ impl Containers {
         match self.start(&entered, stage, Trigger::Synchronize) {
             Ok(running) => {
                 running.end().await;
-                match stage {
-                    Stage::Poststop => self.settle(entered, None).await,
-                    _ => tracing::info!(%stage, "paid what was owed from before this connection"),
-                }
+                tracing::info!(%stage, "paid what was owed from before this connection");
             }
             Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
+        }
+        if stage == Stage::Poststop {
+            self.settle(entered, None).await;
         }
     }
 
