@@ -1,6 +1,6 @@
 //! Leaving the control groups of a pod.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,31 +20,43 @@ const MOUNTS: &str = "/proc/self/mountinfo";
 /// The kernel refuses.
 pub(super) fn leave() -> Result<(), HostError> {
     let mounts = fs::read_to_string(MOUNTS).map_err(HostError::io("read", MOUNTS))?;
-    for group in groups(&mounts) {
-        match enter(&group) {
-            // Another mount lies over this one.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            entered => entered.map_err(HostError::io("leave the pod's control group for", group))?,
+    for groups in hierarchies(&mounts).into_values() {
+        let mut refused = None;
+        // One mount may be read-only, or lie below another.
+        let left = groups.iter().any(|group| match enter(group) {
+            Ok(()) => true,
+            Err(error) => {
+                refused.get_or_insert((group, error));
+                false
+            }
+        });
+        if let (false, Some((group, error))) = (left, refused) {
+            return Err(HostError::io("leave the pod's control group for", group)(error));
         }
     }
     Ok(())
 }
 
-/// The group to enter in each hierarchy that `mounts` (proc_pid_mountinfo(5)) lists.
-fn groups(mounts: &str) -> Vec<PathBuf> {
-    let mut devices = BTreeSet::new();
-    let hierarchies = mounts.lines().filter_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ');
-        let (device, point) = (fields.nth(2)?, fields.nth(1)?);
-        let group = match kind.split(' ').next()? {
-            "cgroup" => PathBuf::from(point),
-            "cgroup2" => Path::new(point).join(GROUP),
-            _ => return None,
+/// The group to enter in each hierarchy that `mounts` (proc_pid_mountinfo(5)) lists, by the
+/// hierarchy's device; as often as it is mounted.
+fn hierarchies(mounts: &str) -> BTreeMap<String, Vec<PathBuf>> {
+    let mut hierarchies: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for line in mounts.lines() {
+        let Some((mount, kind)) = line.split_once(" - ") else {
+            continue;
         };
-        devices.insert(device.to_owned()).then_some(group)
-    });
-    hierarchies.collect()
+        let mut fields = mount.split(' ');
+        let (Some(device), Some(point)) = (fields.nth(2), fields.nth(1)) else {
+            continue;
+        };
+        let group = match kind.split(' ').next() {
+            Some("cgroup") => PathBuf::from(point),
+            Some("cgroup2") => Path::new(point).join(GROUP),
+            _ => continue,
+        };
+        hierarchies.entry(device.to_owned()).or_default().push(group);
+    }
+    hierarchies
 }
 
 fn enter(group: &Path) -> io::Result<()> {
@@ -63,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_hierarchy_is_left_once_and_nothing_else_is_taken_for_one() {
+    fn each_hierarchy_is_found_with_all_its_mounts_and_nothing_else_is_taken_for_one() {
         let mounts = "\
 22 1 8:1 / / rw - ext4 /dev/root rw
 31 22 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro
@@ -73,12 +85,10 @@ mod tests {
 35 31 0:30 / /mnt/cgroup2 rw - tmpfs cgroup2 rw
 odd
 ";
-        assert_eq!(
-            groups(mounts),
-            [
-                Path::new("/sys/fs/cgroup/unified/nri-oci-hooks"),
-                Path::new("/sys/fs/cgroup/memory")
-            ]
-        );
+        let found: Vec<Vec<PathBuf>> = hierarchies(mounts).into_values().collect();
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let unified = paths(&["/sys/fs/cgroup/unified/nri-oci-hooks"]);
+        let memory = paths(&["/sys/fs/cgroup/memory", "/mnt/memory"]);
+        assert_eq!(found, [unified, memory]);
     }
 }

@@ -9,18 +9,20 @@ use crate::select::{Frozen, FrozenHook};
 
 /// The adjustment that appends the hooks to a container's, stage by stage in order.
 ///
-/// A stage whose hooks the container carries already, in this order and one behind the other, is
-/// left alone: another instance of this plugin has been here (a rolling upgrade).
+/// Those that the container carries already, in this order, are left out: another instance of this
+/// plugin has been here (a rolling upgrade), perhaps with a hook-spec that has changed since.
 pub(super) fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjustment, DeliveryError> {
     let mut adjustment = Adjustment::new();
     let mut count = 0;
     for (stage, hooks) in &frozen.stages {
-        let hooks: Vec<api::Hook> = hooks.iter().map(to_nri).collect();
-        if hooks.is_empty() || contains(list(present, *stage), &hooks) {
-            continue;
-        }
-        count += hooks.len();
-        for hook in hooks {
+        let mut present = list(present, *stage).iter();
+        for hook in hooks.iter().map(to_nri) {
+            let rest = present.clone();
+            if present.any(|carried| *carried == hook) {
+                continue;
+            }
+            present = rest;
+            count += 1;
             adjustment = adjustment.hook(to_nri_stage(*stage), hook);
         }
     }
@@ -28,10 +30,6 @@ pub(super) fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjust
         bytes if bytes > MAX_MESSAGE => Err(DeliveryError::TooLarge { hooks: count, bytes }),
         _ => Ok(adjustment),
     }
-}
-
-fn contains(present: &[api::Hook], ours: &[api::Hook]) -> bool {
-    present.windows(ours.len()).any(|window| window == ours)
 }
 
 fn to_nri(hook: &FrozenHook) -> api::Hook {
@@ -93,6 +91,28 @@ mod tests {
         let once = adjustment(&frozen, &Default::default()).unwrap();
         let twice = adjustment(&frozen, &once.raw().hooks).unwrap();
         assert!(twice.raw().hooks.poststop.is_empty());
+    }
+
+    #[test]
+    fn of_hooks_that_have_changed_meanwhile_only_the_new_ones_are_delivered() {
+        for (before, now, added) in [
+            (&["a", "b"][..], &["a", "b", "c"][..], &["c"][..]),
+            (&["a", "b", "c"], &["a", "c"], &[]),
+            (&["a"], &["a", "a"], &["a"]),
+            (&["a", "b"], &["x", "b"], &["x"]),
+        ] {
+            let hooks = |names: &[&str]| names.iter().map(|name| hook(&[name])).collect();
+            let before = adjustment(&frozen(Stage::Prestart, hooks(before)), &Default::default()).unwrap();
+            let now = adjustment(&frozen(Stage::Prestart, hooks(now)), &before.raw().hooks).unwrap();
+            let delivered: Vec<&str> = now
+                .raw()
+                .hooks
+                .prestart
+                .iter()
+                .map(|hook| &*hook.args[0])
+                .collect();
+            assert_eq!(delivered, added);
+        }
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub fn process(pid: i32) -> Option<ProcessId> {
 pub struct Init(ProcessId);
 
 impl Init {
+    /// This process.
+    pub fn new(process: ProcessId) -> Init {
+        Init(process)
+    }
+
     /// The process that `created` names; `None` if it names none.
     pub fn of(created: &Created) -> Option<Init> {
         created.process.map(Init)

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use containerd_nri::api::{Container, ContainerState};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::Instrument;
 
 use super::containers::{Containers, Entered};
-use crate::ledger::{Boot, ContainerId, LedgerError, Moment, Trigger};
+use super::stopping::{RARELY, is_damaged};
+use crate::ledger::{Boot, ContainerId, Moment, Trigger};
 use crate::runner::Init;
 use crate::spec::Stage;
 
@@ -18,7 +20,7 @@ const AT_ONCE: usize = 8;
 
 /// How long a container that was entered may take to be known to its runtime. Between the two the
 /// runtime may have lost its connection to one instance of this plugin and found another.
-const ENTERED: Duration = Duration::from_secs(10 * 60);
+const ENTERED: Duration = RARELY;
 
 impl Containers {
     /// Keeps of the containers that the runtime lists those in the ledger, which alone
@@ -32,19 +34,28 @@ impl Containers {
 
     /// Pays what is owed to the containers in the ledger, of which the runtime lists `listed`:
     /// poststart to those that run, poststop to those that are gone. Returns at once; the work is
-    /// done behind.
+    /// done behind. Those of which it cannot be told yet whether they are gone are looked at again
+    /// later: no event may ever come for them.
     pub(in crate::plugin) fn reconcile(&self, listed: Vec<Container>) {
         let ids = match self.ledger().live() {
             Ok(ids) => ids,
             Err(error) => return tracing::warn!(%error, "what is owed to containers cannot be told"),
         };
         let containers = self.clone();
-        tokio::spawn(async move { containers.pay(ids, listed).await });
+        tokio::spawn(async move {
+            let mut lost = containers.pay(ids, listed).await;
+            while !lost.is_empty() {
+                sleep(RARELY).await;
+                lost = containers.pay(lost, Vec::new()).await;
+            }
+        });
     }
 
-    async fn pay(&self, ids: Vec<ContainerId>, listed: Vec<Container>) {
+    /// Returns those that are not `listed` and still in the ledger.
+    async fn pay(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
         let mut runners = JoinSet::new();
+        let mut lost = Vec::new();
         for id in ids {
             let container = listed.get(id.as_str()).copied();
             match self.owed(&id, container) {
@@ -57,11 +68,11 @@ impl Containers {
                     let pay = async move { containers.pay_one(entered, stage).await };
                     runners.spawn(pay.instrument(span));
                 }
+                Ok(None) if container.is_none() => lost.push(id),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%id, %error, "what is owed to it cannot be told");
-                    let is_damaged = error.downcast_ref().is_some_and(LedgerError::is_damaged);
-                    if is_damaged && container.is_none() {
+                    if is_damaged(&error) && container.is_none() {
                         self.archive(&id);
                     }
                 }
@@ -70,6 +81,8 @@ impl Containers {
             tokio::task::yield_now().await;
         }
         runners.join_all().await;
+        lost.retain(|id| self.ledger().find(id).is_ok_and(|found| found.is_some()));
+        lost
     }
 
     async fn pay_one(&self, entered: Entered, stage: Stage) {
@@ -80,8 +93,8 @@ impl Containers {
             }
             Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
         }
-        if stage == Stage::Poststop {
-            self.settle(entered, None).await;
+        if stage == Stage::Poststop && self.is_owed_or_archived(&entered).unwrap_or(true) {
+            self.settle_behind(entered, None, Duration::ZERO);
         }
     }
 

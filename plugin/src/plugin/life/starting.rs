@@ -7,7 +7,7 @@ use containerd_nri::api::Container;
 use super::containers::{Containers, Entered, budget, warn};
 use super::runners::Running;
 use crate::ledger::{Created, LedgerError, StageResult, Trigger};
-use crate::runner::Init;
+use crate::runner::{Init, process};
 use crate::spec::Stage;
 
 impl Containers {
@@ -16,12 +16,32 @@ impl Containers {
     /// Where the OCI runtime has started the runner, that has been so long ago. If it takes longer
     /// than `remaining`, process 1 is stopped meanwhile, and the runtime's start waits for it.
     ///
-    /// Fails with what to tell people if the container must not start.
+    /// Fails with what to tell people if the container must not start. Then its process 1 is killed:
+    /// not every runtime heeds the answer.
     pub(in crate::plugin) async fn starting(
         &self,
         container: &Container,
         remaining: Duration,
     ) -> Result<(), String> {
+        let may_start = self.prestart(container, remaining).await;
+        if may_start.is_err()
+            && let Some(init) = self.init(container)
+        {
+            init.kill();
+        }
+        may_start
+    }
+
+    /// Process 1 of a container that is being started: what the ledger says, or else the runtime.
+    fn init(&self, container: &Container) -> Option<Init> {
+        let entered = self.find(&container.id).ok().flatten();
+        let noted = entered.and_then(|entered| entered.folder.created().ok().flatten());
+        let told = || i32::try_from(container.pid).ok().and_then(process);
+        let process = noted.and_then(|created| created.process).or_else(told);
+        process.map(Init::new)
+    }
+
+    async fn prestart(&self, container: &Container, remaining: Duration) -> Result<(), String> {
         let ledger = |error: LedgerError| error.to_string();
         let Some(entered) = self.find(&container.id).map_err(ledger)? else {
             return Ok(());
@@ -31,7 +51,7 @@ impl Containers {
             return Ok(());
         }
         if let Some(result) = entered.folder.finished(Stage::Prestart).map_err(ledger)? {
-            return verdict(created.as_ref(), result);
+            return verdict(result);
         }
         let running = self.start(&entered, Stage::Prestart, Trigger::StartContainer);
         let running = running.map_err(|error| format!("its prestart hooks cannot be run: {error}"))?;
@@ -58,9 +78,22 @@ impl Containers {
             };
             if is_held(&entered).unwrap_or(false) {
                 let _about = entered.span().entered();
+                let init = entered
+                    .folder
+                    .created()
+                    .ok()
+                    .flatten()
+                    .as_ref()
+                    .and_then(Init::of);
                 match self.start(&entered, Stage::Prestart, Trigger::StartContainer) {
-                    Ok(_) => tracing::warn!("going on with its prestart, which an earlier daemon waited for"),
-                    Err(error) => warn(&error),
+                    Ok(running) => {
+                        tracing::warn!("going on with its prestart, which an earlier daemon waited for");
+                        kill_unless_good(init, running);
+                    }
+                    Err(error) => {
+                        warn(&error);
+                        init.into_iter().for_each(Init::kill);
+                    }
                 }
             }
         }
@@ -113,17 +146,22 @@ pub(super) async fn await_or_note(
 }
 
 /// Whether a container may start whose prestart ended so.
-fn verdict(created: Option<&Created>, result: StageResult) -> Result<(), String> {
-    let reason = match result {
-        StageResult::Done => return Ok(()),
-        StageResult::Failed { message } => message,
-        StageResult::Skipped { reason } => format!("prestart hooks were skipped: {reason}"),
-    };
-    // Not every runtime heeds the answer.
-    if let Some(init) = created.and_then(Init::of) {
-        init.kill();
+fn verdict(result: StageResult) -> Result<(), String> {
+    match result {
+        StageResult::Done => Ok(()),
+        StageResult::Failed { message } => Err(message),
+        StageResult::Skipped { reason } => Err(format!("prestart hooks were skipped: {reason}")),
     }
-    Err(reason)
+}
+
+/// Kills process 1 when a runner behind an event has ended without letting it go on. The runner has
+/// done so itself, unless it was killed.
+fn kill_unless_good(init: Option<Init>, running: Running) {
+    tokio::spawn(async move {
+        if !running.end().await.is_good {
+            init.into_iter().for_each(Init::kill);
+        }
+    });
 }
 
 /// Lets prestart go on behind an event that must be answered now: process 1 is stopped, which the
@@ -146,25 +184,14 @@ fn hold(
     noted.map_err(|error| error.to_string())?;
     init.freeze();
     match entered.folder.finished(Stage::Prestart) {
-        Ok(None) => {}
+        Ok(None) => kill_unless_good(Some(init), running),
         // It ended in this moment, and what it did to process 1 may have come before the stop.
         Ok(Some(result)) => {
-            verdict(created.as_ref(), result)?;
+            verdict(result)?;
             init.resume();
-            return Ok(());
         }
-        Err(error) => {
-            init.kill();
-            return Err(error.to_string());
-        }
+        Err(error) => return Err(error.to_string()),
     }
-    let kill = async move {
-        if !running.end().await.is_good {
-            // The runner has done so, unless it was killed itself.
-            init.kill();
-        }
-    };
-    tokio::spawn(kill);
     Ok(())
 }
 

@@ -9,19 +9,18 @@ use tracing::Instrument;
 use super::containers::{Containers, Entered, warn};
 use super::runners::Running;
 use super::starting::await_or_note;
-use crate::ledger::Trigger;
+use crate::ledger::{LedgerError, Trigger};
 use crate::spec::Stage;
 
 /// How long an OCI runtime may take to delete a container that its runtime has begun to remove.
 const DELETED: Duration = Duration::from_secs(60);
 
 /// After how long is tried again what could not be paid: the node lacked processes, or room on its
-/// disk.
-const AGAIN: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(10),
-    Duration::from_secs(60),
-];
+/// disk. Each time it is ten times as long, up to [`RARELY`].
+const SOON: Duration = Duration::from_secs(1);
+
+/// How often is looked after what is nobody's hurry.
+pub(super) const RARELY: Duration = Duration::from_secs(10 * 60);
 
 impl Containers {
     /// A container has stopped: its poststop hooks are run now, unless the OCI runtime of this
@@ -76,8 +75,7 @@ impl Containers {
             self.settle_behind(entered, None, DELETED);
             return Ok(());
         }
-        if !self.owes_poststop(&entered)? {
-            self.archive(&entered.id);
+        if !self.is_owed_or_archived(&entered)? {
             return Ok(());
         }
         let by = Trigger::RemoveContainer;
@@ -86,47 +84,49 @@ impl Containers {
             Ok(running) => await_or_note(&entered, Stage::Poststop, by, running, remaining).await?,
             Err(_) => None,
         };
-        self.settle_behind(entered, running, Duration::ZERO);
+        if running.is_some() || self.is_owed_or_archived(&entered)? {
+            self.settle_behind(entered, running, Duration::ZERO);
+        }
         Ok(())
     }
 
-    /// As [`Containers::settle`], behind the event, not before `pause` has passed.
-    fn settle_behind(&self, entered: Entered, running: Option<Running>, pause: Duration) {
-        if running.is_none() && pause.is_zero() && self.owes_poststop(&entered).is_ok_and(|owes| !owes) {
-            return self.archive(&entered.id);
-        }
+    /// Brings to an end what is owed to a container that its runtime no longer has, and puts its
+    /// records aside, behind the event and not before `pause` has passed. `running` is at it already.
+    pub(super) fn settle_behind(&self, entered: Entered, running: Option<Running>, pause: Duration) {
         let containers = self.clone();
         let span = entered.span();
         let settle = async move {
             sleep(pause).await;
-            containers.settle(entered, running).await;
+            if let Some(running) = running {
+                running.end().await;
+            }
+            let mut pause = SOON;
+            while containers.is_owed_or_archived(&entered).unwrap_or_else(|error| {
+                warn(&error);
+                true
+            }) {
+                sleep(pause).await;
+                pause = RARELY.min(pause * 10);
+                match containers.start(&entered, Stage::Poststop, Trigger::RemoveContainer) {
+                    Ok(running) => drop(running.end().await),
+                    Err(error) => warn(&error),
+                }
+            }
         };
         tokio::spawn(settle.instrument(span));
     }
 
-    /// Brings to an end what is owed to a container that its runtime no longer has, and puts its
-    /// records aside. `running` is at it already.
-    pub(super) async fn settle(&self, entered: Entered, running: Option<Running>) {
-        if let Some(running) = running {
-            running.end().await;
+    /// Whether something is owed to a container that its runtime no longer has. If not, or if that
+    /// can never be told again, its records are put aside.
+    pub(super) fn is_owed_or_archived(&self, entered: &Entered) -> anyhow::Result<bool> {
+        match self.owes_poststop(entered) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(error) if !is_damaged(&error) => return Err(error),
+            Err(error) => warn(&error),
         }
-        for pause in AGAIN {
-            match self.owes_poststop(&entered) {
-                Ok(false) => return self.archive(&entered.id),
-                Ok(true) => sleep(pause).await,
-                Err(error) => return warn(&error),
-            }
-            match self.start(&entered, Stage::Poststop, Trigger::RemoveContainer) {
-                Ok(running) => drop(running.end().await),
-                Err(error) => warn(&error),
-            }
-        }
-        match self.owes_poststop(&entered) {
-            Ok(false) => self.archive(&entered.id),
-            _ => tracing::error!(
-                "its poststop hooks cannot be run; that is tried again when the daemon connects anew"
-            ),
-        }
+        self.archive(&entered.id);
+        Ok(false)
     }
 
     /// Whether something is still to be done for a container that has stopped. The runner of
@@ -138,6 +138,11 @@ impl Containers {
         }
         Ok(entered.owes(Stage::Poststop)? || entered.owes(Stage::Poststart)?)
     }
+}
+
+/// Whether an error says that a file of the ledger will never be read again.
+pub(super) fn is_damaged(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(LedgerError::is_damaged)
 }
 
 /// Whether a runtime deletes a container at its end, and waits for the OCI poststop hooks of that, as
