@@ -1,15 +1,16 @@
 //! The daemon and its state folder.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
 use super::Finding;
 use super::examine::Examined;
-use crate::diagnostic::shown;
+use crate::diagnostic::{prose, shown};
 use crate::ledger::Ledger;
-use crate::observe::{Status, ask};
+use crate::observe::{AskError, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::{Fault, TrustedDir};
 
@@ -27,11 +28,18 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
     match ask(Path::new(&*examined.config.state_dir)) {
         Ok(status) => check_status(&status, examined, findings),
-        Err(error) => {
-            let remedy = "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks";
-            findings.push(Finding::problem("daemon", error.to_string(), remedy));
-        }
+        Err(error) => findings.push(no_answer(&error)),
     }
+}
+
+fn no_answer(error: &AskError) -> Finding {
+    let remedy = match error {
+        AskError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            "run this as root"
+        }
+        _ => "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks",
+    };
+    Finding::problem("daemon", prose(&error.to_string()), remedy)
 }
 
 fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
@@ -96,7 +104,7 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
     }
     for reason in &status.not_ready {
         let remedy = "see nri-oci-hooks status, and the daemon's log";
-        findings.push(Finding::problem("daemon", reason.clone(), remedy));
+        findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
     let restart = "restart it: systemctl restart nri-oci-hooks";
     let ours = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,101 @@
+//! Who still needs the program.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::Target;
+use super::layout::{CONFIG, PLUGIN_CONFIGS};
+use super::unit::Options;
+use crate::config::{Config, ConfigSource, Overrides};
+use crate::diagnostic::{bounded_list, prose, shown};
+use crate::doctor::Node;
+use crate::ledger::{Ledger, LedgerError};
+use crate::observe::{AskError, ask};
+use crate::trust::{Fault, TrustError};
+
+/// Who still needs the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Need {
+    Nobody,
+    /// A daemon, which would hand it to new containers.
+    Daemon,
+    /// So many containers, whose hooks it has yet to run.
+    Containers(usize),
+    /// It cannot be told, and why: so it may be needed.
+    Unknown(String),
+}
+
+/// Who needs the program, and the folders of the ledger, as far as they are known.
+pub(super) fn of(target: &Target) -> (Need, Vec<String>) {
+    let folders = match state_dirs(target) {
+        Ok(folders) => folders,
+        Err(why) => return (Need::Unknown(why), Vec::new()),
+    };
+    let needs = folders.iter().map(|folder| of_ledger(&target.node, folder));
+    let need = needs.reduce(|one, other| if one == Need::Nobody { other } else { one });
+    (need.unwrap_or(Need::Nobody), folders)
+}
+
+/// Where the ledger is: more than one folder if several configurations are there.
+fn state_dirs(target: &Target) -> Result<Vec<String>, String> {
+    let options = Options::of(target);
+    if let Some(folder) = options.state_dir {
+        if !folder.starts_with('/') {
+            return Err(format!(
+                "--state-dir must begin with /, but is {}",
+                shown(&folder)
+            ));
+        }
+        return Ok(vec![folder]);
+    }
+    let read = |name: &str, is_named: bool| -> Result<Config, String> {
+        let path = target.node.path(name);
+        let path = path.to_string_lossy();
+        let source = match is_named {
+            true => ConfigSource::file(&path, Overrides::default()),
+            false => ConfigSource::optional_file(&path, Overrides::default()),
+        };
+        let config = source.read().map_err(|mistakes| bounded_list(&mistakes))?;
+        Ok(config.0)
+    };
+    let file = options.config;
+    let mut folders = vec![read(file.as_deref().unwrap_or(CONFIG), file.is_some())?.state_dir];
+    for name in PLUGIN_CONFIGS {
+        if target.node.path(name).exists() {
+            folders.push(read(name, true)?.state_dir);
+        }
+    }
+    let mut folders: Vec<String> = folders.iter().map(ToString::to_string).collect();
+    folders.dedup();
+    Ok(folders)
+}
+
+fn of_ledger(node: &Node, state_dir: &str) -> Need {
+    let folder = node.path(state_dir);
+    if node.is_live() && runs(&folder) {
+        return Need::Daemon;
+    }
+    match Ledger::open(&folder).and_then(|ledger| ledger.live()) {
+        Ok(live) if live.is_empty() => Need::Nobody,
+        Ok(live) => Need::Containers(live.len()),
+        Err(LedgerError::Untrusted { fault }) if is_absent(&folder, &fault) => Need::Nobody,
+        Err(LedgerError::Untrusted { fault }) => Need::Unknown(fault.to_string()),
+        Err(error) => Need::Unknown(prose(&error.to_string())),
+    }
+}
+
+/// Whether there is no ledger, rather than a link that leads nowhere: what it leads to may be mounted
+/// another time.
+fn is_absent(folder: &Path, error: &TrustError) -> bool {
+    error.fault == Fault::NotFound && folder.join("live").starts_with(&error.component)
+}
+
+/// Whether a daemon runs. One that hangs does.
+fn runs(folder: &Path) -> bool {
+    match ask(folder) {
+        Ok(_) | Err(AskError::NoAnswer { .. }) => true,
+        Err(AskError::NoDaemon { source, .. }) => {
+            !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+        }
+    }
+}
