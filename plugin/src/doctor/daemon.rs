@@ -27,12 +27,12 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     match ask(Path::new(&*examined.config.state_dir)) {
-        Ok(status) => check_status(&status, examined, findings),
+        Ok(status) => findings.extend(of_status(&status, examined.config_file.as_deref())),
         Err(error) => findings.push(no_answer(&error)),
     }
 }
 
-fn no_answer(error: &AskError) -> Finding {
+pub(super) fn no_answer(error: &AskError) -> Finding {
     let remedy = match error {
         AskError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             "run this as root"
@@ -72,14 +72,9 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if let Ok(system) = statvfs(&folder) {
         let space = system.blocks_available().saturating_mul(system.fragment_size());
         // Some file systems have no fixed number of files.
-        let few_files = system.files() > 0 && system.files_available() < LEAST_FILES;
-        if space < LEAST_SPACE || few_files {
-            let what = format!("the disk of {name} is full: containers with hooks cannot be created");
-            return findings.push(Finding::problem(
-                "disk",
-                what,
-                "free space on it, or set another state_dir",
-            ));
+        let files = (system.files() > 0).then(|| system.files_available());
+        if let Some(full) = full_disk(&name, space, files) {
+            return findings.push(full);
         }
     }
     findings.push(match Ledger::open(&folder).and_then(|ledger| ledger.live()) {
@@ -95,7 +90,20 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+/// That there is too little left on the disk of the folder `name`: of bytes, or of files if they are
+/// counted.
+pub(super) fn full_disk(name: &str, space: u64, files: Option<u64>) -> Option<Finding> {
+    if space >= LEAST_SPACE && files.is_none_or(|files| files >= LEAST_FILES) {
+        return None;
+    }
+    let what = format!("the disk of {name} is full: containers with hooks cannot be created");
+    let remedy = "free space on it, or set another state_dir";
+    Some(Finding::problem("disk", what, remedy))
+}
+
+/// What the daemon says of itself, when the configuration that was asked for is `config_file`.
+pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if status.not_ready.is_empty() {
         findings.push(Finding::good(
             "daemon",
@@ -120,8 +128,8 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
         let what = "the daemon's program was replaced since it began";
         findings.push(Finding::warning("daemon-version", what, restart));
     }
-    if let (Some(file), ConfiguredBy::File(used)) = (&examined.config_file, &status.configured_by)
-        && **file != **used
+    if let (Some(file), ConfiguredBy::File(used)) = (config_file, &status.configured_by)
+        && *file != **used
     {
         let what = format!("the daemon goes by {}, not by {}", shown(used), shown(file));
         findings.push(Finding::warning(
@@ -130,4 +138,5 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
             "name the daemon's file with --config",
         ));
     }
+    findings
 }

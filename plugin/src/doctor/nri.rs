@@ -72,7 +72,8 @@ fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     findings.push(socket(&examined.node.path(&settings.socket)));
 }
 
-fn socket(path: &Path) -> Finding {
+/// NRI's socket, which is to be at `path`.
+pub(super) fn socket(path: &Path) -> Finding {
     let socket = shown_path(path);
     match path.try_exists() {
         Ok(true) => {}

@@ -19,8 +19,8 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         check_folder(examined, settings, findings);
         check_twice(examined, settings, findings);
     }
-    if examined.node.is_live() && is_running(OTHER) {
-        findings.push(doubling(&format!("a process called {OTHER} runs on this node")));
+    if examined.node.is_live() {
+        findings.extend(other_process());
     }
 }
 
@@ -117,6 +117,11 @@ fn doubling(what: &str) -> Finding {
         what,
         "remove it, or have no hook in the files of both",
     )
+}
+
+/// The other plugin that injects hooks, running.
+pub(super) fn other_process() -> Option<Finding> {
+    is_running(OTHER).then(|| doubling(&format!("a process called {OTHER} runs on this node")))
 }
 
 fn is_running(name: &str) -> bool {

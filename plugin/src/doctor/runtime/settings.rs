@@ -162,7 +162,7 @@ pub(super) fn files(node: &Node, folder: &str, findings: &mut Vec<Finding>) -> V
 }
 
 /// What the runtime reads as root, and we may not: nothing is wrong with it for all we know.
-fn unreadable(name: &Path, error: &Error) -> Finding {
+pub(in crate::doctor) fn unreadable(name: &Path, error: &Error) -> Finding {
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => "run this as root",
         _ => "mend it: the runtime does not start with it",
