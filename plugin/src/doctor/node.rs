@@ -58,7 +58,7 @@ impl Node {
 
     /// The files of `folder`, as the node calls them, in the order of their names; none if it cannot
     /// be listed.
-    pub(super) fn files(&self, folder: &str) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
         let mut files: Vec<PathBuf> = names.map(|name| Path::new(folder).join(name)).collect();

@@ -37,6 +37,8 @@ pub const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
 pub(super) const CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
 pub(super) const SPECS: &str = "/etc/nri-oci-hooks/specs";
 pub(super) const UNIT: &str = "/etc/systemd/system/nri-oci-hooks.service";
+/// What `systemctl edit` makes.
+pub(super) const UNIT_DROP_INS: &str = "/etc/systemd/system/nri-oci-hooks.service.d";
 pub(super) const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service";
 /// The folder from which the runtime launches plugins, unless it is told otherwise.
 pub(super) const PLUGINS: &str = "/opt/nri/plugins";

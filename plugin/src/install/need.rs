@@ -1,10 +1,12 @@
 //! Who still needs the program.
 
+use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Target;
-use super::layout::{CONFIG, PLUGIN_CONFIGS};
+use super::layout::{CONFIG, PLUGIN_CONFIGS, PROGRAM};
 use super::unit::Options;
 use crate::config::{Config, ConfigSource, Overrides};
 use crate::diagnostic::{bounded_list, prose, shown};
@@ -31,6 +33,9 @@ pub(super) fn of(target: &Target) -> (Need, Vec<String>) {
         Ok(folders) => folders,
         Err(why) => return (Need::Unknown(why), Vec::new()),
     };
+    if target.node.is_live() && is_executed(Path::new(PROGRAM)) {
+        return (Need::Daemon, folders);
+    }
     let needs = folders.iter().map(|folder| of_ledger(&target.node, folder));
     let need = needs.reduce(|one, other| if one == Need::Nobody { other } else { one });
     (need.unwrap_or(Need::Nobody), folders)
@@ -38,7 +43,7 @@ pub(super) fn of(target: &Target) -> (Need, Vec<String>) {
 
 /// Where the ledger is: more than one folder if several configurations are there.
 fn state_dirs(target: &Target) -> Result<Vec<String>, String> {
-    let options = Options::of(target);
+    let options = Options::in_force(target);
     if let Some(folder) = options.state_dir {
         if !folder.starts_with('/') {
             return Err(format!(
@@ -90,6 +95,19 @@ fn is_absent(folder: &Path, error: &TrustError) -> bool {
     error.fault == Fault::NotFound && folder.join("live").starts_with(&error.component)
 }
 
+/// Whether another process executes a program, whatever its options are.
+fn is_executed(program: &Path) -> bool {
+    let Ok(program) = program.metadata() else {
+        return false;
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let others = processes.filter(|process| process.file_name() != *std::process::id().to_string());
+    // The file itself, wherever the process sees it.
+    let executes = |process: fs::DirEntry| fs::metadata(process.path().join("exe"));
+    let mut executed = others.filter_map(|process| executes(process).ok());
+    executed.any(|file| (file.dev(), file.ino()) == (program.dev(), program.ino()))
+}
+
 /// Whether a daemon runs. One that hangs does.
 fn runs(folder: &Path) -> bool {
     match ask(folder) {
@@ -97,5 +115,29 @@ fn runs(folder: &Path) -> bool {
         Err(AskError::NoDaemon { source, .. }) => {
             !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_needed_as_long_as_another_process_executes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        assert!(!is_executed(&program));
+        let mut other = Command::new(&program).arg("600").spawn().unwrap();
+        let executed = is_executed(&program);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(executed);
+        let own = std::env::current_exe().unwrap();
+        fs::remove_file(&program).unwrap();
+        fs::copy(own, &program).unwrap();
+        assert!(!is_executed(&program) && !is_executed(&folder.path().join("none")));
     }
 }

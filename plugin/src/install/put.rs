@@ -46,7 +46,7 @@ pub fn install(target: &Target, program: &Path) -> Result<Plan, InstallError> {
         })?,
     };
     let options = match target.way {
-        Way::Systemd => Options::of(target),
+        Way::Systemd => Options::to_give(target),
         Way::Launched if target.config.is_some() || target.state_dir.is_some() => {
             return Err(InstallError::NoOptions);
         }

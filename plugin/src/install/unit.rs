@@ -1,8 +1,9 @@
 //! The unit: which options the daemon gets by it.
 
 use std::fs;
+use std::path::PathBuf;
 
-use super::layout::{PROGRAM, UNIT};
+use super::layout::{PROGRAM, UNIT, UNIT_DROP_INS};
 use super::{InstallError, Target};
 use crate::diagnostic::shown;
 
@@ -17,10 +18,21 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Those that were asked for, or else those of the unit that is there.
-    pub(super) fn of(target: &Target) -> Options {
-        let unit = fs::read_to_string(target.node.path(UNIT)).unwrap_or_default();
-        let there = Options::in_unit(&unit);
+    /// Those that the unit is to give: that were asked for, or else those of the one that is there.
+    pub(super) fn to_give(target: &Target) -> Options {
+        Options::asked_for(target, &[UNIT.into()])
+    }
+
+    /// Those in force: that were asked for, or else those of the unit, and what is dropped into it.
+    pub(super) fn in_force(target: &Target) -> Options {
+        let drop_ins = target.node.files(UNIT_DROP_INS).into_iter();
+        let files: Vec<PathBuf> = [UNIT.into()].into_iter().chain(drop_ins).collect();
+        Options::asked_for(target, &files)
+    }
+
+    fn asked_for(target: &Target, files: &[PathBuf]) -> Options {
+        let read = |name: &PathBuf| fs::read_to_string(target.node.path(name)).unwrap_or_default();
+        let there = Options::in_unit(&files.iter().map(read).collect::<String>());
         Options {
             config: target.config.clone().or(there.config),
             state_dir: target.state_dir.clone().or(there.state_dir),
@@ -29,7 +41,9 @@ impl Options {
     }
 
     fn in_unit(text: &str) -> Options {
-        let command = text.lines().find_map(|line| line.strip_prefix("ExecStart="));
+        let mut commands = text.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+        // An empty one takes back those before.
+        let command = commands.rfind(|command| !command.is_empty());
         let words: Vec<&str> = command.unwrap_or_default().split_whitespace().collect();
         let value = |option: &str| {
             let at = words

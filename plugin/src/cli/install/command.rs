@@ -13,9 +13,8 @@ use crate::install::{self, Plan, Target, Way};
 const MORE_INSTALL: &str = "\
 Puts the program, a configuration, the unit (or a link in the runtime's folder of plugins) and the
 runtime's drop-in in place. The runtime's own file is changed only if it does not import drop-ins:
-one line, and the file as it was is kept beside it. So is whatever
-else has to make room and is not of an earlier install. No service is restarted; what is to be done is
-told. Done again, it changes nothing.
+one line, and the file as it was is kept beside it. So is whatever else has to make room and is not of
+an earlier install. No service is restarted; what is to be done is told. Done again, it changes nothing.
 
 Exit status:
   0  all is in place

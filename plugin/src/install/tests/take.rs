@@ -127,6 +127,15 @@ fn the_ledger_is_found_wherever_it_was_said_to_be() {
         .unwrap();
     assert_kept(&image, &image.target(Way::Systemd), needed);
 
+    // By what systemctl edit made of it.
+    let (image, _) = in_use();
+    image.write("etc/nri-oci-hooks/config.toml", "");
+    image.write(
+        "etc/systemd/system/nri-oci-hooks.service.d/override.conf",
+        "[Service]\nExecStart=\nExecStart=/usr/local/bin/nri-oci-hooks run --state-dir=/srv/state\n",
+    );
+    assert_kept(&image, &image.target(Way::Systemd), needed);
+
     // By what the runtime hands to a plugin that it launches.
     let (image, _) = in_use();
     image.write("etc/nri-oci-hooks/config.toml", "");
