@@ -1,6 +1,7 @@
 //! How text that others wrote appears in a message: escaped, and never too long.
 
 use std::fmt::{self, Display, Write};
+use std::path::Path;
 
 /// How many characters of a text are shown, counted as they are written.
 const SHOWN: usize = 200;
@@ -13,6 +14,11 @@ const LIST: usize = 1024;
 /// characters of it as written.
 pub fn shown(text: &str) -> Shown<'_> {
     Shown(text)
+}
+
+/// As [`shown`], for a path.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.to_string_lossy()).to_string()
 }
 
 /// See [`shown`].

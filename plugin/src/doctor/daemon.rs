@@ -1,15 +1,16 @@
 //! The daemon and its state folder.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
 use super::Finding;
 use super::examine::Examined;
-use crate::diagnostic::shown;
+use crate::diagnostic::{prose, shown};
 use crate::ledger::Ledger;
-use crate::observe::{Status, ask};
+use crate::observe::{AskError, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::{Fault, TrustedDir};
 
@@ -26,12 +27,19 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     match ask(Path::new(&*examined.config.state_dir)) {
-        Ok(status) => check_status(&status, examined, findings),
-        Err(error) => {
-            let remedy = "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks";
-            findings.push(Finding::problem("daemon", error.to_string(), remedy));
-        }
+        Ok(status) => findings.extend(of_status(&status, examined.config_file.as_deref())),
+        Err(error) => findings.push(no_answer(&error)),
     }
+}
+
+pub(super) fn no_answer(error: &AskError) -> Finding {
+    let remedy = match error {
+        AskError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            "run this as root"
+        }
+        _ => "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks",
+    };
+    Finding::problem("daemon", prose(&error.to_string()), remedy)
 }
 
 fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
@@ -64,14 +72,9 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if let Ok(system) = statvfs(&folder) {
         let space = system.blocks_available().saturating_mul(system.fragment_size());
         // Some file systems have no fixed number of files.
-        let few_files = system.files() > 0 && system.files_available() < LEAST_FILES;
-        if space < LEAST_SPACE || few_files {
-            let what = format!("the disk of {name} is full: containers with hooks cannot be created");
-            return findings.push(Finding::problem(
-                "disk",
-                what,
-                "free space on it, or set another state_dir",
-            ));
+        let files = (system.files() > 0).then(|| system.files_available());
+        if let Some(full) = full_disk(&name, space, files) {
+            return findings.push(full);
         }
     }
     findings.push(match Ledger::open(&folder).and_then(|ledger| ledger.live()) {
@@ -87,7 +90,20 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+/// That there is too little left on the disk of the folder `name`: of bytes, or of files if they are
+/// counted.
+pub(super) fn full_disk(name: &str, space: u64, files: Option<u64>) -> Option<Finding> {
+    if space >= LEAST_SPACE && files.is_none_or(|files| files >= LEAST_FILES) {
+        return None;
+    }
+    let what = format!("the disk of {name} is full: containers with hooks cannot be created");
+    let remedy = "free space on it, or set another state_dir";
+    Some(Finding::problem("disk", what, remedy))
+}
+
+/// What the daemon says of itself, when the configuration that was asked for is `config_file`.
+pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if status.not_ready.is_empty() {
         findings.push(Finding::good(
             "daemon",
@@ -96,7 +112,7 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
     }
     for reason in &status.not_ready {
         let remedy = "see nri-oci-hooks status, and the daemon's log";
-        findings.push(Finding::problem("daemon", reason.clone(), remedy));
+        findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
     let restart = "restart it: systemctl restart nri-oci-hooks";
     let ours = env!("CARGO_PKG_VERSION");
@@ -112,8 +128,8 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
         let what = "the daemon's program was replaced since it began";
         findings.push(Finding::warning("daemon-version", what, restart));
     }
-    if let (Some(file), ConfiguredBy::File(used)) = (&examined.config_file, &status.configured_by)
-        && **file != **used
+    if let (Some(file), ConfiguredBy::File(used)) = (config_file, &status.configured_by)
+        && *file != **used
     {
         let what = format!("the daemon goes by {}, not by {}", shown(used), shown(file));
         findings.push(Finding::warning(
@@ -122,4 +138,5 @@ fn check_status(status: &Status, examined: &Examined<'_>, findings: &mut Vec<Fin
             "name the daemon's file with --config",
         ));
     }
+    findings
 }

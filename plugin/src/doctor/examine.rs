@@ -94,13 +94,13 @@ impl Examined<'_> {
 
     /// Whether the runtime launches one of ours.
     pub(super) fn is_launched(&self, settings: &Settings) -> bool {
-        let files = plugins::launched(&self.node.path(&settings.plugins));
+        let files = plugins::launched(self.node, &settings.plugins);
         files.iter().any(|file| self.is_ours(file))
     }
 
-    /// Whether a plugin's file is ours, by its name or by what it leads to.
+    /// Whether a plugin's file, as the node calls it, is ours, by its name or by what it leads to.
     pub(super) fn is_ours(&self, file: &Path) -> bool {
-        let leads_to = file.canonicalize().unwrap_or_default();
+        let leads_to = self.node.real(file);
         plugins::plugin_name(file) == Some("oci-hooks")
             || leads_to.file_name() == Some("nri-oci-hooks".as_ref())
     }

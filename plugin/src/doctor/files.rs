@@ -37,20 +37,19 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::good("hook-spec", shown(&looked.file).to_string()));
         }
     }
-    for program in &examined.programs {
-        let on = statvfs(Path::new(&**program));
-        if on.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC)) {
-            let what = format!(
-                "{} lies on a file system mounted noexec: the kernel will not execute it",
-                shown(program)
-            );
-            findings.push(Finding::problem(
-                "noexec",
-                what,
-                "move it, or mount the file system without noexec",
-            ));
-        }
-    }
+    findings.extend(examined.programs.iter().filter_map(|program| noexec(program)));
+}
+
+/// That the kernel will not execute a program, whatever its mode.
+pub(super) fn noexec(program: &str) -> Option<Finding> {
+    let on = statvfs(Path::new(program)).ok()?;
+    on.flags().contains(FsFlags::ST_NOEXEC).then(|| {
+        let what = format!(
+            "{} lies on a file system mounted noexec: the kernel will not execute it",
+            shown(program)
+        );
+        Finding::problem("noexec", what, "move it, or mount the file system without noexec")
+    })
 }
 
 fn told(check: &'static str, finding: &Diagnostic, is_mistake: bool) -> Finding {

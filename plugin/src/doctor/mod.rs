@@ -7,6 +7,7 @@ mod finding;
 mod node;
 mod nri;
 mod plugins;
+mod resolve;
 mod runtime;
 
 #[cfg(test)]
@@ -15,4 +16,5 @@ mod tests;
 pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
 pub use node::Node;
-pub use runtime::{InstalledRuntime, installed_runtime};
+pub use runtime::{InstalledRuntime, NotTold, installed_runtime};
+pub(crate) use runtime::{NRI, containerd_imports};

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::resolve::in_root;
+
 /// A node.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -11,9 +13,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node whose files are below `root`: this one if that is `/`.
-    pub fn new(root: impl Into<PathBuf>) -> Node {
-        Node { root: root.into() }
+    /// The node whose files are below `root`: this one if that is `/`. A relative path begins at the
+    /// current directory.
+    pub fn new(root: impl AsRef<Path>) -> Node {
+        let root = root.as_ref();
+        let real = root.canonicalize().or_else(|_| std::path::absolute(root));
+        Node {
+            root: real.unwrap_or_else(|_| root.to_owned()),
+        }
     }
 
     /// Whether it is this node, whose programs can be asked.
@@ -21,10 +28,26 @@ impl Node {
         self.root == Path::new("/")
     }
 
-    /// Where the file that the node calls `path` is.
+    /// Where the file that the node calls `path` is. Links of an image are followed inside it; those of
+    /// this node are left to the kernel, and to whoever judges them.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        if self.is_live() {
+            Path::new("/").join(path)
+        } else {
+            self.real(path)
+        }
+    }
+
+    /// As [`Node::path`], with the links of this node followed too: for who writes through them.
+    pub fn real(&self, path: impl AsRef<Path>) -> PathBuf {
+        in_root(&self.root, path.as_ref())
+    }
+
+    /// Where the name `path` itself is: if it is that of a link, where the link is.
+    pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        let folder = self.path(path.parent().unwrap_or(Path::new("/")));
+        folder.join(path.file_name().unwrap_or_default())
     }
 
     /// What the node calls the file at `path`.
@@ -33,13 +56,12 @@ impl Node {
         Path::new("/").join(below)
     }
 
-    /// The files of `folder` whose names end with `suffix`, in the order of their names.
-    pub(super) fn files(&self, folder: &str, suffix: &str) -> Vec<PathBuf> {
+    /// The files of `folder`, as the node calls them, in the order of their names; none if it cannot
+    /// be listed.
+    pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let mut files: Vec<PathBuf> = paths
-            .filter(|path| path.to_string_lossy().ends_with(suffix))
-            .collect();
+        let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        let mut files: Vec<PathBuf> = names.map(|name| Path::new(folder).join(name)).collect();
         files.sort();
         files
     }

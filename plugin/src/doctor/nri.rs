@@ -1,13 +1,14 @@
 //! Is NRI on, reachable, and patient enough?
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::Finding;
 use super::examine::Examined;
 use super::node::Version;
 use super::runtime::{Kind, Settings};
 use crate::config::Delivery;
-use crate::diagnostic::shown;
+use crate::diagnostic::{shown, shown_path};
 use crate::spec::Stage;
 
 /// What is to be found about the runtimes of the node.
@@ -21,7 +22,15 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         ));
     }
     for settings in &examined.runtimes {
-        findings.push(Finding::good("runtime", settings.label()));
+        findings.push(if settings.is_told {
+            Finding::good("runtime", settings.label())
+        } else {
+            let what = format!(
+                "{}, of a version that nothing here tells: taken for 2",
+                settings.label()
+            );
+            Finding::note("runtime", what)
+        });
         check_switched_on(examined, settings, findings);
         check_socket(examined, settings, findings);
         check_patience(examined, settings, findings);
@@ -47,7 +56,7 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
     } else if !settings.takes_connections && !examined.is_launched(settings) {
         let what = format!(
             "{label}: plugins cannot connect, and none of ours is in {}",
-            settings.plugins
+            shown(&settings.plugins)
         );
         let remedy = "run: nri-oci-hooks install, which lets them connect; then restart the runtime";
         findings.push(Finding::problem("nri-no-connections", what, remedy));
@@ -60,16 +69,22 @@ fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     if !settings.is_enabled || !settings.takes_connections || !examined.node.is_live() {
         return;
     }
-    let path = examined.node.path(&settings.socket);
-    let socket = shown(&settings.socket).to_string();
-    if !path.exists() {
-        let remedy = "start the runtime; if it runs, restart it: it may have been configured since";
-        findings.push(Finding::problem(
-            "nri-socket",
-            format!("{socket} is not there"),
-            remedy,
-        ));
-        return;
+    findings.push(socket(&examined.node.path(&settings.socket)));
+}
+
+/// NRI's socket, which is to be at `path`.
+pub(super) fn socket(path: &Path) -> Finding {
+    let socket = shown_path(path);
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            let remedy = "start the runtime; if it runs, restart it: it may have been configured since";
+            return Finding::problem("nri-socket", format!("{socket} is not there"), remedy);
+        }
+        Err(error) => {
+            let what = format!("{socket} may not be looked at: {error}");
+            return Finding::problem("nri-socket", what, "run this as root");
+        }
     }
     let folder = path.parent().and_then(|folder| folder.metadata().ok());
     match folder {
@@ -79,14 +94,11 @@ fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
                 "the folder of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
                 folder.uid()
             );
-            let folder = path.parent().unwrap_or(&path).display();
-            findings.push(Finding::warning(
-                "nri-socket",
-                what,
-                format!("run: chown root {folder} && chmod 0700 {folder}"),
-            ));
+            let folder = shown_path(path.parent().unwrap_or(path));
+            let remedy = format!("run: chown root {folder} && chmod 0700 {folder}");
+            Finding::warning("nri-socket", what, remedy)
         }
-        _ => findings.push(Finding::good("nri-socket", format!("{socket} is there"))),
+        _ => Finding::good("nri-socket", format!("{socket} is there")),
     }
 }
 

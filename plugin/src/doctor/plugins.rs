@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Finding;
 use super::examine::Examined;
 use super::runtime::{Kind, Settings};
-use crate::diagnostic::shown;
+use super::{Finding, Node};
+use crate::diagnostic::{bounded_list, shown, shown_path};
 use crate::trust::TrustedFile;
 
 /// The other plugin that injects hooks, as it is known.
@@ -19,24 +19,18 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         check_folder(examined, settings, findings);
         check_twice(examined, settings, findings);
     }
-    if examined.node.is_live() && is_running(OTHER) {
-        findings.push(doubling(&format!("a process called {OTHER} runs on this node")));
+    if examined.node.is_live() {
+        findings.extend(other_process());
     }
 }
 
-/// The plugins that the runtime launches: executables in its folder.
-pub(super) fn launched(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten();
-    let is_executable = |path: &PathBuf| {
-        path.metadata()
-            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+/// The plugins that the runtime launches, as the node calls them: executables in its folder.
+pub(super) fn launched(node: &Node, folder: &str) -> Vec<PathBuf> {
+    let is_executable = |name: &PathBuf| {
+        let file = node.path(name).metadata();
+        file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(is_executable)
-        .collect();
-    files.sort();
-    files
+    node.files(folder).into_iter().filter(is_executable).collect()
 }
 
 /// The name of a plugin's file without its index; `None` if it is not `NN-NAME`.
@@ -47,10 +41,9 @@ pub(super) fn plugin_name(file: &Path) -> Option<&str> {
 }
 
 fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
-    let files = launched(&examined.node.path(&settings.plugins));
-    let called = |file: &Path| shown(&examined.node.name(file).display().to_string()).to_string();
+    let files = launched(examined.node, &settings.plugins);
     for file in &files {
-        let name = called(file);
+        let name = shown_path(file);
         match plugin_name(file) {
             None => {
                 let what = format!(
@@ -65,7 +58,7 @@ fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
             Some(OTHER) => findings.push(doubling(&format!("the runtime launches {name}"))),
             Some(_) => {}
         }
-        if let Err(error) = TrustedFile::to_execute(file) {
+        if let Err(error) = TrustedFile::to_execute(&examined.node.path(file)) {
             let what = format!("the runtime launches {name} as root: {error}");
             findings.push(Finding::problem("plugin-trust", what, error.help()));
         }
@@ -73,15 +66,15 @@ fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     let ours: Vec<String> = files
         .iter()
         .filter(|file| examined.is_ours(file))
-        .map(|file| called(file))
+        .map(|file| shown_path(file))
         .collect();
     let unit = "/etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service";
-    let has_unit = examined.node.path(unit).symlink_metadata().is_ok();
+    let has_unit = examined.node.place(unit).symlink_metadata().is_ok();
     if ours.len() + usize::from(has_unit) > 1 {
         let with_unit = if has_unit { " and by systemd" } else { "" };
         let what = format!(
             "the daemon is started more than once: by the runtime as {}{with_unit}",
-            ours.join(", ")
+            bounded_list(&ours)
         );
         findings.push(Finding::warning(
             "twice",
@@ -124,6 +117,11 @@ fn doubling(what: &str) -> Finding {
         what,
         "remove it, or have no hook in the files of both",
     )
+}
+
+/// The other plugin that injects hooks, running.
+pub(super) fn other_process() -> Option<Finding> {
+    is_running(OTHER).then(|| doubling(&format!("a process called {OTHER} runs on this node")))
 }
 
 fn is_running(name: &str) -> bool {

@@ -40,10 +40,10 @@ pub enum HostError {
     },
     /// The program cannot be put on the host.
     #[error("cannot put this program on the host: {0}; name another place with --host-program")]
-    Program(#[source] crate::install::InstallError),
+    Program(crate::install::InstallError),
     /// A file cannot be put on the host.
     #[error("cannot put the pod's files on the host: {0}")]
-    File(#[source] crate::install::InstallError),
+    File(crate::install::InstallError),
     /// A file is larger than anything that is read from there.
     #[error("{} is larger than any hook-spec may be", .0.display())]
     TooLarge(PathBuf),

@@ -6,7 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::InstallError;
-use super::write::{back_up, backup_of, is_put, make_parent, put};
+use super::backup::keep;
+use super::write::{is_put, make_parent, put, put_for};
+use crate::diagnostic::shown_path;
 
 /// One change to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub enum Step {
         /// Its permission bits.
         mode: u32,
     },
-    /// A file is written; one that is there is kept beside it.
+    /// A file is written, in place of one that is there.
     File {
         /// Where.
         path: PathBuf,
@@ -26,6 +28,10 @@ pub enum Step {
         content: Vec<u8>,
         /// Its permission bits.
         mode: u32,
+        /// Its user and group; `None` for root.
+        owner: Option<(u32, u32)>,
+        /// Where what is there is kept; `None` if it is ours, or nothing.
+        kept: Option<PathBuf>,
         /// What it is for.
         what: &'static str,
     },
@@ -44,6 +50,8 @@ pub enum Step {
         path: PathBuf,
         /// What it leads to.
         target: PathBuf,
+        /// Where what is there is kept; `None` if it is ours, or nothing.
+        kept: Option<PathBuf>,
         /// What it is for.
         what: &'static str,
     },
@@ -51,6 +59,8 @@ pub enum Step {
     Remove {
         /// Which.
         path: PathBuf,
+        /// Where it is kept; `None` if it is as we put it there.
+        kept: Option<PathBuf>,
         /// What it was for.
         what: &'static str,
     },
@@ -70,6 +80,16 @@ impl Step {
         }
     }
 
+    /// What is kept, and as what.
+    fn kept(&self) -> Option<(&Path, &Path)> {
+        match self {
+            Step::File { path, kept, .. }
+            | Step::Link { path, kept, .. }
+            | Step::Remove { path, kept, .. } => Some((path, kept.as_deref()?)),
+            Step::Folder { .. } | Step::FileIfAbsent { .. } => None,
+        }
+    }
+
     /// Does it, unless it is done.
     ///
     /// # Errors
@@ -78,17 +98,21 @@ impl Step {
         if self.is_done() {
             return Ok(());
         }
+        if let Some((path, kept)) = self.kept() {
+            keep(path, kept)?;
+        }
         match self {
             Step::Folder { path, mode } => {
                 let made = DirBuilder::new().recursive(true).mode(*mode).create(path);
                 made.map_err(InstallError::io("make folder", path))
             }
             Step::File {
-                path, content, mode, ..
-            } => {
-                back_up(path)?;
-                put(path, content, *mode)
-            }
+                path,
+                content,
+                mode,
+                owner,
+                ..
+            } => put_for(*owner, path, content, *mode),
             Step::FileIfAbsent { path, content, .. } => put(path, content, 0o644),
             Step::Link { path, target, .. } => link(path, target),
             Step::Remove { path, .. } => fs::remove_file(path).map_err(InstallError::io("remove", path)),
@@ -99,23 +123,21 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Folder { path, .. } => write!(f, "make folder {}", path.display()),
+            Step::Folder { path, .. } => write!(f, "make folder {}", shown_path(path))?,
             Step::File { path, what, .. } if path.symlink_metadata().is_ok() => {
-                let backup = backup_of(path);
-                write!(
-                    f,
-                    "replace {}, {what}; what is there now is kept as {}",
-                    path.display(),
-                    backup.display()
-                )
+                write!(f, "replace {}, {what}", shown_path(path))?;
             }
             Step::File { path, what, .. } | Step::FileIfAbsent { path, what, .. } => {
-                write!(f, "write {}, {what}", path.display())
+                write!(f, "write {}, {what}", shown_path(path))?;
             }
-            Step::Link { path, target, what } => {
-                write!(f, "link {} to {}, {what}", path.display(), target.display())
-            }
-            Step::Remove { path, what } => write!(f, "remove {}, {what}", path.display()),
+            Step::Link {
+                path, target, what, ..
+            } => write!(f, "link {} to {}, {what}", shown_path(path), shown_path(target))?,
+            Step::Remove { path, what, .. } => write!(f, "remove {}, {what}", shown_path(path))?,
+        }
+        match self.kept() {
+            Some((_, kept)) => write!(f, "; what is there now is kept as {}", shown_path(kept)),
+            None => Ok(()),
         }
     }
 }

@@ -1,15 +1,12 @@
-//! Writing a file whole or not at all, and keeping the one that was there.
+//! Writing a file whole or not at all.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::InstallError;
-
-/// What a backup's name ends with.
-const BACKUP: &str = ".before-nri-oci-hooks";
 
 /// Whether the file at `path` is just what [`put`] would make of it.
 pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
@@ -20,28 +17,19 @@ pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
             .is_ok_and(|file| file.is_file() && has_mode(file))
 }
 
-/// Where [`back_up`] keeps the file at `path`.
-pub(super) fn backup_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(BACKUP);
-    name.into()
-}
-
-/// Keeps the file that is there, unless one was kept before: that is the administrator's, this one
-/// may be ours.
-pub(crate) fn back_up(path: &Path) -> Result<(), InstallError> {
-    let backup = backup_of(path);
-    if !path.is_file() || backup.exists() {
-        return Ok(());
-    }
-    // Not executable: a program in a folder of plugins would be started.
-    let content = fs::read(path).map_err(InstallError::io("read", path))?;
-    put(&backup, &content, 0o600)
-}
-
 /// Writes a file aside and renames it into place. It becomes executable only there: a runtime would
 /// start whatever is in its folder of plugins.
 pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), InstallError> {
+    put_for(None, path, content, mode)
+}
+
+/// As [`put`], for an owner: user and group.
+pub(super) fn put_for(
+    owner: Option<(u32, u32)>,
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+) -> Result<(), InstallError> {
     make_parent(path)?;
     let aside = aside(path);
     let write = || -> io::Result<()> {
@@ -51,6 +39,9 @@ pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), InstallE
             .mode(0o600)
             .open(&aside)?;
         file.write_all(content)?;
+        if let Some((user, group)) = owner {
+            fchown(&file, Some(user), Some(group))?;
+        }
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()?;
         fs::rename(&aside, path)

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::diagnostic::prose;
+use crate::diagnostic::{prose, shown_path};
 use crate::trust::TrustError;
 
 /// The ledger cannot be used, or what it says of one container cannot.
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// The kernel refused.
-    #[error("ledger: cannot {action} {}: {source}", .path.display())]
+    #[error("ledger: cannot {action} {}: {source}", shown_path(.path))]
     Io {
         /// What was tried, a verb.
         action: &'static str,
@@ -25,7 +25,7 @@ pub enum LedgerError {
     #[error(
         "ledger: {} is damaged ({reason}); which hooks the container has can no longer be told: \
          delete its pod, so that it is made anew",
-        .path.display()
+        shown_path(.path)
     )]
     Damaged {
         /// The file.
@@ -37,7 +37,7 @@ pub enum LedgerError {
     #[error(
         "ledger: {} has format {found}, but this release reads formats up to {known}; \
          run the release that wrote it, or a later one",
-        .path.display()
+        shown_path(.path)
     )]
     Newer {
         /// The file.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use containerd_nri::DEFAULT_SOCKET;
 
 use super::config::{self, Layout, Nri};
@@ -20,7 +20,20 @@ pub struct Builder {
     oci_runtime: OciRuntime,
     request_timeout: Duration,
     drop_in: Option<PathBuf>,
+    install: Option<Install>,
 }
+
+/// Changes the files of a node below the root that it is given.
+type Install = fn(&Path) -> Result<()>;
+
+/// The folder, in that of the node, with the files that were changed.
+pub(super) const INSTALLED: &str = "installed";
+
+/// Where a node has containerd's configuration.
+const MAIN: &str = "etc/containerd/config.toml";
+
+/// The folder from which `install` has the configuration import drop-ins.
+const DROP_INS: &str = "/etc/containerd/conf.d";
 
 impl Builder {
     pub(super) fn new(version: Version) -> Builder {
@@ -29,6 +42,7 @@ impl Builder {
             oci_runtime: OciRuntime::Runc,
             request_timeout: Duration::from_secs(2),
             drop_in: None,
+            install: None,
         }
     }
 
@@ -55,6 +69,15 @@ impl Builder {
         self
     }
 
+    /// Has `install` change the files of a node, of which there is the main configuration without a word about NRI,
+    /// before it starts with that file as it is then. Sockets and folders of NRI are those of a machine, as with
+    /// [`drop_in`](Builder::drop_in).
+    #[must_use]
+    pub fn installed(mut self, install: Install) -> Self {
+        self.install = Some(install);
+        self
+    }
+
     /// Starts it, loads the images, and awaits that it serves the CRI.
     ///
     /// # Errors
@@ -65,13 +88,14 @@ impl Builder {
         let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
         let mut layout = Layout::below(node.folder());
         let nri = match &self.drop_in {
+            Some(file) => Nri::DropIn(file),
+            None if self.install.is_some() => Nri::Nothing,
             None => Nri::Private(self.request_timeout),
-            Some(file) => {
-                hide_folders_of_the_machine(&node)?;
-                layout.nri_socket = DEFAULT_SOCKET.into();
-                Nri::DropIn(file)
-            }
         };
+        if !matches!(nri, Nri::Private(_)) {
+            hide_folders_of_the_machine(&node)?;
+            layout.nri_socket = DEFAULT_SOCKET.into();
+        }
         for folder in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
             fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
         }
@@ -82,10 +106,11 @@ impl Builder {
         };
         let file = node.folder().join("config.toml");
         let host = Host::detect()?;
-        fs::write(
-            &file,
-            config::render(self.version, &layout, host, &nri, oci_runtime.as_deref()),
-        )?;
+        let mut text = config::render(self.version, &layout, host, &nri, oci_runtime.as_deref());
+        if let Some(install) = self.install {
+            text = installed(&node.folder().join(INSTALLED), text, install)?;
+        }
+        fs::write(&file, text)?;
 
         let path = format!(
             "{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -102,6 +127,18 @@ impl Builder {
             .await?;
         Ok(containerd)
     }
+}
+
+/// The main configuration after `install`, with the drop-ins of that root imported in place of the machine's.
+fn installed(root: &Path, text: String, install: Install) -> Result<String> {
+    let main = root.join(MAIN);
+    fs::create_dir_all(main.parent().context("it is in a folder")?)?;
+    fs::write(&main, text)?;
+    install(root)?;
+    let text = fs::read_to_string(&main)?;
+    ensure!(text.contains(DROP_INS), "no drop-ins are imported: {text}");
+    let drop_ins = format!("{}{DROP_INS}", root.display());
+    Ok(text.replace(DROP_INS, &drop_ins))
 }
 
 /// Keeps what the machine has for plugins, in the folders that every containerd looks into, from this one. /run is the

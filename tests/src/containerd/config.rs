@@ -54,13 +54,15 @@ pub(super) enum Nri<'a> {
     Private(Duration),
     /// What this file says, and nothing else.
     DropIn(&'a Path),
+    /// Nothing: that is left to whoever changes the file.
+    Nothing,
 }
 
 impl Nri<'_> {
     /// What must stand before all tables.
     fn imports(&self) -> String {
         match self {
-            Nri::Private(_) => String::new(),
+            Nri::Private(_) | Nri::Nothing => String::new(),
             Nri::DropIn(file) => format!("imports = [{file:?}]\n"),
         }
     }

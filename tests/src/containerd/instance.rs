@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use super::config::Layout;
-use super::{Builder, Version};
+use super::{Builder, Version, builder};
 use crate::cri::{Client, PodBuilder};
 use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
@@ -112,6 +112,23 @@ impl Containerd {
     /// The socket that plugins connect to.
     pub fn nri_socket(&self) -> &Path {
         &self.layout.nri_socket
+    }
+
+    /// The root below which [`Builder::installed`] had the files of a node changed.
+    pub fn installed(&self) -> PathBuf {
+        self.node.folder().join(builder::INSTALLED)
+    }
+
+    /// The whole configuration that is in force, as it says itself; with `"` for every quote.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn configuration(&self) -> Result<String> {
+        let mut dump = Command::new(self.command.get_program());
+        dump.args(self.command.get_args()).args(["config", "dump"]);
+        let output = dump.output()?;
+        // 2.x quotes otherwise.
+        Ok(String::from_utf8(output.stdout)?.replace('\'', "\""))
     }
 
     /// The ledger of the `nri-oci-hooks` on it.

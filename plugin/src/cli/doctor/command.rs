@@ -57,7 +57,11 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
     let node = Node::new(&args.root);
     let of_image = node.path(DEFAULT_CONFIG);
     let config = match &args.config.config {
-        None if !node.is_live() => of_image.exists().then(|| of_image.display().to_string()),
+        None if !node.is_live() => {
+            // One that cannot be looked at is there for all we know; reading it says what is wrong.
+            let is_there = of_image.try_exists().unwrap_or(true);
+            is_there.then(|| of_image.display().to_string())
+        }
         _ => args.config.file().map(str::to_owned),
     };
     let findings = examine(&Examination {

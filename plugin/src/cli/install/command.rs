@@ -13,8 +13,8 @@ use crate::install::{self, Plan, Target, Way};
 const MORE_INSTALL: &str = "\
 Puts the program, a configuration, the unit (or a link in the runtime's folder of plugins) and the
 runtime's drop-in in place. The runtime's own file is changed only if it does not import drop-ins:
-one line, and the file as it was is kept beside it. No service is restarted; what is to be done is
-told. Done again, it changes nothing.
+one line, and the file as it was is kept beside it. So is whatever else has to make room and is not of
+an earlier install. No service is restarted; what is to be done is told. Done again, it changes nothing.
 
 Exit status:
   0  all is in place
@@ -27,8 +27,9 @@ Examples:
   nri-oci-hooks install --root /mnt/image --runtime containerd-2 --yes";
 
 const MORE_UNINSTALL: &str = "\
-Leaves the configuration, the hook-specs and the ledger; and the program, as long as the daemon runs
-or there are containers whose hooks it has yet to run. Done again later, it removes that too.
+Leaves the configuration, the hook-specs, the ledger, and what install did not put there; and the
+program, as long as the daemon runs, there are containers whose hooks it has yet to run, or that cannot
+be told. Done again later, it removes that too.
 
 Exit status:
   0  it is gone
@@ -41,6 +42,15 @@ pub(super) struct Common {
     /// Folder with the files of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+
+    /// Configuration that the daemon goes by, as the node calls it [default: what its unit says, or
+    /// /etc/nri-oci-hooks/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+
+    /// Folder of the ledger, as the node calls it; wins over the configuration
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<String>,
 
     /// Do it without asking
     #[arg(long, short)]
@@ -107,29 +117,34 @@ fn told(done: anyhow::Result<bool>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error:#}");
+            // Nobody is left to be told if this fails.
+            let _ = writeln!(io::stderr(), "nri-oci-hooks: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Common {
+    fn target(&self, runtime: Option<InstalledRuntime>, way: Way) -> Target {
+        Target {
+            node: Node::new(&self.root),
+            runtime,
+            way,
+            config: self.config.clone(),
+            state_dir: self.state_dir.clone(),
         }
     }
 }
 
 impl InstallArgs {
     pub(super) fn target(&self) -> Target {
-        Target {
-            node: Node::new(&self.common.root),
-            runtime: self.runtime,
-            way: self.by,
-        }
+        self.common.target(self.runtime, self.by)
     }
 }
 
 impl UninstallArgs {
     pub(super) fn target(&self) -> Target {
-        Target {
-            node: Node::new(&self.common.root),
-            runtime: None,
-            way: Way::default(),
-        }
+        self.common.target(None, Way::default())
     }
 }
 
@@ -141,16 +156,18 @@ pub(super) fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<bool> {
     let open = plan.open();
-    if open.is_empty() {
-        writeln!(out, "Nothing is to be changed.")?;
-        return Ok(true);
+    match open.is_empty() {
+        true => writeln!(out, "Nothing is to be changed.")?,
+        false => writeln!(out, "To be done:")?,
     }
-    writeln!(out, "To be done:")?;
     for step in &open {
         writeln!(out, "  {step}")?;
     }
     for left in &plan.left {
         writeln!(out, "Left as it is: {left}")?;
+    }
+    if open.is_empty() {
+        return Ok(true);
     }
     if args.dry_run {
         writeln!(out, "Nothing was changed.")?;

@@ -20,7 +20,7 @@ fn image() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("etc/containerd")).unwrap();
     fs::write(root.path().join("etc/containerd/config.toml"), "version = 3\n").unwrap();
-    fs::write(root.path().join("program"), "x").unwrap();
+    fs::write(root.path().join("program"), install::program("")).unwrap();
     root
 }
 

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::settings::{Kind, Settings, Values, is_there, table};
+use super::settings::{Kind, Settings, Values, files, is_there, table};
+use crate::diagnostic::{bounded_list, shown_path};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
 
 const MAIN: &str = "/etc/containerd/config.toml";
 const DROP_INS: &str = "/etc/containerd/conf.d";
-const NRI: &str = "io.containerd.nri.v1.nri";
+/// The table about NRI.
+pub(crate) const NRI: &str = "io.containerd.nri.v1.nri";
 
 /// How containerd is configured; `None` if the node has none.
 pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
@@ -23,12 +25,12 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
     if !is_there(node, &signs) {
         return None;
     }
-    let main_file = node.path(MAIN);
-    let main = main_file
-        .exists()
-        .then(|| table(node, &main_file, findings))
+    let main = is_there(node, &[MAIN])
+        .then(|| table(node, Path::new(MAIN), findings))
         .flatten();
-    let format = main.as_ref().and_then(|main| main.get("version")?.as_integer());
+    // One that says nothing of its format has the first; one that says nothing at all has any.
+    let format = main.as_ref().filter(|main| !main.is_empty());
+    let format = format.map(|main| main.get("version").and_then(Value::as_integer).unwrap_or(1));
     // Without being asked, by the format of its configuration: 3 came with containerd 2.
     let version = node.version("containerd");
     let is_1 = version.map_or(format == Some(2) || format == Some(1), |version| {
@@ -37,12 +39,13 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
 
     let mut settings = Settings::default_of(Kind::Containerd, version);
     settings.is_containerd_1 = is_1;
+    settings.is_told = version.is_some() || format.is_some();
     settings.is_enabled = !is_1;
     let mut nri = Table::new();
     let mut imported = Vec::new();
     if let Some(main) = &main {
         merge(&mut nri, main, is_1);
-        for file in imports(node, main) {
+        for file in imports(node, main, findings) {
             if let Some(drop_in) = table(node, &file, findings) {
                 merge(&mut nri, &drop_in, is_1);
             }
@@ -76,34 +79,40 @@ fn merge(nri: &mut Table, file: &Table, replaces: bool) {
     }
 }
 
-/// The files that the main one imports, in order: `imports` of paths in which the name may have a
-/// `*`.
-fn imports(node: &Node, main: &Table) -> Vec<PathBuf> {
+/// The files that a main file imports, as the node calls them, in order.
+pub(crate) fn containerd_imports(node: &Node, main: &Table) -> Vec<PathBuf> {
+    imports(node, main, &mut Vec::new())
+}
+
+/// The files that the main one imports, as the node calls them, in order: `imports` of paths in which
+/// the name may have a `*`.
+fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     let list = main
         .get("imports")
         .and_then(Value::as_array)
         .into_iter()
         .flatten();
     let patterns = list.filter_map(Value::as_str);
-    let of_pattern = |pattern: &str| {
+    let mut of_pattern = |pattern: &str| {
         let pattern = Path::new("/etc/containerd").join(pattern);
         let (folder, name) = (
             pattern.parent()?.to_str()?.to_owned(),
             pattern.file_name()?.to_str()?.to_owned(),
         );
         Some(match name.split_once('*') {
-            None => vec![node.path(&pattern)],
+            None => vec![pattern],
             Some((before, behind)) => {
-                let files = node.files(&folder, behind).into_iter();
-                let begins = |path: &PathBuf| {
-                    path.file_name()
-                        .is_some_and(|name| name.to_string_lossy().starts_with(before))
+                let matches = |path: &PathBuf| {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    name.strip_prefix(before)
+                        .is_some_and(|rest| rest.ends_with(behind))
                 };
-                files.filter(begins).collect()
+                let files = files(node, &folder, findings).into_iter();
+                files.filter(matches).collect()
             }
         })
     };
-    patterns.filter_map(of_pattern).flatten().collect()
+    patterns.filter_map(&mut of_pattern).flatten().collect()
 }
 
 /// Drop-ins that lie there and that nobody reads.
@@ -114,16 +123,17 @@ fn tell_unread(
     imported: &[PathBuf],
     findings: &mut Vec<Finding>,
 ) {
+    let imported: Vec<PathBuf> = imported.iter().map(|file| node.real(file)).collect();
     let unread: Vec<String> = node
-        .files(DROP_INS, ".toml")
-        .into_iter()
-        .filter(|file| !imported.contains(file))
-        .map(|file| node.name(&file).display().to_string())
+        .files(DROP_INS)
+        .iter()
+        .filter(|file| file.to_string_lossy().ends_with(".toml") && !imported.contains(&node.real(file)))
+        .map(|file| shown_path(file))
         .collect();
     if unread.is_empty() {
         return;
     }
-    let files = unread.join(", ");
+    let files = bounded_list(&unread);
     let remedy =
         format!("write imports = [\"{DROP_INS}/*.toml\"] at the top of {MAIN}, then restart containerd");
     let why = if format.is_none_or(|format| format < 2) && main.contains_key("imports") {

@@ -1,6 +1,8 @@
-//! CRI-O: `/etc/crio/crio.conf` and the files of `crio.conf.d`, later ones over earlier ones.
+//! CRI-O: `/etc/crio/crio.conf` and every file of `crio.conf.d`, later ones over earlier ones.
 
-use super::settings::{Kind, Settings, Values, is_there, table};
+use std::path::{Path, PathBuf};
+
+use super::settings::{Kind, Settings, Values, files, is_there, table};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
 
@@ -27,9 +29,13 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
     // On since 1.30.
     settings.is_enabled = version.is_none_or(|version| version >= Version(1, 30, 0));
     settings.own_hooks_dirs = vec![OWN_HOOKS.to_owned()];
-    let main = node.path(MAIN);
-    let main = main.exists().then_some(main);
-    for file in main.into_iter().chain(node.files(DROP_INS, ".conf")) {
+    let main = is_there(node, &[MAIN]).then(|| Path::new(MAIN).to_owned());
+    // Whatever their names end with.
+    let drop_ins: Vec<PathBuf> = files(node, DROP_INS, findings)
+        .into_iter()
+        .filter(|file| !node.path(file).is_dir())
+        .collect();
+    for file in main.into_iter().chain(drop_ins) {
         if let Some(table) = table(node, &file, findings) {
             take(&mut settings, Values(&table));
         }

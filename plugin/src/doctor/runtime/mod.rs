@@ -4,5 +4,8 @@ mod containerd;
 mod crio;
 mod settings;
 
-pub use settings::{InstalledRuntime, installed_runtime};
+pub(crate) use containerd::{NRI, containerd_imports};
+#[cfg(test)]
+pub(super) use settings::unreadable;
+pub use settings::{InstalledRuntime, NotTold, installed_runtime};
 pub(super) use settings::{Kind, Settings, find};

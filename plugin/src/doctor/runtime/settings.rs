@@ -1,12 +1,14 @@
 //! What matters of a runtime's configuration, whichever it is.
 
-use std::path::PathBuf;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use toml::{Table, Value};
 
 use super::{containerd, crio};
+use crate::diagnostic::{prose, shown_path};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
 
@@ -47,6 +49,8 @@ pub(in crate::doctor) struct Settings {
     pub(in crate::doctor) version: Option<Version>,
     /// Whether it is containerd before 2.
     pub(in crate::doctor) is_containerd_1: bool,
+    /// Whether the node tells that; otherwise it is taken for the newest.
+    pub(in crate::doctor) is_told: bool,
     pub(in crate::doctor) is_enabled: bool,
     pub(in crate::doctor) takes_connections: bool,
     pub(in crate::doctor) socket: String,
@@ -67,6 +71,7 @@ impl Settings {
             kind,
             version,
             is_containerd_1: false,
+            is_told: true,
             is_enabled: true,
             takes_connections: true,
             socket: "/var/run/nri/nri.sock".into(),
@@ -97,41 +102,73 @@ pub(in crate::doctor) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
     (containerd.into_iter().chain(crio).collect(), findings)
 }
 
+/// Why the runtime of a node is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTold {
+    /// It has none.
+    NoRuntime,
+    /// It is a containerd of any version.
+    WhichContainerd,
+}
+
 /// The runtime of a node, by its programs and files; containerd if there are several.
-pub fn installed_runtime(node: &Node) -> Option<InstalledRuntime> {
+///
+/// # Errors
+/// The node does not tell.
+pub fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
     let (found, _) = find(node);
-    let first = found.first()?;
-    Some(match first.kind {
+    let first = found.first().ok_or(NotTold::NoRuntime)?;
+    Ok(match first.kind {
+        Kind::Containerd if !first.is_told => return Err(NotTold::WhichContainerd),
         Kind::Containerd if first.is_containerd_1 => InstalledRuntime::Containerd17,
         Kind::Containerd => InstalledRuntime::Containerd2,
         Kind::Crio => InstalledRuntime::Crio,
     })
 }
 
-/// Whether any of `paths` is there.
+/// Whether any of `paths` is there. One that may not be looked at is there for all we know.
 pub(super) fn is_there(node: &Node, paths: &[&str]) -> bool {
-    paths.iter().any(|path| node.path(path).exists())
+    paths
+        .iter()
+        .any(|path| node.path(path).try_exists().unwrap_or(true))
 }
 
-/// The TOML of a file; what is wrong with it is a finding.
-pub(super) fn table(node: &Node, file: &PathBuf, findings: &mut Vec<Finding>) -> Option<toml::Table> {
-    let name = node.name(file);
-    let name = name.display();
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
-    let table = text.and_then(|text| {
-        text.parse::<toml::Table>()
-            .map_err(|error| error.message().to_owned())
-    });
+/// The TOML of the file that the node calls `name`; what is wrong with it is a finding.
+pub(super) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Option<toml::Table> {
+    let text = match std::fs::read_to_string(node.path(name)) {
+        Ok(text) => text,
+        Err(error) => {
+            findings.push(unreadable(name, &error));
+            return None;
+        }
+    };
+    let table = text.parse::<toml::Table>();
     table
         .map_err(|error| {
-            let what = format!("{name} cannot be read: {error}");
-            findings.push(Finding::problem(
-                "runtime-config",
-                what,
-                "mend it: the runtime does not start with it",
-            ));
+            let what = format!("{} cannot be read: {}", shown_path(name), prose(error.message()));
+            let remedy = "mend it: the runtime does not start with it";
+            findings.push(Finding::problem("runtime-config", what, remedy));
         })
         .ok()
+}
+
+/// The files of a folder that the runtime reads; that it may not be looked at is a finding.
+pub(super) fn files(node: &Node, folder: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(node.path(folder));
+    if let Some(error) = listed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
+        findings.push(unreadable(Path::new(folder), &error));
+    }
+    node.files(folder)
+}
+
+/// What the runtime reads as root, and we may not: nothing is wrong with it for all we know.
+pub(in crate::doctor) fn unreadable(name: &Path, error: &Error) -> Finding {
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => "run this as root",
+        _ => "mend it: the runtime does not start with it",
+    };
+    let what = format!("{} cannot be read: {error}", shown_path(name));
+    Finding::problem("runtime-config", what, remedy)
 }
 
 /// The values of a table.

@@ -1,106 +1,10 @@
-//! Every fault that is planted is named, with a remedy.
+//! Every fault that is planted in an image is named, with a remedy.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
 
-use tempfile::TempDir;
-
-use super::{Examination, Finding, Level, Node, examine};
-
-/// An image of a node, sound until a fault is planted: containerd 2, a default hook-spec, a ledger.
-struct Image(TempDir);
-
-impl Image {
-    fn new() -> Image {
-        // Below /tmp the hook-spec would be warned of.
-        let image = Image(tempfile::tempdir_in("/run").unwrap());
-        image.write(
-            "etc/containerd/config.toml",
-            "version = 3\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n",
-        );
-        image.write(
-            "etc/containerd/conf.d/nri.toml",
-            "[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = false\n",
-        );
-        image.write(
-            "hooks/default.json",
-            "{\"prestart\":[{\"path\":\"/bin/true\",\"timeout\":1}]}",
-        );
-        for folder in ["state/live", "state/past", "opt/nri/plugins", "specs"] {
-            fs::create_dir_all(image.path(folder)).unwrap();
-        }
-        image.configure("");
-        image
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn mode(&self, name: &str, mode: u32) {
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    /// A file of the plugin folder that the runtime launches.
-    fn plugin(&self, name: &str) {
-        let name = format!("opt/nri/plugins/{name}");
-        self.write(&name, "");
-        self.mode(&name, 0o755);
-    }
-
-    /// The configuration, with `more` in it.
-    fn configure(&self, more: &str) {
-        // The ledger is looked for below the root, as everything that is the node's.
-        let text = format!(
-            "hook_spec = {:?}\nannotation.spec_dirs = [{:?}]\nstate_dir = \"/state\"\n{more}",
-            self.text("hooks/default.json"),
-            self.text("specs")
-        );
-        self.write("config.toml", &text);
-    }
-
-    fn nri(&self, settings: &str) {
-        let table = format!("[plugins.\"io.containerd.nri.v1.nri\"]\n{settings}\n");
-        self.write("etc/containerd/conf.d/nri.toml", &table);
-    }
-
-    fn examined(&self) -> Vec<Finding> {
-        examine(&Examination {
-            node: Node::new(self.0.path()),
-            config: Some(self.text("config.toml")),
-            looks_at_files: true,
-        })
-    }
-
-    /// `level check` of what is not as it should be.
-    fn faults(&self) -> Vec<String> {
-        let findings = self
-            .examined()
-            .into_iter()
-            .filter(|finding| finding.level > Level::Note);
-        findings
-            .map(|finding| {
-                assert!(
-                    finding.remedy.is_some_and(|remedy| remedy.len() > 5),
-                    "{}",
-                    finding.what
-                );
-                format!("{} {}", finding.level, finding.check)
-            })
-            .collect()
-    }
-}
+use super::image::Image;
+use crate::doctor::{Examination, Level, Node, examine};
 
 #[test]
 fn a_sound_node_has_no_fault() {
@@ -112,7 +16,7 @@ type Plant = fn(&Image);
 
 #[test]
 fn every_planted_fault_is_named() {
-    let faults: [(&str, Plant); 27] = [
+    let faults: [(&str, Plant); 30] = [
         ("problem runtime", |node| {
             fs::remove_dir_all(node.path("etc/containerd")).unwrap()
         }),
@@ -170,6 +74,29 @@ fn every_planted_fault_is_named() {
                 "etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service",
                 "",
             );
+        }),
+        ("warning twice", |node| {
+            // By its name it could be any; the link is the image's own.
+            node.our_link();
+            let wants = "etc/systemd/system/multi-user.target.wants";
+            fs::create_dir_all(node.path(wants)).unwrap();
+            symlink(
+                "/etc/systemd/system/nri-oci-hooks.service",
+                node.path(wants).join("nri-oci-hooks.service"),
+            )
+            .unwrap();
+        }),
+        ("problem plugin-name", |node| {
+            symlink("/bin/other", node.path("opt/nri/plugins/other")).unwrap();
+            node.write("bin/other", "");
+            node.mode("bin/other", 0o755);
+        }),
+        ("problem nri-off", |node| {
+            // CRI-O reads every file of the folder, whatever its name.
+            node.write(
+                "etc/crio/crio.conf.d/a.conf.bak",
+                "[crio.nri]\nenable_nri = false\n",
+            )
         }),
         ("problem doubled-hooks", |node| {
             node.write(
@@ -257,4 +184,64 @@ fn without_the_ledger_no_state_folder_is_missed() {
             .iter()
             .any(|finding| finding.check == "state-dir" && finding.level == Level::Note)
     );
+}
+
+#[test]
+fn what_only_a_link_of_the_image_leads_to_is_there() {
+    let node = Image::new();
+    node.nri("disable_connections = true");
+    node.our_link();
+    assert_eq!(node.faults(), [""; 0]);
+    // Where the drop-ins are is the image's own affair, too.
+    fs::create_dir(node.path("srv")).unwrap();
+    fs::rename(node.path("etc/containerd/conf.d"), node.path("srv/conf.d")).unwrap();
+    symlink("/srv/conf.d", node.path("etc/containerd/conf.d")).unwrap();
+    assert_eq!(node.faults(), [""; 0]);
+}
+
+#[test]
+fn a_root_may_be_named_from_the_current_folder() {
+    let node = Image::new();
+    let here = std::env::current_dir().unwrap();
+    let up = "../".repeat(here.components().count() - 1);
+    let relative = format!("{up}{}", node.text("").trim_start_matches('/'));
+    let findings = examine(&Examination {
+        node: Node::new(relative),
+        config: Some(node.text("config.toml")),
+        looks_at_files: true,
+    });
+    let faults: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.level > Level::Note)
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
+#[test]
+fn no_terminal_escape_of_a_file_or_its_name_is_told() {
+    let escape = "\u{1b}[31m";
+    let written = "\\u001b[31m";
+    let node = Image::new();
+    node.write(&format!("etc/containerd/conf.d/{escape}.toml"), escape);
+    node.write(&format!("etc/containerd/{escape}/unread.toml"), "");
+    node.plugin(escape);
+    node.plugin(&format!("10-{escape}"));
+    node.mode(&format!("opt/nri/plugins/10-{escape}"), 0o777);
+    node.nri(&format!(
+        "disable_connections = true\nsocket_path = \"/{written}\""
+    ));
+    node.configure(&format!("hooks_dirs = [\"/{written}\"]\n\"{written}\" = 1"));
+    node.write(
+        "etc/containerd/config.toml",
+        &format!("version = 3\nimports = [\"/etc/containerd/{written}.toml\"]\n"),
+    );
+    let findings = node.examined();
+    assert!(findings.iter().filter(|finding| finding.is_problem()).count() > 4);
+    for finding in findings {
+        let texts = [Some(finding.what), finding.remedy];
+        assert!(
+            !texts.iter().flatten().any(|text| text.contains(char::is_control)),
+            "{texts:?}"
+        );
+    }
 }

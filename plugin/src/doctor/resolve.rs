@@ -1,0 +1,102 @@
+//! Following the links of an image inside the image: the absolute ones, too, lead to its own files.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// How many links may be on the way: the kernel's own limit (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// Where no file is and none can be made.
+const NOWHERE: &str = "/proc/more-links-than-40";
+
+/// The file that is called `path` where `root` is `/`, with every link followed, the last one too. What is
+/// missing is taken for a name of its own. `root` itself has no links in it.
+pub(super) fn in_root(root: &Path, path: &Path) -> PathBuf {
+    let mut real = PathBuf::new();
+    let mut rest: VecDeque<OsString> = names(path).collect();
+    let mut links = 0;
+    while let Some(name) = rest.pop_front() {
+        if name == ".." {
+            // The root's parent is the root.
+            real.pop();
+            continue;
+        }
+        real.push(&name);
+        let Ok(target) = fs::read_link(root.join(&real)) else {
+            continue;
+        };
+        links += 1;
+        if links > MOST_LINKS {
+            // Not what was come to: the kernel would follow it, out of the root.
+            return PathBuf::from(NOWHERE);
+        }
+        if target.has_root() {
+            real.clear();
+        } else {
+            real.pop();
+        }
+        for (at, name) in names(&target).enumerate() {
+            rest.insert(at, name);
+        }
+    }
+    if real.as_os_str().is_empty() {
+        return root.to_owned();
+    }
+    root.join(real)
+}
+
+/// The components of a path that lead somewhere.
+fn names(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_lead_nowhere_but_into_the_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(root.join("usr/lib")).unwrap();
+        for (target, link) in [
+            ("/tmp/outside", "usr/local"),
+            ("../../../../etc", "etc2"),
+            ("lib/../share", "usr/relative"),
+            ("/usr/local/there", "twice"),
+            ("usr", "u"),
+            ("loop", "loop"),
+            ("longer/x", "longer"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (path, expected) in [
+            ("/", ""),
+            ("/usr/lib/a", "usr/lib/a"),
+            ("relative/to/root", "relative/to/root"),
+            ("/usr/local/bin/x", "tmp/outside/bin/x"),
+            ("/etc2/passwd", "etc/passwd"),
+            ("/../../etc", "etc"),
+            ("/usr/relative/b", "usr/share/b"),
+            ("/twice", "tmp/outside/there"),
+            ("/u/local/../x", "tmp/x"),
+        ] {
+            assert_eq!(in_root(&root, Path::new(path)), root.join(expected), "{path}");
+        }
+        for path in ["/loop", "/loop/x", "/longer"] {
+            let nowhere = in_root(&root, Path::new(path));
+            assert!(
+                !nowhere.exists() && fs::create_dir_all(nowhere).is_err(),
+                "{path}"
+            );
+        }
+    }
+}

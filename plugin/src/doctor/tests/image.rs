@@ -1,0 +1,112 @@
+//! An image of a node.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::doctor::{Examination, Finding, Level, Node, examine};
+
+/// An image of a node, sound until a fault is planted: containerd 2, a default hook-spec, a ledger.
+pub(super) struct Image(pub(super) TempDir);
+
+impl Image {
+    pub(super) fn new() -> Image {
+        // Below /tmp the hook-spec would be warned of.
+        let image = Image(tempfile::tempdir_in("/run").unwrap());
+        image.write(
+            "etc/containerd/config.toml",
+            "version = 3\nimports = [\"/etc/containerd/conf.d/*.toml\"]\n",
+        );
+        image.write(
+            "etc/containerd/conf.d/nri.toml",
+            "[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = false\n",
+        );
+        image.write(
+            "hooks/default.json",
+            "{\"prestart\":[{\"path\":\"/bin/true\",\"timeout\":1}]}",
+        );
+        for folder in ["state/live", "state/past", "opt/nri/plugins", "specs"] {
+            fs::create_dir_all(image.path(folder)).unwrap();
+        }
+        image.configure("");
+        image
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(super) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A file of the plugin folder that the runtime launches.
+    pub(super) fn plugin(&self, name: &str) {
+        let name = format!("opt/nri/plugins/{name}");
+        self.write(&name, "");
+        self.mode(&name, 0o755);
+    }
+
+    /// A link to our program that the runtime launches, by another name.
+    pub(super) fn our_link(&self) {
+        let program = "usr/local/bin/nri-oci-hooks";
+        self.write(program, "");
+        self.mode(program, 0o755);
+        let target = format!("/{program}");
+        symlink(target, self.path("opt/nri/plugins/20-hooks")).unwrap();
+    }
+
+    /// The configuration, with `more` in it.
+    pub(super) fn configure(&self, more: &str) {
+        // The ledger is looked for below the root, as everything that is the node's.
+        let text = format!(
+            "hook_spec = {:?}\nannotation.spec_dirs = [{:?}]\nstate_dir = \"/state\"\n{more}",
+            self.text("hooks/default.json"),
+            self.text("specs")
+        );
+        self.write("config.toml", &text);
+    }
+
+    pub(super) fn nri(&self, settings: &str) {
+        let table = format!("[plugins.\"io.containerd.nri.v1.nri\"]\n{settings}\n");
+        self.write("etc/containerd/conf.d/nri.toml", &table);
+    }
+
+    pub(super) fn examined(&self) -> Vec<Finding> {
+        examine(&Examination {
+            node: Node::new(self.0.path()),
+            config: Some(self.text("config.toml")),
+            looks_at_files: true,
+        })
+    }
+
+    /// `level check` of what is not as it should be.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let findings = self
+            .examined()
+            .into_iter()
+            .filter(|finding| finding.level > Level::Note);
+        findings
+            .map(|finding| {
+                assert!(
+                    finding.remedy.is_some_and(|remedy| remedy.len() > 5),
+                    "{}",
+                    finding.what
+                );
+                format!("{} {}", finding.level, finding.check)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! What only a node that runs can have.
+
+use std::fs;
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use serde_json::json;
+
+use crate::doctor::Finding;
+use crate::doctor::daemon::{full_disk, no_answer, of_status};
+use crate::doctor::files::noexec;
+use crate::doctor::nri::socket;
+use crate::doctor::plugins::other_process;
+use crate::doctor::runtime::unreadable;
+use crate::observe::{AskError, Status, ask};
+
+/// `level check: remedy`.
+fn told(finding: &Finding) -> String {
+    let remedy = finding.remedy.as_deref().unwrap_or_default();
+    format!("{} {}: {remedy}", finding.level, finding.check)
+}
+
+#[test]
+fn a_socket_that_is_not_there_or_that_others_reach_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let path = folder.path().join("nri.sock");
+    assert!(told(&socket(&path)).starts_with("problem nri-socket: start the runtime"));
+    fs::write(&path, "").unwrap();
+    assert_eq!(told(&socket(&path)), "good nri-socket: ");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(told(&socket(&path)).starts_with("warning nri-socket: run: chown root"));
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = no_answer(&ask(folder.path()).unwrap_err());
+    assert!(told(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
+}
+
+#[test]
+fn what_may_not_be_looked_at_is_not_taken_for_wrong() {
+    let denied = || Error::from(ErrorKind::PermissionDenied);
+    let found = no_answer(&AskError::NoDaemon {
+        socket: "/s".into(),
+        source: denied(),
+    });
+    assert_eq!(told(&found), "problem daemon: run this as root");
+    let found = unreadable(Path::new("/etc/containerd/config.toml"), &denied());
+    assert_eq!(told(&found), "problem runtime-config: run this as root");
+}
+
+fn status(version: &str, pid: u32, not_ready: &[&str]) -> Status {
+    let status = json!({
+        "version": version,
+        "pid": pid,
+        "since": "2026-01-01T00:00:00.000Z",
+        "not_ready": not_ready,
+        "connection": {"synchronized": true},
+        "configured_by": {"file": "/etc/nri-oci-hooks/config.toml"},
+        "delivery": "runner",
+        "state_dir": "/var/lib/nri-oci-hooks",
+        "in_force": [],
+        "mistakes": [],
+    });
+    serde_json::from_value(status).unwrap()
+}
+
+#[test]
+fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
+    let (ours, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    let told = |status: &Status, file| -> Vec<String> {
+        let findings = of_status(status, file);
+        findings
+            .iter()
+            .map(|found| format!("{} {}", found.level, found.check))
+            .collect()
+    };
+    let good = status(ours, pid, &[]);
+    assert_eq!(told(&good, None), ["good daemon"]);
+    assert_eq!(
+        told(&good, Some("/etc/nri-oci-hooks/config.toml")),
+        ["good daemon"]
+    );
+    assert_eq!(
+        told(&good, Some("/etc/other.toml")),
+        ["good daemon", "warning config"]
+    );
+    let older = status("0.0.1", pid, &[]);
+    assert_eq!(told(&older, None), ["good daemon", "warning daemon-version"]);
+    let waits = status(ours, pid, &["not registered \u{1b}[31m"]);
+    assert_eq!(told(&waits, None), ["problem daemon"]);
+    assert!(!of_status(&waits, None)[0].what.contains(char::is_control));
+
+    // Its program was replaced since it began.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut daemon = Command::new(&program).arg("600").spawn().unwrap();
+    fs::remove_file(&program).unwrap();
+    let replaced = told(&status(ours, daemon.id(), &[]), None);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    assert_eq!(replaced, ["good daemon", "warning daemon-version"]);
+}
+
+#[test]
+fn a_full_disk_is_named_and_one_without_a_number_of_files_is_not() {
+    const MIB: u64 = 1024 * 1024;
+    for (space, files, is_full) in [
+        (MIB, Some(100_000), true),
+        (1024 * MIB, Some(3), true),
+        (1024 * MIB, None, false),
+        (1024 * MIB, Some(100_000), false),
+    ] {
+        let found = full_disk("/state", space, files);
+        assert_eq!(found.is_some_and(|found| found.check == "disk"), is_full);
+    }
+}
+
+#[test]
+fn a_program_that_the_kernel_will_not_execute_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("hook");
+    fs::write(&program, "").unwrap();
+    let path = program.to_str().unwrap();
+    assert_eq!(noexec(path), None);
+    // A mount that no other thread sees.
+    let found = std::thread::scope(|scope| {
+        let mounted = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+            let none = None::<&str>;
+            mount(none, "/", none, private, none).unwrap();
+            mount(
+                Some("none"),
+                folder.path(),
+                Some("tmpfs"),
+                MsFlags::MS_NOEXEC,
+                none,
+            )
+            .unwrap();
+            fs::write(&program, "").unwrap();
+            noexec(path)
+        });
+        mounted.join().unwrap()
+    });
+    assert!(told(&found.unwrap()).starts_with("problem noexec: "));
+}
+
+#[test]
+fn another_injector_that_runs_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("hook-injector");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let mut other = Command::new(&program)
+        .arg("600")
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let found = other_process();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(told(&found.unwrap()).starts_with("warning other-injector: "));
+}
