@@ -3,8 +3,8 @@
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
 //! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
 //! get?) -> [`runner`] (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
-//! of their own; [`config`] and [`diagnostic`] serve all of them, and [`host`] a daemon that lives in
-//! a pod.
+//! of their own; [`config`] and [`diagnostic`] serve all of them, and [`host`] and [`pod`] a daemon
+//! that lives in a pod.
 
 pub mod cli;
 pub mod config;
@@ -17,6 +17,7 @@ pub mod lint;
 pub mod manifest;
 pub mod observe;
 pub mod plugin;
+pub mod pod;
 pub mod runner;
 pub mod select;
 pub mod spec;

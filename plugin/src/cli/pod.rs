@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::host::{self, HostError, Mirror, Program};
+use crate::host;
 use crate::install::PROGRAM;
 use crate::plugin::{OciHooks, RunnerProgram};
+use crate::pod::{Kept, Mirror, Program};
 
 /// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
 const LOOK: Duration = Duration::from_secs(5);
@@ -58,7 +59,7 @@ impl PodArgs {
         Ok(Arrived { runner, mirror })
     }
 
-    fn enter(&self, nri_socket: &Path) -> Result<RunnerProgram, HostError> {
+    fn enter(&self, nri_socket: &Path) -> anyhow::Result<RunnerProgram> {
         let program = Program::open()?;
         host::enter_mounts(nri_socket.parent().unwrap_or(Path::new("/")))?;
         program.put(&self.host_program)?;
@@ -71,10 +72,19 @@ pub(super) async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
     let mut told = String::new();
     loop {
         tokio::time::sleep(LOOK).await;
-        match mirror.keep_up() {
-            Ok(is_new) => {
+        // Disks are slow, and events wait for this thread.
+        let looked = tokio::task::spawn_blocking(move || {
+            let kept = mirror.keep_up();
+            (mirror, kept)
+        });
+        let Ok((back, kept)) = looked.await else {
+            return tracing::error!("the pod's files are kept on the host no more: restart the daemon");
+        };
+        mirror = back;
+        match kept {
+            Ok(kept) => {
                 told.clear();
-                if is_new {
+                if kept == Kept::Anew {
                     plugin.reload();
                 }
             }

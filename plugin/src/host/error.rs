@@ -1,11 +1,11 @@
-//! Why a pod cannot live on its host as it should.
+//! Why a pod cannot enter its host.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a pod cannot live on its host as it should.
+/// Why a pod cannot enter its host.
 #[derive(Debug, Error)]
 pub enum HostError {
     /// Process 1 is no process of the host.
@@ -38,15 +38,6 @@ pub enum HostError {
         /// What the kernel says.
         source: io::Error,
     },
-    /// The program cannot be put on the host.
-    #[error("cannot put this program on the host: {0}; name another place with --host-program")]
-    Program(crate::install::InstallError),
-    /// A file cannot be put on the host.
-    #[error("cannot put the pod's files on the host: {0}")]
-    File(crate::install::InstallError),
-    /// A file is larger than anything that is read from there.
-    #[error("{} is larger than any hook-spec may be", .0.display())]
-    TooLarge(PathBuf),
 }
 
 impl HostError {

@@ -65,3 +65,14 @@ fn identity(folder: &Path) -> Option<(u64, u64)> {
     let found = fs::metadata(folder).ok()?;
     Some((found.dev(), found.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_tells_no_host() {
+        let error = enter_mounts(Path::new("/nowhere")).unwrap_err();
+        assert!(matches!(error, HostError::OtherHost(_)), "{error}");
+    }
+}

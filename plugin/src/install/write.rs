@@ -2,19 +2,21 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::unistd::geteuid;
 
 use super::InstallError;
 
 /// Whether the file at `path` is just what [`put`] would make of it.
 pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
-    let has_mode = |file: fs::Metadata| file.permissions().mode() & 0o7777 == mode;
-    fs::read(path).is_ok_and(|there| there == *content)
-        && path
-            .symlink_metadata()
-            .is_ok_and(|file| file.is_file() && has_mode(file))
+    let is_ours = |file: fs::Metadata| {
+        let has_mode = file.permissions().mode() & 0o7777 == mode;
+        file.is_file() && has_mode && file.uid() == geteuid().as_raw()
+    };
+    path.symlink_metadata().is_ok_and(is_ours) && fs::read(path).is_ok_and(|there| there == *content)
 }
 
 /// Writes a file aside and renames it into place. It becomes executable only there: a runtime would

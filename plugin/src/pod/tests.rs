@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{HostError, Mirror, Program, enter_mounts};
+use super::{Kept, Mirror, PodError};
 use crate::spec::MAX_SIZE;
 
 /// A ConfigMap's mount, which kubelet makes of a folder with a date for each version and links to the
@@ -94,13 +94,13 @@ fn the_host_has_what_the_configmap_has_and_keeps_up_with_it() {
     ];
     let mut pod = Pod::new(&first);
     let mut mirror = pod.mirror();
-    assert!(mirror.keep_up().unwrap());
+    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&first));
-    assert!(!mirror.keep_up().unwrap(), "nothing has changed");
+    assert_eq!(mirror.keep_up().unwrap(), Kept::AsTheyWere);
 
     let second = [("config.toml", "a2"), ("specs/fpga.json", "d")];
     pod.publish(&second);
-    assert!(mirror.keep_up().unwrap());
+    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&second), "what is gone there is gone here");
 }
 
@@ -174,34 +174,50 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
     let mut mirror = pod.mirror();
     for _ in 0..2 {
         let error = mirror.keep_up().unwrap_err();
-        assert!(matches!(error, HostError::TooLarge(_)), "{error}");
+        assert!(matches!(error, PodError::TooLarge(_)), "{error}");
         assert!(error.to_string().contains("mount/default.json"), "{error}");
     }
     fs::remove_file(pod.path("mount/default.json")).unwrap();
     pod.publish(&[("config.toml", "b")]);
-    assert!(mirror.keep_up().unwrap());
+    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "b")]));
 }
 
 #[test]
-fn this_program_is_put_on_the_host_whole_and_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bin/program");
-    Program::open().unwrap().put(&path).unwrap();
-    let made = fs::metadata(&path).unwrap();
-    assert_eq!(made.permissions().mode() & 0o7777, 0o755);
-    assert_eq!(
-        fs::read(&path).unwrap(),
-        fs::read(std::env::current_exe().unwrap()).unwrap()
-    );
-    Program::open().unwrap().put(&path).unwrap();
-    let again = fs::metadata(&path).unwrap();
-    assert_eq!(made.modified().unwrap(), again.modified().unwrap());
-    assert_eq!(fs::read_dir(folder.path().join("bin")).unwrap().count(), 1);
+fn what_somebody_changes_on_the_host_is_put_right() {
+    let pod = Pod::new(&[("config.toml", "a"), ("default.json", "b")]);
+    let mut mirror = pod.mirror();
+    mirror.keep_up().unwrap();
+    fs::write(pod.path("host/config.toml"), "changed").unwrap();
+    std::os::unix::fs::chown(pod.path("host/default.json"), Some(1000), None).unwrap();
+    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(pod.host(), files(&[("config.toml", "a"), ("default.json", "b")]));
+    let owner = fs::metadata(pod.path("host/default.json")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);
 }
 
 #[test]
-fn a_folder_that_is_not_there_tells_no_host() {
-    let error = enter_mounts(Path::new("/nowhere")).unwrap_err();
-    assert!(matches!(error, HostError::OtherHost(_)), "{error}");
+fn of_two_pods_the_first_keeps_the_files_until_it_ends() {
+    let mut pod = Pod::new(&[("config.toml", "old")]);
+    let mut old = pod.mirror();
+    old.keep_up().unwrap();
+    let mut new = pod.mirror();
+    pod.publish(&[("config.toml", "new")]);
+    assert_eq!(new.keep_up().unwrap(), Kept::ByAnother);
+    assert_eq!(pod.host(), files(&[("config.toml", "old")]));
+    drop(old);
+    assert_eq!(new.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(pod.host(), files(&[("config.toml", "new")]));
+}
+
+#[test]
+fn one_bad_file_keeps_none_of_the_others_back() {
+    let pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "b")]);
+    let large = fs::File::create(pod.path("mount/default.json")).unwrap();
+    large.set_len(MAX_SIZE + 1).unwrap();
+    assert!(pod.mirror().keep_up().is_err());
+    assert_eq!(
+        pod.host(),
+        files(&[("config.toml", "a"), ("specs/gpu.json", "b")])
+    );
 }

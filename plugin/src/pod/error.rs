@@ -1,0 +1,60 @@
+//! Why something of a pod cannot be put on its host.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::diagnostic::{shown, shown_path};
+use crate::install::InstallError;
+
+/// Why something of a pod cannot be put on its host.
+#[derive(Debug, Error)]
+pub enum PodError {
+    /// The kernel refuses.
+    #[error("cannot {action} {}: {source}", shown_path(.path))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The program cannot be put on the host.
+    #[error("cannot put this program on the host: {0}; name another place with --host-program")]
+    Program(InstallError),
+    /// The program is on the host and cannot be executed there.
+    #[error(
+        "{} cannot be executed on the host: {reason}; is that file system mounted noexec? Name another place \
+         with --host-program", shown_path(.path)
+    )]
+    NotExecutable {
+        /// Where it is.
+        path: PathBuf,
+        /// What the kernel says, or what it says itself, escaped.
+        reason: String,
+    },
+    /// A file cannot be put on the host.
+    #[error("cannot put the pod's files on the host: {0}")]
+    File(InstallError),
+    /// A file is larger than anything that is read from there.
+    #[error("{} is larger than any hook-spec may be", shown_path(.0))]
+    TooLarge(PathBuf),
+}
+
+impl PodError {
+    /// Turns what the kernel says of `path` into an error.
+    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> PodError {
+        let path = path.into();
+        move |source| PodError::Io { action, path, source }
+    }
+
+    /// The program at `path` has said something else than its version.
+    pub(super) fn not_executable(path: impl Into<PathBuf>, reason: &str) -> PodError {
+        PodError::NotExecutable {
+            path: path.into(),
+            reason: shown(reason).to_string(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Files that are kept on the host as a folder of the pod has them: the mount of a ConfigMap, which
+//! changes while the pod runs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::PodError;
+use crate::install::{back_up, is_put, put};
+use crate::spec::MAX_SIZE;
+
+/// The folder below with hook-specs that pods may pick; there are no others.
+const SPECS: &str = "specs";
+
+/// Where it is noted, one name a line, which files were put there. The name begins with a dot, as no
+/// file that is put there does.
+const NOTE: &str = ".files-from";
+
+/// Locked by whoever puts files there, as long as it lives.
+const LOCK: &str = ".files-from.lock";
+
+const MOUNTS: &str = "/proc/self/ns/mnt";
+
+const MODE: u32 = 0o644;
+
+/// Keeps files of the pod on the host.
+///
+/// A ConfigMap's mount is not to be trusted as it is: its folders may be written to by all, and its
+/// files are links. So they are copied, as root's own.
+#[derive(Debug)]
+pub struct Mirror {
+    /// Open, so that it is found after the host was entered.
+    folder: File,
+    /// The pod's mount namespace, which would end when its last process has entered the host's; with
+    /// it would go what is mounted below the folder.
+    _mounts: File,
+    /// What it was called in the pod.
+    from: PathBuf,
+    to: PathBuf,
+    lock: Option<File>,
+}
+
+/// What came of looking whether the host has the pod's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It had them.
+    AsTheyWere,
+    /// It has them now.
+    Anew,
+    /// Another pod sees to its files until that ends: the old one, while a new one takes over. The
+    /// two may have been told of a change at different times.
+    ByAnother,
+}
+
+impl Mirror {
+    /// Of the folder `from`, to be opened before the host is entered; `to` is on the host.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
+        Ok(Mirror {
+            folder: File::open(from).map_err(PodError::io("open", from))?,
+            _mounts: File::open(MOUNTS).map_err(PodError::io("open", MOUNTS))?,
+            from: from.into(),
+            to: to.into(),
+            lock: None,
+        })
+    }
+
+    /// Makes the folder on the host the same as the pod's, unless it is. It reads and writes files,
+    /// which takes its time.
+    ///
+    /// A file of somebody else that is in the way is kept beside it.
+    ///
+    /// # Errors
+    /// A file cannot be read or written; those that can be are.
+    pub fn keep_up(&mut self) -> Result<Kept, PodError> {
+        if !self.has_lock()? {
+            return Ok(Kept::ByAnother);
+        }
+        let now = self.look()?;
+        let before = self.noted()?;
+        let names: BTreeSet<PathBuf> = now.iter().cloned().collect();
+        if names != before {
+            // Noted first: what was put there is never taken for somebody else's.
+            self.note(before.union(&names))?;
+        }
+        let copied = now.iter().map(|name| self.copy(name, before.contains(name)));
+        let removed = before.difference(&names).map(|name| self.remove(name));
+        let mut kept = Kept::AsTheyWere;
+        let mut trouble = None;
+        for done in copied.chain(removed) {
+            match done {
+                Ok(true) => kept = Kept::Anew,
+                Ok(false) => {}
+                Err(error) => drop(trouble.get_or_insert(error)),
+            }
+        }
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        if names != before {
+            self.note(names.iter())?;
+        }
+        Ok(kept)
+    }
+
+    fn has_lock(&mut self) -> Result<bool, PodError> {
+        if self.lock.is_some() {
+            return Ok(true);
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.to);
+        made.map_err(PodError::io("make folder", &self.to))?;
+        let path = self.to.join(LOCK);
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).open(&path);
+        let file = file.map_err(PodError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => self.lock = Some(file),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(PodError::io("lock", path)(error)),
+        }
+        Ok(true)
+    }
+
+    /// The files there are, in the order in which they are to be copied: what names others comes
+    /// after them.
+    fn look(&self) -> Result<Vec<PathBuf>, PodError> {
+        let mut all = Vec::new();
+        for folder in [Path::new(SPECS), Path::new("")] {
+            let path = self.from.join(folder);
+            let listed = match fs::read_dir(self.real(folder)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folder != Path::new("") => continue,
+                listed => listed.map_err(PodError::io("list", &path))?,
+            };
+            let mut files = Vec::new();
+            for entry in listed {
+                let name = entry.map_err(PodError::io("list", &path))?.file_name();
+                if name.as_encoded_bytes().starts_with(b".") {
+                    // How a ConfigMap's mount keeps its files.
+                    continue;
+                }
+                let name = folder.join(name);
+                let about = fs::metadata(self.real(&name));
+                if about
+                    .map_err(PodError::io("look at", self.from.join(&name)))?
+                    .is_file()
+                {
+                    files.push(name);
+                }
+            }
+            files.sort();
+            all.extend(files);
+        }
+        all.sort_by_key(|name| name.extension().is_some_and(|extension| extension == "toml"));
+        Ok(all)
+    }
+
+    /// Returns whether it was not there as it is.
+    fn copy(&self, name: &Path, is_ours: bool) -> Result<bool, PodError> {
+        let from = self.from.join(name);
+        let mut content = Vec::new();
+        File::open(self.real(name))
+            .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut content))
+            .map_err(PodError::io("read", &from))?;
+        if content.len() as u64 > MAX_SIZE {
+            return Err(PodError::TooLarge(from));
+        }
+        let to = self.to.join(name);
+        if is_put(&to, &content, MODE) {
+            return Ok(false);
+        }
+        if !is_ours {
+            back_up(&to).map_err(PodError::File)?;
+        }
+        put(&to, &content, MODE).map_err(PodError::File)?;
+        Ok(true)
+    }
+
+    /// Returns whether it was there.
+    fn remove(&self, name: &Path) -> Result<bool, PodError> {
+        let path = self.to.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(PodError::io("remove", path)(error)),
+        }
+    }
+
+    /// The path under which a file of the folder is found, wherever the folder is.
+    fn real(&self, name: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(name)
+    }
+
+    /// What was put there before.
+    fn noted(&self) -> Result<BTreeSet<PathBuf>, PodError> {
+        let path = self.to.join(NOTE);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text
+                .lines()
+                .map(PathBuf::from)
+                .filter(|name| is_inside(name))
+                .collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(PodError::io("read", path)(error)),
+        }
+    }
+
+    fn note<'n>(&self, names: impl Iterator<Item = &'n PathBuf>) -> Result<(), PodError> {
+        let text: String = names.map(|name| format!("{}\n", name.display())).collect();
+        put(&self.to.join(NOTE), text.as_bytes(), 0o600).map_err(PodError::File)
+    }
+}
+
+/// Whether a name is one that may have been noted: what a damaged note says is not removed.
+fn is_inside(name: &Path) -> bool {
+    let file = name.strip_prefix(SPECS).unwrap_or(name);
+    file.components().count() == 1 && file.file_name().is_some() && !file.to_string_lossy().starts_with('.')
+}

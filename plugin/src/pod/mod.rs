@@ -1,0 +1,15 @@
+//! What a daemon that lives in a pod brings to its host: its program, to run hooks, and the files of a
+//! ConfigMap.
+#![forbid(unsafe_code)]
+
+mod error;
+mod mirror;
+mod program;
+mod version;
+
+pub use error::PodError;
+pub use mirror::{Kept, Mirror};
+pub use program::Program;
+
+#[cfg(test)]
+mod tests;

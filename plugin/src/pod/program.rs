@@ -1,0 +1,64 @@
+//! This program, for the host.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+use std::process::Command;
+
+use super::PodError;
+use super::version::Version;
+use crate::install::{is_put, put};
+use crate::trust::TrustedFile;
+
+/// Everybody may execute it, root alone may write it.
+const MODE: u32 = 0o755;
+
+const SELF: &str = "/proc/self/exe";
+
+/// This program's file, opened while it could be found: after the host was entered, its path means
+/// another file or none.
+#[derive(Debug)]
+pub struct Program(File);
+
+impl Program {
+    /// The program that runs.
+    ///
+    /// # Errors
+    /// There is no `/proc`.
+    pub fn open() -> Result<Program, PodError> {
+        Ok(Program(File::open(SELF).map_err(PodError::io("open", SELF))?))
+    }
+
+    /// Puts it at `path`, unless it is there: written aside and renamed, so that whoever starts it
+    /// meanwhile gets one that is whole. A later release stays: it reads what this one writes, and an
+    /// old pod that is started once more must not take it from the daemon of a new one.
+    ///
+    /// # Errors
+    /// The file system refuses, or lets nothing be executed.
+    pub fn put(mut self, path: &Path) -> Result<(), PodError> {
+        let mut content = Vec::new();
+        self.0
+            .rewind()
+            .and_then(|()| self.0.read_to_end(&mut content))
+            .map_err(PodError::io("read", SELF))?;
+        if !is_put(path, &content, MODE) && !is_later(path) {
+            put(path, &content, MODE).map_err(PodError::Program)?;
+        }
+        // Hooks would be refused one by one otherwise.
+        version_of(path).map(drop)
+    }
+}
+
+/// Whether there is a program of a later release, which only root can have put there.
+fn is_later(path: &Path) -> bool {
+    let is_trusted = TrustedFile::to_execute(path).is_ok();
+    is_trusted && version_of(path).is_ok_and(|there| Some(there) > Version::ours())
+}
+
+/// What the program at `path` says of itself when it is executed.
+fn version_of(path: &Path) -> Result<Version, PodError> {
+    let told = Command::new(path).arg("--version").env_clear().output();
+    let told = told.map_err(|error| PodError::not_executable(path, &error.to_string()))?;
+    let version = String::from_utf8_lossy(&told.stdout).parse::<Version>();
+    version.map_err(|error| PodError::not_executable(path, &error.to_string()))
+}

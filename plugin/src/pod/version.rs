@@ -1,0 +1,67 @@
+//! Which release a program is of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::runner::NAME;
+
+/// A release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version([u64; 3]);
+
+impl Version {
+    /// Of this program.
+    pub(super) fn ours() -> Option<Version> {
+        format!("{NAME} {}", env!("CARGO_PKG_VERSION")).parse().ok()
+    }
+}
+
+impl FromStr for Version {
+    type Err = NotAVersion;
+
+    /// Reads what `--version` prints.
+    fn from_str(printed: &str) -> Result<Version, NotAVersion> {
+        let version = printed
+            .trim_end()
+            .strip_prefix(NAME)
+            .and_then(|rest| rest.strip_prefix(' '));
+        // What follows a hyphen or a plus is a release of its own making (semver.org).
+        let version = version.and_then(|text| text.split(['-', '+']).next());
+        let parts: Option<Vec<u64>> =
+            version.and_then(|text| text.split('.').map(|part| part.parse().ok()).collect());
+        let parts = parts.and_then(|parts| parts.try_into().ok());
+        parts.map(Version).ok_or(NotAVersion)
+    }
+}
+
+/// What no program of ours prints.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotAVersion;
+
+impl fmt::Display for NotAVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it does not tell its version")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_ordered_by_their_numbers_and_nothing_else_is_one() {
+        let version = |text: &str| text.parse::<Version>();
+        assert!(version("nri-oci-hooks 0.9.10\n").unwrap() > version("nri-oci-hooks 0.9.9").unwrap());
+        assert!(version("nri-oci-hooks 1.0.0-rc.1").unwrap() > version("nri-oci-hooks 0.99.0").unwrap());
+        assert!(Version::ours().is_some());
+        for text in [
+            "",
+            "nri-oci-hooks",
+            "nri-oci-hooks 1.0",
+            "nri-oci-hooks 1.0.x",
+            "other 1.0.0",
+        ] {
+            assert_eq!(version(text), Err(NotAVersion), "{text}");
+        }
+    }
+}
