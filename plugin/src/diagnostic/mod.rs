@@ -12,6 +12,6 @@ pub use finding::{Diagnostic, MOST_MISTAKES, Place};
 pub use lines::Lines;
 pub use render::{Severity, render};
 pub use rule::Rule;
-pub use show::{bounded_list, prose, shown};
+pub use show::{bounded_list, one_line, prose, shown};
 pub use source::SourceText;
 pub use suggest::did_you_mean;

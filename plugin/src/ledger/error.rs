@@ -1,18 +1,18 @@
 //! What can go wrong with the ledger.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::diagnostic::prose;
+use crate::diagnostic::{prose, shown};
 use crate::trust::TrustError;
 
 /// The ledger cannot be used, or what it says of one container cannot.
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// The kernel refused.
-    #[error("ledger: cannot {action} {}: {source}", .path.display())]
+    #[error("ledger: cannot {action} {}: {source}", in_words(.path))]
     Io {
         /// What was tried, a verb.
         action: &'static str,
@@ -21,11 +21,17 @@ pub enum LedgerError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// Something else stands where a container's folder or file belongs.
+    #[error("ledger: {} is not ours and is passed over; remove it", in_words(.path))]
+    Stray {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// A file does not hold what its writer puts there: it was cut off by a crash, or changed.
     #[error(
         "ledger: {} is damaged ({reason}); which hooks the container has can no longer be told: \
          delete its pod, so that it is made anew",
-        .path.display()
+        in_words(.path)
     )]
     Damaged {
         /// The file.
@@ -37,7 +43,7 @@ pub enum LedgerError {
     #[error(
         "ledger: {} has format {found}, but this release reads formats up to {known}; \
          run the release that wrote it, or a later one",
-        .path.display()
+        in_words(.path)
     )]
     Newer {
         /// The file.
@@ -53,6 +59,10 @@ pub enum LedgerError {
         /// What is wrong with which folder.
         fault: TrustError,
     },
+}
+
+fn in_words(path: &Path) -> String {
+    shown(&path.to_string_lossy()).to_string()
 }
 
 impl LedgerError {
