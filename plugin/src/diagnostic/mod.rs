@@ -4,6 +4,7 @@ mod finding;
 mod lines;
 mod render;
 mod rule;
+mod secrets;
 mod show;
 mod source;
 mod suggest;
