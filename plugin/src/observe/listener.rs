@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
+use std::future::pending;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,9 +63,31 @@ impl Place {
     /// Serves there as soon as that can be had, and until the answer is dropped.
     pub(super) fn serve(self, observer: Arc<Observer>) -> Task {
         Task::spawn(async move {
-            let listener = self.had().await;
-            accept(listener, observer).await;
+            loop {
+                let listener = self.had().await;
+                tokio::select! {
+                    () = accept(listener, observer.clone()) => {}
+                    () = self.lost() => {}
+                }
+            }
         })
+    }
+
+    /// Waits until nobody can be reached there any more: the socket was removed, or a daemon that took
+    /// over from this one is gone, as one that is no good and is replaced by this one again.
+    async fn lost(&self) {
+        let Listen::Unix(path) = &self.listen else {
+            return pending().await;
+        };
+        let path = Path::new(&**path);
+        let inode = || fs::symlink_metadata(path).map(|file| file.ino()).ok();
+        let ours = inode();
+        loop {
+            sleep(AGAIN).await;
+            if inode() != ours && is_nobodys(UnixStream::connect(path).await.err()) {
+                return;
+            }
+        }
     }
 
     /// Waits until it can be had: on a node whose daemon is being replaced, the earlier one may have
@@ -114,9 +137,7 @@ impl Place {
             return Ok(());
         }
         let is_free = match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(_) => false,
+            Err(error) => is_nobodys(Some(error)),
             Ok(stream) => match timeout(PATIENCE, ask::exchange_status(stream)).await {
                 Ok(Ok(answer)) => self.is_predecessor(&answer),
                 _ => false,
@@ -141,6 +162,15 @@ impl Place {
         let of: Option<Of> = ask::body(answer).and_then(|body| serde_json::from_str(body).ok());
         of.is_some_and(|of| *of.state_dir == *self.state_dir)
     }
+}
+
+/// Whether it says that nobody listens at a socket.
+fn is_nobodys(error: Option<io::Error>) -> bool {
+    let kind = error.map(|error| error.kind());
+    matches!(
+        kind,
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+    )
 }
 
 /// Answers whoever connects, until it is dropped.

@@ -184,6 +184,14 @@ fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
 }
 
 #[test]
+fn one_mistake_in_toml_is_told_once() {
+    let folder = Folder::new();
+    let config = folder.file("config.toml", &format!("hook_spec = {}", "[".repeat(50_000)));
+    let (_, _, err) = folder.checked(&["--config", &config]);
+    assert!(err.ends_with("2 mistakes, 0 warnings in 1 file\n"), "{err}");
+}
+
+#[test]
 fn the_configuration_tells_by_which_rules_hooks_are_warned_of() {
     let folder = Folder::new();
     let spec = folder.file("x.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener as StdListener;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -133,6 +133,47 @@ async fn what_is_no_daemons_socket_is_never_removed() {
     fs::write(&path, "precious").unwrap();
     assert!(place.open().await.is_err());
     assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn a_daemon_whose_successor_or_socket_is_gone_is_reached_again() {
+    let node = Node::new("");
+    let (path, place) = node.place("x.sock", &node.state_dir());
+    let inode = || fs::metadata(&path).map(|file| file.ino()).ok();
+    let until = async |is_so: &dyn Fn() -> bool| {
+        let waiting = async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), waiting)
+            .await
+            .expect("it comes to be so");
+    };
+    let _first = place.clone().serve(node.observer.clone());
+    until(&|| inode().is_some()).await;
+    let of_first = inode();
+    let second = place.clone().serve(node.observer.clone());
+    until(&|| inode().is_some_and(|inode| Some(inode) != of_first)).await;
+    let of_second = inode();
+    drop(second);
+    until(&|| StdStream::connect(&path).is_err() || inode() != of_second).await;
+    let healthy = async || {
+        let waiting = async {
+            loop {
+                match UnixStream::connect(&path).await {
+                    Ok(stream) => return asked(stream, "/healthz").await,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        timeout(Duration::from_secs(10), waiting)
+            .await
+            .expect("it answers again")
+    };
+    assert!(healthy().await.starts_with("HTTP/1.1 200 OK"));
+    fs::remove_file(&path).unwrap();
+    assert!(healthy().await.starts_with("HTTP/1.1 200 OK"));
 }
 
 #[tokio::test]
