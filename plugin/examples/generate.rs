@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 /// Writes `man/*.8` and `completions/*` below `folder`.
-fn generate(folder: &Path) -> io::Result<()> {
+pub(crate) fn generate(folder: &Path) -> io::Result<()> {
     let completions = folder.join("completions");
     let pages = folder.join("man");
     fs::create_dir_all(&completions)?;

@@ -6,6 +6,9 @@
 //! of their own; [`config`] and [`diagnostic`] serve all of them, and [`host`] and [`pod`] a daemon
 //! that lives in a pod.
 
+// They panic where nobody listens; `cli::complain` does not.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod cli;
 pub mod config;
 pub mod diagnostic;

@@ -108,10 +108,8 @@ impl NodeLedger {
         }
         // What is moved between the two looks is in the past by now.
         let past = ledger.past()?;
-        Ok(past
-            .into_iter()
-            .rfind(|(of, _)| *of == id)
-            .map(|(_, folder)| folder))
+        let found = past.into_iter().rfind(|(of, _)| *of == id);
+        Ok(found.map(|(_, folder)| folder).transpose()?)
     }
 
     fn open(&self) -> Result<Ledger> {

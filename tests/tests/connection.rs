@@ -1,8 +1,14 @@
 //! Hooks are there whenever runtime and plugin come and go.
 
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::Result;
 use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, Pod, Version, on_each_containerd, workspace};
+use nri_oci_hooks::observe::ask;
+use nri_oci_hooks::plugin::ConfiguredBy;
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 const NONE: [&str; 0] = [];
@@ -97,10 +103,12 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version:
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     containerd.hooks().recording_spec("gpu")?;
+    let state = containerd.node().make_folder("state")?;
     let configuration = format!(
-        "hook_spec = {spec:?}\ndelivery = \"direct\"\n\n[annotation]\nspec_dirs = [{:?}]\n",
+        "hook_spec = {spec:?}\ndelivery = \"direct\"\nstate_dir = {state:?}\n\n[annotation]\nspec_dirs = [{:?}]\n",
         containerd.hooks().spec_folder(),
     );
+    let machine = Machine::watch(&containerd)?;
     containerd.install_plugin(NAME, &workspace::nri_oci_hooks()?, &configuration)?;
     containerd.restart().await?;
 
@@ -119,7 +127,52 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version:
     containerd.restart().await?;
     let pod = pod.reconnected(&containerd);
     assert_eq!(life(&containerd, &pod, "after").await?, both);
+    assert_eq!(ask(&state)?.configured_by, ConfiguredBy::Runtime);
+    assert_eq!(machine.changes()?, [""; 0]);
     Ok(())
+}
+
+/// What another daemon has in the places that ours has without a configuration, and whether that stays as it is.
+struct Machine {
+    /// Where the node has what it changes in them, each beside its place.
+    over: Vec<(PathBuf, &'static str)>,
+}
+
+impl Machine {
+    const PLACES: [&str; 2] = ["/etc", "/var/lib"];
+
+    fn watch(containerd: &Containerd) -> Result<Machine> {
+        let node = containerd.node();
+        let mut over = Vec::new();
+        for (number, place) in Machine::PLACES.into_iter().enumerate() {
+            let [upper, work] = ["over", "work"].map(|name| node.make_folder(&format!("{name}-{number}")));
+            let (upper, work) = (upper?, work?);
+            let mut mount = Command::new("mount");
+            mount.args(["-t", "overlay", "overlay", "-o"]).arg(format!(
+                "lowerdir={place},upperdir={},workdir={}",
+                upper.display(),
+                work.display()
+            ));
+            node.run(mount.arg(place))?;
+            over.push((upper, place));
+        }
+        // Its folder is there, so that a socket could be put into it.
+        let mut folder = Command::new("install");
+        node.run(folder.args(["-d", "-m", "0700", "/var/lib/nri-oci-hooks"]))?;
+        Ok(Machine { over })
+    }
+
+    /// All that is called as we are and was made, changed or removed.
+    fn changes(&self) -> Result<Vec<String>> {
+        let mut changes = Vec::new();
+        for (upper, place) in &self.over {
+            let ours = upper.join("nri-oci-hooks");
+            for entry in fs::read_dir(ours).into_iter().flatten() {
+                changes.push(format!("{place}/nri-oci-hooks/{}", entry?.file_name().display()));
+            }
+        }
+        Ok(changes)
+    }
 }
 
 async fn two_instances_give_a_container_its_hooks_once(version: Version) -> Result<()> {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::ConfigArg;
 use crate::config::{Config, Overrides};
-use crate::diagnostic::bounded_list;
+use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::{ContainerId, Header, Ledger};
 
 /// The options of commands that look into the ledger.
@@ -47,7 +47,7 @@ impl LedgerArg {
             root.exists(),
             "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \
              name another with --state-dir or --config",
-            root.display()
+            shown(&root.to_string_lossy())
         );
         Ledger::open(root).context("cannot open the ledger")
     }

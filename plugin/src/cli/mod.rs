@@ -2,6 +2,7 @@
 
 mod check;
 mod command_line;
+mod complain;
 mod config;
 mod doctor;
 mod explain;

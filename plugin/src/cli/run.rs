@@ -123,7 +123,10 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
             tokio::spawn(keep_files(mirror, observer.plugin().clone()));
         }
         let endpoint = Endpoint::default();
-        endpoint.keep_up(&observer);
+        if launched.is_none() {
+            // Launched, it may yet be handed another configuration, and another state folder.
+            endpoint.keep_up(&observer);
+        }
         let plugin = Observed::new(observer, endpoint);
         tokio::spawn(service_manager::stay_alive());
         match launched {

@@ -98,7 +98,13 @@ impl<'t> Reader<'t> {
             }
         };
         let (table, errors) = DeTable::parse_recoverable(text);
+        let mut told = None;
         for error in &errors {
+            // The parser says of each of many open brackets that it is not closed.
+            let this = Some((error.span(), error.message()));
+            if std::mem::replace(&mut told, this.clone()) == this {
+                continue;
+            }
             let what = error.message().lines().collect::<Vec<_>>().join("; ");
             let message = format!("is not valid TOML: {}", prose(&what));
             self.report(

@@ -57,6 +57,39 @@ pub fn prose(text: &str) -> String {
     text.chars().take(SHOWN).map(show).collect()
 }
 
+/// A text of others as it is, whatever its language and length, but in one line, and without what a
+/// terminal or a reader obeys rather than shows: control characters, separators of lines, marks that
+/// reverse what is read, and what is not seen at all.
+pub fn one_line(text: &str) -> String {
+    let show = |c: char| -> String {
+        match c {
+            '\t' => c.into(),
+            c if c.is_control() || is_obeyed(c) => c.escape_unicode().collect(),
+            c => c.into(),
+        }
+    };
+    text.chars().map(show).collect()
+}
+
+/// What is no control character and is obeyed all the same (Unicode: categories Cf, Zl and Zp).
+fn is_obeyed(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
 /// `items` in one line, about 1 kB of it at the most; `and N more` says what was left out.
 pub fn bounded_list<T: Display>(items: &[T]) -> String {
     let mut list = String::new();
@@ -98,6 +131,24 @@ mod tests {
         assert_eq!(prose("expected `\"a\"`"), "expected `\"a\"`");
         assert_eq!(prose("a\nb\u{1b}\u{1a3}"), r"a\nb\u{1b}\u{1a3}");
         assert_eq!(prose(&"x".repeat(1000)).len(), SHOWN);
+    }
+
+    #[test]
+    fn a_line_keeps_every_language_and_loses_what_is_obeyed() {
+        assert_eq!(
+            one_line("gr\u{fc}n\t\u{6f22}\u{1f600} \"x\""),
+            "gr\u{fc}n\t\u{6f22}\u{1f600} \"x\""
+        );
+        for (obeyed, escaped) in [
+            ("\x1b[2J", r"\u{1b}[2J"),
+            ("a\nb\r", r"a\u{a}b\u{d}"),
+            ("\u{9b}2J", r"\u{9b}2J"),
+            ("\u{202e}txt.sh\u{2066}", r"\u{202e}txt.sh\u{2066}"),
+            ("a\u{2028}b\u{2029}c", r"a\u{2028}b\u{2029}c"),
+            ("a\u{200b}\u{feff}\u{e0041}", r"a\u{200b}\u{feff}\u{e0041}"),
+        ] {
+            assert_eq!(one_line(obeyed), escaped);
+        }
     }
 
     #[test]

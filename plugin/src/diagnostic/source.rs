@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::secrets::secrets;
 use super::{Diagnostic, Place};
 
 /// How much of a line is shown on either side of where a place begins, in characters.
@@ -13,11 +14,12 @@ const WIDEST: usize = 4;
 /// The text of a file whose findings are shown.
 ///
 /// The values of an `env` may be secrets, so what stands behind the `=` of a quoted `KEY=VALUE` is
-/// shown as `*`, and so is an entry that is no `KEY=VALUE`.
+/// shown as `*`, and so is an entry that is no `KEY=VALUE`, and all that stands under a key that is
+/// not known: it may be mistyped.
 #[derive(Debug)]
 pub struct SourceText<'t> {
     bytes: &'t [u8],
-    /// What is not shown, in order.
+    /// What is not shown, in order; no two overlap.
     secrets: Vec<Range<usize>>,
 }
 
@@ -36,10 +38,17 @@ impl<'t> SourceText<'t> {
     /// The text that `bytes` are, of which `findings` will be shown. It need not be well formed, nor
     /// even UTF-8.
     pub fn new<'f>(bytes: &'t [u8], findings: impl IntoIterator<Item = &'f Diagnostic>) -> Self {
-        let mut secrets = values(bytes);
+        let mut secrets = secrets(bytes);
         let bad = findings.into_iter().filter_map(bad_env);
         secrets.extend(bad);
         secrets.sort_by_key(|secret| secret.start);
+        secrets.dedup_by(|next, before| {
+            let overlap = next.start < before.end;
+            if overlap {
+                before.end = before.end.max(next.end);
+            }
+            overlap
+        });
         SourceText { bytes, secrets }
     }
 
@@ -121,35 +130,4 @@ fn bad_env(finding: &Diagnostic) -> Option<Range<usize>> {
     let place = finding.place?;
     let is_env = finding.field.as_ref()?.starts_with("env");
     is_env.then_some(place.offset..place.offset + place.length)
-}
-
-/// The values in the quoted `KEY=VALUE`s of a text. An option (`"--x=y"`) and a path are none.
-fn values(text: &[u8]) -> Vec<Range<usize>> {
-    let mut values = Vec::new();
-    let mut at = 0;
-    while let Some(quote) = text[at..].iter().position(|byte| *byte == b'"') {
-        let start = at + quote + 1;
-        let end = start + string_length(&text[start..]);
-        let string = &text[start..end];
-        if let Some(equals) = string.iter().position(|byte| *byte == b'=')
-            && !matches!(string[0], b'-' | b'/')
-        {
-            values.push(start + equals + 1..end);
-        }
-        at = (end + 1).min(text.len());
-    }
-    values
-}
-
-/// How long the string is that `text` begins inside of: up to its quote or the end of the line.
-fn string_length(text: &[u8]) -> usize {
-    let mut escaped = false;
-    for (length, byte) in text.iter().enumerate() {
-        match byte {
-            b'\n' => return length,
-            b'"' if !escaped => return length,
-            _ => escaped = *byte == b'\\' && !escaped,
-        }
-    }
-    text.len()
 }

@@ -194,7 +194,9 @@ mod tests {
     fn a_program_is_needed_as_long_as_another_process_executes_it() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
-        fs::copy("/bin/sleep", &program).unwrap();
+        // By a process of its own: what is open for writing here, a child of another test might keep open.
+        let copied = Command::new("cp").arg("/bin/sleep").arg(&program).status();
+        assert!(copied.unwrap().success());
         assert!(!is_executed(&program));
         let mut other = Command::new(&program).arg("600").spawn().unwrap();
         let executed = is_executed(&program);

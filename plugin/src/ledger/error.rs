@@ -21,6 +21,12 @@ pub enum LedgerError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// Something else stands where a container's folder or file belongs.
+    #[error("ledger: {} is not ours and is passed over; remove it", shown_path(.path))]
+    Stray {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// A file does not hold what its writer puts there: it was cut off by a crash, or changed.
     #[error(
         "ledger: {} is damaged ({reason}); which hooks the container has can no longer be told: \

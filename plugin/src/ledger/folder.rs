@@ -36,6 +36,8 @@ impl EntryFolder {
         match open(&path, flags, Mode::empty()) {
             Ok(folder) => Ok(Some(EntryFolder { folder, path })),
             Err(Errno::ENOENT) => Ok(None),
+            // No folder; a link.
+            Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path }),
             Err(errno) => Err(LedgerError::io("open", &path)(errno.into())),
         }
     }
@@ -227,7 +229,12 @@ impl EntryFolder {
     }
 
     fn open_file(&self, name: &str, flags: OFlag) -> io::Result<File> {
-        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        Ok(File::from(openat(&self.folder, name, flags, OWNER_ONLY)?))
+        // A pipe would make us wait for its other end; to a file the last flag means nothing.
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let file = File::from(openat(&self.folder, name, flags, OWNER_ONLY)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        Ok(file)
     }
 }

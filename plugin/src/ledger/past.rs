@@ -1,6 +1,7 @@
 //! The containers that were removed: kept for `log`, bounded by number and age.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ impl Default for Kept {
     }
 }
 
+/// A container that was removed, and its folder if that can be opened.
+pub type Past = (ContainerId, Result<EntryFolder, LedgerError>);
+
 /// The name of the folder of a container that is removed now.
 pub(super) fn name(id: &ContainerId) -> String {
     // Twenty digits sort as text as they do as numbers.
@@ -35,12 +39,12 @@ pub(super) fn name(id: &ContainerId) -> String {
 }
 
 /// The folders below `past`, that of the container removed first first.
-pub(super) fn list(past: &Path) -> Result<Vec<(ContainerId, EntryFolder)>, LedgerError> {
+pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
     let mut folders = Vec::new();
     for name in names(past)? {
         let Some((_, id)) = parse(&name) else { continue };
         // Another process may have pruned it meanwhile.
-        if let Some(folder) = EntryFolder::open(past.join(&name))? {
+        if let Some(folder) = EntryFolder::open(past.join(&name)).transpose() {
             folders.push((id, folder));
         }
     }
@@ -63,10 +67,9 @@ pub(super) fn prune(past: &Path, kept: Kept) -> Result<(), LedgerError> {
         // No older one is kept for having less.
         left = 0;
         match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(LedgerError::io("remove", path)(error));
-            }
-            _ => {}
+            // Gone already, or not ours.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            removed => removed.map_err(LedgerError::io("remove", path))?,
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use super::bell;
-use super::past::{self, Kept};
+use super::past::{self, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
 use crate::trust::TrustedDir;
@@ -149,8 +149,8 @@ impl Ledger {
     /// The containers that were removed and are still kept, that removed first first.
     ///
     /// # Errors
-    /// They cannot be listed or opened.
-    pub fn past(&self) -> Result<Vec<(ContainerId, EntryFolder)>, LedgerError> {
+    /// They cannot be listed.
+    pub fn past(&self) -> Result<Vec<Past>, LedgerError> {
         past::list(&self.root.join(PAST))
     }
 

@@ -57,8 +57,7 @@ fn folder(ledger: &Ledger, rung: &Rung) -> Result<Option<EntryFolder>, LedgerErr
     let past = ledger.past()?.into_iter().rev();
     Ok(past
         .filter(|(id, _)| *id == rung.id)
-        .map(|(_, folder)| folder)
-        .next())
+        .find_map(|(_, folder)| folder.ok()))
 }
 
 /// Logs what failed. What a runner told that the daemon had started is logged there already.

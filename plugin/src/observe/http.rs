@@ -7,8 +7,11 @@ use tokio::time::timeout;
 
 use super::Observer;
 
-/// How long a client may take for its request, and for taking the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client may take for its request: those who ask have it ready.
+const REQUEST: Duration = Duration::from_secs(1);
+
+/// How long it may take for taking the answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest request, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -31,9 +34,9 @@ pub(super) async fn serve(
     client: Client,
     observer: &Observer,
 ) -> io::Result<()> {
-    let request = timeout(PATIENCE, request(&mut stream)).await??;
+    let request = timeout(REQUEST, request(&mut stream)).await??;
     let answer = answer(&request, client, observer);
-    timeout(PATIENCE, async {
+    timeout(ANSWER, async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await
     })

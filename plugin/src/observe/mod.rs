@@ -4,6 +4,7 @@ mod ask;
 mod endpoint;
 mod hearing;
 mod http;
+mod listener;
 mod logs;
 mod metrics;
 mod observed;

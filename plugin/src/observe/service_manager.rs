@@ -8,11 +8,13 @@ use std::path::Path;
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::diagnostic::{one_line, shown};
+
 /// It has started, and looks for the runtime at `socket`.
 pub fn starting(socket: &Path) {
     tell(&[NotifyState::Status(&format!(
         "no runtime yet at {}; containers are created without hooks",
-        socket.display()
+        shown(&socket.to_string_lossy())
     ))]);
 }
 
@@ -25,7 +27,8 @@ pub(super) fn ready(runtime: &str) {
 /// The runtime no longer does. It stays ready for the service manager, which could not mend it.
 pub(super) fn disconnected(reason: &str) {
     tell(&[NotifyState::Status(&format!(
-        "disconnected, and connecting anew: {reason}; containers are created without hooks"
+        "disconnected, and connecting anew: {}; containers are created without hooks",
+        one_line(reason)
     ))]);
 }
 

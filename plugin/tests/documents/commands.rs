@@ -5,7 +5,7 @@ use nri_oci_hooks::cli::CommandLine;
 
 use crate::blocks::blocks;
 
-const NAME: &str = "nri-oci-hooks";
+pub(crate) const NAME: &str = "nri-oci-hooks";
 
 /// What is only named: a program that needs a cluster, an init system or more time than a test has.
 const OTHERS: &[&str] = &[
@@ -59,7 +59,7 @@ fn every_command_line_is_one_that_the_program_takes() {
 }
 
 /// The command lines of a block, without comments.
-fn commands<'b>(kind: &str, text: &'b str) -> Vec<&'b str> {
+pub(crate) fn commands<'b>(kind: &str, text: &'b str) -> Vec<&'b str> {
     let lines = text.lines().filter_map(|line| match kind {
         "console" => line.strip_prefix("$ "),
         _ => Some(line),

@@ -12,7 +12,7 @@ const MARK: &str = "\u{1e}";
 
 /// Runs the commands of one document on a node of its own: in a mount namespace, in which the
 /// examples are in place and nothing reaches this machine.
-fn run(folder: &Path, commands: &[String]) -> Vec<String> {
+pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
     let example = root().join("examples");
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
@@ -20,7 +20,7 @@ fn run(folder: &Path, commands: &[String]) -> Vec<String> {
     let mut script = format!(
         "set -eu
         cd {folder}
-        for path in etc usr/local; do
+        for path in etc usr/local var/lib; do
             mkdir -p over/$path work/$path
             mount -t overlay overlay -o lowerdir=/$path,upperdir=$PWD/over/$path,workdir=$PWD/work/$path /$path
         done

@@ -11,5 +11,7 @@ mod blocks;
 mod commands;
 mod console;
 mod examples;
+mod executed;
+mod generated;
 mod links;
 mod reference;

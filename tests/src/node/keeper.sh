@@ -8,11 +8,12 @@
 #   CGROUP2  "yes" if the node must see the unified hierarchy at /sys/fs/cgroup where the machine has it elsewhere
 set -u
 
-# In the node: private /run (shims and OCI runtimes have fixed paths there), then process 1, which reaps what is
-# orphaned until standard input ends.
+# In the node: private /run (shims and OCI runtimes have fixed paths there) and /var/log (where a plugin that a runtime
+# launches has its log), then process 1, which reaps what is orphaned until standard input ends.
 # shellcheck disable=SC2016 # the shell inside expands these
 unshare --mount --pid --fork --mount-proc --propagation slave sh -euc '
     mount -t tmpfs -o mode=755 tmpfs /run
+    mount -t tmpfs -o mode=755 tmpfs /var/log
     if [ "$1" = yes ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
     exec 3<&0
     cat <&3 >/dev/null &

@@ -81,6 +81,47 @@ fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
 }
 
 #[test]
+fn no_value_of_an_environment_is_printed_however_it_is_mistyped() {
+    let folder = Folder::new();
+    for (number, hook) in [
+        r#""environment": {"TOKEN": "s3cret"}"#,
+        r#""envs": ["s3cret"]"#,
+        r#""env": "s3cret""#,
+        r#""env": {"TOKEN": "s3cret"}"#,
+        r#""env": ["s3cret", 1]"#,
+        r#""env": [["s3cret"]]"#,
+        r#""env": ["A=s3cret", "A=s3cret\u0000"]"#,
+        r#""env": ["A=s3cret" "B=s3cret"]"#,
+        r#""env": ["A=s3cret]"#,
+        r#""env": [s3cret]"#,
+        r#"env: [s3cret]"#,
+        r#""ENV": {"path": "s3cret"}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("{number}.json");
+        let spec = folder.file(
+            &name,
+            &format!("{{\"prestart\": [{{\"path\": \"/bin/true\", {hook}}}]}}"),
+        );
+        for format in ["text", "json"] {
+            let (good, out, err) = folder.checked(&["--format", format, &spec]);
+            assert!(!good, "{hook}");
+            assert!(!format!("{out}{err}").contains("s3cret"), "{hook}: {out}{err}");
+        }
+    }
+    let spec = folder.file(
+        "x.json",
+        r#"{"prestart": [{"env\u0000": {"A": "s3cret"}, "paht": "/bin/true"}]}"#,
+    );
+    let (_, _, err) = folder.checked(&[&spec]);
+    let shown = r#"1 | {"prestart": [{"env\u0000": {"A": "******"}, "paht": "*********"}]}"#;
+    let caret = format!("  | {}^^^^^^", " ".repeat(45));
+    assert!(err.contains(&format!("{shown}\n{caret}\n")), "{err}");
+}
+
+#[test]
 fn json_holds_every_file_with_its_mistakes_and_warnings() {
     let folder = Folder::new();
     let good = folder.file(
@@ -140,6 +181,14 @@ fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
     assert!(!all_good);
     assert_eq!(out, "");
     insta::assert_snapshot!("bad_configuration", err);
+}
+
+#[test]
+fn one_mistake_in_toml_is_told_once() {
+    let folder = Folder::new();
+    let config = folder.file("config.toml", &format!("hook_spec = {}", "[".repeat(50_000)));
+    let (_, _, err) = folder.checked(&["--config", &config]);
+    assert!(err.ends_with("2 mistakes, 0 warnings in 1 file\n"), "{err}");
 }
 
 #[test]

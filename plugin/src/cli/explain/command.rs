@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::explanation::Explanation;
 use super::{subjects, text};
+use crate::cli::complain::fail;
 use crate::cli::{ConfigArg, Format};
 use crate::config::{Delivery, Overrides};
 use crate::diagnostic::bounded_list;
@@ -88,10 +89,7 @@ pub fn explain(args: ExplainArgs) -> ExitCode {
     match run(&args, &mut io::stdin().lock(), &mut io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 

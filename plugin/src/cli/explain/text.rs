@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
 use crate::config::Delivery;
-use crate::diagnostic::shown;
+use crate::diagnostic::{one_line, shown};
 use crate::manifest::ContainerKind;
 
 /// Prints `explanation`. Text that others wrote is escaped and bounded.
@@ -21,7 +21,7 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Resu
         writeln!(out, "{}: describes no pod\n", label(other))?;
     }
     for mistake in &explanation.mistakes {
-        writeln!(out, "mistake: {mistake}")?;
+        writeln!(out, "mistake: {}", one_line(&mistake.to_string()))?;
     }
     match &explanation.config {
         Some(file) => writeln!(out, "configuration: {}", shown(file))?,
@@ -48,7 +48,7 @@ fn print_container(container: &ContainerExplanation, out: &mut impl Write) -> io
     match (&container.refused, container.hooks()) {
         (Some(reason), _) => {
             writeln!(out, "  {kind} {name}: would not be created")?;
-            writeln!(out, "    {reason}")?;
+            writeln!(out, "    {}", one_line(reason))?;
         }
         (None, 0) => writeln!(out, "  {kind} {name}: no hooks")?,
         (None, 1) => writeln!(out, "  {kind} {name}: 1 hook")?,
@@ -77,7 +77,13 @@ fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io
         env.join(" "),
         hook.timeout
     )?;
-    writeln!(out, "         {}:{}, {}", shown(&hook.file), hook.line, hook.by)
+    writeln!(
+        out,
+        "         {}:{}, {}",
+        shown(&hook.file),
+        hook.line,
+        one_line(&hook.by.to_string())
+    )
 }
 
 fn print_list<T: AsRef<str>>(title: &str, items: &[T], out: &mut impl Write) -> io::Result<()> {
@@ -86,7 +92,7 @@ fn print_list<T: AsRef<str>>(title: &str, items: &[T], out: &mut impl Write) -> 
     }
     writeln!(out, "    {title}")?;
     for item in items {
-        writeln!(out, "      - {}", item.as_ref())?;
+        writeln!(out, "      - {}", one_line(item.as_ref()))?;
     }
     Ok(())
 }

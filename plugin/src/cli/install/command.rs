@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::complain::fail;
 use crate::doctor::{InstalledRuntime, Node};
 use crate::install::{self, Plan, Target, Way};
 
@@ -116,11 +117,7 @@ fn told(done: anyhow::Result<bool>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // Nobody is left to be told if this fails.
-            let _ = writeln!(io::stderr(), "nri-oci-hooks: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 

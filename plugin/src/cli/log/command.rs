@@ -11,6 +11,7 @@ use clap::Args;
 use super::history::{self, Event};
 use super::show::show;
 use super::timeline;
+use crate::cli::complain::{complain, fail};
 use crate::cli::ledger::is_meant;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{ContainerId, Header, Ledger};
@@ -64,11 +65,7 @@ pub struct LogArgs {
 pub fn log(args: LogArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to be told if this fails.
-            let _ = writeln!(io::stderr(), "nri-oci-hooks: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -87,7 +84,7 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
         let (events, errors) = history::read(&ledger, meant)?;
         for error in errors.iter().map(ToString::to_string) {
             if told.insert(error.clone()) {
-                writeln!(io::stderr(), "nri-oci-hooks: {error}")?;
+                complain(&error);
             }
         }
         // What is new: an event is told by its time, its container and its stage. Those of containers
@@ -121,7 +118,7 @@ fn draw(
 ) -> anyhow::Result<()> {
     let (lives, errors) = timeline::read(ledger, meant)?;
     for error in errors {
-        writeln!(io::stderr(), "nri-oci-hooks: {error}")?;
+        complain(&error);
     }
     for life in lives {
         life.print(out)?;

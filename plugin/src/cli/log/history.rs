@@ -86,18 +86,20 @@ pub(super) fn of_each<T>(
     // First those that may become past meanwhile: none is missed, and none is there twice.
     let mut live = Vec::new();
     for id in ledger.live()? {
-        live.extend(ledger.find(&id)?.map(|folder| (id, folder)));
+        live.extend(ledger.find(&id).transpose().map(|folder| (id, folder)));
     }
     let mut folders = ledger.past()?;
     folders.retain(|(id, _)| live.iter().all(|(other, _)| other != id));
     folders.extend(live);
-    for (id, folder) in &folders {
-        match folder.header() {
-            Ok(header) if meant(id, &header) => match read(id, folder, header) {
-                Ok(one) => all.push(one),
-                Err(error) => errors.push(error),
-            },
-            Ok(_) => {}
+    for (id, folder) in folders {
+        let one = folder.and_then(|folder| {
+            let header = folder.header()?;
+            meant(&id, &header)
+                .then(|| read(&id, &folder, header))
+                .transpose()
+        });
+        match one {
+            Ok(one) => all.extend(one),
             Err(error) => errors.push(error),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::history::{Event, HookEnded, What};
-use crate::diagnostic::shown;
+use crate::diagnostic::{one_line, shown};
 use crate::ledger::{Output, StageResult};
 
 /// Prints one event; what a hook wrote stands indented below it. Who started which runner is for
@@ -43,8 +43,8 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
         }
         What::Stage { result } => match result {
             StageResult::Done => writeln!(out, "{who}  done"),
-            StageResult::Failed { message } => writeln!(out, "{who}  failed: {}", line_of(message)),
-            StageResult::Skipped { reason } => writeln!(out, "{who}  skipped: {}", line_of(reason)),
+            StageResult::Failed { message } => writeln!(out, "{who}  failed: {}", one_line(message)),
+            StageResult::Skipped { reason } => writeln!(out, "{who}  skipped: {}", one_line(reason)),
         },
     }
 }
@@ -53,7 +53,7 @@ fn ended(end: &HookEnded, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "{} ({:.1} ms)",
-        line_of(&end.outcome.to_string()),
+        one_line(&end.outcome.to_string()),
         end.duration_ms
     )?;
     output("stdout", &end.stdout, out)?;
@@ -62,23 +62,13 @@ fn ended(end: &HookEnded, out: &mut impl Write) -> io::Result<()> {
 
 fn output(name: &str, output: &Output, out: &mut impl Write) -> io::Result<()> {
     for line in output.head.lines() {
-        writeln!(out, "    {name}: {}", line_of(line))?;
+        writeln!(out, "    {name}: {}", one_line(line))?;
     }
     if output.omitted > 0 {
         writeln!(out, "    {name}: ({} bytes left out)", output.omitted)?;
     }
     for line in output.tail.lines() {
-        writeln!(out, "    {name}: {}", line_of(line))?;
+        writeln!(out, "    {name}: {}", one_line(line))?;
     }
     Ok(())
-}
-
-/// What others wrote, without what a terminal would obey.
-pub(super) fn line_of(text: &str) -> String {
-    let escaped = |c: char| match c {
-        '\t' => vec![c],
-        c if c.is_control() => c.escape_default().collect(),
-        c => vec![c],
-    };
-    text.chars().flat_map(escaped).collect()
 }

@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::history::of_each;
-use super::show::line_of;
-use crate::diagnostic::shown;
+use crate::diagnostic::{one_line, shown};
 use crate::ledger::{
     ContainerId, EntryFolder, Header, Ledger, LedgerError, Line, Moment, Record, StageResult,
 };
@@ -111,14 +110,14 @@ fn hooks(stage: Stage, record: &Option<Record>, header: &Header) -> Vec<Bar> {
             from: run.began,
             to: run.ended.map(|end| end.at),
             what: match run.ended {
-                Some(end) => format!("{}, {}", shown(run.path), line_of(&end.outcome.to_string())),
+                Some(end) => format!("{}, {}", shown(run.path), one_line(&end.outcome.to_string())),
                 None => shown(run.path).to_string(),
             },
         })
         .collect();
     if let (Some(StageResult::Skipped { reason }), Some(at)) = (record.finished(), record.finished_at()) {
         let skipped = Bar {
-            what: format!("skipped: {}", line_of(reason)),
+            what: format!("skipped: {}", one_line(reason)),
             ..Bar::point(stage.key(), at)
         };
         bars.push(skipped);

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::complain::{complain, fail};
 use crate::cli::ledger::is_meant;
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::shown;
@@ -49,11 +50,7 @@ pub struct PsArgs {
 pub fn ps(args: PsArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to be told if this fails.
-            let _ = writeln!(io::stderr(), "nri-oci-hooks: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -116,15 +113,16 @@ pub(super) fn run(args: &PsArgs, out: &mut impl Write) -> anyhow::Result<()> {
 fn rows(ledger: &Ledger, wanted: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for id in ledger.live()? {
-        // It may be removed while we look.
-        let Some(folder) = ledger.find(&id)? else { continue };
-        let row = folder.header().and_then(|header| {
+        let row = ledger.find(&id).and_then(|folder| {
+            // It may be removed while we look.
+            let Some(folder) = folder else { return Ok(None) };
+            let header = folder.header()?;
             let is_meant = wanted.is_none_or(|wanted| is_meant(wanted, &id, &header));
             is_meant.then(|| Row::new(id, &folder, header)).transpose()
         });
         match row {
             Ok(row) => rows.extend(row),
-            Err(error) => writeln!(io::stderr(), "nri-oci-hooks: {error}")?,
+            Err(error) => complain(&error),
         }
     }
     Ok(rows)

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::cli::complain::fail;
 use crate::cli::{Format, LedgerArg};
-use crate::diagnostic::shown;
+use crate::diagnostic::{one_line, shown};
 use crate::observe::{Connection, Status, ask};
 use crate::plugin::ConfiguredBy;
 
@@ -39,10 +40,7 @@ pub fn status(args: StatusArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 
@@ -69,7 +67,7 @@ pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
     let state = if status.not_ready.is_empty() { "yes" } else { "no" };
     writeln!(out, "ready          {state}")?;
     for reason in &status.not_ready {
-        writeln!(out, "               - {reason}")?;
+        writeln!(out, "               - {}", one_line(reason))?;
     }
     match &status.configured_by {
         ConfiguredBy::Defaults => writeln!(out, "configuration  none, so the defaults")?,
@@ -79,10 +77,10 @@ pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "delivery       {}", shown(&status.delivery))?;
     match &status.no_ledger {
         None => writeln!(out, "ledger         {}", shown(&status.state_dir))?,
-        Some(reason) => writeln!(out, "ledger         none: {reason}")?,
+        Some(reason) => writeln!(out, "ledger         none: {}", one_line(reason))?,
     }
     for file in &status.in_force {
-        let (what, file, digest) = (&file.what, shown(&file.file), shown(&file.digest));
+        let (what, file, digest) = (one_line(&file.what), shown(&file.file), shown(&file.digest));
         writeln!(out, "in force       {what} {file}\n               {digest}")?;
     }
     if let Some(error) = &status.last_error {
@@ -90,7 +88,7 @@ pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
             out,
             "last error     {}: {}",
             error.at.to_the_millisecond(),
-            error.text
+            one_line(&error.text)
         )?;
     }
     Ok(())
@@ -104,7 +102,7 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
                 out,
                 "               lost {}: {}",
                 lost.at.to_the_millisecond(),
-                lost.text
+                one_line(&lost.text)
             )?;
         }
         return Ok(());

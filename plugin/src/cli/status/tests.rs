@@ -65,3 +65,22 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
     );
     answering.join().unwrap();
 }
+
+#[test]
+fn an_answer_that_drips_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("status.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let dripping = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Until nobody takes it any more.
+        while std::io::Write::write_all(&mut stream, b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+    let begin = std::time::Instant::now();
+    let error = ask(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("it takes too long"), "{error}");
+    assert!(begin.elapsed().as_secs() < 8, "{:?}", begin.elapsed());
+    dripping.join().unwrap();
+}

@@ -1,7 +1,7 @@
 //! What only a node that runs can have.
 
 use std::fs;
-use std::io::{Error, ErrorKind};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -157,12 +157,17 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
 fn another_injector_that_runs_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("hook-injector");
-    fs::copy("/bin/sleep", &program).unwrap();
+    // By a process of its own: what is open for writing here, a child of another test might keep open.
+    let copied = Command::new("cp").arg("/bin/cat").arg(&program).status();
+    assert!(copied.unwrap().success());
     let mut other = Command::new(&program)
-        .arg("600")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // Its name is that of the program a moment after it could be started.
+    other.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    other.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let found = other_process();
     other.kill().unwrap();
     other.wait().unwrap();

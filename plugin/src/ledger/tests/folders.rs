@@ -62,7 +62,7 @@ fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
     let past = fixture.ledger.past().unwrap();
-    let [(past_id, folder)] = past.as_slice() else {
+    let [(past_id, Ok(folder))] = past.as_slice() else {
         panic!("{past:?}")
     };
     assert_eq!(*past_id, id);

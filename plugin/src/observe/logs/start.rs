@@ -74,7 +74,11 @@ fn lines(args: &LogArgs) -> io::Result<BoxedLayer> {
     };
     Ok(match destination {
         Destination::Auto | Destination::Stderr => text_or_json(args.log_format, io::stderr),
-        Destination::Journald => tracing_journald::layer()?.with_field_prefix(None).boxed(),
+        Destination::Journald => tracing_journald::layer()?
+            .with_field_prefix(None)
+            // Launched by the runtime the program has another name.
+            .with_syslog_identifier("nri-oci-hooks".to_owned())
+            .boxed(),
         // Syslog notes the time itself.
         Destination::Syslog => {
             let syslog = Syslog::connect(Path::new(SYSLOG))?;

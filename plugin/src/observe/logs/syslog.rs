@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use tracing::{Level, Metadata};
@@ -13,12 +13,15 @@ const DAEMON: u8 = 3;
 
 /// A connection to syslog.
 #[derive(Debug)]
-pub(super) struct Syslog(UnixDatagram);
+pub(super) struct Syslog {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
 
 /// Sends one event.
 #[derive(Debug)]
 pub(super) struct SyslogWriter<'s> {
-    socket: &'s UnixDatagram,
+    syslog: &'s Syslog,
     priority: u8,
 }
 
@@ -32,7 +35,23 @@ impl Syslog {
         socket.connect(path)?;
         // A syslog that hangs must not make us hang.
         socket.set_nonblocking(true)?;
-        Ok(Syslog(socket))
+        Ok(Syslog {
+            socket,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Sends `message`; to a syslog that was restarted too, which the socket is not connected to.
+    fn send(&self, message: &[u8]) -> io::Result<usize> {
+        match self.socket.send(message) {
+            // It does not keep up.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            Err(_) => {
+                self.socket.connect(&self.path)?;
+                self.socket.send(message)
+            }
+            sent => sent,
+        }
     }
 
     fn writer(&self, level: Level) -> SyslogWriter<'_> {
@@ -43,7 +62,7 @@ impl Syslog {
             _ => 7,
         };
         SyslogWriter {
-            socket: &self.0,
+            syslog: self,
             priority: DAEMON * 8 + severity,
         }
     }
@@ -66,7 +85,7 @@ impl Write for SyslogWriter<'_> {
         let mut message = format!("<{}>nri-oci-hooks[{}]: ", self.priority, process::id()).into_bytes();
         message.extend_from_slice(event.trim_ascii_end());
         // What cannot be sent now is lost: there is nowhere to say so.
-        let _ = self.socket.send(&message);
+        let _ = self.syslog.send(&message);
         Ok(event.len())
     }
 
@@ -79,6 +98,13 @@ impl Write for SyslogWriter<'_> {
 mod tests {
     use super::*;
 
+    fn received(listener: &UnixDatagram) -> String {
+        let mut message = [0; 1024];
+        listener.set_nonblocking(true).unwrap();
+        let length = listener.recv(&mut message).unwrap();
+        str::from_utf8(&message[..length]).unwrap().to_owned()
+    }
+
     #[test]
     fn an_event_is_one_message_with_facility_severity_name_and_pid() {
         let folder = tempfile::tempdir().unwrap();
@@ -86,12 +112,28 @@ mod tests {
         let listener = UnixDatagram::bind(&path).unwrap();
         let syslog = Syslog::connect(&path).unwrap();
         writeln!(syslog.writer(Level::WARN), "hook failed").unwrap();
-        let mut message = [0; 1024];
-        let length = listener.recv(&mut message).unwrap();
-        let message = str::from_utf8(&message[..length]).unwrap();
         assert_eq!(
-            message,
+            received(&listener),
             format!("<28>nri-oci-hooks[{}]: hook failed", process::id())
         );
+    }
+
+    #[test]
+    fn no_event_is_lost_for_a_restart_of_syslog() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let first = UnixDatagram::bind(&path).unwrap();
+        let syslog = Syslog::connect(&path).unwrap();
+        drop(first);
+        writeln!(syslog.writer(Level::INFO), "to nobody").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        writeln!(syslog.writer(Level::INFO), "to nobody").unwrap();
+        for restart in ["first", "second"] {
+            let listener = UnixDatagram::bind(&path).unwrap();
+            writeln!(syslog.writer(Level::INFO), "{restart}").unwrap();
+            assert!(received(&listener).ends_with(restart));
+            drop(listener);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 }

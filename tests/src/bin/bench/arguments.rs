@@ -3,7 +3,8 @@
 pub(crate) const USAGE: &str = "\
 usage: bench [--creates N] [--starts N] [--containers N] --plugin '[NAME=]COMMAND'...
 
-  --plugin 'COMMAND'  a plugin to measure; {socket}, {hook-spec} and {state-dir} are replaced; split at
+  --plugin 'COMMAND'  a plugin to measure; {socket}, {hook-spec}, {state-dir} and {listening}, a configuration
+                      that has metrics told and them read before memory is looked at, are replaced; split at
                       spaces, run without a shell; the others are compared with the first
   --creates N         calls of CreateContainer for each plugin (5000)
   --starts N          starts of each plugin (20)

@@ -31,7 +31,7 @@ pub(crate) async fn starts(subjects: &mut [Subject], count: usize) -> anyhow::Re
 pub(crate) async fn rest(subjects: &mut [Subject]) -> anyhow::Result<()> {
     sleep(REST).await;
     for subject in subjects {
-        subject.measured.resident_idle = process::resident(subject.process()?)?;
+        subject.measured.resident_idle = subject.resident()?;
         subject.measured.threads = process::threads(subject.process()?)?;
     }
     Ok(())
@@ -58,7 +58,7 @@ pub(crate) async fn creates(subjects: &mut [Subject], count: usize) -> anyhow::R
         }
     }
     for subject in subjects {
-        subject.measured.resident_after_creates = process::resident(subject.process()?)?;
+        subject.measured.resident_after_creates = subject.resident()?;
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ pub(crate) async fn synchronize(subjects: &mut [Subject], containers: usize) -> 
     for subject in subjects {
         subject.measured.synchronize = subject.resynchronize(pods.clone(), containers.clone()).await?;
         sleep(REST).await;
-        subject.measured.resident_after_synchronize = process::resident(subject.process()?)?;
+        subject.measured.resident_after_synchronize = subject.resident()?;
     }
     Ok(())
 }

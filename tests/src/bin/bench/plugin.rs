@@ -1,6 +1,8 @@
 //! One plugin under measurement: its program, its runtime, and what was measured so far.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +11,8 @@ use anyhow::Context as _;
 use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
 use containerd_nri::testkit::{FakeRuntime, PluginHandle, RuntimeProfile};
 use tokio::time::timeout;
+
+use crate::process;
 
 /// How long a plugin may take to appear, or to appear again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,6 +43,8 @@ pub(crate) struct Subject {
     arguments: Vec<String>,
     /// Where its standard error goes.
     log: PathBuf,
+    /// Where it tells its metrics, if it does.
+    metrics: Option<PathBuf>,
     runtime: FakeRuntime,
     running: Option<Running>,
     pub(crate) measured: Measured,
@@ -61,7 +67,15 @@ impl Drop for Running {
 impl Subject {
     /// A plugin that is not started yet.
     pub(crate) fn new(command: &str, socket: &Path, hook_spec: &Path) -> anyhow::Result<Self> {
+        let listens = command.contains("{listening}");
+        let metrics = listens.then(|| socket.with_extension("metrics"));
+        let configuration = socket.with_extension("toml");
+        if let Some(metrics) = &metrics {
+            fs::write(&configuration, format!("listen = {metrics:?}\n"))
+                .with_context(|| format!("cannot write {}", configuration.display()))?;
+        }
         let command = command
+            .replace("{listening}", &configuration.to_string_lossy())
             .replace("{socket}", &socket.to_string_lossy())
             .replace("{hook-spec}", &hook_spec.to_string_lossy())
             .replace("{state-dir}", &socket.with_extension("state").to_string_lossy());
@@ -83,6 +97,7 @@ impl Subject {
             program,
             arguments: words.collect(),
             log: socket.with_extension("log"),
+            metrics,
             runtime,
             running: None,
             measured: Measured::default(),
@@ -166,6 +181,14 @@ impl Subject {
         Ok((took, answer))
     }
 
+    /// Its resident memory in kB; of one that tells metrics, after it has told them.
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        if let Some(metrics) = &self.metrics {
+            scrape(metrics).with_context(|| format!("{} does not tell its metrics", self.name))?;
+        }
+        process::resident(self.process()?)
+    }
+
     /// The process of the plugin.
     pub(crate) fn process(&self) -> anyhow::Result<u32> {
         let running = self
@@ -188,6 +211,16 @@ impl Subject {
     pub(crate) fn program_size(&self) -> Option<u64> {
         std::fs::metadata(&self.program).ok().map(|file| file.len())
     }
+}
+
+/// Asks for the metrics, as Prometheus does.
+fn scrape(socket: &Path) -> anyhow::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: node\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    anyhow::ensure!(answer.contains("resident_memory_bytes"), "{answer}");
+    Ok(())
 }
 
 /// Waits for the end of a process.

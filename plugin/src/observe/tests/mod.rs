@@ -1,0 +1,5 @@
+//! What the daemon tells about itself, and whom.
+
+mod listening;
+mod node;
+mod telling;

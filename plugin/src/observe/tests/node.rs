@@ -1,0 +1,88 @@
+//! A daemon whose files are its own.
+
+use std::fs;
+use std::sync::Arc;
+
+use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
+use containerd_nri::{Identity, Service};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::task::JoinHandle;
+
+use crate::config::{ConfigSource, Overrides};
+use crate::ledger::Ledger;
+use crate::observe::http::{Client, serve};
+use crate::observe::{Endpoint, Observed, Observer};
+use crate::plugin::{OciHooks, RunnerProgram};
+
+/// A node with a default hook-spec, and the daemon's observer.
+pub(super) struct Node {
+    pub(super) root: TempDir,
+    pub(super) observer: Arc<Observer>,
+}
+
+impl Node {
+    pub(super) fn new(more: &str) -> Node {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+        fs::write(path("default.json"), r#"{"prestart":[{"path":"/bin/true"}]}"#).unwrap();
+        let config = format!(
+            "hook_spec = {:?}\nstate_dir = {:?}\nannotation.spec_dirs = [{:?}]\n{more}",
+            path("default.json"),
+            path("state"),
+            path("specs")
+        );
+        fs::write(path("config.toml"), config).unwrap();
+        let source = ConfigSource::file(&path("config.toml"), Overrides::default());
+        let read = source.read().unwrap();
+        let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
+            source,
+            read,
+            RunnerProgram::this().unwrap(),
+        ))));
+        Node { root, observer }
+    }
+
+    pub(super) fn ledger(&self) -> Ledger {
+        Ledger::open(&self.root.path().join("state")).unwrap()
+    }
+
+    /// The value of a series, by its name and labels as they are written.
+    pub(super) fn metric(&self, series: &str) -> f64 {
+        let text = self.observer.metrics();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in {text}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// What a client gets for a request.
+    pub(super) async fn asked(&self, client: Client, request: &str) -> String {
+        let (ours, mut theirs) = duplex(64 * 1024);
+        theirs.write_all(request.as_bytes()).await.unwrap();
+        let served = serve(ours, client, &self.observer);
+        let (served, mut answer) = (served.await, String::new());
+        served.unwrap();
+        theirs.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Connects the daemon to a runtime.
+    pub(super) async fn connected(
+        &self,
+    ) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
+        let socket = self.root.path().join("nri.sock");
+        let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_main())
+            .listen(&socket)
+            .unwrap();
+        let plugin = Observed::new(self.observer.clone(), Endpoint::default());
+        let service = Service::new(plugin, Identity::new("10", "hooks").unwrap()).socket(socket);
+        let serving = tokio::spawn(async move {
+            service.run().await;
+        });
+        let handle = runtime.accept().await.unwrap();
+        (runtime, handle, serving)
+    }
+}
