@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::cri::{Access, ContainerBuilder, State};
 use e2e::ledger::Stage;
 use e2e::node::Host;
-use e2e::plugin::NAME;
+use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Container, Containerd, HookSpec, Pod, Version, on_each_containerd, wait, workspace};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
@@ -25,6 +25,8 @@ struct Cluster {
     image: String,
     /// What is mounted at /config.
     config_map: PathBuf,
+    /// What is mounted at /config/specs.
+    specs: PathBuf,
     /// In place of /etc/nri-oci-hooks, which is the machine's.
     etc: PathBuf,
 }
@@ -38,44 +40,42 @@ impl Cluster {
         let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
         let (archive, image) = workspace::image()?;
         containerd.load(&archive, &[&image]).await?;
-        let config_map = containerd.node().make_folder("config-map")?;
-        fs::create_dir(config_map.join("specs"))?;
-        let etc = containerd.node().make_folder("etc")?;
+        let [config_map, specs, etc] =
+            ["config-map", "specs-map", "etc"].map(|name| containerd.node().make_folder(name));
         let cluster = Cluster {
             containerd,
             image,
-            config_map,
-            etc,
+            config_map: config_map?,
+            specs: specs?,
+            etc: etc?,
         };
-        // As kubelet makes it.
-        fs::set_permissions(&cluster.config_map, fs::Permissions::from_mode(0o777))?;
+        // As kubelet makes them: for all to write, and with a place for the second in the first.
+        fs::create_dir(cluster.config_map.join("specs"))?;
+        for folder in [&cluster.config_map, &cluster.specs] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
+        }
         Ok(cluster)
     }
 
     /// What the ConfigMap holds from now on.
     fn publish(&self, version: u32, delivery: &str, spec: &Path) -> Result<()> {
-        let folder = self.config_map.join(format!("..version-{version}"));
-        fs::create_dir(&folder)?;
-        let [spec_file, state] = [
-            self.etc.join("default.json"),
-            self.containerd.ledger().folder().into(),
-        ];
+        let [spec_file, specs] = [self.etc.join("default.json"), self.etc.join("specs")];
+        let state = self.containerd.ledger().folder().to_owned();
         let config = format!(
             "hook_spec = {spec_file:?}\nexclude_namespaces = [\"nri-oci-hooks\"]\ndelivery = {delivery:?}\n\
-             state_dir = {state:?}\n"
+             state_dir = {state:?}\nannotation.spec_dirs = [{specs:?}]\n"
         );
-        fs::write(folder.join("config.toml"), config)?;
-        fs::copy(spec, folder.join("default.json"))?;
-        let new = self.config_map.join("..new");
-        symlink(folder.file_name().context("it has a name")?, &new)?;
-        fs::rename(new, self.config_map.join("..data"))?;
-        for name in ["config.toml", "default.json"] {
-            let link = self.config_map.join(name);
-            if !link.is_symlink() {
-                symlink(Path::new("..data").join(name), link)?;
-            }
-        }
-        Ok(())
+        let files = [
+            ("config.toml", config),
+            ("default.json", fs::read_to_string(spec)?),
+        ];
+        publish(&self.config_map, version, &files)
+    }
+
+    /// What the ConfigMap with the hook-specs that pods may pick holds from now on: one, named `picked`.
+    fn publish_picked(&self, version: u32, spec: &Path) -> Result<()> {
+        let files = [("picked.json", fs::read_to_string(spec)?)];
+        publish(&self.specs, version, &files)
     }
 
     /// The daemon's container, with what both shapes have.
@@ -88,12 +88,11 @@ impl Cluster {
             "--config",
             &config,
         ];
-        let specs = self.config_map.join("specs");
         pod.container("daemon")
             .image(&self.image, common.iter().chain(more).copied())
             .mount(Path::new(NRI), NRI, Access::Read)
             .mount(&self.config_map, "/config", Access::Read)
-            .mount(&specs, "/config/specs", Access::Read)
+            .mount(&self.specs, "/config/specs", Access::Read)
     }
 
     /// Starts a pod of the full shape: privileged, on the host.
@@ -128,6 +127,25 @@ impl Cluster {
         container.stop(10).await?;
         Ok(container)
     }
+}
+
+/// Has a ConfigMap's mount show these files, at one stroke.
+fn publish(mount: &Path, version: u32, files: &[(&str, String)]) -> Result<()> {
+    let folder = mount.join(format!("..version-{version}"));
+    fs::create_dir(&folder)?;
+    for (name, text) in files {
+        fs::write(folder.join(name), text)?;
+    }
+    let new = mount.join("..new");
+    symlink(folder.file_name().context("it has a name")?, &new)?;
+    fs::rename(new, mount.join("..data"))?;
+    for (name, _) in files {
+        let link = mount.join(name);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(name), link)?;
+        }
+    }
+    Ok(())
 }
 
 async fn in_a_privileged_pod_it_gives_hooks_as_on_the_host(version: Version) -> Result<()> {
@@ -265,6 +283,109 @@ async fn a_change_of_the_configmap_is_in_force_without_a_restart(version: Versio
     Ok(())
 }
 
+/// They are mounted below the other ConfigMap, in a mount namespace that the daemon has left.
+async fn pods_pick_hook_specs_of_the_second_configmap_as_it_is_now(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let (containerd, hooks) = (&cluster.containerd, cluster.containerd.hooks());
+    cluster.publish(1, "runner", &hooks.spec("none", &HookSpec::new())?)?;
+    let file = cluster.etc.join("specs/picked.json");
+    let mut daemon = None;
+    for number in [1, 2] {
+        let word = format!("picked-{number}");
+        let spec = hooks.spec(&word, &HookSpec::new().prestart(hooks.recorder(&word)?))?;
+        cluster.publish_picked(number, &spec)?;
+        if daemon.is_none() {
+            daemon = Some(cluster.full("daemon").await?);
+        }
+        let text = fs::read(&spec)?;
+        wait::until("the file to be on the host", async || {
+            Ok(fs::read(&file).is_ok_and(|there| there == text).then_some(()))
+        })
+        .await?;
+        let pod = containerd
+            .pod(&word)
+            .annotation(ANNOTATION, "picked")
+            .run()
+            .await?;
+        let container = pod.start("app").await?;
+        assert_eq!(hooks.ran(container.id())?, [word]);
+    }
+    Ok(())
+}
+
+/// An old pod that is started once more beside a new one must not take its program from that.
+async fn a_later_release_on_the_host_is_not_replaced_by_an_earlier_one(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    cluster.publish(1, "events", &containerd.hooks().recording_spec("default")?)?;
+    let program = cluster.host_program();
+    fs::create_dir(program.parent().context("it is in a folder")?)?;
+    let later = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || exec echo nri-oci-hooks 999.0.0\nexec {} \"$@\"\n",
+        workspace::nri_oci_hooks()?.display()
+    );
+    fs::write(&program, &later)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let daemon = cluster.full("daemon").await?;
+    assert_eq!(fs::read_to_string(&program)?, later);
+    let container = cluster.life("web").await?;
+    containerd
+        .ledger()
+        .await_end(container.id(), Stage::Poststop)
+        .await?;
+    assert_eq!(containerd.hooks().ran(container.id())?, ALL);
+    daemon.stop().await?;
+
+    fs::write(&program, later.replace("999.0.0", "0.0.1"))?;
+    cluster.full("next").await?;
+    assert!(
+        fs::read(&program)?.starts_with(b"\x7fELF"),
+        "an earlier one has stayed"
+    );
+    Ok(())
+}
+
+async fn a_host_that_executes_nothing_there_is_told_at_once(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    cluster.publish(
+        1,
+        "runner",
+        &cluster.containerd.hooks().recording_spec("default")?,
+    )?;
+    let program = cluster.host_program();
+    let folder = program.parent().context("it is in a folder")?;
+    fs::create_dir(folder)?;
+    let mut mount = Command::new("mount");
+    mount
+        .args(["-t", "tmpfs", "-o", "noexec,mode=755", "tmpfs"])
+        .arg(folder);
+    cluster.containerd.node().run(&mount)?;
+    let pod = cluster.containerd.pod("daemon").namespace("nri-oci-hooks");
+    let pod = pod.privileged().host_pid().run().await?;
+    let program = program.display().to_string();
+    let daemon = cluster.daemon(&pod, &["--enter-host", "--host-program", &program]);
+    let daemon = daemon.privileged().start().await?;
+    says(&pod, &daemon, "Name another place with --host-program").await
+}
+
+/// The DaemonSet is deleted: what it has put into containers works without it.
+async fn containers_of_before_keep_their_hooks_when_the_pod_is_gone(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    cluster.publish(1, "runner", &containerd.hooks().recording_spec("default")?)?;
+    let daemon = cluster.full("daemon").await?;
+    let pod = containerd.pod("web").run().await?;
+    let before = pod.start("before").await?;
+    daemon.stop().await?;
+    daemon.remove().await?;
+    before.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(before.id())?, ALL);
+    let after = pod.start("after").await?;
+    after.stop(10).await?;
+    assert!(containerd.hooks().ran(after.id())?.is_empty());
+    Ok(())
+}
+
 /// It starts nothing on the host, so it needs nothing of it but the socket and to see the files.
 async fn with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
@@ -342,6 +463,10 @@ on_each_containerd!(
     the_tools_tell_in_the_pod_what_they_tell_on_the_host,
     a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doubling,
     a_change_of_the_configmap_is_in_force_without_a_restart,
+    pods_pick_hook_specs_of_the_second_configmap_as_it_is_now,
+    a_later_release_on_the_host_is_not_replaced_by_an_earlier_one,
+    a_host_that_executes_nothing_there_is_told_at_once,
+    containers_of_before_keep_their_hooks_when_the_pod_is_gone,
     with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs,
     a_pod_that_cannot_enter_the_host_says_what_it_lacks,
 );

@@ -24,6 +24,13 @@ fn told(finding: &Finding) -> String {
     format!("{} {}: {remedy}", finding.level, finding.check)
 }
 
+/// Copies a program that is to be started, by a process of its own: what is open for writing in this
+/// one, a child of another test might keep open.
+fn copy(program: &str, to: &Path) {
+    let copied = Command::new("cp").arg(program).arg(to).status();
+    assert!(copied.unwrap().success());
+}
+
 #[test]
 fn a_socket_that_is_not_there_or_that_others_reach_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +107,7 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     // Its program was replaced since it began.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
-    fs::copy("/bin/sleep", &program).unwrap();
+    copy("/bin/sleep", &program);
     let mut daemon = Command::new(&program).arg("600").spawn().unwrap();
     fs::remove_file(&program).unwrap();
     let replaced = told(&status(ours, daemon.id(), &[]), None);
@@ -157,9 +164,7 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
 fn another_injector_that_runs_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("hook-injector");
-    // By a process of its own: what is open for writing here, a child of another test might keep open.
-    let copied = Command::new("cp").arg("/bin/cat").arg(&program).status();
-    assert!(copied.unwrap().success());
+    copy("/bin/cat", &program);
     let mut other = Command::new(&program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
