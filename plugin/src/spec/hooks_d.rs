@@ -7,8 +7,7 @@ use super::fields::read_hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::when::{Pattern, When};
-use super::{HookSpec, Parsed, Program, Stage};
+use super::{HookSpec, Parsed, Pattern, Program, Stage, When};
 use crate::diagnostic::{Rule, shown};
 
 /// How many conditions of one kind a file may have: each is a pattern or two, which take memory.

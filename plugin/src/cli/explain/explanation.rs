@@ -9,7 +9,7 @@ use crate::config::{Delivery, FailurePolicy};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
-use crate::select::{Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
+use crate::select::{Budget, Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
 use crate::spec::Stage;
 
 /// What each container of some pods would get.
@@ -129,7 +129,7 @@ impl ContainerExplanation {
         delivery: Delivery,
         kind: ContainerKind,
     ) -> ContainerExplanation {
-        let (selected, mut refused) = match selector.select(subject) {
+        let (selected, mut refused) = match selector.select(subject, Budget::unhurried()) {
             Ok(selected) => (Some(selected), None),
             Err(error) => (None, Some(error.to_string())),
         };

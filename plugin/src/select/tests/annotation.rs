@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
-use crate::select::Subject;
+use crate::select::{Budget, Subject};
 
 #[test]
 fn the_nearest_scope_counts_alone() {
@@ -85,7 +85,10 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
         container: &name,
         ..subject(&annotations)
     };
-    assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
+    assert_eq!(
+        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        "a"
+    );
 }
 
 #[test]
@@ -99,7 +102,10 @@ fn a_container_whose_name_leaves_no_room_for_its_key_has_the_scope_of_its_pod() 
         container: &name,
         ..subject(&annotations)
     };
-    assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
+    assert_eq!(
+        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        "a"
+    );
 }
 
 #[test]
