@@ -234,7 +234,11 @@ fn a_pick_that_is_too_expensive_to_hold_against_the_rules_is_refused() {
     let mut list = vec![&*expensive; 500];
     list.push("allow | - | *");
     let selector = node.selector(&rules(&list));
-    assert_eq!(picked(&selector, "apps", "gpu"), Ok("a".into()), "a usual one is not");
+    assert_eq!(
+        picked(&selector, "apps", "gpu"),
+        Ok("a".into()),
+        "a usual one is not"
+    );
     let message = picked(&selector, "apps", &vec![&*name; 16].join(",")).unwrap_err();
     assert!(
         message.contains("against annotation.rules") && message.contains("takes more than"),

@@ -218,6 +218,11 @@ fn a_file_that_breaks_a_rule_is_refused() {
             "env-not-key-value 1:32 hook.env[0]",
         ),
         (
+            "an entry that has the loader run other code",
+            &with_hook(r#""path":"/a","env":["LD_PRELOAD=/x.so"]"#),
+            "env-for-loader 1:32 hook.env[0]",
+        ),
+        (
             "a key of another format",
             &with_hook(r#""path":"/a","cwd":1"#),
             "unknown-key 1:25 hook",
