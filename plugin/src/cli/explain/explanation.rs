@@ -151,12 +151,16 @@ impl ContainerExplanation {
             Err(error) => (None, Some(error.to_string())),
         };
         let mut ignored = Vec::new();
+        let mut goes_without = false;
         if let Some(selected) = &selected {
             ignored.extend(selected.ignored.iter().map(ToString::to_string));
             if let Err(error) = selected.frozen.check_delivery(delivery) {
                 match selector.config().failure_policy {
                     FailurePolicy::Fail => refused = Some(error.to_string()),
-                    FailurePolicy::Ignore => ignored.push(format!("all of its hooks: {error}")),
+                    FailurePolicy::Ignore => {
+                        ignored.push(format!("all of its hooks: {error}"));
+                        goes_without = true;
+                    }
                 }
             }
         }
@@ -168,14 +172,15 @@ impl ContainerExplanation {
                 text: what.to_string(),
                 what,
             });
-        let frozen = selected.as_ref().map(|selected| &*selected.frozen);
+        let got = selected.as_ref().filter(|_| !goes_without);
+        let frozen = got.map(|selected| &*selected.frozen);
         ContainerExplanation {
             container: subject.container.to_owned(),
             kind,
             refused,
             ignored,
             warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen, delivery)),
-            stages: selected.as_ref().map_or_else(BTreeMap::new, stages),
+            stages: got.map_or_else(BTreeMap::new, stages),
             unused: unused.collect(),
         }
     }

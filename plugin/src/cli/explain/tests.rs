@@ -218,6 +218,20 @@ fn a_manifest_without_a_pod_is_a_failure() {
 }
 
 #[test]
+fn a_container_that_goes_without_all_of_its_hooks_is_shown_with_none() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
+    node.file("specs/raw.json", "{\"createRuntime\":[{\"path\":\"/bin/true\"}]}");
+    let (good, out) = node.explained(&["--annotation", "hook-spec.noderesource.dev=raw"], "");
+    assert!(good && out.contains("container main: no hooks\n"), "{out}");
+    assert!(
+        out.contains("- all of its hooks: NODE/specs/raw.json:1: createRuntime"),
+        "{out}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     let node = Node::new();
     assert!(
