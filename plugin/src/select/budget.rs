@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-/// How many steps one selection may take: well below a second of them on any machine.
+/// How many steps one selection may take: a second of them where they are slow.
 const MOST_STEPS: u64 = 32_000_000;
 
 /// How many steps a single match may take.
