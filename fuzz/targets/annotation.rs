@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use nri_oci_hooks::config::{Config, Overrides};
-use nri_oci_hooks::select::{Selector, Subject};
+use nri_oci_hooks::select::{Budget, Selector, Subject};
 use tempfile::TempDir;
 
 mod told;
@@ -56,14 +56,14 @@ fuzz_target!(|text: &str| {
         (key, value.replace('~', folder))
     };
     let annotations: HashMap<String, String> = lines.map(pair).collect();
-    let selected = NODE.selector.select(&Subject {
+    let subject = Subject {
         namespace,
         annotations: &annotations,
         container,
         command: None,
         has_bind_mounts: false,
-    });
-    match selected {
+    };
+    match NODE.selector.select(&subject, Budget::unhurried()) {
         Ok(selected) => {
             let files = selected
                 .specs

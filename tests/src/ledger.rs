@@ -7,6 +7,7 @@ use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};
 pub use nri_oci_hooks::ledger::{
     HookEnd, HookRun, Line, Outcome, Record as StageRecord, StageResult, Trigger,
 };
+pub use nri_oci_hooks::select::FrozenHook;
 pub use nri_oci_hooks::spec::Stage;
 
 use crate::wait;
@@ -98,6 +99,23 @@ impl NodeLedger {
         self.await_in_record(container, stage, is_over)
             .await
             .with_context(|| format!("{stage} of {container} is not over"))
+    }
+
+    /// The hooks of one stage that a container is owed or got; none if it is not in the ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn hooks(&self, container: &str, stage: Stage) -> Result<Vec<FrozenHook>> {
+        match self
+            .folder
+            .exists()
+            .then(|| self.find(container))
+            .transpose()?
+            .flatten()
+        {
+            Some(folder) => Ok(folder.hooks(stage)?.1),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn find(&self, container: &str) -> Result<Option<EntryFolder>> {

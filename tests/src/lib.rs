@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod containerd;
 pub mod cri;
+pub mod explain;
 pub mod hooks;
 pub mod image;
 pub mod ledger;

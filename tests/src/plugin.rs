@@ -1,5 +1,6 @@
 //! `nri-oci-hooks`, connected to a private containerd.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -191,6 +192,22 @@ impl Plugin {
             configuration_file(containerd, &self.name),
             configuration,
         )?)
+    }
+
+    /// The options that both `run` and `explain` have, as it was started with them.
+    pub(crate) fn options(&self) -> Vec<OsString> {
+        let mut options = Vec::new();
+        let mut arguments = self.command.get_args();
+        while let Some(argument) = arguments.next() {
+            if ["--config", "--hook-spec", "--delivery"]
+                .iter()
+                .any(|option| argument == *option)
+            {
+                options.push(argument.to_owned());
+                options.extend(arguments.next().map(ToOwned::to_owned));
+            }
+        }
+        options
     }
 
     /// Its process and its log.

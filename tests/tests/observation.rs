@@ -1,16 +1,13 @@
-//! What the daemon tells of itself, and what the tools tell of a node, against what real containers got.
+//! What the daemon tells of itself, against what real containers got.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use e2e::ledger::Stage;
 use e2e::plugin::ANNOTATION;
-use e2e::{Containerd, HookSpec, Plugin, Version, on_each_containerd, wait, workspace};
-use nri_oci_hooks::ledger::Ledger;
+use e2e::{Containerd, HookSpec, Version, on_each_containerd, wait};
 use nri_oci_hooks::observe::{Status, ask};
 use serde_json::Value;
 
@@ -116,140 +113,6 @@ async fn the_status_follows_the_connection(version: Version) -> Result<()> {
     Ok(())
 }
 
-async fn what_explain_says_is_what_a_container_gets(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let hooks = containerd.hooks();
-    let default = hooks.recording_spec("default")?;
-    for name in ["gpu", "net"] {
-        hooks.recording_spec(name)?;
-    }
-    let excluded = "exclude_namespaces = [\"kube-system\"]";
-    let plugin = containerd
-        .plugin()
-        .configuration(excluded)
-        .hook_spec(&default)
-        .start()
-        .await?;
-    let of_pod = format!("{ANNOTATION}/pod");
-    let of_app = format!("{ANNOTATION}/container.app");
-    let of_side = format!("{ANNOTATION}/container.side");
-    for (case, (namespace, annotations)) in [
-        ("default", &[][..]),
-        ("default", &[(ANNOTATION, "gpu")]),
-        ("default", &[(ANNOTATION, "gpu,net,gpu")]),
-        ("kube-system", &[]),
-        ("kube-system", &[(ANNOTATION, "net")]),
-        ("default", &[(ANNOTATION, "gpu"), (&*of_pod, "net")]),
-        ("default", &[(&*of_pod, "net"), (&*of_app, "")]),
-        ("default", &[(ANNOTATION, "net"), (&*of_side, "gpu")]),
-        ("default", &[(ANNOTATION, "none")]),
-        ("default", &[(ANNOTATION, "../x")]),
-        ("default", &[(ANNOTATION, "gpu,,net")]),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let mut pod = containerd.pod(&format!("case-{case}")).namespace(namespace);
-        for (key, value) in annotations {
-            pod = pod.annotation(key, value);
-        }
-        let created = pod.run().await?.container("app").create().await;
-        let explained = explained(&plugin, &containerd, &default, namespace, annotations)?;
-        match created {
-            Ok(container) => assert_eq!(
-                got(&containerd, container.id())?,
-                stages(&explained),
-                "case {case}"
-            ),
-            Err(error) => {
-                // Its text is quoted once more on the way.
-                let error = format!("{:#}", anyhow::Error::from(error)).replace("\\\"", "\"");
-                let reason = explained["refused"]
-                    .as_str()
-                    .context("explain says nothing of it")?;
-                assert!(error.contains(reason), "case {case}: {error}\n{reason}");
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What each stage has: path, file and line of each hook, in order.
-type Stages = BTreeMap<String, Vec<(String, String, u64)>>;
-
-fn explained(
-    plugin: &Plugin,
-    containerd: &Containerd,
-    default: &Path,
-    namespace: &str,
-    annotations: &[(&str, &str)],
-) -> Result<Value> {
-    let mut command = Command::new(workspace::nri_oci_hooks()?);
-    command.args([
-        "explain",
-        "--format",
-        "json",
-        "--container",
-        "app",
-        "--namespace",
-        namespace,
-    ]);
-    command
-        .arg("--config")
-        .arg(containerd.node().folder().join(format!("{}.toml", plugin.name())));
-    command.arg("--hook-spec").arg(default);
-    for (key, value) in annotations {
-        command.arg("--annotation").arg(format!("{key}={value}"));
-    }
-    let output = command.output()?;
-    let explained: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    Ok(explained["pods"][0]["containers"][0].clone())
-}
-
-fn stages(explained: &Value) -> Stages {
-    let Some(stages) = explained["stages"].as_object() else {
-        return Stages::new();
-    };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let hook = |hook: &Value| {
-        (
-            text(&hook["path"]),
-            text(&hook["file"]),
-            hook["line"].as_u64().unwrap_or_default(),
-        )
-    };
-    let hooks = |hooks: &Value| hooks.as_array().into_iter().flatten().map(hook).collect();
-    stages
-        .iter()
-        .map(|(stage, list)| (stage.clone(), hooks(list)))
-        .collect()
-}
-
-/// What the ledger says a container gets.
-fn got(containerd: &Containerd, container: &str) -> Result<Stages> {
-    let ledger = Ledger::open(containerd.ledger().folder())?;
-    let id = container.parse().map_err(anyhow::Error::msg)?;
-    let Some(folder) = ledger.find(&id)? else {
-        return Ok(Stages::new());
-    };
-    let mut stages = Stages::new();
-    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
-        let (_, hooks) = folder.hooks(stage)?;
-        let hook = |hook: &nri_oci_hooks::select::FrozenHook| {
-            (
-                hook.path.clone(),
-                hook.source.file.to_string(),
-                hook.source.line as u64,
-            )
-        };
-        if !hooks.is_empty() {
-            stages.insert(stage.key().to_owned(), hooks.iter().map(hook).collect());
-        }
-    }
-    Ok(stages)
-}
-
 async fn await_status(state: &Path, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
     wait::until("the status to be so", async || {
         Ok(Some(ask(state)?).filter(&is_it))
@@ -273,5 +136,4 @@ fn metrics(state: &Path) -> Result<BTreeMap<String, f64>> {
 on_each_containerd!(
     the_metrics_of_some_containers_add_up,
     the_status_follows_the_connection,
-    what_explain_says_is_what_a_container_gets,
 );

@@ -62,6 +62,8 @@ rules! {
     EnvNotKeyValue = "env-not-key-value",
     /// An environment entry has a name before its `=`.
     EnvEmptyKey = "env-empty-key",
+    /// No environment entry is for the dynamic loader, which would run what nobody checks.
+    EnvForLoader = "env-for-loader",
     /// A timeout is a whole number (the seed's rule).
     TimeoutNotInteger = "timeout-not-integer",
     /// A timeout is not 0 (the seed's rule).
@@ -78,7 +80,7 @@ rules! {
     NotRegular = "not-regular",
     /// What stands where a directory is needed is one.
     NotDirectory = "not-directory",
-    /// A hook-spec is at most 10 MiB (the seed's rule).
+    /// A hook-spec is at most 10 MiB (the seed's rule); nothing in it is longer than can be used.
     TooLarge = "too-large",
     /// Root owns the file, and every directory and link on the way (the seed's rule, widened).
     OwnerNotRoot = "owner-not-root",

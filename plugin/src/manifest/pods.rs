@@ -14,6 +14,8 @@ pub struct ManifestPod {
     pub object: String,
     /// The namespace, if the object names one.
     pub namespace: Option<String>,
+    /// Its `runtimeClassName`, if it has one.
+    pub runtime_class: Option<String>,
     /// The pod's annotations.
     pub annotations: HashMap<String, String>,
     /// The pod's containers: those that run first, first.
@@ -55,14 +57,22 @@ impl ContainerKind {
 /// Where the kinds of Kubernetes have their pod template.
 const TEMPLATES: [&str; 3] = ["/spec/jobTemplate/spec/template", "/spec/template", "/template"];
 
-/// Adds the pods of `object`.
-pub(super) fn collect(object: &Value, manifest: &mut Manifest) -> Result<(), ManifestError> {
-    let kind = object.get("kind").and_then(Value::as_str);
+/// Adds the pods of `object`. `kind_of_items` is its kind if it names none itself: in a list of
+/// one kind, as the API server answers it, none of the items does.
+pub(super) fn collect(
+    object: &Value,
+    kind_of_items: Option<&str>,
+    manifest: &mut Manifest,
+) -> Result<(), ManifestError> {
+    let kind = object.get("kind").and_then(Value::as_str).or(kind_of_items);
     let kind = kind.ok_or(ManifestError::NoKind)?;
     if let Some(items) = object.get("items").and_then(Value::as_array)
-        && kind.ends_with("List")
+        && let Some(of_items) = kind.strip_suffix("List")
     {
-        return items.iter().try_for_each(|item| collect(item, manifest));
+        let of_items = Some(of_items).filter(|kind| !kind.is_empty());
+        return items
+            .iter()
+            .try_for_each(|item| collect(item, of_items, manifest));
     }
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
     let generated = || object.pointer("/metadata/generateName").and_then(Value::as_str);
@@ -83,6 +93,11 @@ fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, M
         None | Some(Value::Null) => None,
         Some(Value::String(namespace)) => Some(namespace.clone()),
         Some(_) => return Err(wrong("metadata.namespace", "a string")),
+    };
+    let runtime_class = match template.pointer("/spec/runtimeClassName") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) => Some(name.clone()).filter(|name| !name.is_empty()),
+        Some(_) => return Err(wrong("spec.runtimeClassName", "a string")),
     };
     let mut annotations = HashMap::new();
     match template.pointer("/metadata/annotations") {
@@ -123,6 +138,7 @@ fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, M
     Ok(ManifestPod {
         object: label,
         namespace,
+        runtime_class,
         annotations,
         containers,
     })

@@ -31,7 +31,7 @@ pub fn read(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     for document in documents(text)? {
         // An empty document, such as behind a last ---, is no object.
         if !document.is_null() {
-            pods::collect(&document, &mut manifest)?;
+            pods::collect(&document, None, &mut manifest)?;
         }
     }
     Ok(manifest)

@@ -104,6 +104,31 @@ fn aliases_and_merges_are_followed() {
 }
 
 #[test]
+fn a_list_of_maps_is_merged_and_the_first_of_them_counts() {
+    let text = "kind: Pod\nmetadata: {name: p}\nspec:\n  x: [&a {name: one, image: i}, &b {name: two, command: [sh]}]\n  \
+                containers:\n  - <<: [*a, *b]\n  - {<<: [*b, *a], name: three}\n";
+    let pod = &read(text.as_bytes()).unwrap().pods[0];
+    let containers: Vec<_> = pod
+        .containers
+        .iter()
+        .map(|c| (&*c.name, c.command.as_deref()))
+        .collect();
+    assert_eq!(containers, [("one", Some("sh")), ("three", Some("sh"))]);
+    assert!(refused("kind: Pod\nspec: {<<: [a]}\n").contains("<< merges maps"));
+}
+
+#[test]
+fn the_items_of_a_list_of_one_kind_need_not_say_it() {
+    let items = "items:\n- {metadata: {name: a}, spec: {containers: [{name: c}]}}\n";
+    assert_eq!(found(&format!("kind: PodList\n{items}")), ["Pod/a -: c"]);
+    assert_eq!(
+        found("kind: ServiceList\nitems: [{metadata: {name: s}}]\n"),
+        ["Service/s"]
+    );
+    assert!(refused(&format!("kind: List\n{items}")).contains("without a kind"));
+}
+
+#[test]
 fn what_is_no_manifest_is_refused_where_it_is_wrong() {
     for (text, message) in [
         ("kind: Pod\n  x: 1\n", "line 2, column 4: is not valid YAML: "),

@@ -75,7 +75,15 @@ impl OpenMap {
         match (self.key.take(), value) {
             (None, Value::String(name)) => self.key = Some(name),
             (None, _) => return Err(NO_KEY.to_owned()),
-            (Some(name), Value::Object(merged)) if name == "<<" => self.merged.extend(merged),
+            (Some(name), Value::Object(merged)) if name == "<<" => self.merge(merged),
+            (Some(name), Value::Array(maps)) if name == "<<" => {
+                for map in maps {
+                    let Value::Object(merged) = map else {
+                        return Err("<< merges maps, and lists of maps".to_owned());
+                    };
+                    self.merge(merged);
+                }
+            }
             (Some(name), _) if self.members.contains_key(&name) => {
                 return Err(format!("the key {} stands twice in this map", shown(&name)));
             }
@@ -84,6 +92,13 @@ impl OpenMap {
             }
         }
         Ok(())
+    }
+
+    /// Of two maps with the same key, the first counts.
+    fn merge(&mut self, map: Map<String, Value>) {
+        for (name, value) in map {
+            self.merged.entry(name).or_insert(value);
+        }
     }
 
     fn awaits_key(&self) -> bool {

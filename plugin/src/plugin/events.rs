@@ -1,6 +1,7 @@
 //! The plugin as NRI sees it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status};
@@ -12,6 +13,7 @@ use super::live::Live;
 use super::subject::subject;
 use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
 use crate::diagnostic::{bounded_list, shown};
+use crate::select::Budget;
 use crate::system;
 
 /// Gives containers their hooks.
@@ -65,11 +67,14 @@ impl OciHooks {
         self.live().in_force()?.containers.clone().ok()
     }
 
-    fn hooks(&self, pod: &PodSandbox, container: &Container) -> Result<Adjustment, Status> {
+    /// What is changed about a container that is being created, told within `time`.
+    fn hooks(&self, pod: &PodSandbox, container: &Container, time: Duration) -> Result<Adjustment, Status> {
+        // The other half is for the ledger.
+        let budget = Budget::until(Instant::now() + time / 2);
         let in_force = self.up_to_date()?;
         let selector = &in_force.selector;
         let selected = selector
-            .select(&subject(pod, container))
+            .select(&subject(pod, container), budget)
             .map_err(|error| Status::failed_precondition(format!("nri-oci-hooks: {error}")))?;
         if selected.frozen.is_empty() {
             return Ok(Adjustment::new());
@@ -141,11 +146,11 @@ impl Plugin for OciHooks {
 
     async fn create_container(
         &self,
-        _: &Context,
+        ctx: &Context,
         pod: PodSandbox,
         container: Container,
     ) -> Result<Adjustment, Status> {
-        let answer = self.hooks(&pod, &container);
+        let answer = self.hooks(&pod, &container, ctx.remaining());
         answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
 

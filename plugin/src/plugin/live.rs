@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Delivery, Overrides};
-    use crate::select::Subject;
+    use crate::select::{Budget, Subject};
 
     /// A node with a configuration file and some hook-specs.
     struct Node(tempfile::TempDir);
@@ -170,13 +170,15 @@ mod tests {
     /// The hook-specs that a container gets now: `a`, `b` or nothing.
     fn chosen(live: &mut Live) -> String {
         live.keep_up();
-        let selected = live.in_force().unwrap().selector.select(&Subject {
+        let subject = Subject {
             namespace: "apps",
             annotations: &HashMap::new(),
             container: "main",
             command: None,
             has_bind_mounts: false,
-        });
+        };
+        let selector = &live.in_force().unwrap().selector;
+        let selected = selector.select(&subject, Budget::unhurried());
         let specs = selected.unwrap().specs;
         let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
         specs.iter().map(|spec| name(&spec.file)).collect()

@@ -1,7 +1,9 @@
 //! Which hooks does this container get: default spec, hooks.d, annotation, policy, merge.
 
 mod annotation;
+mod budget;
 mod cache;
+mod conditions;
 mod deliverable;
 mod digest;
 mod frozen;
@@ -21,6 +23,7 @@ mod unused;
 mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
+pub use budget::{Budget, Overspent};
 pub use deliverable::NeedsDirect;
 pub use digest::Digest;
 pub use frozen::{Frozen, FrozenHook, Source};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::Overspent;
 use crate::diagnostic::{bounded_list, shown};
 use crate::spec::{Stage, Timeout};
 use crate::trust::TrustError;
@@ -42,6 +43,11 @@ pub enum PickFault {
         /// The pod's namespace.
         namespace: String,
     },
+    /// Whether the rules allow it takes too much to find out.
+    #[error(
+        "holding it against annotation.rules of the node's configuration {0}; pick fewer hook-specs, by shorter names"
+    )]
+    TooMuchWork(Overspent),
     /// It has a stage that picked hook-specs may not use.
     #[error(
         "has {stage} hooks, but hook-specs that pods pick may have these alone: {}",

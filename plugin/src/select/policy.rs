@@ -3,7 +3,7 @@
 use std::iter;
 use std::sync::Arc;
 
-use super::{AnnotationFault, LoadedSpec, PickFault};
+use super::{AnnotationFault, Budget, LoadedSpec, PickFault};
 use crate::config::{Annotation, Effect, Limits};
 use crate::spec::Timeout;
 
@@ -25,8 +25,13 @@ pub(super) fn permit(
     namespace: &str,
     names: &[&str],
     real_names: &[&str],
+    budget: &mut Budget,
 ) -> Result<(), PickFault> {
     let rules = &annotation.rules;
+    for rule in rules {
+        let work = rule.work(namespace, names) + rule.work(namespace, real_names);
+        budget.spend(work).map_err(PickFault::TooMuchWork)?;
+    }
     let denied = rules.iter().position(|rule| {
         rule.effect == Effect::Deny
             && (rule.is_about(namespace, names) || rule.is_about(namespace, real_names))

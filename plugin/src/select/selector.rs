@@ -7,14 +7,14 @@ use thiserror::Error;
 
 use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
+use super::conditions::Conditions;
 use super::hooks_d::HooksD;
 use super::kept::KeptSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Chosen, Format, Frozen, LoadedSpec, Origin, PickFault};
+use super::{Budget, Chosen, Format, Frozen, LoadedSpec, Origin, Overspent, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
-use crate::spec::Circumstances;
 use crate::trust::Survey;
 
 /// Chooses the hooks of containers.
@@ -49,17 +49,6 @@ pub struct Subject<'s> {
     pub command: Option<&'s str>,
     /// Whether something of the host is mounted into it; likewise.
     pub has_bind_mounts: bool,
-}
-
-impl<'s> Subject<'s> {
-    /// What conditions can be about.
-    pub(super) fn circumstances(&self) -> Circumstances<'s> {
-        Circumstances {
-            annotations: self.annotations,
-            command: self.command,
-            has_bind_mounts: self.has_bind_mounts,
-        }
-    }
 }
 
 /// What was chosen.
@@ -113,6 +102,38 @@ pub enum SelectError {
         /// What is wrong with the hook-spec.
         mistakes: Vec<Diagnostic>,
     },
+    /// Whether the conditions of a hooks.d file hold for the pod takes too much to find out.
+    #[error(
+        "hooks.d file {}: holding this pod's {annotations} annotations, {bytes} bytes, against the patterns of \
+         hooks.d {why}; give the pod fewer or shorter annotations, or ask who runs the node to write patterns \
+         that take less (^KEY$)",
+        shown(.file)
+    )]
+    Conditions {
+        /// The file at which it was given up.
+        file: Arc<str>,
+        /// How many annotations the pod has.
+        annotations: usize,
+        /// How long they are together.
+        bytes: usize,
+        /// What of it was too much.
+        why: Overspent,
+    },
+}
+
+impl SelectError {
+    fn conditions(spec: &LoadedSpec, subject: &Subject<'_>, why: Overspent) -> SelectError {
+        let annotations = subject.annotations;
+        SelectError::Conditions {
+            file: spec.file().clone(),
+            annotations: annotations.len(),
+            bytes: annotations
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum(),
+            why,
+        }
+    }
 }
 
 impl Selector {
@@ -202,8 +223,9 @@ impl Selector {
     /// Every file is looked at again; what has not changed is not read again.
     ///
     /// Fails if the default hook-spec or the annotation is no good, unless `failure_policy` is
-    /// `"ignore"`: then whichever of the two is no good is left out.
-    pub fn select(&self, subject: &Subject<'_>) -> Result<Selected, SelectError> {
+    /// `"ignore"`: then whichever of the two is no good is left out. Fails in any case if the
+    /// conditions of hooks.d take more than `budget`: else a pod's author could leave hooks out.
+    pub fn select(&self, subject: &Subject<'_>, mut budget: Budget) -> Result<Selected, SelectError> {
         // A panic in another call leaves caches behind that are whole: entries are only added or
         // removed.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,12 +235,12 @@ impl Selector {
         let mut ignored = Vec::new();
         for part in [
             self.default_part(&mut state, &mut survey, subject),
-            Ok(self.hooks_d_part(&mut state, &mut survey, subject)),
-            self.picked_part(&mut state, &mut survey, subject),
+            self.hooks_d_part(&mut state, &mut survey, subject, &mut budget),
+            self.picked_part(&mut state, &mut survey, subject, &mut budget),
         ] {
             match part {
                 Ok(part) => chosen.extend(part),
-                Err(error) if self.config.failure_policy == FailurePolicy::Ignore => {
+                Err(error) if self.may_ignore(&error) => {
                     tracing::warn!(%error, "container goes without these hooks: failure_policy is ignore");
                     ignored.push(error);
                 }
@@ -236,6 +258,12 @@ impl Selector {
             specs: origins,
             ignored,
         })
+    }
+
+    /// Whether `failure_policy` has a container go without what `error` is about.
+    fn may_ignore(&self, error: &SelectError) -> bool {
+        let by_the_pod = matches!(error, SelectError::Conditions { .. });
+        self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
     }
 
     fn default_part(
@@ -262,16 +290,26 @@ impl Selector {
         state.hooks_d.current(&mut Survey::new())
     }
 
-    fn hooks_d_part(&self, state: &mut State, survey: &mut Survey, subject: &Subject<'_>) -> Vec<Part> {
+    fn hooks_d_part(
+        &self,
+        state: &mut State,
+        survey: &mut Survey,
+        subject: &Subject<'_>,
+        budget: &mut Budget,
+    ) -> Result<Vec<Part>, SelectError> {
         if self.config.exclude_namespaces.contains(subject.namespace) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let circumstances = subject.circumstances();
-        let specs = state.hooks_d.current(survey).into_iter();
-        specs
-            .filter(|spec| spec.when().holds(&circumstances))
-            .map(|spec| (spec, Origin::HooksD))
-            .collect()
+        let specs = state.hooks_d.current(survey);
+        let mut conditions = Conditions::of(subject);
+        let mut parts = Vec::new();
+        for spec in &specs {
+            let hold = conditions.hold(spec.when(), budget);
+            if hold.map_err(|why| SelectError::conditions(spec, subject, why))? {
+                parts.push((spec.clone(), Origin::HooksD));
+            }
+        }
+        Ok(parts)
     }
 
     fn picked_part(
@@ -279,6 +317,7 @@ impl Selector {
         state: &mut State,
         survey: &mut Survey,
         subject: &Subject<'_>,
+        budget: &mut Budget,
     ) -> Result<Vec<Part>, SelectError> {
         let rules = &self.config.annotation;
         let effective = effective(&rules.key, subject.annotations, subject.container)
@@ -298,7 +337,7 @@ impl Selector {
                 fault,
             };
             let found = self
-                .permitted(subject.namespace, &pick, survey)
+                .permitted(subject.namespace, &pick, survey, budget)
                 .map_err(fault_of_pick)?;
             let spec = state
                 .picked
@@ -325,12 +364,13 @@ impl Selector {
         namespace: &str,
         pick: &Pick,
         survey: &mut Survey,
+        budget: &mut Budget,
     ) -> Result<Located, PickFault> {
         let annotation = &self.config.annotation;
         let folders = &annotation.spec_dirs;
         let candidates = candidates(folders, pick);
-        let permit = |file: &str, real_names: &[&str]| {
-            policy::permit(annotation, namespace, &names(file, folders), real_names)
+        let mut permit = |file: &str, real_names: &[&str]| {
+            policy::permit(annotation, namespace, &names(file, folders), real_names, budget)
         };
         // Before a file is looked at: who may pick none of them is not to learn which exist.
         let permits = candidates.iter().map(|file| permit(file, &[]));

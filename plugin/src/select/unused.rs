@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::annotation::{Pick, Scope, effective, picks, scope};
-use super::{Chosen, Selector, Subject};
+use super::conditions::Conditions;
+use super::{Budget, Chosen, Selector, Subject};
 use crate::config::AnnotationKey;
 use crate::diagnostic::{did_you_mean, shown};
 use crate::trust::Survey;
@@ -154,10 +155,13 @@ impl Selector {
     }
 
     fn unused_hooks_d(&self, subject: &Subject<'_>) -> Vec<Unused> {
-        let circumstances = subject.circumstances();
-        let unused = self.hooks_d().into_iter().filter_map(|spec| {
+        let specs = self.hooks_d();
+        let mut conditions = Conditions::of(subject);
+        let mut budget = Budget::unhurried();
+        let unused = specs.iter().filter_map(|spec| {
             let unmet = || {
-                let conditions = spec.when().unmet(&circumstances);
+                // What takes too much is told by the selection.
+                let conditions = conditions.unmet(spec.when(), &mut budget).ok()?;
                 (!conditions.is_empty()).then(|| Unused::Unmet {
                     file: spec.file().clone(),
                     conditions,
@@ -214,6 +218,7 @@ impl Selector {
 
     fn unused_specs(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
         let mut survey = Survey::new();
+        let mut budget = Budget::unhurried();
         let folders = &self.config().annotation.spec_dirs;
         let mut unused = Vec::new();
         for file in folders
@@ -226,14 +231,16 @@ impl Selector {
                 continue;
             }
             let pick = Pick::Name(name.unwrap_or_default().to_owned());
-            unused.push(match self.permitted(subject.namespace, &pick, &mut survey) {
-                Ok(found) if found.file == file => Unused::NotPicked { file },
-                Ok(found) => Unused::Hidden { file, by: found.file },
-                Err(fault) => Unused::WouldBeRefused {
-                    file,
-                    reason: fault.to_string(),
+            unused.push(
+                match self.permitted(subject.namespace, &pick, &mut survey, &mut budget) {
+                    Ok(found) if found.file == file => Unused::NotPicked { file },
+                    Ok(found) => Unused::Hidden { file, by: found.file },
+                    Err(fault) => Unused::WouldBeRefused {
+                        file,
+                        reason: fault.to_string(),
+                    },
                 },
-            });
+            );
         }
         unused
     }

@@ -8,6 +8,10 @@ use crate::diagnostic::{Rule, shown};
 /// The keys of a hook, as they are listed to who mistypes one.
 const KEYS: [&str; 4] = ["path", "args", "env", "timeout"];
 
+/// Longest string that the kernel takes as an argument or a variable, without the NUL at its end:
+/// `MAX_ARG_STRLEN`, which is 32 pages, of 4 KiB at the least (execve(2)).
+const LONGEST_STRING: usize = 32 * 4096 - 1;
+
 /// The hook that `node` is, and the value of its `path`; `None` if it has no usable path. Fields
 /// with a mistake are left out.
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
@@ -17,8 +21,12 @@ pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(
         let help = "name the program by its absolute path";
         report.at(node, Field::Whole, Rule::PathMissing, "has no path", help);
     }
-    let args = args.and_then(|list| strings(report, "args", list, |_, _, _, _| true));
-    let env = env.and_then(|list| strings(report, "env", list, is_key_value));
+    let args = args.and_then(|list| strings(report, "args", list, fits_kernel));
+    let env = env.and_then(|list| {
+        strings(report, "env", list, |report, node, field, entry| {
+            fits_kernel(report, node, field, entry) && is_key_value(report, node, field, entry)
+        })
+    });
     let timeout = timeout.and_then(|value| read_timeout(report, value));
     let node_of_path = path?;
     let path = read_path(report, node_of_path)?;
@@ -73,31 +81,49 @@ fn strings<'t>(
     Some(strings)
 }
 
+/// Whether the kernel executes a program with it.
+fn fits_kernel<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, string: &str) -> bool {
+    let fits = string.len() <= LONGEST_STRING;
+    if !fits {
+        let length = string.len();
+        let message = format!("is {length} bytes long, but the kernel takes at most {LONGEST_STRING}");
+        let help = "write it to a file that the program reads";
+        report.at(node, field, Rule::TooLarge, message, help);
+    }
+    fits
+}
+
 /// The message names the key alone: a value may be a secret.
 fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry: &str) -> bool {
-    match entry.split_once('=') {
-        Some(("", _)) => {
-            report.at(
-                node,
-                field,
-                Rule::EnvEmptyKey,
-                "has no name before the =",
-                "write KEY=VALUE",
-            );
-            false
-        }
-        Some(_) => true,
-        None => {
-            report.at(
-                node,
-                field,
-                Rule::EnvNotKeyValue,
-                "has no =",
-                "write KEY=VALUE; the value may be empty",
-            );
-            false
-        }
-    }
+    let (rule, message, help) = match entry.split_once('=') {
+        Some(("", _)) => (
+            Rule::EnvEmptyKey,
+            "has no name before the =".to_owned(),
+            "write KEY=VALUE",
+        ),
+        Some((name, _)) if is_for_the_loader(name) => (
+            Rule::EnvForLoader,
+            format!(
+                "{} can have the dynamic loader run code that nobody checks",
+                shown(name)
+            ),
+            "let path be a script that sets it and executes the program",
+        ),
+        Some(_) => return true,
+        None => (
+            Rule::EnvNotKeyValue,
+            "has no =".to_owned(),
+            "write KEY=VALUE; the value may be empty",
+        ),
+    };
+    report.at(node, field, rule, message, help);
+    false
+}
+
+/// Whether the dynamic loader, which runs before the program as root, goes by the variable `name`
+/// (ld.so(8)): some of these name code, and there are new ones with every release.
+fn is_for_the_loader(name: &str) -> bool {
+    name.starts_with("LD_") || name == "GLIBC_TUNABLES"
 }
 
 fn read_timeout(report: &mut Report<'_>, node: Node<'_>) -> Option<Timeout> {

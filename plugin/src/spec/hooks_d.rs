@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fields::read_hook;
-use super::json::{Kind, Node};
+use super::json::{self, Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::when::{Pattern, When};
-use super::{HookSpec, Parsed, Program, Stage};
+use super::{HookSpec, Parsed, Pattern, Program, Stage, When};
 use crate::diagnostic::{Rule, shown};
 
 /// How many conditions of one kind a file may have: each is a pattern or two, which take memory.
@@ -34,6 +33,18 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     }
     parsed.mistakes = report.into_mistakes();
     parsed
+}
+
+/// Whether `bytes` look like a hooks.d file, not like a hook-spec: they have a `version` or a `hook`,
+/// which no hook-spec has. Nothing that is not JSON looks like one.
+pub fn is_hooks_d(bytes: &[u8]) -> bool {
+    let mut is = false;
+    let root = str::from_utf8(bytes).ok().and_then(|text| json::parse(text).ok());
+    if let Some(root) = root.filter(|root| root.kind() == Kind::Object) {
+        // What was parsed has members that can be read.
+        let _ = root.members(|key, _| is |= matches!(key.text(), "\"version\"" | "\"hook\""));
+    }
+    is
 }
 
 fn read_root<'t>(report: &mut Report<'t>, root: Node<'t>, parsed: &mut Parsed) {

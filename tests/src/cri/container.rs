@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tonic::Status as CallError;
 
 use super::messages::{
@@ -159,6 +159,14 @@ impl<'a> ContainerBuilder<'a> {
         let linux = self.config.linux.get_or_insert_default();
         change(linux.security_context.get_or_insert_default());
         self
+    }
+
+    /// Its pod as a manifest has it, with this container alone; `list` is `containers`, or `initContainers`, of which
+    /// the runtime knows nothing.
+    pub fn manifest(&self, list: &str) -> Value {
+        let name = self.config.metadata.as_ref().map(|metadata| &metadata.name);
+        let container = json!({"name": name, "command": self.config.command});
+        self.pod.manifest(list, &container)
     }
 
     /// Creates it.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use tonic::Status;
 
 use super::Client;
@@ -127,7 +128,7 @@ impl<'a> PodBuilder<'a> {
         let client = self.containerd.client().clone();
         let request = RunPodSandboxRequest {
             config: Some(config.clone()),
-            runtime_handler: self.runtime_handler,
+            runtime_handler: self.runtime_handler.clone(),
         };
         let answer: PodSandboxId = client.runtime("RunPodSandbox", request).await?;
         Ok(Pod {
@@ -136,6 +137,7 @@ impl<'a> PodBuilder<'a> {
             config,
             log_folder,
             namespaces: self.namespaces,
+            runtime_handler: self.runtime_handler,
         })
     }
 }
@@ -148,6 +150,7 @@ pub struct Pod {
     pub(super) config: PodSandboxConfig,
     log_folder: PathBuf,
     namespaces: NamespaceOption,
+    runtime_handler: String,
 }
 
 impl Pod {
@@ -169,6 +172,20 @@ impl Pod {
     /// Describes a container in it; [`ContainerBuilder::create`] makes it.
     pub fn container(&self, name: &str) -> ContainerBuilder<'_> {
         ContainerBuilder::new(self, name)
+    }
+
+    /// The pod as a manifest has it, with this one container, which is an element of the list called `list`.
+    pub(super) fn manifest(&self, list: &str, container: &Value) -> Value {
+        let metadata = self.config.metadata.clone().unwrap_or_default();
+        json!({
+            "kind": "Pod",
+            "metadata": {
+                "name": metadata.name,
+                "namespace": metadata.namespace,
+                "annotations": self.config.annotations,
+            },
+            "spec": {"runtimeClassName": self.runtime_handler, list: [container]},
+        })
     }
 
     /// A container that runs until it is stopped, started.

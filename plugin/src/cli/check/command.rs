@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct CheckArgs {
-    /// Hook-spec files, by absolute path [default with --config: those that it names]
+    /// Hook-spec or hooks.d files, by absolute path [default with --config: those that it names]
     #[arg(required_unless_present = "config", value_name = "FILE")]
     pub files: Vec<String>,
 

@@ -1,9 +1,12 @@
 //! Looking at the files.
 
+use std::sync::Arc;
+
 use super::command::CheckArgs;
 use crate::config::{Config, Overrides};
 use crate::lint::{Looked, look_at, named_by};
 use crate::select::Format;
+use crate::spec::is_hooks_d;
 
 /// What was found in each file: in the configuration first, if one is asked for, then in the
 /// hook-specs; without a list of these, in all that the configuration names.
@@ -30,8 +33,17 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
         _ => {
             let config = config.unwrap_or_default();
             let files = args.files.iter().map(|file| file.as_str().into());
-            checked.extend(files.map(|file| look_at(&file, Format::HookSpec, &config)));
+            checked.extend(files.map(|file| look_at_either(&file, &config)));
         }
     }
     checked
+}
+
+/// What is found in a file that nobody says the format of.
+fn look_at_either(file: &Arc<str>, config: &Config) -> Looked {
+    let looked = look_at(file, Format::HookSpec, config);
+    if is_hooks_d(&looked.text) {
+        return look_at(file, Format::HooksD, config);
+    }
+    looked
 }

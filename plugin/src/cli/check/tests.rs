@@ -53,6 +53,24 @@ fn checked(args: &[&str]) -> (bool, String, String) {
 }
 
 #[test]
+fn a_file_of_hooks_d_is_checked_as_one_by_its_path_alone() {
+    let folder = Folder::new();
+    let good =
+        r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{"always":true},"stages":["prestart"]}"#;
+    let good = folder.file("good.json", good);
+    assert_eq!(
+        folder.checked(&[&good]),
+        (true, "FOLDER/good.json: good\n".into(), String::new())
+    );
+    let bad = folder.file(
+        "bad.json",
+        r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{},"stages":[]}"#,
+    );
+    let (is_good, _, err) = folder.checked(&[&bad]);
+    assert!(!is_good && err.contains("when: has no condition"), "{err}");
+}
+
+#[test]
 fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
     let folder = Folder::new();
     let good = folder.file("good.json", "{}");

@@ -22,7 +22,7 @@ none matches it; of bind mounts every container is taken to have one, as kubelet
 
 Exit status:
   0  every container can be created
-  1  a container would not be created, or something could not be read
+  1  a container would not be created, there is no pod, or something could not be read
   2  wrong usage
 
 Examples:
@@ -62,9 +62,9 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
 
-    /// Runtime handler of the pods, as their RuntimeClass names it [default: that of pods without one]
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub runtime_handler: String,
+    /// Runtime handler of the pods, as their RuntimeClass names it [default: what runtimeClassName says]
+    #[arg(long, value_name = "NAME")]
+    pub runtime_handler: Option<String>,
 
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]

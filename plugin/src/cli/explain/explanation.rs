@@ -9,7 +9,7 @@ use crate::config::{Delivery, FailurePolicy};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
-use crate::select::{Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
+use crate::select::{Budget, Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
 use crate::spec::Stage;
 
 /// What each container of some pods would get.
@@ -17,7 +17,7 @@ use crate::spec::Stage;
 pub(super) struct Explanation {
     /// The configuration's file; none if there is none.
     pub(super) config: Option<String>,
-    /// How the hooks get to run.
+    /// How the hooks get to run, but for pods that say otherwise.
     pub(super) delivery: Delivery,
     pub(super) pods: Vec<PodExplanation>,
     /// What is wrong with the default hook-spec and with hooks.d.
@@ -30,6 +30,8 @@ pub(super) struct Explanation {
 pub(super) struct PodExplanation {
     pub(super) object: String,
     pub(super) namespace: String,
+    /// How the hooks get to run in it.
+    pub(super) delivery: Delivery,
     pub(super) warnings: Vec<String>,
     pub(super) containers: Vec<ContainerExplanation>,
 }
@@ -80,7 +82,9 @@ impl Explanation {
         let pods = pods.collect();
         Explanation {
             config: args.config.file().map(str::to_owned),
-            delivery: selector.config().delivery(&args.runtime_handler),
+            delivery: selector
+                .config()
+                .delivery(args.runtime_handler.as_deref().unwrap_or_default()),
             pods,
             mistakes: selector.mistakes(),
             others: manifest.others.clone(),
@@ -89,14 +93,16 @@ impl Explanation {
 
     pub(super) fn all_can_be_created(&self) -> bool {
         let mut containers = self.pods.iter().flat_map(|pod| &pod.containers);
-        containers.all(|container| container.refused.is_none())
+        !self.pods.is_empty() && containers.all(|container| container.refused.is_none())
     }
 }
 
 impl PodExplanation {
     fn new(selector: &Selector, args: &ExplainArgs, pod: &ManifestPod) -> PodExplanation {
         let namespace = pod.namespace.clone().unwrap_or_default();
-        let delivery = selector.config().delivery(&args.runtime_handler);
+        let class = pod.runtime_class.as_deref();
+        let handler = args.runtime_handler.as_deref().or(class).unwrap_or_default();
+        let delivery = selector.config().delivery(handler);
         let asked = pod
             .containers
             .iter()
@@ -113,9 +119,20 @@ impl PodExplanation {
             ContainerExplanation::new(selector, &subject, delivery, container.kind)
         });
         let containers: Vec<ContainerExplanation> = containers.collect();
+        let mut warnings = nobodys_annotations(&containers, pod);
+        if let (Some(class), None) = (class, &args.runtime_handler)
+            && !selector.config().runtimes.is_empty()
+        {
+            warnings.push(format!(
+                "runtimeClassName {0}: which runtime handler that is, the cluster knows; taken to be {0}, unless \
+                 --runtime-handler says otherwise",
+                shown(class)
+            ));
+        }
         PodExplanation {
             object: pod.object.clone(),
-            warnings: nobodys_annotations(&containers, pod),
+            delivery,
+            warnings,
             containers,
             namespace,
         }
@@ -129,17 +146,21 @@ impl ContainerExplanation {
         delivery: Delivery,
         kind: ContainerKind,
     ) -> ContainerExplanation {
-        let (selected, mut refused) = match selector.select(subject) {
+        let (selected, mut refused) = match selector.select(subject, Budget::unhurried()) {
             Ok(selected) => (Some(selected), None),
             Err(error) => (None, Some(error.to_string())),
         };
         let mut ignored = Vec::new();
+        let mut goes_without = false;
         if let Some(selected) = &selected {
             ignored.extend(selected.ignored.iter().map(ToString::to_string));
             if let Err(error) = selected.frozen.check_delivery(delivery) {
                 match selector.config().failure_policy {
                     FailurePolicy::Fail => refused = Some(error.to_string()),
-                    FailurePolicy::Ignore => ignored.push(format!("all of its hooks: {error}")),
+                    FailurePolicy::Ignore => {
+                        ignored.push(format!("all of its hooks: {error}"));
+                        goes_without = true;
+                    }
                 }
             }
         }
@@ -151,14 +172,15 @@ impl ContainerExplanation {
                 text: what.to_string(),
                 what,
             });
-        let frozen = selected.as_ref().map(|selected| &*selected.frozen);
+        let got = selected.as_ref().filter(|_| !goes_without);
+        let frozen = got.map(|selected| &*selected.frozen);
         ContainerExplanation {
             container: subject.container.to_owned(),
             kind,
             refused,
             ignored,
             warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen, delivery)),
-            stages: selected.as_ref().map_or_else(BTreeMap::new, stages),
+            stages: got.map_or_else(BTreeMap::new, stages),
             unused: unused.collect(),
         }
     }

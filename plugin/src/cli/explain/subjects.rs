@@ -26,6 +26,10 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
             others: Vec::new(),
         },
     };
+    ensure!(
+        !(manifest.pods.is_empty() && manifest.others.is_empty()),
+        "the manifest holds no pod, nor anything else"
+    );
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     for pod in &mut manifest.pods {
         pod.namespace.get_or_insert_with(|| namespace.to_owned());
@@ -72,6 +76,7 @@ fn described(args: &ExplainArgs) -> ManifestPod {
     ManifestPod {
         object: "the pod described".to_owned(),
         namespace: None,
+        runtime_class: None,
         annotations: args.annotations.iter().cloned().collect(),
         containers: names.into_iter().map(main).collect(),
     }

@@ -184,6 +184,54 @@ fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
 }
 
 #[test]
+fn a_runtime_class_is_taken_for_its_handler_and_that_is_said() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    let pod = "kind: Pod\nmetadata: {name: p}\nspec: {runtimeClassName: kata, containers: [{name: c}]}\n";
+    let (_, out) = node.explained(&["-"], pod);
+    assert!(!out.contains("kata"), "all handlers are alike: {out}");
+    node.file(
+        "config.toml",
+        &format!("{config}[runtimes.kata]\ndelivery = \"events\"\n"),
+    );
+    let (_, out) = node.explained(&["-"], pod);
+    assert!(
+        out.contains("runtimeClassName kata: which runtime handler that is"),
+        "{out}"
+    );
+    assert!(out.contains("delivery of this pod's: events: "), "{out}");
+    let (_, out) = node.explained(&["-", "--runtime-handler", ""], pod);
+    assert!(!out.contains("kata") && !out.contains("events: "), "{out}");
+}
+
+#[test]
+fn a_manifest_without_a_pod_is_a_failure() {
+    let node = Node::new();
+    for text in ["", "---\n", "{\"kind\":\"List\",\"items\":[]}"] {
+        assert_eq!(
+            node.failed(&["-"], text),
+            "the manifest holds no pod, nor anything else"
+        );
+    }
+    let (good, out) = node.explained(&["-"], "kind: Service\nmetadata: {name: s}\n");
+    assert!(!good && out.contains("Service/s: describes no pod"), "{out}");
+}
+
+#[test]
+fn a_container_that_goes_without_all_of_its_hooks_is_shown_with_none() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
+    node.file("specs/raw.json", "{\"createRuntime\":[{\"path\":\"/bin/true\"}]}");
+    let (good, out) = node.explained(&["--annotation", "hook-spec.noderesource.dev=raw"], "");
+    assert!(good && out.contains("container main: no hooks\n"), "{out}");
+    assert!(
+        out.contains("- all of its hooks: NODE/specs/raw.json:1: createRuntime"),
+        "{out}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     let node = Node::new();
     assert!(

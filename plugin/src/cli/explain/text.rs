@@ -15,6 +15,9 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Resu
         for container in &pod.containers {
             print_container(container, out)?;
         }
+        if pod.delivery != explanation.delivery {
+            writeln!(out, "  delivery of this pod's: {}", delivered(pod.delivery))?;
+        }
         writeln!(out)?;
     }
     for other in &explanation.others {

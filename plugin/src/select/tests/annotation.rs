@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
-use crate::select::Subject;
+use crate::select::{Budget, Subject};
 
 #[test]
 fn the_nearest_scope_counts_alone() {
@@ -85,7 +85,10 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
         container: &name,
         ..subject(&annotations)
     };
-    assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
+    assert_eq!(
+        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        "a"
+    );
 }
 
 #[test]
@@ -99,7 +102,10 @@ fn a_container_whose_name_leaves_no_room_for_its_key_has_the_scope_of_its_pod() 
         container: &name,
         ..subject(&annotations)
     };
-    assert_eq!(programs(&node.selector("").select(&subject).unwrap()), "a");
+    assert_eq!(
+        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        "a"
+    );
 }
 
 #[test]
@@ -167,6 +173,31 @@ fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
             "\u{ff0e}\u{ff0f}gpu",
             "neither the bare name",
         ),
+        (
+            "a Cyrillic letter in a known name",
+            "g\u{440}u",
+            "neither the bare name",
+        ),
+        ("a full-width comma", "gpu\u{ff0c}net", "neither the bare name"),
+        ("a zero-width blank", "gpu\u{200b}", "neither the bare name"),
+        (
+            "a blank that does not break",
+            "\u{a0}gpu",
+            "neither the bare name",
+        ),
+        ("a carriage return", "gpu\r", "neither the bare name"),
+        (
+            "a way up, as in an address",
+            "%2e%2e%2fgpu",
+            "neither the bare name",
+        ),
+        ("a device", "/dev/stdin", "lies outside the folders"),
+        (
+            "the daemon's own files",
+            "/proc/self/environ",
+            "lies outside the folders",
+        ),
+        ("a configuration", "{\"prestart\":[]}", "neither the bare name"),
         ("text that runs backwards", "\u{202e}upg", "neither the bare name"),
         ("a blank inside", "gpu net", "neither the bare name"),
         ("a tab around", "\tgpu", "neither the bare name"),

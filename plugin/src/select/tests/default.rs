@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
-use crate::select::Subject;
+use crate::select::{Budget, Subject};
 
 #[test]
 fn an_excluded_namespace_is_exempt_from_the_default_only() {
@@ -17,7 +17,10 @@ fn an_excluded_namespace_is_exempt_from_the_default_only() {
         namespace: "app",
         ..subject(&annotations)
     };
-    assert_eq!(programs(&selector.select(&elsewhere).unwrap()), "a");
+    assert_eq!(
+        programs(&selector.select(&elsewhere, Budget::unhurried()).unwrap()),
+        "a"
+    );
 }
 
 #[test]

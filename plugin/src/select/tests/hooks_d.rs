@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::node::{KEY, Node, annotations, chosen, programs, select, subject};
 use crate::diagnostic::Rule;
-use crate::select::{Format, LoadedSpec, Selector, Subject};
+use crate::select::{Budget, Format, LoadedSpec, Selector, Subject};
 use crate::spec::Stage;
 
 /// A node with two folders of hooks.d, `vendor` and `admin`.
-struct HooksD(Node);
+pub(super) struct HooksD(pub(super) Node);
 
 impl HooksD {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let node = Node::new();
         for folder in ["vendor", "admin"] {
             fs::create_dir(node.path(folder)).unwrap();
@@ -22,7 +22,7 @@ impl HooksD {
     }
 
     /// A file that runs `program` at prestart under these conditions.
-    fn file(&self, name: &str, program: &str, when: &str) {
+    pub(super) fn file(&self, name: &str, program: &str, when: &str) {
         let path = self.0.text(&format!("bin/{program}"));
         self.0.write(
             name,
@@ -36,7 +36,7 @@ impl HooksD {
         self.file(name, program, r#"{"always":true}"#);
     }
 
-    fn selector(&self, more: &str) -> Selector {
+    pub(super) fn selector(&self, more: &str) -> Selector {
         let folders = format!(
             "hooks_dirs = [\"{}\", \"{}/\"]",
             self.0.text("vendor"),
@@ -140,7 +140,10 @@ fn a_hook_counts_for_the_containers_that_its_conditions_hold_for() {
             has_bind_mounts,
             ..subject(annotations)
         };
-        assert_eq!(programs(&selector.select(&subject).unwrap()), expected);
+        assert_eq!(
+            programs(&selector.select(&subject, Budget::unhurried()).unwrap()),
+            expected
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which container gets which hooks, and which requests are refused.
 
 mod annotation;
+mod conditions;
 mod default;
 mod hooks_d;
 mod load;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::config::{Config, Overrides};
-use crate::select::{SelectError, Selected, Selector, Subject};
+use crate::select::{Budget, SelectError, Selected, Selector, Subject};
 use crate::spec::Stage;
 
 pub(super) const KEY: &str = "hook-spec.noderesource.dev";
@@ -89,7 +89,7 @@ pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
 }
 
 pub(super) fn select(selector: &Selector, list: &[(&str, &str)]) -> Result<Selected, SelectError> {
-    selector.select(&subject(&annotations(list)))
+    selector.select(&subject(&annotations(list)), Budget::unhurried())
 }
 
 /// The last letters of the programs run at prestart: `ab` for `bin/a`, `bin/b`.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, subject};
-use crate::select::{Selector, Subject};
+use crate::select::{Budget, Selector, Subject};
 
 /// Rules, each as `effect | namespaces | specs`, with blanks between patterns; `-` leaves them out.
 fn rules(list: &[&str]) -> String {
@@ -31,7 +31,9 @@ fn picked(selector: &Selector, namespace: &str, value: &str) -> Result<String, S
         namespace,
         ..subject(&annotations)
     };
-    let selected = selector.select(&subject).map_err(|error| error.to_string())?;
+    let selected = selector
+        .select(&subject, Budget::unhurried())
+        .map_err(|error| error.to_string())?;
     Ok(programs(&selected))
 }
 
@@ -220,5 +222,26 @@ fn a_picked_hook_spec_keeps_to_the_limits_or_is_refused() {
     says(
         refusal("annotation.max_hooks = 2", "x,gpu,net"),
         "picks 3 hooks; at most 2 are allowed",
+    );
+}
+
+#[test]
+fn a_pick_that_is_too_expensive_to_hold_against_the_rules_is_refused() {
+    let node = node();
+    let name = "x".repeat(250);
+    node.spec(&format!("specs/{name}.json"), &["a"]);
+    let expensive = format!("allow | - | *{}b", "x*".repeat(100));
+    let mut list = vec![&*expensive; 500];
+    list.push("allow | - | *");
+    let selector = node.selector(&rules(&list));
+    assert_eq!(
+        picked(&selector, "apps", "gpu"),
+        Ok("a".into()),
+        "a usual one is not"
+    );
+    let message = picked(&selector, "apps", &vec![&*name; 16].join(",")).unwrap_err();
+    assert!(
+        message.contains("against annotation.rules") && message.contains("takes more than"),
+        "{message}"
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::node::{KEY, Node};
-use crate::select::{Selector, Subject};
+use crate::select::{Budget, Selector, Subject};
 
 /// Each reason, with the node's folder called NODE.
 fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&str, &str)]) -> Vec<String> {
@@ -19,7 +19,7 @@ fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&st
         has_bind_mounts: true,
     };
     let chosen = selector
-        .select(&subject)
+        .select(&subject, Budget::unhurried())
         .map_or_else(|_| Vec::new(), |selected| selected.specs);
     let unused = selector.unused(&subject, &chosen).into_iter();
     unused

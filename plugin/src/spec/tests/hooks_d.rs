@@ -1,12 +1,11 @@
 //! Files of hooks.d: what is read, what is refused, and when their hooks count.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::brief::{found_in, hook};
-use crate::spec::{Circumstances, Parsed, Pattern, Stage, Timeout, When, parse_hooks_d};
+use crate::spec::{Parsed, Pattern, Stage, Timeout, When, parse_hooks_d};
 
 fn read(bytes: &[u8]) -> Parsed {
     parse_hooks_d(&Arc::from("/hooks.d/x.json"), bytes)
@@ -219,6 +218,11 @@ fn a_file_that_breaks_a_rule_is_refused() {
             "env-not-key-value 1:32 hook.env[0]",
         ),
         (
+            "an entry that has the loader run other code",
+            &with_hook(r#""path":"/a","env":["LD_PRELOAD=/x.so"]"#),
+            "env-for-loader 1:32 hook.env[0]",
+        ),
+        (
             "a key of another format",
             &with_hook(r#""path":"/a","cwd":1"#),
             "unknown-key 1:25 hook",
@@ -250,115 +254,6 @@ fn more_patterns_than_are_read_are_one_mistake() {
 #[test]
 fn a_hook_spec_is_no_file_of_hooks_d() {
     assert!(!read(hook(r#""path":"/a""#).as_bytes()).mistakes.is_empty());
-}
-
-/// Whether the conditions `when` hold for a container with these annotations, command and mounts.
-fn holds(when: &str, annotations: &[(&str, &str)], command: Option<&str>, has_bind_mounts: bool) -> bool {
-    let parsed = read(with_when(when).as_bytes());
-    assert_eq!(parsed.mistakes, [], "{when}");
-    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    let annotations: HashMap<String, String> = annotations.iter().map(owned).collect();
-    parsed.when.holds(&Circumstances {
-        annotations: &annotations,
-        command,
-        has_bind_mounts,
-    })
-}
-
-#[test]
-fn all_conditions_that_are_set_must_hold() {
-    let team = &[("com.example.team", "fluid"), ("other", "x")][..];
-    for (when, annotations, command, mounts, expected) in [
-        (r#"{"always":true}"#, &[][..], None, false, true),
-        (r#"{"always":false}"#, &[], None, false, false),
-        (r#"{"hasBindMounts":true}"#, &[], None, true, true),
-        (r#"{"hasBindMounts":true}"#, &[], None, false, false),
-        (r#"{"hasBindMounts":false}"#, &[], None, false, false),
-        (r#"{"hasBindMounts":false}"#, &[], None, true, false),
-        (
-            r#"{"commands":["^/bin/a$","/init$"]}"#,
-            &[],
-            Some("/sbin/init"),
-            false,
-            true,
-        ),
-        (
-            r#"{"commands":["^/bin/a$","/init$"]}"#,
-            &[],
-            Some("/sbin/initd"),
-            false,
-            false,
-        ),
-        (r#"{"commands":["init"]}"#, &[], Some("/sbin/initd"), false, true),
-        (r#"{"commands":[".*"]}"#, &[], None, false, false),
-        (r#"{"annotations":{"team$":"^fluid$"}}"#, team, None, false, true),
-        (
-            r#"{"annotations":{"^team$":"^fluid$"}}"#,
-            team,
-            None,
-            false,
-            false,
-        ),
-        (r#"{"annotations":{"team$":"^x$"}}"#, team, None, false, false),
-        (r#"{"annotations":{".":"^x$"}}"#, team, None, false, true),
-        (
-            r#"{"annotations":{"team$":"fluid","other":"y"}}"#,
-            team,
-            None,
-            false,
-            false,
-        ),
-        (
-            r#"{"annotations":{"team$":"fluid","other":"x"}}"#,
-            team,
-            None,
-            false,
-            true,
-        ),
-        (r#"{"annotations":{".*":".*"}}"#, &[], None, false, false),
-        (
-            r#"{"always":true,"commands":["init"]}"#,
-            &[],
-            Some("sh"),
-            false,
-            false,
-        ),
-        (
-            r#"{"always":false,"commands":["init"]}"#,
-            &[],
-            Some("init"),
-            false,
-            false,
-        ),
-        (
-            r#"{"hasBindMounts":true,"annotations":{"o":"x"}}"#,
-            team,
-            None,
-            true,
-            true,
-        ),
-        (
-            r#"{"hasBindMounts":true,"annotations":{"o":"x"}}"#,
-            team,
-            None,
-            false,
-            false,
-        ),
-    ] {
-        assert_eq!(
-            holds(when, annotations, command, mounts),
-            expected,
-            "{when} {annotations:?} {command:?} {mounts}"
-        );
-    }
-}
-
-#[test]
-fn a_command_too_long_to_be_executed_matches_no_pattern() {
-    let path = |length: usize| "/".repeat(length);
-    let when = r#"{"commands":["^/"]}"#;
-    assert!(holds(when, &[], Some(&path(4095)), false));
-    assert!(!holds(when, &[], Some(&path(4096)), false));
 }
 
 proptest! {

@@ -56,7 +56,9 @@ fn what_the_rules_allow_is_accepted() {
         r#"{"prestart":[],"poststop":[],"poststart":[]}"#,
         r#"{"createRuntime":[{"path":"/a"}],"createContainer":[{"path":"/a"}],"startContainer":[{"path":"/a"}]}"#,
         &hook(r#""path":"/a","args":[],"env":[]"#),
-        &hook(r#""path":"/a","args":["",""],"env":["A=","B==","A=again","LD_PRELOAD=/x.so"]"#),
+        &hook(
+            r#""path":"/a","args":["",""],"env":["A=","B==","A=again","ld_preload=/x.so","LDFLAGS=","MY_LD_PRELOAD=","GLIBC_TUNABLES_=","A=LD_PRELOAD=/x"]"#,
+        ),
         &hook(r#""path":"/a","timeout":2147483647"#),
         &hook(r#""p\u0061th":"\/a\ud83d\ude00""#),
         &hook(r#""path":"/a/../b//c/.""#),

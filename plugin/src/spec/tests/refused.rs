@@ -251,6 +251,31 @@ fn a_hook_that_breaks_a_rule_is_refused() {
             "nul-character 1:34 prestart[0].env[0]",
         ),
         (
+            "a library that is loaded first",
+            r#""path":"/a","env":["A=b","LD_PRELOAD=/tmp/x.so"]"#,
+            "env-for-loader 1:40 prestart[0].env[1]",
+        ),
+        (
+            "a folder of libraries",
+            r#""path":"/a","env":["LD_LIBRARY_PATH="]"#,
+            "env-for-loader 1:34 prestart[0].env[0]",
+        ),
+        (
+            "code that watches the loader",
+            r#""path":"/a","env":["LD_AUDIT=/x.so"]"#,
+            "env-for-loader 1:34 prestart[0].env[0]",
+        ),
+        (
+            "settings of the C library",
+            r#""path":"/a","env":["GLIBC_TUNABLES=glibc.malloc.check=3"]"#,
+            "env-for-loader 1:34 prestart[0].env[0]",
+        ),
+        (
+            "a variable of the loader, escaped",
+            r#""path":"/a","env":["LD\u005fPRELOAD=/x.so"]"#,
+            "env-for-loader 1:34 prestart[0].env[0]",
+        ),
+        (
             "an entry that is null",
             r#""path":"/a","env":[null]"#,
             "wrong-type 1:34 prestart[0].env[0]",
@@ -312,5 +337,31 @@ fn a_hook_that_breaks_a_rule_is_refused() {
         ),
     ] {
         assert_eq!(found(hook(members).as_bytes()), [expected], "{attack}");
+    }
+}
+
+#[test]
+fn a_string_that_the_kernel_does_not_take_is_refused() {
+    let longest = "a".repeat(131_071 - 2);
+    let fits = format!(r#""path":"/a","args":["A={longest}"],"env":["A={longest}"]"#);
+    assert_eq!(found(hook(&fits).as_bytes()), [""; 0]);
+    for (attack, members, expected) in [
+        (
+            "an argument one byte too long",
+            format!(r#""path":"/a","args":["a","A=a{longest}"]"#),
+            "too-large 1:39 prestart[0].args[1]",
+        ),
+        (
+            "a variable one byte too long",
+            format!(r#""path":"/a","env":["A=a{longest}"]"#),
+            "too-large 1:34 prestart[0].env[0]",
+        ),
+        (
+            "an argument that is one byte too long as UTF-8",
+            format!(r#""path":"/a","args":["A\u00e4{longest}"]"#),
+            "too-large 1:35 prestart[0].args[0]",
+        ),
+    ] {
+        assert_eq!(found(hook(&members).as_bytes()), [expected], "{attack}");
     }
 }

@@ -4,6 +4,7 @@
 mod attacks;
 mod mounts;
 mod paths;
+mod positions;
 mod survey;
 mod tree;
 mod use_of_files;

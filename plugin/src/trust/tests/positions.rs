@@ -1,0 +1,75 @@
+//! Whatever is on the way, in every position: owned by another or writable by others, it is the one to blame.
+
+use super::tree::{NOBODY, Tree};
+use crate::diagnostic::Rule;
+
+/// What each position on the way to `start/link/deep/again/file` is. The links lead to other folders, so that the way
+/// goes through all of these.
+const POSITIONS: [(&str, Kind); 9] = [
+    ("", Kind::Folder),
+    ("start", Kind::Folder),
+    ("start/link", Kind::Link),
+    ("other", Kind::Folder),
+    ("other/deep", Kind::Folder),
+    ("other/deep/again", Kind::Link),
+    ("last", Kind::Folder),
+    ("last/file", Kind::Link),
+    ("last/real", Kind::File),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    Link,
+    File,
+}
+
+fn tree() -> Tree {
+    let tree = Tree::new();
+    tree.dir("start", 0o755);
+    tree.dir("other/deep", 0o755);
+    tree.dir("last", 0o755);
+    tree.link("start/link", "../other");
+    tree.link("other/deep/again", tree.path("last"));
+    tree.file("last/real", 0o755);
+    tree.link("last/file", "real");
+    tree
+}
+
+#[test]
+fn in_every_position_an_owner_and_a_mode_that_let_others_in_are_refused_there() {
+    let asked = "start/link/deep/again/file";
+    let good = tree();
+    assert_eq!(good.execute(asked), Ok(good.path("last/real")));
+    let mut attacks = 0;
+    for (position, kind) in POSITIONS {
+        let mut refused = |rule, what: &str, make: &dyn Fn(&Tree)| {
+            let tree = tree();
+            make(&tree);
+            let expected = Err((rule, tree.path(position)));
+            assert_eq!(tree.execute(asked), expected, "{what} at {position:?}");
+            assert_eq!(
+                tree.read(asked),
+                expected,
+                "{what} at {position:?}, as a hook-spec"
+            );
+            attacks += 1;
+        };
+        for uid in [1, NOBODY] {
+            refused(Rule::OwnerNotRoot, "another owner", &|tree| {
+                tree.own(position, uid)
+            });
+        }
+        // The mode of a link means nothing.
+        let modes: &[u32] = match kind {
+            Kind::Folder => &[0o775, 0o757, 0o777, 0o2775],
+            Kind::File => &[0o775, 0o757, 0o777, 0o1777],
+            Kind::Link => &[],
+        };
+        for mode in modes {
+            let what = format!("mode {mode:o}");
+            refused(Rule::WritableByOthers, &what, &|tree| tree.mode(position, *mode));
+        }
+    }
+    assert_eq!(attacks, 42);
+}
