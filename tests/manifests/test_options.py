@@ -62,7 +62,8 @@ class OptIn(unittest.TestCase):
             self.assertEqual(copy, (ADMISSION / name).read_text(encoding="utf-8"), f"cp deploy/admission/{name} there")
 
     def test_the_daemon_is_exempt_in_the_namespace_of_the_release(self):
-        rendered = helm({"admission": ON}, "elsewhere")
+        config = 'listen = "0.0.0.0:9790"\nexclude_namespaces = [\n  "kube-system", # theirs\n  "elsewhere",\n]\n'
+        rendered = helm({"admission": ON, "config": config}, "elsewhere")
         binding = rendered.one("ValidatingAdmissionPolicyBinding", "nri-oci-hooks-tolerate-missing-plugins")
         (expression,) = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
         self.assertEqual(expression["values"], ["kube-system", "elsewhere"])
@@ -186,6 +187,10 @@ class Values(unittest.TestCase):
             ({"admission": True}, "admission"),
             ({"config": 'listen = "0.0.0.0:9791"\n'}, "config: set listen to port 9790"),
             ({"config": "# no address\n"}, "config: set listen to port 9790"),
+            (
+                {"config": 'listen = "0.0.0.0:9790"\nexclude_namespaces = ["kube-system"]\n'},
+                'config: add "nri-oci-hooks" to exclude_namespaces',
+            ),
         ]
         for values, named in table:
             with self.subTest(values=values):
