@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status};
+use tokio::time::sleep;
 
 use super::deliver::deliver;
 use super::in_force::InForce;
@@ -15,6 +16,9 @@ use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
 use crate::diagnostic::{bounded_list, shown};
 use crate::select::Budget;
 use crate::system;
+
+/// How long after an event nothing of it is in memory any more.
+const ANSWERED: Duration = Duration::from_millis(200);
 
 /// Gives containers their hooks.
 #[derive(Debug)]
@@ -130,17 +134,19 @@ impl Plugin for OciHooks {
     async fn synchronize(
         &self,
         _: &Context,
-        pods: Vec<PodSandbox>,
+        _: Vec<PodSandbox>,
         containers: Vec<Container>,
     ) -> Result<Vec<ContainerUpdate>, Status> {
         tracing::info!(with_hooks = containers.len(), "synchronized");
-        // What was large is gone before the memory is given back.
-        drop(pods);
         match self.containers() {
             Some(ours) => ours.reconcile(containers),
             None => drop(containers),
         }
-        system::return_free_memory();
+        // The message itself, which is large, is let go of after the answer.
+        tokio::spawn(async {
+            sleep(ANSWERED).await;
+            system::return_free_memory();
+        });
         Ok(Vec::new())
     }
 
