@@ -93,7 +93,7 @@ impl Containers {
             }
             Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
         }
-        if stage == Stage::Poststop && self.is_owed_or_archived(&entered).unwrap_or(true) {
+        if stage == Stage::Poststop && self.is_still_owed(&entered).unwrap_or(true) {
             self.settle_behind(entered, None, Duration::ZERO);
         }
     }

@@ -84,7 +84,7 @@ impl Containers {
             Ok(running) => await_or_note(&entered, Stage::Poststop, by, running, remaining).await?,
             Err(_) => None,
         };
-        if running.is_some() || self.is_owed_or_archived(&entered)? {
+        if running.is_some() || self.is_still_owed(&entered)? {
             self.settle_behind(entered, running, Duration::ZERO);
         }
         Ok(())
@@ -101,7 +101,7 @@ impl Containers {
                 running.end().await;
             }
             let mut pause = SOON;
-            while containers.is_owed_or_archived(&entered).unwrap_or_else(|error| {
+            while containers.is_still_owed(&entered).unwrap_or_else(|error| {
                 warn(&error);
                 true
             }) {
@@ -127,6 +127,22 @@ impl Containers {
         }
         self.archive(&entered.id);
         Ok(false)
+    }
+
+    /// As [`Containers::is_owed_or_archived`], after a runner was at it: hooks that it could not read
+    /// are never read.
+    pub(super) fn is_still_owed(&self, entered: &Entered) -> anyhow::Result<bool> {
+        if !self.is_owed_or_archived(entered)? {
+            return Ok(false);
+        }
+        let mut hooks = [Stage::Poststart, Stage::Poststop]
+            .into_iter()
+            .map(|stage| entered.folder.hooks(stage));
+        let are_damaged = hooks.any(|read| read.is_err_and(|error| error.is_damaged()));
+        if are_damaged {
+            self.archive(&entered.id);
+        }
+        Ok(!are_damaged)
     }
 
     /// Whether something is still to be done for a container that has stopped. The runner of
