@@ -132,7 +132,9 @@ async fn a_container_that_runs_out_of_memory_gets_its_poststop(runtime: Runtime)
         let container = hungry.memory_limit(16 << 20).start().await?;
 
         let status = container.await_state(State::Exited).await?;
-        assert_eq!((status.exit_code, status.reason.as_str()), (137, "OOMKilled"));
+        // Nobody else kills it. What containerd calls that, OOMKilled or Error, depends on whether it has heard of the
+        // kernel's reason before it hears of the end.
+        assert_eq!(status.exit_code, 137, "{status:?}");
         containerd.hooks().await_record(container.id(), ALL[5]).await?;
         let records = containerd.hooks().records(container.id())?;
         assert_eq!(names(&records), ALL, "{delivery:?}");
