@@ -82,14 +82,9 @@ fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
 #[test]
 fn the_past_is_bounded_by_number_and_by_age() {
     let fixture = Fixture::new();
-    let remove = |id: &str| {
-        fixture.ledger.add(identity(id), &frozen(), true).unwrap();
-        let id: ContainerId = id.parse().unwrap();
-        let container = fixture.ledger.find(&id).unwrap().unwrap();
-        container.note_created(Stage::Poststop, &created(1)).unwrap();
-        fixture.ledger.archive(&id).unwrap();
-    };
-    ["c1", "c2", "c3"].into_iter().for_each(remove);
+    ["c1", "c2", "c3"]
+        .into_iter()
+        .for_each(|id| fixture.had(id, |_| {}));
     let ids = || {
         let past = fixture.ledger.past().unwrap().into_iter();
         past.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
@@ -119,14 +114,10 @@ fn the_past_is_bounded_by_number_and_by_age() {
 #[test]
 fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
     let fixture = Fixture::new();
-    for id in ["c1", "c2", "c3"] {
-        fixture.ledger.add(identity(id), &frozen(), true).unwrap();
-        let id: ContainerId = id.parse().unwrap();
-        let container = fixture.ledger.find(&id).unwrap().unwrap();
-        container.note_created(Stage::Poststop, &created(1)).unwrap();
-        let size = if id.as_str() == "c2" { 10_000 } else { 1_000 };
-        fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
-        fixture.ledger.archive(&id).unwrap();
+    for (id, size) in [("c1", 1_000), ("c2", 10_000), ("c3", 1_000)] {
+        fixture.had(id, |container| {
+            fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
+        });
     }
     let bytes = 9_000;
     fixture

@@ -4,7 +4,7 @@ mod entries;
 mod folders;
 mod records;
 
-use super::{Created, EntryFolder, Identity, Ledger, ProcessId};
+use super::{ContainerId, Created, EntryFolder, Identity, Ledger, ProcessId};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
@@ -20,6 +20,16 @@ impl Fixture {
         let ledger = Ledger::create(&folder.path().join("state")).unwrap();
         ledger.add(identity("c1"), &frozen(), true).unwrap();
         Fixture { folder, ledger }
+    }
+
+    /// Enters a container to which something happens, has `change` change its files, and removes it.
+    pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) {
+        self.ledger.add(identity(id), &frozen(), true).unwrap();
+        let id: ContainerId = id.parse().unwrap();
+        let container = self.ledger.find(&id).unwrap().unwrap();
+        container.note_created(Stage::Poststop, &created(1)).unwrap();
+        change(&container);
+        self.ledger.archive(&id).unwrap();
     }
 
     pub(super) fn container(&self) -> EntryFolder {
