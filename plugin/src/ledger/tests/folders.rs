@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::Duration;
 
-use super::{Fixture, created, frozen, identity};
+use super::{Fixture, created};
 use crate::ledger::{Claimed, ContainerId, Kept, Ledger, StageResult, Trigger};
 use crate::spec::Stage;
 
