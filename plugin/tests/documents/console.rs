@@ -16,7 +16,13 @@ pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
     let example = root().join("examples");
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_nri-oci-hooks"), bin.join("nri-oci-hooks")).unwrap();
+    // By a process of its own: what is open for writing here, a child of another test might keep open.
+    let program = env!("CARGO_BIN_EXE_nri-oci-hooks");
+    let copied = Command::new("cp")
+        .arg(program)
+        .arg(bin.join("nri-oci-hooks"))
+        .status();
+    assert!(copied.unwrap().success());
     let mut script = format!(
         "set -eu
         cd {folder}
