@@ -69,9 +69,6 @@ pub enum Line {
         /// When.
         at: Moment,
     },
-    /// A line that a later release writes.
-    #[serde(untagged)]
-    Other(serde_json::Value),
 }
 
 impl Line {
@@ -209,7 +206,7 @@ pub struct HookEnd<'r> {
 
 impl Record {
     /// Reads a record. A last line that was cut off counts as never written; so does one in the
-    /// middle that nobody can read, which only a full disk can have left there.
+    /// middle that this release cannot read: a later one has written it, or a full disk cut it off.
     ///
     /// Fails with the reason if lines are lost that were there: what ran can no longer be told.
     pub(super) fn parse(bytes: &[u8]) -> Result<Record, &'static str> {

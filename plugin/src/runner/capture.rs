@@ -12,8 +12,8 @@ const HEAD: usize = 4 * 1024;
 /// How many bytes of the end are kept. The end is where the reason of a failure stands.
 const TAIL: usize = 12 * 1024;
 
-/// How much is read at once; as much as a pipe holds by default.
-const CHUNK: usize = 64 * 1024;
+/// How much is read at once. It is on the stack, and what is touched of that is memory of the runner.
+const CHUNK: usize = 8 * 1024;
 
 /// How much is read after the hook has ended: what it left in the pipe, at the largest size that
 /// it can have given it. Who goes on writing is not its to wait for.

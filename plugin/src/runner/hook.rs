@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::fcntl::OFlag;
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getppid, pipe2, setsid};
 
 use crate::select::FrozenHook;
-use crate::system::{in_a_copy, take_default_signals};
+use crate::system::{in_a_process_to_be_replaced, take_default_signals};
 
 /// A hook that was started, and our ends of its pipes.
 #[derive(Debug)]
@@ -23,15 +23,9 @@ pub(super) struct Started {
     pub(super) stdout: File,
     /// What it writes to stderr. Reading never blocks.
     pub(super) stderr: File,
-    /// Why it was not executed, if so.
-    pub(super) failure: Failure,
 }
 
-/// Where the new process says why it could not become the hook.
-#[derive(Debug)]
-pub(super) struct Failure(File);
-
-/// All that the new process needs, made before it is there: between fork and exec it makes nothing.
+/// All that the new process needs, made before it is there: it makes nothing in the memory of this one.
 struct Execution {
     path: CString,
     args: Vec<CString>,
@@ -49,14 +43,12 @@ impl Started {
     /// Must be called by the process that watches it: when that dies, the hook is killed.
     ///
     /// # Errors
-    /// The kernel lacks processes or descriptors. That the program itself cannot be executed shows
-    /// later, in its [`Failure`].
+    /// The kernel lacks processes or descriptors, or cannot execute the program.
     pub(super) fn new(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<Started> {
         // Each hook reads from the beginning, with an offset of its own.
         let stdin = File::open(format!("/proc/self/fd/{}", state.as_raw_fd()))?;
         let (our_stdout, stdout) = pipe2(OFlag::O_CLOEXEC)?;
         let (our_stderr, stderr) = pipe2(OFlag::O_CLOEXEC)?;
-        let (our_failure, failure) = pipe2(OFlag::O_CLOEXEC)?;
         let strings = |list: &[String]| -> Result<Vec<CString>, NulError> {
             list.iter().map(|text| CString::new(text.as_bytes())).collect()
         };
@@ -70,12 +62,15 @@ impl Started {
             stdout,
             stderr,
         };
-        let mut failure = File::from(failure);
-        let pid = in_a_copy(|| {
+        let mut failure = None;
+        let pid = in_a_process_to_be_replaced(|| {
             let Err(error) = execution.execute();
-            let _ = failure.write_all(&(error as i32).to_ne_bytes());
+            failure = Some(error);
             127
         })?;
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
         for ours in [&our_stdout, &our_stderr] {
             nix::fcntl::fcntl(ours, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
@@ -83,17 +78,7 @@ impl Started {
             pid,
             stdout: our_stdout.into(),
             stderr: our_stderr.into(),
-            failure: Failure(our_failure.into()),
         })
-    }
-}
-
-impl Failure {
-    /// What the kernel said. To be asked when the process has ended.
-    pub(super) fn into_error(mut self) -> Option<io::Error> {
-        let mut number = [0; 4];
-        self.0.read_exact(&mut number).ok()?;
-        Some(io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
     }
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::container::Container;
-use super::{message, watcher};
+use super::message;
+use super::watcher::{self, Watcher};
 use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
@@ -33,6 +34,7 @@ pub(super) fn run(
 ) -> Result<StageResult, LedgerError> {
     let hooks = container.hooks(stage)?;
     let state = container.state_for(stage).to_file();
+    let mut _watcher = None;
     loop {
         if on_failure == OnFailure::Stop
             && let Some(message) = message::last_failure(container.header(), stage, claim.record())
@@ -44,7 +46,7 @@ pub(super) fn run(
             return claim.finish(StageResult::Done);
         };
         claim.began(index, hook)?;
-        run_one(&mut claim, index, hook, &state, container.bundle())?;
+        _watcher = run_one(&mut claim, index, hook, &state, container.bundle())?;
     }
 }
 
@@ -54,7 +56,7 @@ fn run_one(
     hook: &FrozenHook,
     state: &io::Result<File>,
     bundle: &str,
-) -> Result<(), LedgerError> {
+) -> Result<Option<Watcher>, LedgerError> {
     let not_run = match (TrustedFile::to_execute(Path::new(&hook.path)), state) {
         (Ok(_), Ok(state)) => return watcher::run(claim, index, hook, state, bundle),
         (Err(error), _) => Outcome::Refused {
@@ -64,5 +66,6 @@ fn run_one(
             reason: format!("its state cannot be put into memory: {error}"),
         },
     };
-    claim.ended(index, not_run, Output::default(), Output::default())
+    claim.ended(index, not_run, Output::default(), Output::default())?;
+    Ok(None)
 }

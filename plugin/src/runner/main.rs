@@ -95,6 +95,7 @@ fn run(call: &Call) -> Told {
             )]
         }
         StageResult::Skipped { .. } => Vec::new(),
+        StageResult::Done if call.stage == Stage::Prestart => Vec::new(),
         StageResult::Done => failures(&container, call.stage)?,
     })
 }

@@ -1,6 +1,7 @@
 //! What the kernel tells of any process in `/proc/PID/stat` (proc_pid_stat(5)).
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 /// A process at the moment it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +16,17 @@ pub(super) struct Stat {
 impl Stat {
     /// Of the process with this number; `None` if there is none.
     pub(super) fn of(pid: i32) -> Option<Stat> {
-        Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        // It is at most 16 for the name and 21 for each of some fifty numbers.
+        let mut text = [0; 2048];
+        let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+        Stat::parse(&text[..length])
     }
 
-    fn parse(text: &str) -> Option<Stat> {
-        // The second field, the name in parentheses, may hold anything; so it is left behind from
+    fn parse(text: &[u8]) -> Option<Stat> {
+        // The second field, the name in parentheses, may hold any bytes; so it is left behind from
         // the end.
-        let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ');
+        let name_ends = text.iter().rposition(|byte| *byte == b')')?;
+        let mut fields = str::from_utf8(text.get(name_ends + 2..)?).ok()?.split(' ');
         Some(Stat {
             state: fields.next()?.chars().next()?,
             parent: fields.next()?.parse().ok()?,
@@ -47,11 +52,11 @@ mod tests {
 
     #[test]
     fn no_name_of_a_process_is_taken_for_what_follows_it() {
-        let line = "12 (a) Z 1 (b)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
+        let line = b"12 (a) Z 1 (b\xff)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));
         for line in ["", "12 (a", "12 (a)", "12 (a) S", "12 (a) S x 1"] {
-            assert_eq!(Stat::parse(line), None, "{line}");
+            assert_eq!(Stat::parse(line.as_bytes()), None, "{line}");
         }
     }
 

@@ -1,13 +1,14 @@
 //! Watching one hook from its start to its end, in a process of its own.
 
 use std::fs::File;
-use std::io::{self, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, setsid};
@@ -21,6 +22,28 @@ use crate::system::in_a_copy;
 
 /// The longest that is waited in one go.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// How much longer than its hook a watcher may take. One that takes longer is stuck: the hook has
+/// stopped it, or its file is on a file system that answers no more.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The copy of this process that has watched a hook. It has told all that it had to tell, so only who
+/// lets go of it waits until it is gone.
+#[derive(Debug)]
+pub(super) struct Watcher(Pid);
+
+impl Watcher {
+    fn kill(&self) {
+        // Fails only if it has just gone.
+        let _ = kill(self.0, Signal::SIGKILL);
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        while waitpid(self.0, None) == Err(Errno::EINTR) {}
+    }
+}
 
 /// Runs a hook that is on record as begun, until it has ended or its time is up, and puts that on
 /// record too.
@@ -37,25 +60,71 @@ pub(super) fn run(
     hook: &FrozenHook,
     state: &File,
     bundle: &str,
-) -> Result<(), LedgerError> {
-    let told = io::pipe().and_then(|(mut report, sender)| {
-        let watcher = in_a_copy(|| watch_and_tell(claim, index, hook, state, bundle, sender))?;
-        let mut line = Vec::new();
-        let read = report.read_to_end(&mut line);
-        wait_for(watcher);
-        read.map(|_| line)
-    });
-    match told {
-        Ok(line) => match serde_json::from_slice::<Line>(&line) {
-            Ok(line) => {
-                claim.heard(line);
-                Ok(())
+) -> Result<Option<Watcher>, LedgerError> {
+    let (watcher, told) = match begin(claim, index, hook, state, bundle) {
+        Ok((watcher, report)) => {
+            let told = hear(report, Instant::now() + hook.timeout.duration() + GRACE);
+            (Some(watcher), told)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let outcome = match told.map(|line| serde_json::from_slice::<Line>(&line)) {
+        Ok(Ok(line)) => {
+            claim.heard(line);
+            return Ok(watcher);
+        }
+        Ok(Err(_)) => Outcome::Interrupted,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            // The hook dies with it.
+            watcher.as_ref().inspect(|watcher| watcher.kill());
+            Outcome::TimedOut {
+                seconds: hook.timeout.seconds(),
+                left: 1,
             }
-            Err(_) => claim.ended(index, Outcome::Interrupted, Output::default(), Output::default()),
-        },
-        Err(error) => claim.ended(index, not_executed(&error), Output::default(), Output::default()),
+        }
+        Err(error) => not_executed(&error),
+    };
+    claim.ended(index, outcome, Output::default(), Output::default())?;
+    Ok(watcher)
+}
+
+/// Makes the copy. Returns it, and that through which it will tell how the hook ended.
+fn begin(
+    claim: &mut Claim,
+    index: usize,
+    hook: &FrozenHook,
+    state: &File,
+    bundle: &str,
+) -> io::Result<(Watcher, PipeReader)> {
+    let (report, sender) = io::pipe()?;
+    let pid = in_a_copy(|| watch_and_tell(claim, index, hook, state, bundle, sender))?;
+    Ok((Watcher(pid), report))
+}
+
+/// The line that comes through `report`, or as much of it as there is when that is closed. Fails if
+/// neither is by `deadline`.
+fn hear(mut report: PipeReader, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut heard = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut events = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
+        if wait(&mut events, left) == 0 {
+            continue;
+        }
+        match report.read(&mut part)? {
+            0 => return Ok(heard),
+            length => heard.extend_from_slice(&part[..length]),
+        }
+        if heard.ends_with(b"\n") {
+            return Ok(heard);
+        }
     }
 }
+
 
 /// The watcher's whole life. `sender` is moved in, so that the hearer sees the end of it.
 fn watch_and_tell(
@@ -73,10 +142,8 @@ fn watch_and_tell(
     }
     // Nobody listens if the runner was killed; the record says it all the same.
     let line = claim.record().lines.last().map(serde_json::to_vec);
-    match line {
-        Some(Ok(line)) if sender.write_all(&line).is_ok() => 0,
-        _ => 1,
-    }
+    let told = line.map(|line| Ok([line?, b"\n".into()].concat()).and_then(|line| sender.write_all(&line)));
+    i32::from(!told.is_some_and(|told| told.is_ok()))
 }
 
 fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, Output, Output)> {
@@ -94,8 +161,7 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
     let (mut stdout, mut stderr) = (Capture::new(started.stdout), Capture::new(started.stderr));
     let outcome = loop {
         if let Some(outcome) = outcome_of(started.pid) {
-            let error = started.failure.into_error();
-            break error.map_or(outcome, |error| not_executed(&error));
+            break outcome;
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -105,7 +171,7 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
                 left,
             };
         }
-        wait(&children, &stdout, &stderr, left);
+        await_news(&children, &stdout, &stderr, left);
         while let Ok(Some(_)) = children.read_signal() {}
         stdout.read();
         stderr.read();
@@ -114,7 +180,7 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
 }
 
 /// Waits until a child has ended, the hook has written something, or `left` has passed.
-fn wait(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Duration) {
+fn await_news(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Duration) {
     let mut events = vec![PollFd::new(children.as_fd(), PollFlags::POLLIN)];
     for capture in [stdout, stderr] {
         events.extend(
@@ -123,13 +189,15 @@ fn wait(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Duration)
                 .map(|stream| PollFd::new(stream.as_fd(), PollFlags::POLLIN)),
         );
     }
+    wait(&mut events, left);
+}
+
+/// Waits for one of `events`, for `left` at the longest, or not so long. Returns how many there are.
+fn wait(events: &mut [PollFd<'_>], left: Duration) -> i32 {
     // Rounded up: poll counts milliseconds, and one that returns early is called again at once.
     let left = left.min(LONGEST_WAIT) + Duration::from_millis(1);
     // An interrupted wait is a short one.
-    let _ = poll(
-        &mut events,
-        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
-    );
+    poll(events, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)).unwrap_or(0)
 }
 
 /// How the process `pid` ended, if it has. Whatever else has ended is taken in on the way.
@@ -141,10 +209,6 @@ fn outcome_of(pid: Pid) -> Option<Outcome> {
         }),
         _ => None,
     })
-}
-
-fn wait_for(pid: Pid) {
-    while waitpid(pid, None) == Err(nix::Error::EINTR) {}
 }
 
 fn not_executed(error: &io::Error) -> Outcome {

@@ -6,4 +6,7 @@ mod memory;
 mod process;
 
 pub use memory::return_free_memory;
-pub use process::{close_descriptors_on_exec, in_a_copy, keep_ended_children, take_default_signals};
+pub use process::{
+    close_descriptors_on_exec, in_a_copy, in_a_process_to_be_replaced, keep_ended_children,
+    take_default_signals,
+};

@@ -1,6 +1,6 @@
 //! One moment's look at the file system: what was come to once is not looked at again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) const MOST_REMEMBERED: usize = 128;
 pub struct Survey {
     /// By real path. Nothing is ever removed, so what is remembered was come to by its name from
     /// what is remembered as its parent.
-    known: HashMap<OsString, Place>,
+    known: BTreeMap<OsString, Place>,
 }
 
 /// What is at a path that has no links on the way.
