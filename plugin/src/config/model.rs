@@ -65,8 +65,16 @@ impl Config {
 
     /// Whether the hooks of any pod run by the ledger.
     pub fn needs_ledger(&self) -> bool {
-        let mut deliveries = self.runtimes.values().chain([&self.delivery]);
-        deliveries.any(|delivery| *delivery != Delivery::Direct)
+        self.deliveries().any(|delivery| delivery != Delivery::Direct)
+    }
+
+    /// Whether the hooks of any pod run by the runtime's events alone.
+    pub fn needs_all_events(&self) -> bool {
+        self.deliveries().any(|delivery| delivery == Delivery::Events)
+    }
+
+    fn deliveries(&self) -> impl Iterator<Item = Delivery> {
+        self.runtimes.values().chain([&self.delivery]).copied()
     }
 }
 

@@ -105,22 +105,17 @@ impl Plugin for OciHooks {
             }
             Status::invalid_argument(bounded_list(&mistakes).to_string())
         })?;
-        let follows_containers = in_force.containers.is_ok();
+        let runtime = &configuration.runtime;
+        let mut events = EventMask::CREATE_CONTAINER;
         if let Ok(containers) = &in_force.containers {
             containers.resume_held();
-        }
-        let runtime = &configuration.runtime;
-        tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
-        Ok(match follows_containers {
-            true => {
-                EventMask::CREATE_CONTAINER
-                    | EventMask::START_CONTAINER
-                    | EventMask::POST_START_CONTAINER
-                    | EventMask::STOP_CONTAINER
-                    | EventMask::REMOVE_CONTAINER
+            events |= EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER;
+            if in_force.selector.config().needs_all_events() || containers.needs_stops(&runtime.name) {
+                events |= EventMask::STOP_CONTAINER;
             }
-            false => EventMask::CREATE_CONTAINER,
-        })
+        }
+        tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
+        Ok(events)
     }
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {

@@ -53,6 +53,10 @@ impl InForce {
             let message = "needs the ledger, but the daemon runs without one";
             return Err(fixed("delivery", message));
         }
+        if config.needs_all_events() && !self.selector.config().needs_all_events() {
+            let message = "needs events that the daemon has not asked the runtime for";
+            return Err(fixed("delivery", message));
+        }
         Ok(InForce {
             selector: self.selector.succeed(config)?,
             containers: self.containers.clone(),

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::call::{Call, WrongCall};
 use super::container::Container;
 use super::state::{State, StateError};
-use super::{message, stages};
+use super::{early, message, stages};
 use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
 use crate::spec::Stage;
@@ -78,8 +78,9 @@ fn run(call: &Call) -> Told {
     let container = Container::new(ledger, folder, state, call.trigger)?;
     let is_early = call.stage == Stage::Poststart && call.trigger == Trigger::Oci && status != "running";
     if is_early {
-        // runc up to 1.5.1 runs poststart inside of create. NRI will tell when process 1 runs.
         container.note_created(call.stage)?;
+        // Without it, NRI PostStartContainer comes at the right moment too.
+        let _ = early::stay_behind(&container);
         return Ok(Vec::new());
     }
     let result = stages::run(&container, call.stage, call.trigger);

@@ -10,6 +10,7 @@ mod call;
 mod capture;
 mod container;
 mod descendants;
+mod early;
 mod hook;
 mod init;
 mod list;

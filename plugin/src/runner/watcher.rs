@@ -141,9 +141,13 @@ fn watch_and_tell(
         return 1;
     }
     // Nobody listens if the runner was killed; the record says it all the same.
-    let line = claim.record().lines.last().map(serde_json::to_vec);
-    let told = line.map(|line| Ok([line?, b"\n".into()].concat()).and_then(|line| sender.write_all(&line)));
-    i32::from(!told.is_some_and(|told| told.is_ok()))
+    let tell = |line: &Line| -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        sender.write_all(&text)
+    };
+    let told = claim.record().lines.last().map(tell);
+    i32::from(!matches!(told, Some(Ok(()))))
 }
 
 fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, Output, Output)> {

@@ -9,7 +9,7 @@ use tracing::Instrument;
 use super::containers::{Containers, Entered, warn};
 use super::runners::Running;
 use super::starting::await_or_note;
-use crate::ledger::{LedgerError, Trigger};
+use crate::ledger::{ContainerId, LedgerError, Trigger};
 use crate::spec::Stage;
 
 /// How long an OCI runtime may take to delete a container that its runtime has begun to remove.
@@ -23,6 +23,19 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) const RARELY: Duration = Duration::from_secs(10 * 60);
 
 impl Containers {
+    /// Whether this `runtime` must tell of containers that have stopped: not if the OCI runtime of each
+    /// starts the runner at this moment itself. An event that nobody needs still costs each stop its
+    /// time.
+    pub(in crate::plugin) fn needs_stops(&self, runtime: &str) -> bool {
+        let waits_for_event = |id: ContainerId| {
+            // What cannot be read is told of when its container is come to.
+            let entered = self.find(id.as_str()).ok().flatten();
+            entered.is_some_and(|entered| !entered.header.injected)
+        };
+        let ids = self.ledger().live().inspect_err(|error| warn(error));
+        !deletes_at_the_end(runtime) || ids.is_ok_and(|ids| ids.into_iter().any(waits_for_event))
+    }
+
     /// A container has stopped: its poststop hooks are run now, unless the OCI runtime of this
     /// `runtime` starts the runner at this moment itself.
     pub(in crate::plugin) async fn stopped(&self, container: &Container, runtime: &str, remaining: Duration) {

@@ -9,7 +9,8 @@ use super::{Arguments, memory, report};
 /// How many containers live before the times count.
 const WARM_UP: usize = 5;
 
-/// Measures and prints. The containerds take turns, so that whatever else the machine does hits them alike.
+/// Measures and prints. The containerds take turns, so that whatever else the machine does hits them alike, each time
+/// in another order, so that what each leaves behind to be done hits the others alike too.
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let runtime = arguments.runtime;
     let mut subjects = [
@@ -18,7 +19,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         Subject::new(runtime, Some(Delivery::Runner)).await?,
     ];
     for attempt in 0..arguments.starts + WARM_UP {
-        for subject in &mut subjects {
+        let mut turns: Vec<&mut Subject> = subjects.iter_mut().collect();
+        fastrand::shuffle(&mut turns);
+        for subject in turns {
             subject.live(attempt.try_into()?, attempt < WARM_UP).await?;
         }
     }

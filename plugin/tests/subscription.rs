@@ -1,0 +1,79 @@
+//! Which events the daemon asks a runtime for.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+
+use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
+use containerd_nri::{EventMask, Identity, Service};
+use nri_oci_hooks::config::{ConfigSource, Overrides};
+use nri_oci_hooks::ledger::{self, Ledger};
+use nri_oci_hooks::plugin::{OciHooks, RunnerProgram};
+use nri_oci_hooks::select::Frozen;
+use tempfile::TempDir;
+
+/// The events that a daemon with this configuration, and the ledger in `folder`, asks for.
+async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let config = format!("state_dir = {:?}\n{config}", path("state"));
+    fs::write(path("config.toml"), config).unwrap();
+    let source = ConfigSource::file(&path("config.toml"), Overrides::default());
+    let read = source.read().unwrap();
+    let plugin = OciHooks::new(source, read, RunnerProgram::this().unwrap());
+
+    let socket = folder.path().join("nri.sock");
+    let mut profile = RuntimeProfile::containerd_2_1();
+    profile.runtime_name = runtime.to_owned();
+    let mut runtime = FakeRuntime::builder(profile).listen(&socket).unwrap();
+    let service = Service::new(plugin, Identity::new("10", "hooks").unwrap()).socket(socket);
+    let serving = tokio::spawn(async move {
+        service.run().await;
+    });
+    let events = runtime.accept().await.unwrap().events();
+    serving.abort();
+    events
+}
+
+const CREATE: EventMask = EventMask::CREATE_CONTAINER;
+
+fn all() -> EventMask {
+    without_stop() | EventMask::STOP_CONTAINER
+}
+
+fn without_stop() -> EventMask {
+    CREATE | EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER
+}
+
+#[tokio::test]
+async fn a_runtime_is_asked_for_no_event_that_no_hook_waits_for() {
+    for (runtime, config, expected) in [
+        ("containerd", "delivery = \"direct\"", CREATE),
+        ("containerd", "", without_stop()),
+        ("containerd", "delivery = \"events\"", all()),
+        ("containerd", "runtimes.kata.delivery = \"events\"", all()),
+        ("cri-o", "", all()),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = asked_for(&folder, runtime, config).await;
+        assert_eq!(asked, expected, "{runtime} {config}");
+    }
+}
+
+#[tokio::test]
+async fn a_container_from_before_that_waits_for_the_event_of_its_stop_still_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(&folder.path().join("state")).unwrap();
+    let enter = |id: &str, injected| {
+        let identity = ledger::Identity {
+            id: id.parse().unwrap(),
+            container: "app".into(),
+            pod: "web".into(),
+            namespace: "default".into(),
+            uid: "1".into(),
+        };
+        ledger.add(identity, &Frozen::default(), injected).unwrap();
+    };
+    enter("injected", true);
+    assert_eq!(asked_for(&folder, "containerd", "").await, without_stop());
+    enter("by-events", false);
+    assert_eq!(asked_for(&folder, "containerd", "").await, all());
+}
