@@ -18,20 +18,21 @@ struct Node {
     _folder: TempDir,
     ledger: Ledger,
     id: ContainerId,
-    entry: PathBuf,
+    files: [PathBuf; 2],
 }
 
 /// A ledger of one container.
 static NODE: LazyLock<Node> = LazyLock::new(|| {
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let ledger = Ledger::create(folder.path()).unwrap();
-    let entry = folder.path().join("live/fuzzed");
-    fs::create_dir_all(&entry).unwrap();
+    let records = folder.path().join("live/fuzzed");
+    fs::create_dir_all(&records).unwrap();
+    let files = [folder.path().join("entries/fuzzed"), records.join("prestart")];
     Node {
         _folder: folder,
         ledger,
         id: "fuzzed".parse().unwrap(),
-        entry,
+        files,
     }
 });
 
@@ -40,12 +41,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let node = &*NODE;
-    let names = ["entry", "prestart"];
-    for name in names {
-        let _ = fs::remove_file(node.entry.join(name));
+    for file in &node.files {
+        let _ = fs::remove_file(file);
     }
-    let name = names[usize::from(which % 2)];
-    fs::write(node.entry.join(name), bytes).unwrap();
+    fs::write(&node.files[usize::from(which % 2)], bytes).unwrap();
     let folder = node.ledger.find(&node.id).unwrap().unwrap();
     let errors = [
         folder.header().err(),

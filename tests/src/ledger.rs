@@ -38,7 +38,7 @@ impl NodeLedger {
 
     /// The file that says what a container that was not removed is owed.
     pub fn entry(&self, container: &str) -> PathBuf {
-        self.folder.join("live").join(container).join("entry")
+        self.folder.join("entries").join(container)
     }
 
     /// The containers that have an entry and were not removed; none if there is no ledger.

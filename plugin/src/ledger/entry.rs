@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,9 +63,13 @@ impl Boot {
     /// # Errors
     /// `/proc` is not there.
     pub fn current() -> Result<Boot, LedgerError> {
+        static CURRENT: OnceLock<Boot> = OnceLock::new();
+        if let Some(current) = CURRENT.get() {
+            return Ok(current.clone());
+        }
         let path = "/proc/sys/kernel/random/boot_id";
         let text = fs::read_to_string(path).map_err(LedgerError::io("read", path))?;
-        Ok(Boot(text.trim().to_owned()))
+        Ok(CURRENT.get_or_init(|| Boot(text.trim().to_owned())).clone())
     }
 }
 

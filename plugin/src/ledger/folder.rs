@@ -1,16 +1,18 @@
 //! The files of one container.
 //!
-//! Everything is reached through a descriptor of the folder, so it stays the same folder when it
+//! Its records are reached through a descriptor of their folder, so it stays the same folder when it
 //! is moved from `live` to `past` by another process.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::Mode;
 
 use super::claim::{Claim, Claimed, append};
@@ -18,41 +20,62 @@ use super::{Created, Header, LedgerError, Line, Moment, Record, StageResult, Tri
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
+/// What the entry is called in the folder of the records, into which it is moved at the end.
 pub(super) const ENTRY: &str = "entry";
 const OWNER_ONLY: Mode = Mode::from_bits_truncate(0o600);
 
 /// The files of one container.
 #[derive(Debug)]
 pub struct EntryFolder {
-    folder: OwnedFd,
-    /// Where it was when it was opened; for messages.
+    /// That of the records; made with the first of them.
+    folder: OnceLock<OwnedFd>,
+    /// Where it was when it was opened.
     path: PathBuf,
+    /// Where the entry was then.
+    entry: PathBuf,
 }
 
 impl EntryFolder {
-    /// The folder at `path`; `None` if there is none.
-    pub(super) fn open(path: PathBuf) -> Result<Option<EntryFolder>, LedgerError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        match open(&path, flags, Mode::empty()) {
-            Ok(folder) => Ok(Some(EntryFolder { folder, path })),
-            Err(Errno::ENOENT) => Ok(None),
-            // No folder; a link.
-            Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path }),
-            Err(errno) => Err(LedgerError::io("open", &path)(errno.into())),
+    /// A container with its entry at `entry` and its records, if there are any, at `path`; `None` if
+    /// there is neither.
+    pub(super) fn live(entry: PathBuf, path: PathBuf) -> Result<Option<EntryFolder>, LedgerError> {
+        let folder = open_folder(&path)?;
+        if folder.is_none() && entry.symlink_metadata().is_err() {
+            return Ok(None);
         }
+        let folder = folder.map_or_else(OnceLock::new, OnceLock::from);
+        Ok(Some(EntryFolder { folder, path, entry }))
     }
 
-    /// Where it was when it was opened.
+    /// A container whose files are all in the folder at `path`; `None` if there is none.
+    pub(super) fn past(path: PathBuf) -> Result<Option<EntryFolder>, LedgerError> {
+        let folder = open_folder(&path)?.map(OnceLock::from);
+        let entry = path.join(ENTRY);
+        Ok(folder.map(|folder| EntryFolder { folder, path, entry }))
+    }
+
+    /// Where its records were when it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the entry into a folder that is not in its place yet.
-    pub(super) fn write_entry(&self, header: &Header, frozen: &Frozen) -> Result<(), LedgerError> {
-        let file = self.create(ENTRY)?;
-        header
-            .write(frozen, io::BufWriter::new(file))
-            .map_err(LedgerError::io("write", self.path.join(ENTRY)))
+    /// Writes an entry. Returns whether there was none at `path`.
+    pub(super) fn write_entry(path: &Path, header: &Header, frozen: &Frozen) -> Result<bool, LedgerError> {
+        let file = match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+        {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            made => made.map_err(LedgerError::io("create", path))?,
+        };
+        let written = header.write(frozen, io::BufWriter::new(file));
+        written.map(|()| true).map_err(|error| {
+            // Of a container that is not entered nothing is kept.
+            let _ = fs::remove_file(path);
+            LedgerError::io("write", path)(error)
+        })
     }
 
     /// Which container this is, and what it is owed.
@@ -69,15 +92,19 @@ impl EntryFolder {
     /// The entry is damaged, or of a later release.
     pub fn hooks(&self, stage: Stage) -> Result<(Header, Vec<FrozenHook>), LedgerError> {
         let (header, mut file) = self.entry()?;
-        let hooks = header.read_stage(stage, &self.path.join(ENTRY), &mut file)?;
+        let hooks = header.read_stage(stage, &self.entry, &mut file)?;
         Ok((header, hooks))
     }
 
     fn entry(&self) -> Result<(Header, BufReader<File>), LedgerError> {
-        let path = self.path.join(ENTRY);
-        let file = self.read_only(ENTRY)?;
-        let mut file = BufReader::new(file.ok_or_else(|| LedgerError::damaged(&path, "it is missing"))?);
-        Ok((Header::read(&path, &mut file)?, file))
+        let file = match open_file(AT_FDCWD, &self.entry, OFlag::O_RDONLY) {
+            // It was moved.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.read_only(ENTRY)?,
+            opened => Some(opened.map_err(LedgerError::io("open", &self.entry))?),
+        };
+        let file = file.ok_or_else(|| LedgerError::damaged(&self.entry, "it is missing"))?;
+        let mut file = BufReader::new(file);
+        Ok((Header::read(&self.entry, &mut file)?, file))
     }
 
     /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
@@ -187,10 +214,13 @@ impl EntryFolder {
         append(&mut file, line).map_err(LedgerError::io("write", path))
     }
 
-    /// Whether nothing ever happened to the container but that it was recorded.
+    /// Whether nothing ever happened to the container but that it was entered.
     pub(super) fn is_untouched(&self) -> Result<bool, LedgerError> {
+        let Some(folder) = self.folder.get() else {
+            return Ok(true);
+        };
         // Through the descriptor: the folder may have been moved.
-        let path = format!("/proc/self/fd/{}", self.folder.as_raw_fd());
+        let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
         let mut names = fs::read_dir(path).map_err(LedgerError::io("list", &self.path))?;
         Ok(names.all(|name| name.is_ok_and(|name| name.file_name() == ENTRY)))
     }
@@ -202,12 +232,6 @@ impl EntryFolder {
             .open_file(stage.key(), flags)
             .map_err(LedgerError::io("open", &path))?;
         Ok((file, path))
-    }
-
-    fn create(&self, name: &str) -> Result<File, LedgerError> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-        self.open_file(name, flags)
-            .map_err(LedgerError::io("create", self.path.join(name)))
     }
 
     fn read_only(&self, name: &str) -> Result<Option<File>, LedgerError> {
@@ -229,12 +253,49 @@ impl EntryFolder {
     }
 
     fn open_file(&self, name: &str, flags: OFlag) -> io::Result<File> {
-        // A pipe would make us wait for its other end; to a file the last flag means nothing.
-        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        let file = File::from(openat(&self.folder, name, flags, OWNER_ONLY)?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        Ok(file)
+        let folder = match self.folder.get() {
+            Some(folder) => folder,
+            None => self.come_to_folder(flags.contains(OFlag::O_CREAT))?,
+        };
+        open_file(folder, Path::new(name), flags)
     }
+
+    /// The folder, which another process may have made meanwhile; else it is made if `make`.
+    fn come_to_folder(&self, make: bool) -> io::Result<&OwnedFd> {
+        if make {
+            match DirBuilder::new().mode(0o700).create(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            if !self.entry.exists() && !self.path.join(ENTRY).exists() {
+                // It was removed meanwhile: nothing that somebody wrote may be lost with it.
+                let _ = fs::remove_dir(&self.path);
+            }
+        }
+        let folder = open_folder(&self.path).map_err(io::Error::other)?;
+        let folder = folder.ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.folder.get_or_init(|| folder))
+    }
+}
+
+/// The folder at `path`; `None` if there is none.
+fn open_folder(path: &Path) -> Result<Option<OwnedFd>, LedgerError> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match open(path, flags, Mode::empty()) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(Errno::ENOENT) => Ok(None),
+        // No folder; a link.
+        Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path: path.into() }),
+        Err(errno) => Err(LedgerError::io("open", path)(errno.into())),
+    }
+}
+
+fn open_file(folder: impl AsFd, name: &Path, flags: OFlag) -> io::Result<File> {
+    // A pipe would make us wait for its other end; to a file the last flag means nothing.
+    let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = File::from(openat(folder, name, flags, OWNER_ONLY)?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    Ok(file)
 }

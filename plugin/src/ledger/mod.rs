@@ -1,12 +1,12 @@
-//! What each container is owed and what it got: one folder per container, on disk, read and
+//! What each container is owed and what it got: a file and a folder per container, on disk, read and
 //! written by the daemon and by every runner.
 //!
 //! ```text
 //! STATE_DIR/bell                   the socket by which runners tell that a stage is over
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
-//! STATE_DIR/live/ID/entry          the frozen hooks, written when the container is created
+//! STATE_DIR/entries/ID             the frozen hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
-//! STATE_DIR/past/NANOSECONDS-ID/   the same, of a container that was removed
+//! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
 //! ```
 //!
 //! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.

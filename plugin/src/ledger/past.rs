@@ -44,7 +44,7 @@ pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
     for name in names(past)? {
         let Some((_, id)) = parse(&name) else { continue };
         // Another process may have pruned it meanwhile.
-        if let Some(folder) = EntryFolder::open(past.join(&name)).transpose() {
+        if let Some(folder) = EntryFolder::past(past.join(&name)).transpose() {
             folders.push((id, folder));
         }
     }

@@ -7,11 +7,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use super::bell;
+use super::folder::ENTRY;
 use super::past::{self, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
 use crate::trust::TrustedDir;
 
+const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
 const PAST: &str = "past";
 const ALIVE: &str = "alive";
@@ -33,21 +35,18 @@ impl Ledger {
     /// Where the ledger is unless the configuration says otherwise.
     pub const DEFAULT: &str = "/var/lib/nri-oci-hooks";
 
-    /// The ledger at `root`, which is made if it is not there; with what a daemon that died in the
-    /// middle of something left behind cleared away.
+    /// The ledger at `root`, which is made if it is not there.
     ///
     /// # Errors
     /// It cannot be made, or others than root could write to it.
     pub fn create(root: &Path) -> Result<Ledger, LedgerError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        for folder in [LIVE, PAST] {
+        for folder in [ENTRIES, LIVE, PAST] {
             let path = root.join(folder);
             builder.create(&path).map_err(LedgerError::io("create", &path))?;
         }
-        let ledger = Ledger::open(root)?;
-        ledger.clear_unfinished()?;
-        Ok(ledger)
+        Ledger::open(root)
     }
 
     /// The ledger at `root`, which must be there.
@@ -99,30 +98,15 @@ impl Ledger {
     /// Enters a container that is being created, with the hooks that it gets; `injected` if its OCI
     /// spec gets to name the runner. One that is entered already keeps what it has.
     ///
+    /// The runtime waits for this with a lock, so it takes no detour: what a daemon leaves that dies in
+    /// the middle of it is damaged, and counts as that.
+    ///
     /// # Errors
     /// It cannot be written.
     pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
-        let path = self.live_path(&identity.id);
-        // Made aside and then put in place whole.
-        let aside = self
-            .root
-            .join(LIVE)
-            .join(format!(".{}-{}", std::process::id(), identity.id));
-        let made = DirBuilder::new().mode(0o700).create(&aside);
-        made.map_err(LedgerError::io("create", &aside))?;
-        let written = EntryFolder::open(aside.clone()).and_then(|folder| {
-            let folder = folder.ok_or_else(|| LedgerError::damaged(&aside, "it was removed"))?;
-            folder.write_entry(&Header::new(identity, frozen, injected)?, frozen)
-        });
-        let placed = written.and_then(|()| match fs::rename(&aside, &path) {
-            // A folder that is not empty is not replaced.
-            Err(error) if is_taken(&error) => Ok(()),
-            renamed => renamed.map_err(LedgerError::io("create", &path)),
-        });
-        if aside.exists() {
-            let _ = fs::remove_dir_all(&aside);
-        }
-        placed
+        let path = self.entry_path(&identity.id);
+        let header = Header::new(identity, frozen, injected)?;
+        EntryFolder::write_entry(&path, &header, frozen).map(drop)
     }
 
     /// The files of a container that has not been removed; `None` if it got no hooks.
@@ -130,7 +114,7 @@ impl Ledger {
     /// # Errors
     /// They cannot be opened.
     pub fn find(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
-        EntryFolder::open(self.live_path(id))
+        EntryFolder::live(self.entry_path(id), self.live_path(id))
     }
 
     /// The containers that have not been removed, by id.
@@ -138,11 +122,19 @@ impl Ledger {
     /// # Errors
     /// They cannot be listed.
     pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
-        let path = self.root.join(LIVE);
-        let listed = fs::read_dir(&path).map_err(LedgerError::io("list", &path))?;
-        let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut ids: Vec<ContainerId> = names.filter_map(|name| name.parse().ok()).collect();
+        let mut ids = Vec::new();
+        for folder in [ENTRIES, LIVE] {
+            let path = self.root.join(folder);
+            let listed = match fs::read_dir(&path) {
+                // The daemon that made the ledger kept entries elsewhere.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                listed => listed.map_err(LedgerError::io("list", &path))?,
+            };
+            let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            ids.extend(names.filter_map(|name| name.parse::<ContainerId>().ok()));
+        }
         ids.sort_unstable();
+        ids.dedup();
         Ok(ids)
     }
 
@@ -165,21 +157,18 @@ impl Ledger {
     /// # Errors
     /// It cannot be moved.
     pub fn archive(&self, id: &ContainerId) -> Result<(), LedgerError> {
-        let path = self.live_path(id);
         let Some(folder) = self.find(id)? else {
             return Ok(());
         };
+        let (entry, path) = (self.entry_path(id), self.live_path(id));
         let gone = if folder.is_untouched()? {
-            fs::remove_dir_all(&path)
+            unless_missing(fs::remove_file(&entry)).and_then(|()| fs::remove_dir_all(&path))
         } else {
-            fs::rename(&path, self.root.join(PAST).join(past::name(id)))
+            // Whoever dies between the two leaves it whole, and in its place.
+            unless_missing(fs::rename(&entry, path.join(ENTRY)))
+                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))))
         };
-        match gone {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(LedgerError::io("archive", path)(error))
-            }
-            _ => Ok(()),
-        }
+        unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
 
     /// Removes the containers of the past that are not to be kept.
@@ -190,31 +179,19 @@ impl Ledger {
         past::prune(&self.root.join(PAST), kept)
     }
 
+    fn entry_path(&self, id: &ContainerId) -> PathBuf {
+        self.root.join(ENTRIES).join(id.as_str())
+    }
+
     fn live_path(&self, id: &ContainerId) -> PathBuf {
         self.root.join(LIVE).join(id.as_str())
     }
-
-    /// Removes the folders that daemons which are gone have made aside.
-    fn clear_unfinished(&self) -> Result<(), LedgerError> {
-        let live = self.root.join(LIVE);
-        let listed = fs::read_dir(&live).map_err(LedgerError::io("list", &live))?;
-        for name in listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
-            let maker = name
-                .strip_prefix('.')
-                .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-            let is_gone = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
-            if maker.is_some_and(is_gone) {
-                let path = live.join(&name);
-                fs::remove_dir_all(&path).map_err(LedgerError::io("remove", &path))?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn is_taken(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
-    )
+/// What was done, if it was to what may be gone already.
+fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
 }

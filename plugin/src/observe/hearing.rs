@@ -1,4 +1,5 @@
-//! Hearing from runners that a stage is over: it is counted, and what failed is logged.
+//! Hearing from runners that a stage is over: events that wait for it go on, it is counted, and what
+//! failed is logged.
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
     let mut message = [0; Rung::MAX_SIZE];
     loop {
         let length = socket.recv(&mut message).await?;
+        observer.plugin().rung();
         // Of a later release, perhaps.
         let Some(rung) = Rung::parse(&message[..length]) else {
             continue;

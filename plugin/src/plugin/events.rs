@@ -53,6 +53,13 @@ impl OciHooks {
         }
     }
 
+    /// Hears that a runner has rung: a stage is over.
+    pub fn rung(&self) {
+        if let Some(containers) = self.containers() {
+            containers.ring();
+        }
+    }
+
     pub(super) fn live(&self) -> MutexGuard<'_, Live> {
         // What a panic leaves behind is whole: what is in force is replaced at one stroke.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,7 +116,8 @@ impl Plugin for OciHooks {
         let mut events = EventMask::CREATE_CONTAINER;
         if let Ok(containers) = &in_force.containers {
             containers.resume_held();
-            events |= EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER;
+            events |=
+                EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER;
             if in_force.selector.config().needs_all_events() || containers.needs_stops(&runtime.name) {
                 events |= EventMask::STOP_CONTAINER;
             }

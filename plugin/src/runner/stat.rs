@@ -18,7 +18,10 @@ impl Stat {
     pub(super) fn of(pid: i32) -> Option<Stat> {
         // It is at most 16 for the name and 21 for each of some fifty numbers.
         let mut text = [0; 2048];
-        let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut text).ok()?;
+        let length = File::open(format!("/proc/{pid}/stat"))
+            .ok()?
+            .read(&mut text)
+            .ok()?;
         Stat::parse(&text[..length])
     }
 

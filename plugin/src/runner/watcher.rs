@@ -125,7 +125,6 @@ fn hear(mut report: PipeReader, deadline: Instant) -> io::Result<Vec<u8>> {
     }
 }
 
-
 /// The watcher's whole life. `sender` is moved in, so that the hearer sees the end of it.
 fn watch_and_tell(
     claim: &mut Claim,

@@ -105,6 +105,7 @@ fn of_log() {
         json!({"finished": {"result": "failed", "message": HOSTILE, "at": at}}),
     ];
     let lines = lines.map(|line| format!("{line}\n")).concat();
+    fs::create_dir(node.state_dir().join("live/c1")).unwrap();
     fs::write(node.state_dir().join("live/c1/prestart"), lines).unwrap();
     let text = harmless(&mut node.looking(&["log"]));
     assert!(times(&text) >= 12, "{text}");

@@ -25,6 +25,7 @@ fn what_is_no_folder_of_a_container_is_told_and_passed_over() {
     let node = Node::new();
     let ledger = node.enter("c1", "web");
     node.enter("gone", "gone");
+    fs::create_dir(node.state_dir().join("live/gone")).unwrap();
     fs::write(node.state_dir().join("live/gone/prestart"), "\n").unwrap();
     ledger.archive(&"gone".parse().unwrap()).unwrap();
     for folder in ["live", "past"] {

@@ -29,8 +29,9 @@ fn ledger() -> tempfile::TempDir {
         };
         ledger.add(identity, &frozen, true).unwrap();
         let record = |stage: &str, lines: &str| {
-            let live = folder.path().join("live").join(id).join(stage);
-            fs::write(live, lines).unwrap();
+            let live = folder.path().join("live").join(id);
+            fs::create_dir_all(&live).unwrap();
+            fs::write(live.join(stage), lines).unwrap();
         };
         match id {
             "abc123" => {
@@ -151,7 +152,7 @@ fn a_life_is_drawn_as_bars_in_the_order_in_which_things_begin() {
         fs::write(folder.path().join("live/abc123").join(stage), lines).unwrap();
     }
     // When it was created is not for a test to say.
-    let entry = folder.path().join("live/abc123/entry");
+    let entry = folder.path().join("entries/abc123");
     let text = fs::read_to_string(&entry).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();
     let mut header: serde_json::Value = serde_json::from_str(header).unwrap();

@@ -79,6 +79,6 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
     drop(at_it);
 
     // One that is damaged hides none of the others.
-    fs::write(folder.path().join("live/1/entry"), "").unwrap();
+    fs::write(folder.path().join("entries/1"), "").unwrap();
     assert_eq!(printed(folder.path(), None, Format::Json).lines().count(), 3);
 }

@@ -1,15 +1,15 @@
-//! The file `entry`.
+//! Entries.
 
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Fixture, frozen};
+use super::{Fixture, created, frozen};
 use crate::ledger::LedgerError;
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
 fn entry_path(fixture: &Fixture) -> PathBuf {
-    fixture.container().path().join("entry")
+    fixture.ledger.root().join("entries/c1")
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn a_container_that_is_entered_keeps_what_it_has() {
     };
     fixture.ledger.add(super::identity("c1"), &other, true).unwrap();
     assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);
-    let names = fs::read_dir(fixture.ledger.root().join("live")).unwrap().count();
-    assert_eq!(names, 1, "nothing is left aside");
+    let names = fs::read_dir(fixture.ledger.root().join("entries")).unwrap();
+    assert_eq!(names.count(), 1, "nothing is left aside");
 }
 
 #[test]
@@ -60,10 +60,12 @@ fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
     for text in ["", "\n", "{}\n", "null\n", "\u{0}\u{0}\u{0}\n", "[[[[\n", escapes] {
         fs::write(entry_path(&fixture), text).unwrap();
         let error = fixture.container().header().unwrap_err().to_string();
-        assert!(error.contains("/live/c1/entry is damaged ("), "{text:?}: {error}");
+        assert!(error.contains("/entries/c1 is damaged ("), "{text:?}: {error}");
         assert!(error.contains("delete its pod"), "{error}");
         assert!(error.chars().all(|c| (' '..='~').contains(&c)), "{error:?}");
     }
+    let container = fixture.container();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
     fs::remove_file(entry_path(&fixture)).unwrap();
     let error = fixture.container().header().unwrap_err().to_string();
     assert!(error.contains("is missing"), "{error}");

@@ -26,8 +26,8 @@ fn only_root_can_look_into_the_ledger() {
     let container = fixture.container();
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     let _claim = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
-    for file in ["entry", "poststop", "prestart"] {
-        let mode = fs::metadata(container.path().join(file)).unwrap().mode();
+    for file in ["entries/c1", "live/c1/poststop", "live/c1/prestart"] {
+        let mode = fs::metadata(fixture.ledger.root().join(file)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     for folder in [fixture.ledger.root(), container.path()] {
@@ -144,19 +144,35 @@ fn a_daemon_is_alive_until_it_drops_its_lock() {
 }
 
 #[test]
-fn what_a_daemon_that_died_left_half_done_is_cleared_away() {
+fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_put_aside() {
     let fixture = Fixture::new();
-    let live = fixture.ledger.root().join("live");
-    let (dead, ours) = (
-        live.join(".4194999-c2"),
-        live.join(format!(".{}-c3", std::process::id())),
-    );
-    fs::create_dir(&dead).unwrap();
-    fs::create_dir(&ours).unwrap();
-    assert_eq!(fixture.ledger.live().unwrap(), ["c1".parse().unwrap()]);
-    Ledger::create(fixture.ledger.root()).unwrap();
-    assert!(!dead.exists() && ours.exists());
-    drop(fixture.folder);
+    let container = fixture.container();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
+    let root = fixture.ledger.root();
+    fs::rename(root.join("entries/c1"), root.join("live/c1/entry")).unwrap();
+    let id: ContainerId = "c1".parse().unwrap();
+    assert_eq!(fixture.ledger.live().unwrap(), [id.clone()]);
+    for container in [&container, &fixture.container()] {
+        assert_eq!(container.hooks(Stage::Prestart).unwrap().1.len(), 2);
+    }
+    fixture.ledger.archive(&id).unwrap();
+    assert!(fixture.ledger.live().unwrap().is_empty());
+    assert_eq!(container.hooks(Stage::Prestart).unwrap().1.len(), 2, "moved");
+    let past = fixture.ledger.past().unwrap();
+    let [(_, Ok(folder))] = past.as_slice() else {
+        panic!("{past:?}")
+    };
+    assert!(folder.header().is_ok());
+}
+
+#[test]
+fn to_a_container_that_was_removed_untouched_nothing_can_happen_any_more() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    assert!(container.note_created(Stage::Poststop, &created(1)).is_err());
+    assert!(container.claim(Stage::Poststop, Trigger::Oci).is_err());
+    assert!(fixture.ledger.live().unwrap().is_empty(), "nothing is left");
 }
 
 #[test]

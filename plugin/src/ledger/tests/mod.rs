@@ -10,7 +10,7 @@ use crate::spec::Stage;
 
 /// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
 pub(super) struct Fixture {
-    pub(super) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub(super) ledger: Ledger,
 }
 
@@ -19,7 +19,10 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::create(&folder.path().join("state")).unwrap();
         ledger.add(identity("c1"), &frozen(), true).unwrap();
-        Fixture { folder, ledger }
+        Fixture {
+            _folder: folder,
+            ledger,
+        }
     }
 
     /// Enters a container to which something happens, has `change` change its files, and removes it.

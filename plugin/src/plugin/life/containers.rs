@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use containerd_nri::api::{Container, PodSandbox};
+use tokio::sync::Notify;
 use tracing::Span;
 
 use super::bundle;
@@ -25,6 +26,7 @@ const MARGIN: Duration = Duration::from_millis(50);
 pub(in crate::plugin) struct Containers {
     ledger: Ledger,
     program: RunnerProgram,
+    rung: Arc<Notify>,
     _alive: Arc<Alive>,
 }
 
@@ -48,6 +50,7 @@ impl Containers {
         Ok(Containers {
             ledger,
             program,
+            rung: Arc::default(),
             _alive: alive,
         })
     }
@@ -65,6 +68,16 @@ impl Containers {
     /// The ledger.
     pub(in crate::plugin) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Tells those who wait that a runner has rung.
+    pub(in crate::plugin) fn ring(&self) {
+        self.rung.notify_waiters();
+    }
+
+    /// That a runner rings from now on.
+    pub(super) fn rung(&self) -> impl Future<Output = ()> {
+        self.rung.clone().notified_owned()
     }
 
     /// Enters a container that is being created; `injected` if the OCI runtime will start runners.

@@ -22,6 +22,9 @@ const AT_ONCE: usize = 8;
 /// runtime may have lost its connection to one instance of this plugin and found another.
 const ENTERED: Duration = RARELY;
 
+/// How long it may take to enter a container: far longer than it does.
+const ENTERING: Duration = Duration::from_millis(100);
+
 impl Containers {
     /// Keeps of the containers that the runtime lists those in the ledger, which alone
     /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
@@ -72,7 +75,7 @@ impl Containers {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%id, %error, "what is owed to it cannot be told");
-                    if is_damaged(&error) && container.is_none() {
+                    if is_damaged(&error) && container.is_none() && self.is_still_damaged(&id).await {
                         self.archive(&id);
                     }
                 }
@@ -83,6 +86,12 @@ impl Containers {
         runners.join_all().await;
         lost.retain(|id| self.ledger().find(id).is_ok_and(|found| found.is_some()));
         lost
+    }
+
+    /// Whether a container is damaged for good. Another instance of this plugin may be about to enter it.
+    async fn is_still_damaged(&self, id: &ContainerId) -> bool {
+        sleep(ENTERING).await;
+        self.find(id.as_str()).is_err_and(|error| error.is_damaged())
     }
 
     async fn pay_one(&self, entered: Entered, stage: Stage) {

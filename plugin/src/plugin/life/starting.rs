@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::Container;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::containers::{Containers, Entered, budget, warn};
 use super::runners::Running;
@@ -11,8 +11,8 @@ use crate::ledger::{Created, LedgerError, StageResult, Trigger};
 use crate::runner::{Init, process};
 use crate::spec::Stage;
 
-/// How often is looked whether a runner that this daemon has not started is done.
-const LOOK: Duration = Duration::from_millis(1);
+/// How often is looked whether a runner that this daemon has not started is done, if it does not ring.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Containers {
     /// A container is being started: its prestart hooks are done before its process 1 runs.
@@ -117,7 +117,12 @@ impl Containers {
         };
         let (stage, by) = (Stage::Poststart, Trigger::PostStartContainer);
         let began = Instant::now();
-        while entered.owes(stage)? {
+        loop {
+            // From here on: it may ring while it is looked.
+            let rung = self.rung();
+            if !entered.owes(stage)? {
+                break;
+            }
             if !entered.folder.is_claimed(stage)? {
                 let running = self.start(&entered, stage, by)?;
                 let remaining = remaining.saturating_sub(began.elapsed());
@@ -129,7 +134,7 @@ impl Containers {
                 entered.folder.note_late(stage, by, began.elapsed())?;
                 break;
             }
-            sleep(LOOK).await;
+            let _ = timeout(LOOK, rung).await;
         }
         Ok(())
     }
