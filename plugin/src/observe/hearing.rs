@@ -21,6 +21,8 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
     loop {
         let length = socket.recv(&mut message).await?;
         observer.plugin().rung();
+        // Those who wait for it come first.
+        tokio::task::yield_now().await;
         // Of a later release, perhaps.
         let Some(rung) = Rung::parse(&message[..length]) else {
             continue;
