@@ -57,21 +57,27 @@ async fn a_container_made_earlier_keeps_its_hooks_without_the_plugin(runtime: Ru
     started.stop(10).await?;
     assert_eq!(containerd.hooks().ran(started.id())?, ALL);
     created.start().await?;
+    // The poststart of runc up to 1.5.1 comes too early and stays behind for its moment: the start does not wait for it.
+    containerd
+        .ledger()
+        .await_end(created.id(), Stage::Poststart)
+        .await?;
     created.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(created.id())?, ALL);
+
     brief.start().await?;
     brief.await_state(State::Exited).await?;
-    for container in [created, brief] {
-        match runtime.oci {
-            OciRuntime::Crun => assert_eq!(containerd.hooks().ran(container.id())?, ALL),
-            // The poststart of runc up to 1.5.1 comes too early, and nobody is there to tell the right moment.
-            OciRuntime::Runc => {
-                assert_eq!(containerd.hooks().ran(container.id())?, [ALL[0], ALL[2]]);
-                let record = containerd.ledger().record(container.id(), Stage::Poststart)?;
-                let record = record.context("poststart is missing without a word")?;
-                let is_skipped = matches!(record.finished(), Some(StageResult::Skipped { .. }));
-                assert!(is_skipped, "{record:?}");
-            }
-        }
+    let ran = containerd.hooks().ran(brief.id())?;
+    if ran != ALL {
+        // Nobody has seen it run.
+        assert_eq!(
+            (runtime.oci, ran),
+            (OciRuntime::Runc, vec![ALL[0].into(), ALL[2].into()])
+        );
+        let record = containerd.ledger().record(brief.id(), Stage::Poststart)?;
+        let record = record.context("poststart is missing without a word")?;
+        let is_skipped = matches!(record.finished(), Some(StageResult::Skipped { .. }));
+        assert!(is_skipped, "{record:?}");
     }
     Ok(())
 }

@@ -284,7 +284,7 @@ mod tests {
         text("direct", "state");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
         let read = source.read().unwrap();
-        let mut live = Live::new(source, read, RunnerProgram::this().unwrap());
+        let mut live = Live::new(source.clone(), read, RunnerProgram::this().unwrap());
         live.configure("").unwrap();
         for (delivery, state_dir, field) in [
             ("direct", "elsewhere", "state_dir"),
@@ -299,6 +299,21 @@ mod tests {
         text("direct", "state");
         live.keep_up();
         assert_eq!(live.refused(), []);
+
+        // With `events` it asks for more of them at the start.
+        text("runner", "state");
+        live = Live::new(
+            source.clone(),
+            source.read().unwrap(),
+            RunnerProgram::this().unwrap(),
+        );
+        live.configure("").unwrap();
+        text("events", "state");
+        assert_eq!(chosen(&mut live), "a");
+        assert_eq!(live.refused()[0].field.as_deref(), Some("delivery"));
+        text("direct", "state");
+        live.keep_up();
+        assert_eq!(live.refused(), [], "an event too many does no harm");
     }
 
     #[test]

@@ -43,6 +43,30 @@ fn at_its_timeout_everything_that_a_hook_started_is_killed_whatever_it_ignores_o
     assert!(run.ended.unwrap().at.since(run.began) >= Duration::from_secs(1));
 }
 
+/// A hook is root and can do so, and a program on a file system that answers no more holds its watcher as well.
+#[test]
+fn a_hook_that_stops_its_watcher_gets_no_more_time_for_it_than_a_grace() {
+    let fixture = Fixture::new();
+    let pid = fixture.fifo("pid");
+    let script = "#!/bin/sh\nkill -STOP $PPID\necho $$ >$D/pid\nexec sleep 1000\n";
+    let fixture = fixture.hook_with(Stage::Prestart, script, one_second).entered();
+    let runner = fixture.start(Stage::Prestart);
+    let hook = number_from(&pid);
+    let output = runner.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("killed after its timeout of 1 s"),
+        "{}",
+        stderr(&output)
+    );
+    // The kernel kills it with its watcher.
+    while is_running(hook) {
+        std::thread::yield_now();
+    }
+    let outcome = Outcome::TimedOut { seconds: 1, left: 1 };
+    assert_eq!(fixture.outcomes(Stage::Prestart), [outcome]);
+}
+
 /// Looking for them among all processes of the node would take longer than they may live.
 #[test]
 fn at_its_timeout_everything_is_killed_on_a_node_with_thousands_of_processes_too() {

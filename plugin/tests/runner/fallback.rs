@@ -25,11 +25,8 @@ fn held() -> (Child, Pid) {
 fn run(fixture: &Fixture, init: Pid) -> Output {
     let mut command = fixture.command(Stage::Prestart);
     command.args(["--trigger", "start-container"]);
-    let test = format!("\"pid\":{}", std::process::id());
-    let state = fixture.state("created");
-    let ours = state.replace(&test, &format!("\"pid\":{init}"));
-    assert_ne!(state, ours);
-    feed(command, &ours).wait_with_output().unwrap()
+    let state = fixture.state_of("created", init.as_raw().try_into().unwrap());
+    feed(command, &state).wait_with_output().unwrap()
 }
 
 /// Not every runtime heeds the answer to the event.

@@ -137,11 +137,21 @@ impl Fixture {
 
     /// The state that an OCI runtime would give.
     pub(crate) fn state(&self, status: &str) -> String {
+        let pid = if status == "stopped" {
+            0
+        } else {
+            std::process::id()
+        };
+        self.state_of(status, pid)
+    }
+
+    /// The same, of a container with this process 1.
+    pub(crate) fn state_of(&self, status: &str, pid: u32) -> String {
         serde_json::json!({
             "ociVersion": "1.1.0",
             "id": "c1",
             "status": status,
-            "pid": if status == "stopped" { 0 } else { std::process::id() },
+            "pid": pid,
             "bundle": self.bundle(),
             "annotations": {"a": "b"},
         })

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod bounds;
+mod early;
 mod environment;
 mod fallback;
 mod fixture;
