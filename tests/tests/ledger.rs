@@ -113,8 +113,8 @@ async fn nothing_is_written_for_a_container_without_hooks(version: Version) -> R
         let mut plugin = containerd.plugin().delivery(delivery.word()).start().await?;
         let folder = containerd.ledger().folder().to_owned();
         let files = || -> Result<usize> {
-            let [live, past] = ["live", "past"].map(|name| fs::read_dir(folder.join(name)));
-            Ok(live?.count() + past?.count())
+            let folders = ["entries", "live", "past"].map(|name| fs::read_dir(folder.join(name)));
+            folders.into_iter().map(|files| Ok(files?.count())).sum()
         };
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;

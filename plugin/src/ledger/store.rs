@@ -99,14 +99,26 @@ impl Ledger {
     /// spec gets to name the runner. One that is entered already keeps what it has.
     ///
     /// The runtime waits for this with a lock, so it takes no detour: what a daemon leaves that dies in
-    /// the middle of it is damaged, and counts as that.
+    /// the middle of it is damaged, and counts as that, or is replaced if the container is entered again.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
         let path = self.entry_path(&identity.id);
+        let id = identity.id.clone();
         let header = Header::new(identity, frozen, injected)?;
-        EntryFolder::write_entry(&path, &header, frozen).map(drop)
+        if EntryFolder::write_entry(&path, &header, frozen)? {
+            return Ok(());
+        }
+        let entered = self.find(&id)?.map(|container| container.header());
+        match entered {
+            // Who wrote it died in the middle of it, and gave the runtime no answer.
+            Some(Err(error)) if error.is_damaged() => {
+                unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
+                EntryFolder::write_entry(&path, &header, frozen).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The files of a container that has not been removed; `None` if it got no hooks.
@@ -162,7 +174,10 @@ impl Ledger {
         };
         let (entry, path) = (self.entry_path(id), self.live_path(id));
         let gone = if folder.is_untouched()? {
-            unless_missing(fs::remove_file(&entry)).and_then(|()| fs::remove_dir_all(&path))
+            let within = path.join(ENTRY);
+            unless_missing(fs::remove_file(&entry))
+                .and_then(|()| unless_missing(fs::remove_file(within)))
+                .and_then(|()| fs::remove_dir(&path))
         } else {
             // Whoever dies between the two leaves it whole, and in its place.
             unless_missing(fs::rename(&entry, path.join(ENTRY)))

@@ -1,5 +1,7 @@
 //! The container that a runner is for: what the ledger says of it, and what the caller said.
 
+use std::cell::Cell;
+
 use super::init::{Init, process};
 use super::state::State;
 use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError, Program, Trigger};
@@ -14,7 +16,7 @@ pub(super) struct Container {
     header: Header,
     /// What was noted first, or else what the caller says.
     created: Created,
-    is_noted: bool,
+    is_noted: Cell<bool>,
     /// What its process 1 executed before it was started, if anybody saw that.
     program_before: Option<Program>,
     said: State,
@@ -56,7 +58,7 @@ impl Container {
             folder,
             header,
             created,
-            is_noted,
+            is_noted: Cell::new(is_noted),
             program_before,
             said,
             by,
@@ -72,10 +74,11 @@ impl Container {
     /// # Errors
     /// It cannot be written.
     pub(super) fn note_created(&self, stage: Stage) -> Result<(), LedgerError> {
-        match self.is_noted {
-            true => Ok(()),
-            false => self.folder.note_created(stage, &self.created),
+        if !self.is_noted.get() {
+            self.folder.note_created(stage, &self.created)?;
+            self.is_noted.set(true);
         }
+        Ok(())
     }
 
     /// Its process 1, if anybody told which it is.

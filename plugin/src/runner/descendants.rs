@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::Pid;
 
 use super::stat::Stat;
 
@@ -21,16 +21,16 @@ const ENDING: Duration = Duration::from_millis(300);
 /// How often is looked whether they have.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Kills everything below this process, which must be the reaper of its descendants
+/// Kills everything below the process `root`, which must be the reaper of its descendants
 /// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own. Returns
 /// how many of them have not ended yet.
-pub(super) fn kill_all() -> usize {
+pub(super) fn kill_all(root: Pid) -> usize {
     // First all are stopped, until no new one is found: what is stopped starts nothing more.
     let give_up = Instant::now() + STOPPING;
     let mut stopped = BTreeSet::new();
     loop {
         let before = stopped.len();
-        for pid in living() {
+        for pid in living(root) {
             if stopped.insert(pid) {
                 send(pid, Signal::SIGSTOP);
             }
@@ -42,12 +42,12 @@ pub(super) fn kill_all() -> usize {
     // Each gets its SIGKILL, however long it took to find it: the clock is for the waiting alone.
     let give_up = Instant::now() + ENDING;
     loop {
-        let left = living();
+        let left = living(root);
         left.iter().for_each(|pid| send(*pid, Signal::SIGKILL));
-        // What has ended is ours to take in: its own parents have ended too.
+        // What has ended below this process is its to take in: its own parents have ended too.
         reap();
         if left.is_empty() || Instant::now() >= give_up {
-            return living().len();
+            return living(root).len();
         }
         sleep(LOOK);
     }
@@ -61,22 +61,22 @@ pub(super) fn reap() -> Vec<WaitStatus> {
         .collect()
 }
 
-/// The descendants of this process that have not ended.
-fn living() -> BTreeSet<Pid> {
-    let below = below().unwrap_or_else(below_by_parents);
+/// The descendants of `root` that have not ended.
+fn living(root: Pid) -> BTreeSet<Pid> {
+    let below = below(root).unwrap_or_else(|| below_by_parents(root));
     let lives = |pid: &i32| Stat::of(*pid).is_some_and(|stat| !stat.has_ended());
     below.into_iter().filter(lives).map(Pid::from_raw).collect()
 }
 
-/// The descendants of this process as the kernel lists them, parent by parent: it takes as long as
+/// The descendants of `root` as the kernel lists them, parent by parent: it takes as long as
 /// there are many, on a node with any number of others. `None` if this kernel keeps no such lists
 /// (CONFIG_PROC_CHILDREN).
-fn below() -> Option<Vec<i32>> {
-    let mut found = children(getpid().as_raw())?;
+fn below(root: Pid) -> Option<Vec<i32>> {
+    let mut found = children(root.as_raw())?;
     let mut next = 0;
     while let Some(pid) = found.get(next) {
-        // One that has gone meanwhile has left its children to this process: they are found when it
-        // is looked again.
+        // One that has gone meanwhile has left its children to the root: they are found when it is
+        // looked again.
         found.extend(children(*pid).unwrap_or_default());
         next += 1;
     }
@@ -94,9 +94,9 @@ fn children(pid: i32) -> Option<Vec<i32>> {
 }
 
 /// The same, found among all processes of the node by who their parents are.
-fn below_by_parents() -> Vec<i32> {
+fn below_by_parents(root: Pid) -> Vec<i32> {
     let processes = processes();
-    let mut below = BTreeMap::from([(getpid().as_raw(), true)]);
+    let mut below = BTreeMap::from([(root.as_raw(), true)]);
     for pid in processes.keys() {
         let mut way = Vec::new();
         let mut at = *pid;
@@ -117,7 +117,7 @@ fn below_by_parents() -> Vec<i32> {
     let found = below.into_iter().filter(|(_, is_below)| *is_below);
     found
         .map(|(pid, _)| pid)
-        .filter(|pid| *pid != getpid().as_raw())
+        .filter(|pid| *pid != root.as_raw())
         .collect()
 }
 
@@ -142,6 +142,8 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
+    use nix::unistd::getpid;
+
     use super::*;
 
     #[test]
@@ -157,13 +159,13 @@ mod tests {
         told.read_line(&mut line).unwrap();
         let mut tree: Vec<i32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
         tree.push(shell.id().try_into().unwrap());
-        if let Some(listed) = below() {
+        if let Some(listed) = below(getpid()) {
             assert!(
                 tree.iter().all(|pid| listed.contains(pid)),
                 "{tree:?} in {listed:?}"
             );
         }
-        let found = below_by_parents();
+        let found = below_by_parents(getpid());
         assert!(
             tree.iter().all(|pid| found.contains(pid)),
             "{tree:?} in {found:?}"

@@ -25,7 +25,7 @@ pub(super) struct Started {
     pub(super) stderr: File,
 }
 
-/// All that the new process needs, made before it is there: it makes nothing in the memory of this one.
+/// All that the new process needs, made before it is there.
 struct Execution {
     path: CString,
     args: Vec<CString>,

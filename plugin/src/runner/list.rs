@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use super::container::Container;
 use super::message;
@@ -10,7 +9,6 @@ use super::watcher::{self, Watcher};
 use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
-use crate::trust::TrustedFile;
 
 /// What a failing hook means to those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +55,13 @@ fn run_one(
     state: &io::Result<File>,
     bundle: &str,
 ) -> Result<Option<Watcher>, LedgerError> {
-    let not_run = match (TrustedFile::to_execute(Path::new(&hook.path)), state) {
-        (Ok(_), Ok(state)) => return watcher::run(claim, index, hook, state, bundle),
-        (Err(error), _) => Outcome::Refused {
-            reason: format!("{error}; {}", error.help()),
-        },
-        (_, Err(error)) => Outcome::NotExecuted {
-            reason: format!("its state cannot be put into memory: {error}"),
-        },
-    };
-    claim.ended(index, not_run, Output::default(), Output::default())?;
-    Ok(None)
+    match state {
+        Ok(state) => watcher::run(claim, index, hook, state, bundle),
+        Err(error) => {
+            let reason = format!("its state cannot be put into memory: {error}");
+            let outcome = Outcome::NotExecuted { reason };
+            claim.ended(index, outcome, Output::default(), Output::default())?;
+            Ok(None)
+        }
+    }
 }

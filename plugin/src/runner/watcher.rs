@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -11,7 +12,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, setsid};
+use nix::unistd::{Pid, close, getpid, setsid};
 
 use super::capture::Capture;
 use super::descendants::{kill_all, reap};
@@ -19,6 +20,7 @@ use super::hook::Started;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
 use crate::select::FrozenHook;
 use crate::system::in_a_copy;
+use crate::trust::TrustedFile;
 
 /// The longest that is waited in one go.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -33,9 +35,12 @@ const GRACE: Duration = Duration::from_secs(3);
 pub(super) struct Watcher(Pid);
 
 impl Watcher {
-    fn kill(&self) {
+    /// Kills it and what the hook has started. Returns how many of those have not ended yet.
+    fn kill(&self) -> usize {
+        let left = kill_all(self.0);
         // Fails only if it has just gone.
         let _ = kill(self.0, Signal::SIGKILL);
+        left
     }
 }
 
@@ -74,14 +79,10 @@ pub(super) fn run(
             return Ok(watcher);
         }
         Ok(Err(_)) => Outcome::Interrupted,
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            // The hook dies with it.
-            watcher.as_ref().inspect(|watcher| watcher.kill());
-            Outcome::TimedOut {
-                seconds: hook.timeout.seconds(),
-                left: 1,
-            }
-        }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Outcome::TimedOut {
+            seconds: hook.timeout.seconds(),
+            left: watcher.as_ref().map_or(0, Watcher::kill),
+        },
         Err(error) => not_executed(&error),
     };
     claim.ended(index, outcome, Output::default(), Output::default())?;
@@ -97,7 +98,11 @@ fn begin(
     bundle: &str,
 ) -> io::Result<(Watcher, PipeReader)> {
     let (report, sender) = io::pipe()?;
-    let pid = in_a_copy(|| watch_and_tell(claim, index, hook, state, bundle, sender))?;
+    let pid = in_a_copy(|| {
+        // When the runner is gone, nobody is to be left who could hear.
+        let _ = close(report.as_raw_fd());
+        watch_and_tell(claim, index, hook, state, bundle, sender)
+    })?;
     Ok((Watcher(pid), report))
 }
 
@@ -108,12 +113,12 @@ fn hear(mut report: PipeReader, deadline: Instant) -> io::Result<Vec<u8>> {
     let mut part = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
         let mut events = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
-        if wait(&mut events, left) == 0 {
-            continue;
+        match wait(&mut events, left) {
+            // Looked at last: this process may have been stopped itself.
+            0 if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+            0 => continue,
+            _ => {}
         }
         match report.read(&mut part)? {
             0 => return Ok(heard),
@@ -160,6 +165,14 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
 
     let limit = hook.timeout.duration();
     let deadline = Instant::now() + limit;
+    // Held until it is executed: what it lies on may answer no more.
+    let _trusted = match TrustedFile::to_execute(Path::new(&hook.path)) {
+        Ok(trusted) => trusted,
+        Err(error) => {
+            let reason = format!("{error}; {}", error.help());
+            return Ok((Outcome::Refused { reason }, Output::default(), Output::default()));
+        }
+    };
     let started = Started::new(hook, state, bundle)?;
     let (mut stdout, mut stderr) = (Capture::new(started.stdout), Capture::new(started.stderr));
     let outcome = loop {
@@ -168,7 +181,7 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let left = kill_all();
+            let left = kill_all(getpid());
             break Outcome::TimedOut {
                 seconds: hook.timeout.seconds(),
                 left,

@@ -30,7 +30,8 @@ const STACK_BEFORE_EXEC: usize = 16 * 1024;
 /// Does `work`, which is to end in an execve, in a new process, and waits until that has executed its
 /// program, or has ended with the status that `work` returned. Returns its process id.
 ///
-/// Until then the new process has this one's memory, where `work` can leave word. To copy it first, as
+/// Until then the new process has this one's memory, where `work` can leave word, and leaves what it
+/// allocates. To copy it first, as
 /// [`in_a_copy`] does, would take longer than starting a small program.
 ///
 /// # Errors

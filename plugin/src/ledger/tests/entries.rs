@@ -41,6 +41,20 @@ fn a_container_that_is_entered_keeps_what_it_has() {
 }
 
 #[test]
+fn a_container_whose_entry_was_cut_off_can_be_entered_again() {
+    let fixture = Fixture::new();
+    for cut_off in ["", "{\"format\":1"] {
+        fs::write(entry_path(&fixture), cut_off).unwrap();
+        fixture
+            .ledger
+            .add(super::identity("c1"), &frozen(), true)
+            .unwrap();
+        let hooks = fixture.container().hooks(Stage::Prestart).unwrap().1;
+        assert_eq!(hooks, frozen().stage(Stage::Prestart));
+    }
+}
+
+#[test]
 fn an_entry_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_list() {
     let fixture = Fixture::new();
     let whole = fs::read(entry_path(&fixture)).unwrap();

@@ -151,7 +151,7 @@ fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_pu
     let root = fixture.ledger.root();
     fs::rename(root.join("entries/c1"), root.join("live/c1/entry")).unwrap();
     let id: ContainerId = "c1".parse().unwrap();
-    assert_eq!(fixture.ledger.live().unwrap(), [id.clone()]);
+    assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
     for container in [&container, &fixture.container()] {
         assert_eq!(container.hooks(Stage::Prestart).unwrap().1.len(), 2);
     }

@@ -22,8 +22,8 @@ const AT_ONCE: usize = 8;
 /// runtime may have lost its connection to one instance of this plugin and found another.
 const ENTERED: Duration = RARELY;
 
-/// How long it may take to enter a container: far longer than it does.
-const ENTERING: Duration = Duration::from_millis(100);
+/// How long it may take to enter a container: longer than its runtime waits for it.
+const ENTERING: Duration = Duration::from_secs(3);
 
 impl Containers {
     /// Keeps of the containers that the runtime lists those in the ledger, which alone
@@ -58,7 +58,7 @@ impl Containers {
     async fn pay(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
         let mut runners = JoinSet::new();
-        let mut lost = Vec::new();
+        let (mut lost, mut damaged) = (Vec::new(), Vec::new());
         for id in ids {
             let container = listed.get(id.as_str()).copied();
             match self.owed(&id, container) {
@@ -75,8 +75,8 @@ impl Containers {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%id, %error, "what is owed to it cannot be told");
-                    if is_damaged(&error) && container.is_none() && self.is_still_damaged(&id).await {
-                        self.archive(&id);
+                    if is_damaged(&error) && container.is_none() {
+                        damaged.push(id);
                     }
                 }
             }
@@ -84,14 +84,14 @@ impl Containers {
             tokio::task::yield_now().await;
         }
         runners.join_all().await;
+        if !damaged.is_empty() {
+            // Another instance of this plugin may have been about to enter them.
+            sleep(ENTERING).await;
+            damaged.retain(|id| self.find(id.as_str()).is_err_and(|error| error.is_damaged()));
+            damaged.iter().for_each(|id| self.archive(id));
+        }
         lost.retain(|id| self.ledger().find(id).is_ok_and(|found| found.is_some()));
         lost
-    }
-
-    /// Whether a container is damaged for good. Another instance of this plugin may be about to enter it.
-    async fn is_still_damaged(&self, id: &ContainerId) -> bool {
-        sleep(ENTERING).await;
-        self.find(id.as_str()).is_err_and(|error| error.is_damaged())
     }
 
     async fn pay_one(&self, entered: Entered, stage: Stage) {

@@ -27,13 +27,13 @@ impl Containers {
     /// starts the runner at this moment itself. An event that nobody needs still costs each stop its
     /// time.
     pub(in crate::plugin) fn needs_stops(&self, runtime: &str) -> bool {
-        let waits_for_event = |id: ContainerId| {
-            // What cannot be read is told of when its container is come to.
-            let entered = self.find(id.as_str()).ok().flatten();
-            entered.is_some_and(|entered| !entered.header.injected)
+        // What cannot be read is told of when its container is come to.
+        let starts_it = |id: &ContainerId| {
+            let entered = self.find(id.as_str());
+            entered.is_ok_and(|entered| entered.is_none_or(|entered| entered.header.injected))
         };
         let ids = self.ledger().live().inspect_err(|error| warn(error));
-        !deletes_at_the_end(runtime) || ids.is_ok_and(|ids| ids.into_iter().any(waits_for_event))
+        !deletes_at_the_end(runtime) || !ids.is_ok_and(|ids| ids.iter().all(starts_it))
     }
 
     /// A container has stopped: its poststop hooks are run now, unless the OCI runtime of this
