@@ -1,4 +1,4 @@
-//! The file `entry`: what a container is owed, frozen when it was created.
+//! The entry: what a container is owed, frozen when it was created.
 //!
 //! JSON lines: the header, then one line for each stage that has hooks. A runner reads no further
 //! than the stage it is for.
@@ -32,6 +32,20 @@ pub struct Identity {
     pub namespace: String,
     /// The pod's uid.
     pub uid: String,
+}
+
+#[cfg(test)]
+impl Identity {
+    /// An identity for tests: the container `app` of the pod `default/POD`.
+    pub(crate) fn for_test(id: &str, pod: &str) -> Identity {
+        Identity {
+            id: id.parse().unwrap(),
+            container: "app".into(),
+            pod: pod.into(),
+            namespace: "default".into(),
+            uid: "u".into(),
+        }
+    }
 }
 
 /// The first line of an entry.

@@ -3,28 +3,19 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
 
 use super::container::Container;
-use super::init::Init;
 use super::stages;
-use crate::ledger::{Program, Trigger};
+use crate::ledger::Trigger;
 use crate::spec::Stage;
 use crate::system::in_a_copy;
 
 /// How long may lie between create and start. One that is started later is left to NRI
 /// PostStartContainer, as is one of which it cannot be seen that it was started.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often is looked at first whether process 1 runs, and how often after a while: a part of the
-/// time that has passed, between these two. A node that starts hundreds of containers at once is not
-/// to be kept busy by looking.
-const OFTEN: Duration = Duration::from_micros(200);
-const RARELY: Duration = Duration::from_millis(10);
-const PART: u32 = 32;
 
 /// Leaves a copy of this process behind that runs poststart when process 1 has begun to run; this one
 /// returns to the OCI runtime, which would not start the container before.
@@ -36,26 +27,13 @@ pub(super) fn stay_behind(container: &Container) -> io::Result<()> {
         return Ok(());
     };
     in_a_copy(|| {
-        if let_go_of_caller().is_ok() && runs_at_last(init, before) {
+        if let_go_of_caller().is_ok() && init.await_exec(before, PATIENCE) {
             // What became of it is on record; nobody listens here.
             let _ = stages::run(container, Stage::Poststart, Trigger::Oci);
         }
         0
     })?;
     Ok(())
-}
-
-/// Whether process 1 executes something else than `before`, which is waited for.
-fn runs_at_last(init: Init, before: Program) -> bool {
-    let began = Instant::now();
-    while let Some(program) = init.program() {
-        let passed = began.elapsed();
-        if program != before || passed >= PATIENCE {
-            return program != before;
-        }
-        sleep((passed / PART).clamp(OFTEN, RARELY));
-    }
-    false
 }
 
 /// Closes what the caller waits for the end of.

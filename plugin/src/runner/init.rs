@@ -11,11 +11,12 @@ use nix::unistd::Pid;
 use super::stat::Stat;
 use crate::ledger::{Created, ProcessId, Program};
 
-/// How long a program may take from the start call to being executed.
-const EXEC_LIMIT: Duration = Duration::from_secs(1);
-
-/// How often it is looked at; the kernel tells no one of an exec.
-const LOOK: Duration = Duration::from_micros(200);
+/// How often is looked at first whether a process has executed another program, of which the kernel tells
+/// no one, and how often after a while: a part of the time that has passed, between these two. A node
+/// that starts hundreds of containers at once is not to be kept busy by looking.
+const OFTEN: Duration = Duration::from_micros(200);
+const RARELY: Duration = Duration::from_millis(10);
+const PART: u32 = 32;
 
 /// The process with this number now; `None` if there is none, or it has ended.
 pub fn process(pid: i32) -> Option<ProcessId> {
@@ -64,12 +65,18 @@ impl Init {
         is_stopped && self.program() == Some(before)
     }
 
-    /// Waits until it executes something else than `before`, is gone, or a second has passed.
-    pub(super) fn await_exec(self, before: Program) {
-        let give_up = Instant::now() + EXEC_LIMIT;
-        while self.program() == Some(before) && Instant::now() < give_up {
-            sleep(LOOK);
+    /// Waits until it executes something else than `before`, is gone, or `limit` has passed. Returns
+    /// whether it does.
+    pub(super) fn await_exec(self, before: Program, limit: Duration) -> bool {
+        let began = Instant::now();
+        while let Some(program) = self.program() {
+            let passed = began.elapsed();
+            if program != before || passed >= limit {
+                return program != before;
+            }
+            sleep((passed / PART).clamp(OFTEN, RARELY));
         }
+        false
     }
 
     /// Stops it until [`Init::resume`]: the runtime's start cannot go on without it.

@@ -8,6 +8,9 @@ use super::list::{self, OnFailure};
 use crate::ledger::{Claim, Claimed, LedgerError, StageResult, Trigger};
 use crate::spec::Stage;
 
+/// How long a program may take from the start call to being executed.
+const EXEC_LIMIT: Duration = Duration::from_secs(1);
+
 /// How long a poststart that is still owed is given to take its turn before poststop.
 const TURN: Duration = Duration::from_secs(1);
 
@@ -38,7 +41,7 @@ fn poststart(container: &Container, claim: Claim, by: Trigger) -> Result<StageRe
         return claim.finish(StageResult::Skipped { reason });
     }
     if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
-        init.await_exec(before);
+        init.await_exec(before, EXEC_LIMIT);
     }
     list::run(container, Stage::Poststart, claim, OnFailure::GoOn)
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::mem::forget;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,17 +30,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// stopped it, or its file is on a file system that answers no more.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The copy of this process that has watched a hook. It has told all that it had to tell, so only who
-/// lets go of it waits until it is gone.
+/// The copy of this process that watches a hook. When it has told how that ended, nothing is left for it
+/// to do; who lets go of it waits until it is gone.
 #[derive(Debug)]
 pub(super) struct Watcher(Pid);
 
 impl Watcher {
-    /// Kills it and what the hook has started. Returns how many of those have not ended yet.
-    fn kill(&self) -> usize {
+    /// Kills it and what the hook has started. Returns how many of those have not ended yet. It is not
+    /// waited for: the kernel ends it when it can.
+    fn give_up(self) -> usize {
         let left = kill_all(self.0);
         // Fails only if it has just gone.
         let _ = kill(self.0, Signal::SIGKILL);
+        forget(self);
         left
     }
 }
@@ -66,7 +69,7 @@ pub(super) fn run(
     state: &File,
     bundle: &str,
 ) -> Result<Option<Watcher>, LedgerError> {
-    let (watcher, told) = match begin(claim, index, hook, state, bundle) {
+    let (mut watcher, told) = match begin(claim, index, hook, state, bundle) {
         Ok((watcher, report)) => {
             let told = hear(report, Instant::now() + hook.timeout.duration() + GRACE);
             (Some(watcher), told)
@@ -81,7 +84,7 @@ pub(super) fn run(
         Ok(Err(_)) => Outcome::Interrupted,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Outcome::TimedOut {
             seconds: hook.timeout.seconds(),
-            left: watcher.as_ref().map_or(0, Watcher::kill),
+            left: watcher.take().map_or(0, Watcher::give_up),
         },
         Err(error) => not_executed(&error),
     };

@@ -31,8 +31,7 @@ const STACK_BEFORE_EXEC: usize = 16 * 1024;
 /// program, or has ended with the status that `work` returned. Returns its process id.
 ///
 /// Until then the new process has this one's memory, where `work` can leave word, and leaves what it
-/// allocates. To copy it first, as
-/// [`in_a_copy`] does, would take longer than starting a small program.
+/// allocates. To copy it first, as [`in_a_copy`] does, would take longer.
 ///
 /// # Errors
 /// The kernel has no room for another process.

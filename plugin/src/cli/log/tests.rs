@@ -20,14 +20,7 @@ fn ledger() -> tempfile::TempDir {
                 .map(|stage| (stage, vec![FrozenHook::for_test("/bin/a"); 2]))
                 .into(),
         };
-        let identity = Identity {
-            id: id.parse().unwrap(),
-            container: "app".into(),
-            pod: pod.into(),
-            namespace: "default".into(),
-            uid: "u".into(),
-        };
-        ledger.add(identity, &frozen, true).unwrap();
+        ledger.add(Identity::for_test(id, pod), &frozen, true).unwrap();
         let record = |stage: &str, lines: &str| {
             let live = folder.path().join("live").join(id);
             fs::create_dir_all(&live).unwrap();

@@ -40,14 +40,7 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
         .into(),
     };
     let enter = |id: &str, pod: &str| {
-        let identity = Identity {
-            id: id.parse().unwrap(),
-            container: "app".into(),
-            pod: pod.into(),
-            namespace: "default".into(),
-            uid: "u".into(),
-        };
-        ledger.add(identity, &frozen, true).unwrap();
+        ledger.add(Identity::for_test(id, pod), &frozen, true).unwrap();
         ledger.find(&id.parse().unwrap()).unwrap().unwrap()
     };
     let claim = |folder: &crate::ledger::EntryFolder, stage| match folder.claim(stage, Trigger::Oci) {

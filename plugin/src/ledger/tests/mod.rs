@@ -41,13 +41,7 @@ impl Fixture {
 }
 
 pub(super) fn identity(id: &str) -> Identity {
-    Identity {
-        id: id.parse().unwrap(),
-        container: "app".into(),
-        pod: "web".into(),
-        namespace: "default".into(),
-        uid: "u".into(),
-    }
+    Identity::for_test(id, "web")
 }
 
 pub(super) fn created(pid: i32) -> Created {
