@@ -113,7 +113,7 @@ impl NodeLedger {
             .transpose()?
             .flatten()
         {
-            Some(folder) => Ok(folder.hooks(stage)?.1),
+            Some(folder) => Ok(folder.hooks(stage)?),
             None => Ok(Vec::new()),
         }
     }

@@ -4,9 +4,9 @@
 //! than the stage it is for.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
@@ -122,53 +122,6 @@ impl Header {
         self.hooks.get(&stage).copied().unwrap_or_default()
     }
 
-    /// Reads the header of the entry at `path`, which `file` is.
-    pub(super) fn read(path: &Path, file: &mut impl BufRead) -> Result<Header, LedgerError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let line = next_line(path, file)?.ok_or_else(|| LedgerError::damaged(path, "it is empty"))?;
-        // The format comes first: what a later release means by the rest is not ours to guess.
-        let Format { format } = parse(path, &line)?;
-        if format > FORMAT {
-            return Err(LedgerError::Newer {
-                path: path.into(),
-                found: format,
-                known: FORMAT,
-            });
-        }
-        parse(path, &line)
-    }
-
-    /// Reads on to the hooks of `stage`, of which the header counts at least one.
-    pub(super) fn read_stage(
-        &self,
-        stage: Stage,
-        path: &Path,
-        file: &mut impl BufRead,
-    ) -> Result<Vec<FrozenHook>, LedgerError> {
-        let expected = self.count(stage);
-        if expected == 0 {
-            return Ok(Vec::new());
-        }
-        while let Some(line) = next_line(path, file)? {
-            if parse::<StageOnly>(path, &line)?.stage != stage {
-                continue;
-            }
-            let StageLine::<Vec<FrozenHook>> { hooks, .. } = parse(path, &line)?;
-            if hooks.len() != expected {
-                let reason = format!("it has {} {stage} hooks of {expected}", hooks.len());
-                return Err(LedgerError::damaged(path, reason));
-            }
-            return Ok(hooks);
-        }
-        Err(LedgerError::damaged(
-            path,
-            format!("its {stage} hooks are missing"),
-        ))
-    }
-
     /// Writes the whole entry.
     pub(super) fn write(&self, frozen: &Frozen, mut out: impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut out, self)?;
@@ -179,6 +132,65 @@ impl Header {
             out.write_all(b"\n")?;
         }
         out.flush()
+    }
+}
+
+/// An entry that was read as far as its header.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its header.
+    pub header: Header,
+    path: PathBuf,
+    rest: BufReader<File>,
+}
+
+impl Entry {
+    /// Reads the header of the entry at `path`, which `file` is.
+    pub(super) fn read(path: PathBuf, file: File) -> Result<Entry, LedgerError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let mut rest = BufReader::new(file);
+        let line = next_line(&path, &mut rest)?.ok_or_else(|| LedgerError::damaged(&path, "it is empty"))?;
+        // The format comes first: what a later release means by the rest is not ours to guess.
+        let Format { format } = parse(&path, &line)?;
+        if format > FORMAT {
+            return Err(LedgerError::Newer {
+                path,
+                found: format,
+                known: FORMAT,
+            });
+        }
+        let header = parse(&path, &line)?;
+        Ok(Entry { header, path, rest })
+    }
+
+    /// Reads on to the hooks of `stage`; none if the header counts none.
+    ///
+    /// # Errors
+    /// The entry is damaged.
+    pub fn hooks(mut self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
+        let Entry { header, path, rest } = &mut self;
+        let expected = header.count(stage);
+        if expected == 0 {
+            return Ok(Vec::new());
+        }
+        while let Some(line) = next_line(path, rest)? {
+            if parse::<StageOnly>(path, &line)?.stage != stage {
+                continue;
+            }
+            let StageLine::<Vec<FrozenHook>> { hooks, .. } = parse(path, &line)?;
+            if hooks.len() != expected {
+                let reason = format!("it has {} {stage} hooks of {expected}", hooks.len());
+                return Err(LedgerError::damaged(&*path, reason));
+            }
+            return Ok(hooks);
+        }
+        Err(LedgerError::damaged(
+            &*path,
+            format!("its {stage} hooks are missing"),
+        ))
     }
 }
 

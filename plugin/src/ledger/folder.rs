@@ -4,7 +4,7 @@
 //! is moved from `live` to `past` by another process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::Mode;
 
 use super::claim::{Claim, Claimed, append};
-use super::{Created, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
+use super::{Created, Entry, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
@@ -83,28 +83,29 @@ impl EntryFolder {
     /// # Errors
     /// The entry is damaged, or of a later release.
     pub fn header(&self) -> Result<Header, LedgerError> {
-        self.entry().map(|(header, _)| header)
+        self.entry().map(|entry| entry.header)
     }
 
     /// The hooks that the container is owed at `stage`.
     ///
     /// # Errors
     /// The entry is damaged, or of a later release.
-    pub fn hooks(&self, stage: Stage) -> Result<(Header, Vec<FrozenHook>), LedgerError> {
-        let (header, mut file) = self.entry()?;
-        let hooks = header.read_stage(stage, &self.entry, &mut file)?;
-        Ok((header, hooks))
+    pub fn hooks(&self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
+        self.entry()?.hooks(stage)
     }
 
-    fn entry(&self) -> Result<(Header, BufReader<File>), LedgerError> {
+    /// The entry, read as far as its header.
+    ///
+    /// # Errors
+    /// It is damaged, or of a later release.
+    pub fn entry(&self) -> Result<Entry, LedgerError> {
         let file = match open_file(AT_FDCWD, &self.entry, OFlag::O_RDONLY) {
             // It was moved.
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.read_only(ENTRY)?,
             opened => Some(opened.map_err(LedgerError::io("open", &self.entry))?),
         };
         let file = file.ok_or_else(|| LedgerError::damaged(&self.entry, "it is missing"))?;
-        let mut file = BufReader::new(file);
-        Ok((Header::read(&self.entry, &mut file)?, file))
+        Entry::read(self.entry.clone(), file)
     }
 
     /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
@@ -174,12 +175,18 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read or written.
     pub fn claim(&self, stage: Stage, by: Trigger) -> Result<Claimed, LedgerError> {
-        // First: a hook that the kernel cannot kill may hold the lock for ever.
-        if let Some(result) = self.finished(stage)? {
-            return Ok(Claimed::Over(result));
-        }
         let (file, path) = self.append_only(stage)?;
-        file.lock().map_err(LedgerError::io("lock", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                // First: a hook that the kernel cannot kill may hold the lock for ever.
+                if let Some(result) = self.finished(stage)? {
+                    return Ok(Claimed::Over(result));
+                }
+                file.lock().map_err(LedgerError::io("lock", &path))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(LedgerError::io("lock", path)(error)),
+        }
         Claim::of(file, path, by)
     }
 

@@ -33,7 +33,7 @@ mod tests;
 pub use bell::Rung;
 pub use claim::{Claim, Claimed};
 pub use created::{Created, ProcessId, Program};
-pub use entry::{Boot, Header, Identity};
+pub use entry::{Boot, Entry, Header, Identity};
 pub use error::LedgerError;
 pub use folder::EntryFolder;
 pub use id::{ContainerId, NotAnId};

@@ -1,10 +1,10 @@
 //! The container that a runner is for: what the ledger says of it, and what the caller said.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::init::{Init, process};
 use super::state::State;
-use crate::ledger::{Created, EntryFolder, Header, Ledger, LedgerError, Program, Trigger};
+use crate::ledger::{Created, Entry, EntryFolder, Header, Ledger, LedgerError, Program, Trigger};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
 
@@ -14,6 +14,8 @@ pub(super) struct Container {
     pub(super) ledger: Ledger,
     pub(super) folder: EntryFolder,
     header: Header,
+    /// The entry behind its header, until that is read.
+    entry: RefCell<Option<Entry>>,
     /// What was noted first, or else what the caller says.
     created: Created,
     is_noted: Cell<bool>,
@@ -34,7 +36,7 @@ impl Container {
         said: State,
         by: Trigger,
     ) -> Result<Container, LedgerError> {
-        let header = folder.header()?;
+        let entry = folder.entry()?;
         let noted = folder.created()?;
         let is_noted = noted.is_some();
         let noted = noted.unwrap_or_default();
@@ -56,7 +58,8 @@ impl Container {
         Ok(Container {
             ledger,
             folder,
-            header,
+            header: entry.header.clone(),
+            entry: RefCell::new(Some(entry)),
             created,
             is_noted: Cell::new(is_noted),
             program_before,
@@ -97,7 +100,10 @@ impl Container {
     }
 
     pub(super) fn hooks(&self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
-        self.folder.hooks(stage).map(|(_, hooks)| hooks)
+        match self.entry.take() {
+            Some(entry) => entry.hooks(stage),
+            None => self.folder.hooks(stage),
+        }
     }
 
     /// The state that hooks of `stage` get. What the caller said of status and process is not

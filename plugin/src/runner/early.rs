@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::thread::sleep;
 use std::time::Duration;
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -17,6 +18,10 @@ use crate::system::in_a_copy;
 /// PostStartContainer, as is one of which it cannot be seen that it was started.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long process 1 is not looked at. The OCI runtime has to end, the CRI's runtime to ask for the start,
+/// and the OCI runtime to begin anew: whoever looks meanwhile takes processor time away from them.
+const HEAD_START: Duration = Duration::from_millis(2);
+
 /// Leaves a copy of this process behind that runs poststart when process 1 has begun to run; this one
 /// returns to the OCI runtime, which would not start the container before.
 ///
@@ -27,7 +32,11 @@ pub(super) fn stay_behind(container: &Container) -> io::Result<()> {
         return Ok(());
     };
     in_a_copy(|| {
-        if let_go_of_caller().is_ok() && init.await_exec(before, PATIENCE) {
+        if let_go_of_caller().is_err() {
+            return 1;
+        }
+        sleep(HEAD_START);
+        if init.await_exec(before, PATIENCE) {
             // What became of it is on record; nobody listens here.
             let _ = stages::run(container, Stage::Poststart, Trigger::Oci);
         }

@@ -14,9 +14,9 @@ use crate::ledger::{Created, ProcessId, Program};
 /// How often is looked at first whether a process has executed another program, of which the kernel tells
 /// no one, and how often after a while: a part of the time that has passed, between these two. A node
 /// that starts hundreds of containers at once is not to be kept busy by looking.
-const OFTEN: Duration = Duration::from_micros(200);
+const OFTEN: Duration = Duration::from_micros(100);
 const RARELY: Duration = Duration::from_millis(10);
-const PART: u32 = 32;
+const PART: u32 = 8;
 
 /// The process with this number now; `None` if there is none, or it has ended.
 pub fn process(pid: i32) -> Option<ProcessId> {
@@ -52,8 +52,13 @@ impl Init {
 
     /// What it executes now; `None` if it is gone.
     pub fn program(self) -> Option<Program> {
+        self.program_of_number().filter(|_| self.is_alive())
+    }
+
+    /// What whoever has its number executes now.
+    fn program_of_number(self) -> Option<Program> {
         let file = fs::metadata(format!("/proc/{}/exe", self.0.pid)).ok()?;
-        self.is_alive().then_some(Program {
+        Some(Program {
             device: file.dev(),
             inode: file.ino(),
         })
@@ -69,14 +74,10 @@ impl Init {
     /// whether it does.
     pub(super) fn await_exec(self, before: Program, limit: Duration) -> bool {
         let began = Instant::now();
-        while let Some(program) = self.program() {
-            let passed = began.elapsed();
-            if program != before || passed >= limit {
-                return program != before;
-            }
-            sleep((passed / PART).clamp(OFTEN, RARELY));
+        while self.program_of_number() == Some(before) && began.elapsed() < limit {
+            sleep((began.elapsed() / PART).clamp(OFTEN, RARELY));
         }
-        false
+        self.program().is_some_and(|program| program != before)
     }
 
     /// Stops it until [`Init::resume`]: the runtime's start cannot go on without it.

@@ -20,11 +20,7 @@ fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
     assert_eq!(header.identity.pod, "web");
     assert_eq!(header.hooks, [(Stage::Prestart, 2), (Stage::Poststop, 1)].into());
     for stage in Stage::ALL {
-        assert_eq!(
-            container.hooks(stage).unwrap().1,
-            frozen().stage(stage),
-            "{stage}"
-        );
+        assert_eq!(container.hooks(stage).unwrap(), frozen().stage(stage), "{stage}");
     }
 }
 
@@ -49,7 +45,7 @@ fn a_container_whose_entry_was_cut_off_can_be_entered_again() {
             .ledger
             .add(super::identity("c1"), &frozen(), true)
             .unwrap();
-        let hooks = fixture.container().hooks(Stage::Prestart).unwrap().1;
+        let hooks = fixture.container().hooks(Stage::Prestart).unwrap();
         assert_eq!(hooks, frozen().stage(Stage::Prestart));
     }
 }
@@ -102,5 +98,5 @@ fn what_a_later_release_adds_to_the_same_format_is_passed_over() {
     let text = fs::read_to_string(entry_path(&fixture)).unwrap();
     let text = text.replacen("{\"format\"", "{\"new\":[1],\"format\"", 1);
     fs::write(entry_path(&fixture), text).unwrap();
-    assert_eq!(fixture.container().hooks(Stage::Prestart).unwrap().1.len(), 2);
+    assert_eq!(fixture.container().hooks(Stage::Prestart).unwrap().len(), 2);
 }

@@ -153,11 +153,11 @@ fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_pu
     let id: ContainerId = "c1".parse().unwrap();
     assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
     for container in [&container, &fixture.container()] {
-        assert_eq!(container.hooks(Stage::Prestart).unwrap().1.len(), 2);
+        assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
     }
     fixture.ledger.archive(&id).unwrap();
     assert!(fixture.ledger.live().unwrap().is_empty());
-    assert_eq!(container.hooks(Stage::Prestart).unwrap().1.len(), 2, "moved");
+    assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2, "moved");
     let past = fixture.ledger.past().unwrap();
     let [(_, Ok(folder))] = past.as_slice() else {
         panic!("{past:?}")

@@ -103,7 +103,7 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     // As a runner does it.
     let id = container.id.parse().unwrap();
     let folder = node.ledger().find(&id).unwrap().unwrap();
-    let (_, hooks) = folder.hooks(Stage::Prestart).unwrap();
+    let hooks = folder.hooks(Stage::Prestart).unwrap();
     let Claimed::Ours(mut claim) = folder.claim(Stage::Prestart, Trigger::Oci).unwrap() else {
         panic!("somebody else has it");
     };
