@@ -39,7 +39,7 @@ pub use folder::EntryFolder;
 pub use id::{ContainerId, NotAnId};
 pub use moment::Moment;
 pub use output::Output;
-pub use past::{Kept, Past};
+pub use past::{Keeper, Kept, Past};
 pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};
 pub use standing::Standing;
 pub use store::{Alive, Ledger};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::bell;
 use super::folder::ENTRY;
-use super::past::{self, Kept, Past};
+use super::past::{self, Keeper, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
 use crate::trust::TrustedDir;
@@ -163,35 +163,36 @@ impl Ledger {
         fs::read_dir(self.root.join(PAST)).map_or(0, Iterator::count)
     }
 
-    /// Moves a removed container to the past; of one to which nothing ever happened, nothing is
-    /// kept.
+    /// Moves a removed container to the past, and returns the name that its folder has there; of one to
+    /// which nothing ever happened, nothing is kept.
     ///
     /// # Errors
     /// It cannot be moved.
-    pub fn archive(&self, id: &ContainerId) -> Result<(), LedgerError> {
+    pub fn archive(&self, id: &ContainerId) -> Result<Option<String>, LedgerError> {
         let Some(folder) = self.find(id)? else {
-            return Ok(());
+            return Ok(None);
         };
         let (entry, path) = (self.entry_path(id), self.live_path(id));
-        let gone = if folder.is_untouched()? {
+        let (gone, name) = if folder.is_untouched()? {
             let within = path.join(ENTRY);
-            unless_missing(fs::remove_file(&entry))
+            let gone = unless_missing(fs::remove_file(&entry))
                 .and_then(|()| unless_missing(fs::remove_file(within)))
-                .and_then(|()| fs::remove_dir(&path))
+                .and_then(|()| fs::remove_dir(&path));
+            (gone, None)
         } else {
+            let name = past::name(id);
             // Whoever dies between the two leaves it whole, and in its place.
-            unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))))
+            let gone = unless_missing(fs::rename(&entry, path.join(ENTRY)))
+                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(&name)));
+            (gone, Some(name))
         };
-        unless_missing(gone).map_err(LedgerError::io("archive", path))
+        unless_missing(gone).map_err(LedgerError::io("archive", path))?;
+        Ok(name)
     }
 
-    /// Removes the containers of the past that are not to be kept.
-    ///
-    /// # Errors
-    /// They cannot be removed.
-    pub fn prune(&self, kept: Kept) -> Result<(), LedgerError> {
-        past::prune(&self.root.join(PAST), kept)
+    /// What keeps the containers of the past within bounds.
+    pub fn keeper(&self, kept: Kept) -> Keeper {
+        Keeper::new(self.root.join(PAST), kept)
     }
 
     fn entry_path(&self, id: &ContainerId) -> PathBuf {

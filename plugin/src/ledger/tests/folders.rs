@@ -79,36 +79,28 @@ fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
     assert!(fixture.ledger.live().unwrap().is_empty());
 }
 
+/// The containers of the past, that removed first first.
+fn past(fixture: &Fixture) -> Vec<String> {
+    let past = fixture.ledger.past().unwrap().into_iter();
+    past.map(|(id, _)| id.to_string()).collect()
+}
+
 #[test]
 fn the_past_is_bounded_by_number_and_by_age() {
     let fixture = Fixture::new();
-    ["c1", "c2", "c3"]
-        .into_iter()
-        .for_each(|id| fixture.had(id, |_| {}));
-    let ids = || {
-        let past = fixture.ledger.past().unwrap().into_iter();
-        past.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+    for id in ["c1", "c2", "c3"] {
+        fixture.had(id, |_| {});
+    }
+    let mut kept = Kept {
+        containers: 2,
+        age: Duration::from_secs(60),
+        ..Kept::default()
     };
-    let age = Duration::from_secs(60);
-    fixture
-        .ledger
-        .prune(Kept {
-            containers: 2,
-            age,
-            ..Kept::default()
-        })
-        .unwrap();
-    assert_eq!(ids(), ["c2", "c3"]);
-    let age = Duration::ZERO;
-    fixture
-        .ledger
-        .prune(Kept {
-            containers: 2,
-            age,
-            ..Kept::default()
-        })
-        .unwrap();
-    assert!(ids().is_empty());
+    fixture.ledger.keeper(kept).keep(None).unwrap();
+    assert_eq!(past(&fixture), ["c2", "c3"]);
+    kept.age = Duration::ZERO;
+    fixture.ledger.keeper(kept).keep(None).unwrap();
+    assert!(past(&fixture).is_empty());
 }
 
 #[test]
@@ -119,17 +111,44 @@ fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
             fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
         });
     }
-    let bytes = 9_000;
+    let kept = Kept {
+        bytes: 9_000,
+        ..Kept::default()
+    };
+    fixture.ledger.keeper(kept).keep(None).unwrap();
+    assert_eq!(
+        past(&fixture),
+        ["c3"],
+        "an older one is not kept in place of a younger"
+    );
+}
+
+#[test]
+fn what_is_removed_later_counts_and_what_another_has_taken_away_does_no_harm() {
+    let fixture = Fixture::new();
+    let kept = Kept {
+        containers: 2,
+        ..Kept::default()
+    };
+    let mut keeper = fixture.ledger.keeper(kept);
+    for id in ["c1", "c2", "c3", "c4"] {
+        let name = fixture.had(id, |_| {});
+        keeper.keep(name).unwrap();
+    }
+    assert_eq!(past(&fixture), ["c3", "c4"]);
     fixture
         .ledger
-        .prune(Kept {
-            bytes,
-            ..Kept::default()
+        .keeper(Kept {
+            containers: 0,
+            ..kept
         })
+        .keep(None)
         .unwrap();
-    let past = fixture.ledger.past().unwrap().into_iter();
-    let ids: Vec<String> = past.map(|(id, _)| id.to_string()).collect();
-    assert_eq!(ids, ["c3"], "an older one is not kept in place of a younger");
+    for id in ["c5", "c6", "c7"] {
+        let name = fixture.had(id, |_| {});
+        keeper.keep(name).unwrap();
+    }
+    assert_eq!(past(&fixture), ["c6", "c7"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use containerd_nri::api::{Container, PodSandbox};
@@ -12,7 +12,7 @@ use tracing::Span;
 use super::bundle;
 use super::runners::{RunnerProgram, Running, start};
 use crate::ledger::{
-    Alive, ContainerId, Created, EntryFolder, Header, Identity, Kept, Ledger, LedgerError, Trigger,
+    Alive, ContainerId, Created, EntryFolder, Header, Identity, Keeper, Kept, Ledger, LedgerError, Trigger,
 };
 use crate::runner::{Call, Init, State, process};
 use crate::select::Frozen;
@@ -27,6 +27,7 @@ pub(in crate::plugin) struct Containers {
     ledger: Ledger,
     program: RunnerProgram,
     rung: Arc<Notify>,
+    past: Arc<Mutex<Keeper>>,
     _alive: Arc<Alive>,
 }
 
@@ -48,6 +49,7 @@ impl Containers {
         let ledger = Ledger::create(state_dir)?;
         let alive = Arc::new(ledger.alive()?);
         Ok(Containers {
+            past: Arc::new(Mutex::new(ledger.keeper(Kept::default()))),
             ledger,
             program,
             rung: Arc::default(),
@@ -129,8 +131,12 @@ impl Containers {
 
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
-        let archived = self.ledger.archive(id);
-        if let Err(error) = archived.and_then(|()| self.ledger.prune(Kept::default())) {
+        let archived = self.ledger.archive(id).and_then(|added| {
+            // What a panic leaves behind is at worst a folder that is kept too long.
+            let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+            past.keep(added)
+        });
+        if let Err(error) = archived {
             tracing::warn!(%error, "cannot put the container's records aside");
         }
     }
