@@ -304,7 +304,7 @@ fn whole_lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, &'static str
     }
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     let whole = &bytes[..end.map_or(0, |end| end + 1)];
-    Ok(whole.split(|byte| *byte == b'\n'))
+    Ok(whole.split_inclusive(|byte| *byte == b'\n'))
 }
 
 /// The hooks that began in `lines`. A hook's end follows its beginning, and no other hook begins
