@@ -52,6 +52,15 @@ pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
     Ok(folders)
 }
 
+/// The folder of the container with this id that was removed last.
+pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
+    let is_its = |name: &String| parse(name).is_some_and(|(_, found)| found == *id);
+    match names(past)?.into_iter().rfind(is_its) {
+        Some(name) => EntryFolder::past(past.join(name)),
+        None => Ok(None),
+    }
+}
+
 /// What a daemon knows of the removed containers that are kept, so that it need not look through all of
 /// them, under the runtime's lock, whenever one more is removed.
 ///

@@ -158,6 +158,15 @@ impl Ledger {
         past::list(&self.root.join(PAST))
     }
 
+    /// The files of a container that was removed, of several with this id those of the last; `None` if
+    /// they are not kept.
+    ///
+    /// # Errors
+    /// They cannot be opened.
+    pub fn find_past(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
+        past::find(&self.root.join(PAST), id)
+    }
+
     /// How many containers that were removed are still kept; none if they cannot be listed.
     pub fn count_past(&self) -> usize {
         fs::read_dir(self.root.join(PAST)).map_or(0, Iterator::count)

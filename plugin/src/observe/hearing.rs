@@ -3,13 +3,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::UnixDatagram;
+use tokio::time::{Instant, sleep_until};
 
 use super::Observer;
 use crate::ledger::{EntryFolder, Header, Ledger, LedgerError, Line, Record, Rung, StageResult, Trigger};
 use crate::runner::failures;
 use crate::spec::Stage;
+
+/// How long what happened is not looked at. When a stage is over, its container's start or stop goes on,
+/// which needs the processors more than the counting does.
+const LATER: Duration = Duration::from_millis(50);
 
 /// Hears what rings in `ledger` until it is dropped.
 ///
@@ -18,18 +24,30 @@ use crate::spec::Stage;
 pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
     let socket = UnixDatagram::from_std(ledger.bell()?)?;
     let mut message = [0; Rung::MAX_SIZE];
+    let mut heard = Vec::new();
+    let mut due = Instant::now();
     loop {
-        let length = socket.recv(&mut message).await?;
-        observer.plugin().rung();
-        // Those who wait for it come first.
-        tokio::task::yield_now().await;
-        // Of a later release, perhaps.
-        let Some(rung) = Rung::parse(&message[..length]) else {
-            continue;
-        };
-        if let Err(error) = take(&ledger, &rung, &observer) {
-            tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+        tokio::select! {
+            length = socket.recv(&mut message) => {
+                observer.plugin().rung();
+                if heard.is_empty() {
+                    due = Instant::now() + LATER;
+                }
+                // None of a later release, perhaps.
+                heard.extend(Rung::parse(&message[..length?]));
+            }
+            () = sleep_until(due), if !heard.is_empty() => {
+                for rung in heard.drain(..) {
+                    take_in(&ledger, &rung, &observer);
+                }
+            }
         }
+    }
+}
+
+fn take_in(ledger: &Ledger, rung: &Rung, observer: &Observer) {
+    if let Err(error) = take(ledger, rung, observer) {
+        tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
     }
 }
 
@@ -55,13 +73,10 @@ fn take(ledger: &Ledger, rung: &Rung, observer: &Observer) -> Result<(), LedgerE
 
 /// The container's files, which may have gone to the past meanwhile.
 fn folder(ledger: &Ledger, rung: &Rung) -> Result<Option<EntryFolder>, LedgerError> {
-    if let Some(folder) = ledger.find(&rung.id)? {
-        return Ok(Some(folder));
+    match ledger.find(&rung.id)? {
+        None => ledger.find_past(&rung.id),
+        found => Ok(found),
     }
-    let past = ledger.past()?.into_iter().rev();
-    Ok(past
-        .filter(|(id, _)| *id == rung.id)
-        .find_map(|(_, folder)| folder.ok()))
 }
 
 /// Logs what failed. What a runner told that the daemon had started is logged there already.

@@ -62,10 +62,11 @@ fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
     let past = fixture.ledger.past().unwrap();
-    let [(past_id, Ok(folder))] = past.as_slice() else {
+    let [(past_id, Ok(_))] = past.as_slice() else {
         panic!("{past:?}")
     };
     assert_eq!(*past_id, id);
+    let folder = fixture.ledger.find_past(&id).unwrap().unwrap();
     assert_eq!(folder.created().unwrap(), Some(created(1)));
     assert!(folder.is_settled(Stage::Poststop, 1).unwrap());
     fixture.ledger.archive(&id).unwrap();
