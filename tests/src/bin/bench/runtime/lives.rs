@@ -9,8 +9,9 @@ use e2e::{Containerd, Delivery, Hook, HookSpec, Plugin, Pod, Runtime};
 /// The stages, in the order of a life.
 pub(crate) const STAGES: [&str; 3] = ["prestart", "poststart", "poststop"];
 
-/// What every stage's one hook runs.
-const HOOK: &str = "/bin/true";
+/// What every stage's one hook runs: it reads the state that it gets, and does nothing else. crun is killed by SIGPIPE
+/// if it starts a hook itself that ends before it has written the state.
+const HOOK: [&str; 3] = ["/bin/dd", "of=/dev/null", "status=none"];
 
 /// A containerd of its own with a plugin, and a pod for each stage whose containers get a hook there alone.
 pub(crate) struct Subject {
@@ -32,7 +33,7 @@ impl Subject {
     pub(crate) async fn new(runtime: Runtime, delivery: Option<Delivery>) -> Result<Self> {
         let containerd = runtime.start().await?;
         for stage in STAGES {
-            let hook = Hook::new(HOOK).args(["true"]).timeout(5);
+            let hook = Hook::new(HOOK[0]).args(HOOK).timeout(5);
             let spec = match stage {
                 "prestart" => HookSpec::new().prestart(hook),
                 "poststart" => HookSpec::new().poststart(hook),
