@@ -12,9 +12,8 @@ pub(super) fn find(pid: i32, id: &ContainerId) -> Option<String> {
     let working = fs::read_link(format!("/proc/{parent}/cwd")).ok();
     let beside = working.and_then(|folder| Some(folder.parent()?.join(id.as_str())));
     let bundle = beside
-        .into_iter()
-        .chain(told(parent))
-        .find(|path| is_bundle(path))?;
+        .filter(|path| is_bundle(path))
+        .or_else(|| told(parent).filter(|path| is_bundle(path)))?;
     bundle.into_os_string().into_string().ok()
 }
 
