@@ -1,6 +1,6 @@
 //! The containers that were removed: kept for `log`, bounded by number and age.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -61,24 +61,17 @@ pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryFolder>,
     }
 }
 
-/// What a daemon knows of the removed containers that are kept, so that it need not look through all of
-/// them, under the runtime's lock, whenever one more is removed.
+/// Keeps the removed containers within bounds. It remembers how large each is, so that not all of them
+/// are looked through, under the runtime's lock, whenever one more is removed.
 ///
-/// What a runner writes to a record after its container was removed is not counted before the next
-/// daemon looks: it is bounded by itself.
+/// What a runner writes to a record after its container was removed is not counted: it is bounded by
+/// itself.
 #[derive(Debug)]
 pub struct Keeper {
     past: PathBuf,
     kept: Kept,
-    /// That removed first first; absent until they are looked through.
-    folders: Option<VecDeque<Folder>>,
-}
-
-/// The folder of a removed container.
-#[derive(Debug)]
-struct Folder {
-    name: String,
-    bytes: u64,
+    /// How many bytes each folder has, by name.
+    sizes: HashMap<String, u64>,
 }
 
 impl Keeper {
@@ -86,45 +79,39 @@ impl Keeper {
         Keeper {
             past,
             kept,
-            folders: None,
+            sizes: HashMap::new(),
         }
     }
 
-    /// Takes in the folder `added`, and removes what is not to be kept.
+    /// Removes what is not to be kept.
     ///
     /// # Errors
     /// The folders cannot be listed, or one cannot be removed.
-    pub fn keep(&mut self, added: Option<String>) -> Result<(), LedgerError> {
-        let folder = |name: String| Folder {
-            bytes: size(&self.past.join(&name)),
-            name,
-        };
-        let folders = match &mut self.folders {
-            Some(folders) => {
-                folders.extend(added.map(folder));
-                folders
-            }
-            // With that which was added.
-            unknown => unknown.insert(names(&self.past)?.into_iter().map(folder).collect()),
-        };
+    pub fn keep(&mut self) -> Result<(), LedgerError> {
+        let names = names(&self.past)?;
         let oldest = Moment::now()
             .unix_nanos()
             .saturating_sub(self.kept.age.as_nanos());
-        let is_too_old = |folder: &Folder| parse(&folder.name).is_some_and(|(removed, _)| removed < oldest);
-        let mut bytes: u64 = folders.iter().map(|folder| folder.bytes).sum();
-        while folders.len() > self.kept.containers
-            || bytes > self.kept.bytes
-            || folders.front().is_some_and(is_too_old)
-        {
-            let Some(first) = folders.pop_front() else { break };
-            bytes -= first.bytes;
-            let path = self.past.join(&first.name);
+        let mut sizes = HashMap::with_capacity(names.len());
+        let mut left = self.kept.bytes;
+        for (index, name) in names.into_iter().rev().enumerate() {
+            let path = self.past.join(&name);
+            let size = self.sizes.remove(&name).unwrap_or_else(|| size(&path));
+            let too_old = parse(&name).is_some_and(|(removed, _)| removed < oldest);
+            if index < self.kept.containers && size <= left && !too_old {
+                left -= size;
+                sizes.insert(name, size);
+                continue;
+            }
+            // No older one is kept for having less.
+            left = 0;
             match fs::remove_dir_all(&path) {
                 // Gone already, or not ours.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 removed => removed.map_err(LedgerError::io("remove", path))?,
             }
         }
+        self.sizes = sizes;
         Ok(())
     }
 }

@@ -172,31 +172,27 @@ impl Ledger {
         fs::read_dir(self.root.join(PAST)).map_or(0, Iterator::count)
     }
 
-    /// Moves a removed container to the past, and returns the name that its folder has there; of one to
-    /// which nothing ever happened, nothing is kept.
+    /// Moves a removed container to the past; of one to which nothing ever happened, nothing is
+    /// kept.
     ///
     /// # Errors
     /// It cannot be moved.
-    pub fn archive(&self, id: &ContainerId) -> Result<Option<String>, LedgerError> {
+    pub fn archive(&self, id: &ContainerId) -> Result<(), LedgerError> {
         let Some(folder) = self.find(id)? else {
-            return Ok(None);
+            return Ok(());
         };
         let (entry, path) = (self.entry_path(id), self.live_path(id));
-        let (gone, name) = if folder.is_untouched()? {
+        let gone = if folder.is_untouched()? {
             let within = path.join(ENTRY);
-            let gone = unless_missing(fs::remove_file(&entry))
+            unless_missing(fs::remove_file(&entry))
                 .and_then(|()| unless_missing(fs::remove_file(within)))
-                .and_then(|()| fs::remove_dir(&path));
-            (gone, None)
+                .and_then(|()| fs::remove_dir(&path))
         } else {
-            let name = past::name(id);
             // Whoever dies between the two leaves it whole, and in its place.
-            let gone = unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(&name)));
-            (gone, Some(name))
+            unless_missing(fs::rename(&entry, path.join(ENTRY)))
+                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))))
         };
-        unless_missing(gone).map_err(LedgerError::io("archive", path))?;
-        Ok(name)
+        unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
 
     /// What keeps the containers of the past within bounds.

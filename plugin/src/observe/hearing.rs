@@ -1,6 +1,7 @@
 //! Hearing from runners that a stage is over: events that wait for it go on, it is counted, and what
 //! failed is logged.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::ledger::{EntryFolder, Header, Ledger, LedgerError, Line, Record, Rung
 use crate::runner::failures;
 use crate::spec::Stage;
 
-/// How long what happened is not looked at. When a stage is over, its container's start or stop goes on,
-/// which needs the processors more than the counting does.
+/// How long what has rung first is not looked into. When a stage is over, its container's start or stop
+/// goes on, which needs the processors more than the counting does.
 const LATER: Duration = Duration::from_millis(50);
 
 /// Hears what rings in `ledger` until it is dropped.
@@ -24,30 +25,54 @@ const LATER: Duration = Duration::from_millis(50);
 pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
     let socket = UnixDatagram::from_std(ledger.bell()?)?;
     let mut message = [0; Rung::MAX_SIZE];
-    let mut heard = Vec::new();
+    let mut heard = Heard {
+        ledger,
+        observer,
+        rungs: VecDeque::new(),
+    };
     let mut due = Instant::now();
     loop {
         tokio::select! {
             length = socket.recv(&mut message) => {
-                observer.plugin().rung();
-                if heard.is_empty() {
+                heard.observer.plugin().rung();
+                if heard.rungs.is_empty() {
                     due = Instant::now() + LATER;
                 }
                 // None of a later release, perhaps.
-                heard.extend(Rung::parse(&message[..length?]));
+                heard.rungs.extend(Rung::parse(&message[..length?]));
             }
-            () = sleep_until(due), if !heard.is_empty() => {
-                for rung in heard.drain(..) {
-                    take_in(&ledger, &rung, &observer);
-                }
+            () = sleep_until(due), if !heard.rungs.is_empty() => {
+                // Events come first, before each of them.
+                tokio::task::yield_now().await;
+                heard.take_in_next();
             }
         }
     }
 }
 
-fn take_in(ledger: &Ledger, rung: &Rung, observer: &Observer) {
-    if let Err(error) = take(ledger, rung, observer) {
-        tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+/// What has rung and was not looked into yet; that is made up for when this is dropped.
+pub(super) struct Heard {
+    pub(super) ledger: Ledger,
+    pub(super) observer: Arc<Observer>,
+    pub(super) rungs: VecDeque<Rung>,
+}
+
+impl Heard {
+    /// Takes in what has rung first. Returns whether anything had.
+    fn take_in_next(&mut self) -> bool {
+        let Some(rung) = self.rungs.pop_front() else {
+            return false;
+        };
+        if let Err(error) = take(&self.ledger, &rung, &self.observer) {
+            tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+        }
+        true
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        while self.take_in_next() {}
     }
 }
 

@@ -19,7 +19,8 @@ use crate::system::in_a_copy;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long process 1 is not looked at. The OCI runtime has to end, the CRI's runtime to ask for the start,
-/// and the OCI runtime to begin anew: whoever looks meanwhile takes processor time away from them.
+/// and the OCI runtime to begin anew: whoever looks meanwhile takes processor time away from them. A
+/// program that ends before it is looked at is left to NRI PostStartContainer, too.
 const HEAD_START: Duration = Duration::from_millis(2);
 
 /// Leaves a copy of this process behind that runs poststart when process 1 has begun to run; this one

@@ -16,7 +16,7 @@ use crate::ledger::{Created, ProcessId, Program};
 /// that starts hundreds of containers at once is not to be kept busy by looking.
 const OFTEN: Duration = Duration::from_micros(100);
 const RARELY: Duration = Duration::from_millis(10);
-const PART: u32 = 8;
+const PART: u32 = 16;
 
 /// The process with this number now; `None` if there is none, or it has ended.
 pub fn process(pid: i32) -> Option<ProcessId> {

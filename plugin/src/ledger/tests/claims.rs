@@ -1,9 +1,10 @@
 //! Who may run a stage.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use super::Fixture;
 use crate::ledger::{Claim, Claimed, EntryFolder, Outcome, Output, StageResult, Trigger};
@@ -34,6 +35,25 @@ fn a_second_claim_waits_for_the_first_and_gets_its_result() {
     assert_eq!(second.recv().unwrap(), "Over(Done)");
     waiting.join().unwrap();
     assert!(!container.is_claimed(Stage::Prestart).unwrap());
+}
+
+#[test]
+fn a_stage_that_is_over_is_not_waited_for_though_its_record_is_locked() {
+    let fixture = Fixture::new();
+    let (container, other) = (fixture.container(), fixture.container());
+    claim(&container).finish(StageResult::Done).unwrap();
+    // As by the watcher of a hook that the kernel cannot kill.
+    let record = File::open(container.path().join("prestart")).unwrap();
+    record.lock().unwrap();
+    let (sender, claimed) = mpsc::channel();
+    let asking = thread::spawn(move || {
+        let claimed = other.claim(Stage::Prestart, Trigger::StartContainer).unwrap();
+        sender.send(format!("{claimed:?}")).unwrap();
+    });
+    let claimed = claimed.recv_timeout(Duration::from_secs(30));
+    drop(record);
+    assert_eq!(claimed.unwrap(), "Over(Done)");
+    asking.join().unwrap();
 }
 
 #[test]

@@ -97,10 +97,10 @@ fn the_past_is_bounded_by_number_and_by_age() {
         age: Duration::from_secs(60),
         ..Kept::default()
     };
-    fixture.ledger.keeper(kept).keep(None).unwrap();
+    fixture.ledger.keeper(kept).keep().unwrap();
     assert_eq!(past(&fixture), ["c2", "c3"]);
     kept.age = Duration::ZERO;
-    fixture.ledger.keeper(kept).keep(None).unwrap();
+    fixture.ledger.keeper(kept).keep().unwrap();
     assert!(past(&fixture).is_empty());
 }
 
@@ -116,7 +116,7 @@ fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
         bytes: 9_000,
         ..Kept::default()
     };
-    fixture.ledger.keeper(kept).keep(None).unwrap();
+    fixture.ledger.keeper(kept).keep().unwrap();
     assert_eq!(
         past(&fixture),
         ["c3"],
@@ -125,31 +125,36 @@ fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
 }
 
 #[test]
-fn what_is_removed_later_counts_and_what_another_has_taken_away_does_no_harm() {
+fn what_is_removed_later_counts_and_so_does_what_another_daemon_puts_there_or_takes_away() {
     let fixture = Fixture::new();
     let kept = Kept {
-        containers: 2,
+        containers: 3,
+        bytes: 9_000,
         ..Kept::default()
     };
-    let mut keeper = fixture.ledger.keeper(kept);
+    let (mut ours, mut other) = (fixture.ledger.keeper(kept), fixture.ledger.keeper(kept));
+    let removed = |id: &str, size| {
+        fixture.had(id, |container| {
+            fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
+        });
+    };
     for id in ["c1", "c2", "c3", "c4"] {
-        let name = fixture.had(id, |_| {});
-        keeper.keep(name).unwrap();
+        removed(id, 1_000);
+        ours.keep().unwrap();
     }
-    assert_eq!(past(&fixture), ["c3", "c4"]);
-    fixture
-        .ledger
-        .keeper(Kept {
-            containers: 0,
-            ..kept
-        })
-        .keep(None)
-        .unwrap();
-    for id in ["c5", "c6", "c7"] {
-        let name = fixture.had(id, |_| {});
-        keeper.keep(name).unwrap();
-    }
-    assert_eq!(past(&fixture), ["c6", "c7"]);
+    assert_eq!(past(&fixture), ["c2", "c3", "c4"]);
+    removed("c5", 1_000);
+    other.keep().unwrap();
+    removed("c6", 1_000);
+    ours.keep().unwrap();
+    assert_eq!(past(&fixture), ["c4", "c5", "c6"]);
+    removed("c7", 6_000);
+    ours.keep().unwrap();
+    assert_eq!(
+        past(&fixture),
+        ["c6", "c7"],
+        "the sizes of those before are known"
+    );
 }
 
 #[test]

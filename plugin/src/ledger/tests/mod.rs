@@ -26,14 +26,13 @@ impl Fixture {
     }
 
     /// Enters a container to which something happens, has `change` change its files, and removes it.
-    /// Returns what its folder is called in the past.
-    pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) -> Option<String> {
+    pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) {
         self.ledger.add(identity(id), &frozen(), true).unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = self.ledger.find(&id).unwrap().unwrap();
         container.note_created(Stage::Poststop, &created(1)).unwrap();
         change(&container);
-        self.ledger.archive(&id).unwrap()
+        self.ledger.archive(&id).unwrap();
     }
 
     pub(super) fn container(&self) -> EntryFolder {

@@ -2,15 +2,20 @@
 
 use std::fs;
 
+use containerd_nri::api::Container;
 use containerd_nri::testkit::{ContainerBuilder, PodBuilder};
 
 use super::node::Node;
-use crate::ledger::{Claimed, Outcome, Output, StageResult, Trigger};
+use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};
 use crate::observe::Status;
+use crate::observe::hearing::Heard;
 use crate::observe::http::Client;
 use crate::spec::Stage;
 
 const KEY: &str = "hook-spec.noderesource.dev";
+
+/// How many hooks [`time_out`] has let run.
+const RUNS: &str = "nri_oci_hooks_hook_runs_total{stage=\"prestart\",outcome=\"timed-out\"}";
 
 #[tokio::test]
 async fn events_are_counted_by_what_the_runtime_got() {
@@ -100,7 +105,30 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
         .unwrap();
     assert_eq!(node.metric("nri_oci_hooks_ledger_entries{state=\"live\"}"), 1.0);
 
-    // As a runner does it.
+    time_out(&node, &container);
+
+    while node.metric(RUNS) == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.metric(RUNS), 1.0);
+    assert_eq!(
+        node.metric("nri_oci_hooks_hook_duration_seconds_count{stage=\"prestart\"}"),
+        1.0
+    );
+    assert_eq!(
+        node.metric("nri_oci_hooks_stages_total{stage=\"prestart\",result=\"failed\"}"),
+        1.0
+    );
+    assert_eq!(
+        node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}"),
+        1.0
+    );
+    let last = node.observer.status().last_error.unwrap().text;
+    assert!(last.contains("prestart hook 1 of 1, /bin/true"), "{last}");
+}
+
+/// As a runner does it whose hook takes too long.
+fn time_out(node: &Node, container: &Container) {
     let id = container.id.parse().unwrap();
     let folder = node.ledger().find(&id).unwrap().unwrap();
     let hooks = folder.hooks(Stage::Prestart).unwrap();
@@ -117,26 +145,50 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
         .unwrap();
     let result = StageResult::Failed { message: "x".into() };
     claim.finish(result).unwrap();
+}
 
-    let runs = "nri_oci_hooks_hook_runs_total{stage=\"prestart\",outcome=\"timed-out\"}";
-    while node.metric(runs) == 0.0 {
+#[tokio::test]
+async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_removed_meanwhile() {
+    let node = Node::new("");
+    let (_runtime, mut plugin, _serving) = node.connected().await;
+    let pod = PodBuilder::new("pod").build();
+    for name in ["one", "two", "three"] {
+        let container = ContainerBuilder::new(&pod, name).build();
+        let answer = plugin.create_container(&pod, &container).await;
+        answer.into_answer().unwrap();
+        time_out(&node, &container);
+        if name == "two" {
+            node.ledger().archive(&container.id.parse().unwrap()).unwrap();
+        }
+    }
+    while node.metric(RUNS) < 3.0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(node.metric(runs), 1.0);
-    assert_eq!(
-        node.metric("nri_oci_hooks_hook_duration_seconds_count{stage=\"prestart\"}"),
-        1.0
-    );
-    assert_eq!(
-        node.metric("nri_oci_hooks_stages_total{stage=\"prestart\",result=\"failed\"}"),
-        1.0
-    );
-    assert_eq!(
-        node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}"),
-        1.0
-    );
-    let last = node.observer.status().last_error.unwrap().text;
-    assert!(last.contains("prestart hook 1 of 1, /bin/true"), "{last}");
+    assert_eq!(node.metric(RUNS), 3.0);
+}
+
+#[tokio::test]
+async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
+    let node = Node::new("");
+    let (_runtime, mut plugin, _serving) = node.connected().await;
+    let pod = PodBuilder::new("pod").build();
+    let container = ContainerBuilder::new(&pod, "main").build();
+    let answer = plugin.create_container(&pod, &container).await;
+    answer.into_answer().unwrap();
+    // Not heard by the daemon's own ear.
+    fs::remove_file(node.ledger().root().join("bell")).unwrap();
+    time_out(&node, &container);
+    let rung = Rung {
+        id: container.id.parse().unwrap(),
+        stage: Stage::Prestart,
+    };
+    let heard = Heard {
+        ledger: node.ledger(),
+        observer: node.observer.clone(),
+        rungs: [rung].into(),
+    };
+    drop(heard);
+    assert_eq!(node.metric(RUNS), 1.0);
 }
 
 #[tokio::test]

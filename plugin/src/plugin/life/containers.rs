@@ -131,10 +131,10 @@ impl Containers {
 
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
-        let archived = self.ledger.archive(id).and_then(|added| {
-            // What a panic leaves behind is at worst a folder that is kept too long.
+        let archived = self.ledger.archive(id).and_then(|()| {
+            // What a panic leaves behind is at worst a size that is looked at again.
             let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-            past.keep(added)
+            past.keep()
         });
         if let Err(error) = archived {
             tracing::warn!(%error, "cannot put the container's records aside");
