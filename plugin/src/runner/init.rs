@@ -50,6 +50,11 @@ impl Init {
         self.is_alive().then_some(self.0.pid)
     }
 
+    /// The number of the process above it; `None` if it is gone.
+    pub fn parent(self) -> Option<i32> {
+        Stat::of(self.0.pid).map(|stat| stat.parent)
+    }
+
     /// What it executes now; `None` if it is gone.
     pub fn program(self) -> Option<Program> {
         self.program_of_number().filter(|_| self.is_alive())

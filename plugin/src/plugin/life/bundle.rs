@@ -4,23 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::ledger::ContainerId;
+use crate::runner::Init;
 
-/// The bundle of the container whose process 1 is `pid`, by what the process above it is known to
+/// The bundle of the container whose process 1 is `init`, by what the process above it is known to
 /// do: a containerd shim works in the folder of bundles, and conmon is told by option `-b`.
-pub(super) fn find(pid: i32, id: &ContainerId) -> Option<String> {
-    let parent = parent(pid)?;
+pub(super) fn find(init: Init, id: &ContainerId) -> Option<String> {
+    let parent = init.parent()?;
     let working = fs::read_link(format!("/proc/{parent}/cwd")).ok();
     let beside = working.and_then(|folder| Some(folder.parent()?.join(id.as_str())));
     let bundle = beside
         .filter(|path| is_bundle(path))
         .or_else(|| told(parent).filter(|path| is_bundle(path)))?;
     bundle.into_os_string().into_string().ok()
-}
-
-fn parent(pid: i32) -> Option<i32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    line.trim().parse().ok()
 }
 
 fn told(pid: i32) -> Option<PathBuf> {

@@ -178,7 +178,7 @@ impl Entered {
         };
         let mut created = Created {
             process: Some(process),
-            bundle: bundle::find(process.pid, &self.id),
+            bundle: bundle::find(Init::new(process), &self.id),
             annotations: container.annotations.clone().into_iter().collect(),
             ..Created::default()
         };
