@@ -1,4 +1,4 @@
-//! The containers that were removed: kept for `log`, bounded by number and age.
+//! The containers that were removed: kept for `log`, bounded by number, size and age.
 
 use std::collections::HashMap;
 use std::fs;
@@ -35,15 +35,19 @@ pub type Past = (ContainerId, Result<EntryFolder, LedgerError>);
 
 /// The name of the folder of a container that is removed now.
 pub(super) fn name(id: &ContainerId) -> String {
-    // Twenty digits sort as text as they do as numbers.
-    format!("{:020}-{id}", Moment::now().unix_nanos())
+    format!("{}-{id}", digits(Moment::now().unix_nanos()))
+}
+
+/// The moment with which a folder's name begins: twenty digits sort as text as they do as numbers.
+fn digits(unix_nanos: u128) -> String {
+    format!("{unix_nanos:020}")
 }
 
 /// The folders below `past`, that of the container removed first first.
 pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
     let mut folders = Vec::new();
     for name in names(past)? {
-        let Some((_, id)) = parse(&name) else { continue };
+        let Some(id) = container(&name) else { continue };
         // Another process may have pruned it meanwhile.
         if let Some(folder) = EntryFolder::past(past.join(&name)).transpose() {
             folders.push((id, folder));
@@ -54,7 +58,7 @@ pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
 
 /// The folder of the container with this id that was removed last.
 pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
-    let is_its = |name: &String| parse(name).is_some_and(|(_, found)| found == *id);
+    let is_its = |name: &String| container(name).is_some_and(|found| found == *id);
     match names(past)?.into_iter().rfind(is_its) {
         Some(name) => EntryFolder::past(past.join(name)),
         None => Ok(None),
@@ -89,16 +93,14 @@ impl Keeper {
     /// The folders cannot be listed, or one cannot be removed.
     pub fn keep(&mut self) -> Result<(), LedgerError> {
         let names = names(&self.past)?;
-        let oldest = Moment::now()
-            .unix_nanos()
-            .saturating_sub(self.kept.age.as_nanos());
+        let now = Moment::now().unix_nanos();
+        let oldest = digits(now.saturating_sub(self.kept.age.as_nanos()));
         let mut sizes = HashMap::with_capacity(names.len());
         let mut left = self.kept.bytes;
         for (index, name) in names.into_iter().rev().enumerate() {
             let path = self.past.join(&name);
             let size = self.sizes.remove(&name).unwrap_or_else(|| size(&path));
-            let too_old = parse(&name).is_some_and(|(removed, _)| removed < oldest);
-            if index < self.kept.containers && size <= left && !too_old {
+            if index < self.kept.containers && size <= left && name >= oldest {
                 left -= size;
                 sizes.insert(name, size);
                 continue;
@@ -128,12 +130,14 @@ fn size(folder: &Path) -> u64 {
 fn names(past: &Path) -> Result<Vec<String>, LedgerError> {
     let listed = fs::read_dir(past).map_err(LedgerError::io("list", past))?;
     let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| parse(name).is_some()).collect();
+    let mut names: Vec<String> = names.filter(|name| container(name).is_some()).collect();
     names.sort_unstable();
     Ok(names)
 }
 
-fn parse(name: &str) -> Option<(u128, ContainerId)> {
-    let (nanos, id) = name.split_once('-')?;
-    Some((nanos.parse().ok()?, id.parse().ok()?))
+/// The container whose folder is called so; `None` if it is not one of ours.
+fn container(name: &str) -> Option<ContainerId> {
+    let (digits, id) = name.split_once('-')?;
+    digits.parse::<u128>().ok()?;
+    id.parse().ok()
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::thread::panicking;
 use std::time::Duration;
 
 use tokio::net::UnixDatagram;
@@ -72,7 +73,8 @@ impl Heard {
 
 impl Drop for Heard {
     fn drop(&mut self) {
-        while self.take_in_next() {}
+        // A second panic would end the daemon, and containers were created without hooks.
+        while !panicking() && self.take_in_next() {}
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::thread::sleep;
 use std::time::Duration;
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -36,8 +35,7 @@ pub(super) fn stay_behind(container: &Container) -> io::Result<()> {
         if let_go_of_caller().is_err() {
             return 1;
         }
-        sleep(HEAD_START);
-        if init.await_exec(before, PATIENCE) {
+        if init.await_exec(before, HEAD_START, PATIENCE) {
             // What became of it is on record; nobody listens here.
             let _ = stages::run(container, Stage::Poststart, Trigger::Oci);
         }

@@ -76,9 +76,10 @@ impl Init {
     }
 
     /// Waits until it executes something else than `before`, is gone, or `limit` has passed. Returns
-    /// whether it does.
-    pub(super) fn await_exec(self, before: Program, limit: Duration) -> bool {
+    /// whether it does. For a `head_start` it is not looked.
+    pub(super) fn await_exec(self, before: Program, head_start: Duration, limit: Duration) -> bool {
         let began = Instant::now();
+        sleep(head_start);
         while self.program_of_number() == Some(before) && began.elapsed() < limit {
             sleep((began.elapsed() / PART).clamp(OFTEN, RARELY));
         }

@@ -41,7 +41,7 @@ fn poststart(container: &Container, claim: Claim, by: Trigger) -> Result<StageRe
         return claim.finish(StageResult::Skipped { reason });
     }
     if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
-        init.await_exec(before, EXEC_LIMIT);
+        init.await_exec(before, Duration::ZERO, EXEC_LIMIT);
     }
     list::run(container, Stage::Poststart, claim, OnFailure::GoOn)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use containerd_nri::api::Container;
-use containerd_nri::testkit::{ContainerBuilder, PodBuilder};
+use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder};
 
 use super::node::Node;
 use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};
@@ -96,13 +96,7 @@ async fn the_status_tells_runtime_configuration_and_digests() {
 async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
-    let pod = PodBuilder::new("pod").build();
-    let container = ContainerBuilder::new(&pod, "main").build();
-    plugin
-        .create_container(&pod, &container)
-        .await
-        .into_answer()
-        .unwrap();
+    let container = created(&mut plugin, "main").await;
     assert_eq!(node.metric("nri_oci_hooks_ledger_entries{state=\"live\"}"), 1.0);
 
     time_out(&node, &container);
@@ -125,6 +119,15 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     );
     let last = node.observer.status().last_error.unwrap().text;
     assert!(last.contains("prestart hook 1 of 1, /bin/true"), "{last}");
+}
+
+/// A container that was created with its hooks.
+async fn created(plugin: &mut PluginHandle, name: &str) -> Container {
+    let pod = PodBuilder::new("pod").build();
+    let container = ContainerBuilder::new(&pod, name).build();
+    let answer = plugin.create_container(&pod, &container).await;
+    answer.into_answer().unwrap();
+    container
 }
 
 /// As a runner does it whose hook takes too long.
@@ -151,11 +154,8 @@ fn time_out(node: &Node, container: &Container) {
 async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_removed_meanwhile() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
-    let pod = PodBuilder::new("pod").build();
     for name in ["one", "two", "three"] {
-        let container = ContainerBuilder::new(&pod, name).build();
-        let answer = plugin.create_container(&pod, &container).await;
-        answer.into_answer().unwrap();
+        let container = created(&mut plugin, name).await;
         time_out(&node, &container);
         if name == "two" {
             node.ledger().archive(&container.id.parse().unwrap()).unwrap();
@@ -171,10 +171,7 @@ async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_remo
 async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
-    let pod = PodBuilder::new("pod").build();
-    let container = ContainerBuilder::new(&pod, "main").build();
-    let answer = plugin.create_container(&pod, &container).await;
-    answer.into_answer().unwrap();
+    let container = created(&mut plugin, "main").await;
     // Not heard by the daemon's own ear.
     fs::remove_file(node.ledger().root().join("bell")).unwrap();
     time_out(&node, &container);

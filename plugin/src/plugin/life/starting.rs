@@ -50,12 +50,13 @@ impl Containers {
         let Some(entered) = self.find(&container.id).map_err(ledger)? else {
             return Ok(());
         };
+        // Whoever has finished it has also noted that the container was created.
+        if let Some(result) = entered.folder.finished(Stage::Prestart).map_err(ledger)? {
+            return verdict(result);
+        }
         let created = entered.created(container, false).map_err(ledger)?;
         if entered.header.count(Stage::Prestart) == 0 {
             return Ok(());
-        }
-        if let Some(result) = entered.folder.finished(Stage::Prestart).map_err(ledger)? {
-            return verdict(result);
         }
         let running = self.start(&entered, Stage::Prestart, Trigger::StartContainer);
         let running = running.map_err(|error| format!("its prestart hooks cannot be run: {error}"))?;
