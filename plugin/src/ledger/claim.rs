@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use super::bell;
@@ -143,6 +144,12 @@ impl Claim {
         append(&mut self.file, &line).map_err(LedgerError::io("write", &self.path))?;
         self.heard(line);
         Ok(())
+    }
+}
+
+impl AsRawFd for Claim {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }
 

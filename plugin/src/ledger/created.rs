@@ -23,7 +23,7 @@ pub struct Created {
 }
 
 /// One process and no other: a number alone is given again to another process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
     /// Its number, as the host counts.
     pub pid: i32,

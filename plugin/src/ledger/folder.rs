@@ -220,6 +220,16 @@ impl EntryFolder {
         self.note(stage, &line)
     }
 
+    /// Notes that the container's start did not wait for `stage`, and why. The claim is not needed
+    /// for that.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn note_not_held(&self, stage: Stage, reason: &str) -> Result<(), LedgerError> {
+        let (reason, at) = (reason.to_owned(), Moment::now());
+        self.note(stage, &Line::NotHeld { reason, at })
+    }
+
     fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {
         let (mut file, path) = self.append_only(stage)?;
         append(&mut file, line).map_err(LedgerError::io("write", path))

@@ -61,6 +61,13 @@ pub enum Line {
         /// When.
         at: Moment,
     },
+    /// The container's start could not be made to wait for this stage (poststart only).
+    NotHeld {
+        /// Why.
+        reason: String,
+        /// When.
+        at: Moment,
+    },
     /// The stage is over; nothing of it runs ever again.
     Finished {
         /// How.

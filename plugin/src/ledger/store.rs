@@ -195,6 +195,32 @@ impl Ledger {
         unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
 
+    /// Archives the records of an init of a container that is still tracked; those of its next init
+    /// begin anew. To be called with [`Ledger::lock`] held.
+    ///
+    /// # Errors
+    /// They cannot be moved.
+    pub fn archive_init(&self, id: &ContainerId) -> Result<(), LedgerError> {
+        let (entry, path) = (self.entry_path(id), self.live_path(id));
+        let within = path.join(ENTRY);
+        let archived = link(&within, &entry)
+            .and_then(|()| link(&entry, &within))
+            .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))));
+        unless_missing(archived).map_err(LedgerError::io("archive", path))
+    }
+
+    /// Excludes other processes from ending what an earlier init of the container left, until the
+    /// answer is dropped.
+    ///
+    /// # Errors
+    /// The lock cannot be had.
+    pub fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
+        let path = self.entry_path(id);
+        let file = File::open(&path).map_err(LedgerError::io("open", &path))?;
+        file.lock().map_err(LedgerError::io("lock", &path))?;
+        Ok(file)
+    }
+
     /// What keeps the containers of the past within bounds.
     pub fn keeper(&self, kept: Kept) -> Keeper {
         Keeper::new(self.root.join(PAST), kept)
@@ -206,6 +232,14 @@ impl Ledger {
 
     fn live_path(&self, id: &ContainerId) -> PathBuf {
         self.root.join(LIVE).join(id.as_str())
+    }
+}
+
+/// Gives the file `from`, if there is one, another name, if that is free.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => unless_missing(linked),
     }
 }
 

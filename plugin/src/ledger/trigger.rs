@@ -15,6 +15,8 @@ pub enum Trigger {
     StartContainer,
     /// The daemon, at NRI PostStartContainer.
     PostStartContainer,
+    /// The daemon, when it saw init end.
+    InitEnded,
     /// The daemon, at NRI StopContainer.
     StopContainer,
     /// The daemon, at NRI RemoveContainer.
@@ -24,10 +26,11 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Trigger; 6] = [
+    const ALL: [Trigger; 7] = [
         Trigger::Oci,
         Trigger::StartContainer,
         Trigger::PostStartContainer,
+        Trigger::InitEnded,
         Trigger::StopContainer,
         Trigger::RemoveContainer,
         Trigger::Synchronize,
@@ -39,6 +42,7 @@ impl Trigger {
             Trigger::Oci => "oci",
             Trigger::StartContainer => "start-container",
             Trigger::PostStartContainer => "post-start-container",
+            Trigger::InitEnded => "init-ended",
             Trigger::StopContainer => "stop-container",
             Trigger::RemoveContainer => "remove-container",
             Trigger::Synchronize => "synchronize",

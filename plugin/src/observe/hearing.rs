@@ -35,12 +35,15 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
     loop {
         tokio::select! {
             length = socket.recv(&mut message) => {
-                heard.observer.plugin().rung();
                 if heard.rungs.is_empty() {
                     due = Instant::now() + LATER;
                 }
                 // None of a later release, perhaps.
-                heard.rungs.extend(Rung::parse(&message[..length?]));
+                let rung = Rung::parse(&message[..length?]);
+                if let Some(rung) = &rung {
+                    heard.observer.plugin().reported(&rung.id);
+                }
+                heard.rungs.extend(rung);
             }
             () = sleep_until(due), if !heard.rungs.is_empty() => {
                 // Events come first, before each of them.
@@ -115,15 +118,13 @@ fn tell(header: &Header, stage: Stage, record: &Record, result: &StageResult, ob
     if let Some(last) = told.last() {
         observer.failed(last);
     }
-    if started_by(record) != Some(Trigger::Oci) {
-        return;
-    }
+    let by = started_by(record).unwrap_or(Trigger::Oci);
     let identity = &header.identity;
     let (namespace, pod) = (&*identity.namespace, &*identity.pod);
     let (container, id) = (&*identity.container, identity.id.as_str());
     let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
     for failure in told {
-        tracing::warn!(%stage, by = %Trigger::Oci, "{failure}");
+        tracing::warn!(%stage, by = %by, "{failure}");
     }
 }
 

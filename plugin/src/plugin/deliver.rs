@@ -4,7 +4,7 @@ use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
 use thiserror::Error;
 
-use super::life::{Containers, EnterError};
+use super::life::{Containers, RegisterError};
 use super::{direct, inject};
 use crate::config::Delivery;
 use crate::select::{Frozen, NeedsDirect};
@@ -26,16 +26,16 @@ pub(super) enum DeliveryError {
     /// Only the OCI runtime itself can run them.
     #[error(transparent)]
     NeedsDirect(#[from] NeedsDirect),
-    /// The ledger could not take the container in.
+    /// The ledger could not register the container.
     #[error(transparent)]
-    Enter(#[from] EnterError),
+    Register(#[from] RegisterError),
     /// There is no ledger.
     #[error("{0}")]
     NoLedger(String),
 }
 
 /// What is changed about the container so that it gets `frozen`. With another delivery than direct
-/// it is entered into the ledger.
+/// it is registered in the ledger.
 pub(super) fn deliver(
     delivery: Delivery,
     frozen: &Frozen,
@@ -53,9 +53,9 @@ pub(super) fn deliver(
     if injected && inject::carries_runner(&container.hooks) {
         return Ok(Adjustment::new());
     }
-    containers.enter(pod, container, frozen, injected)?;
+    containers.register(pod, container, frozen, injected)?;
     Ok(match injected {
-        true => inject::adjustment(frozen, containers.program(), containers.state_dir()),
+        true => inject::adjustment(frozen, containers),
         false => Adjustment::new(),
     })
 }

@@ -14,6 +14,7 @@ use super::live::Live;
 use super::subject::subject;
 use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
 use crate::diagnostic::{bounded_list, shown};
+use crate::ledger::ContainerId;
 use crate::select::Budget;
 use crate::system;
 
@@ -53,10 +54,10 @@ impl OciHooks {
         }
     }
 
-    /// Hears that a runner has rung: a stage is over.
-    pub fn rung(&self) {
+    /// A runner of the container `id` has reported that a stage is over.
+    pub fn reported(&self, id: &ContainerId) {
         if let Some(containers) = self.containers() {
-            containers.ring();
+            containers.reported(id);
         }
     }
 
@@ -115,11 +116,14 @@ impl Plugin for OciHooks {
         let runtime = &configuration.runtime;
         let mut events = EventMask::CREATE_CONTAINER;
         if let Ok(containers) = &in_force.containers {
-            containers.resume_held();
-            events |=
-                EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER;
-            if in_force.selector.config().needs_all_events() || containers.needs_stops(&runtime.name) {
+            containers.serve(&runtime.name);
+            events |= EventMask::REMOVE_CONTAINER;
+            if !containers.deletes_at_end() {
                 events |= EventMask::STOP_CONTAINER;
+            }
+            if in_force.selector.config().needs_all_events() || containers.need_all_events() {
+                events |=
+                    EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
             }
         }
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
@@ -129,7 +133,7 @@ impl Plugin for OciHooks {
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
         pods.clear();
         match self.containers() {
-            Some(ours) => ours.retain_entered(containers),
+            Some(ours) => ours.retain_registered(containers),
             None => containers.clear(),
         }
     }
@@ -172,7 +176,7 @@ impl Plugin for OciHooks {
         let Some(ours) = self.containers() else {
             return Ok(());
         };
-        let starting = ours.starting(&container, ctx.remaining()).await;
+        let starting = ours.starting(container, ctx.remaining()).await;
         starting.map_err(|reason| Status::failed_precondition(format!("nri-oci-hooks: {reason}")))
     }
 
@@ -183,7 +187,7 @@ impl Plugin for OciHooks {
         container: Container,
     ) -> Result<(), Status> {
         if let Some(ours) = self.containers() {
-            ours.started(&container, ctx.remaining()).await;
+            ours.started(container, ctx.remaining()).await;
         }
         Ok(())
     }
@@ -195,21 +199,14 @@ impl Plugin for OciHooks {
         container: Container,
     ) -> Result<Vec<ContainerUpdate>, Status> {
         if let Some(ours) = self.containers() {
-            let runtime = &ctx.runtime().name;
-            ours.stopped(&container, runtime, ctx.remaining()).await;
+            ours.stopped(container, ctx.remaining()).await;
         }
         Ok(Vec::new())
     }
 
-    async fn remove_container(
-        &self,
-        ctx: &Context,
-        _: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
+    async fn remove_container(&self, _: &Context, _: PodSandbox, container: Container) -> Result<(), Status> {
         if let Some(ours) = self.containers() {
-            let runtime = &ctx.runtime().name;
-            ours.removed(&container, runtime, ctx.remaining()).await;
+            ours.removed(container);
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! `runner` delivery: the OCI spec gets one hook per stage, and that is the runner.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use containerd_nri::Adjustment;
 use containerd_nri::api::{self, MessageField};
 
+use super::life::Containers;
 use super::nri_hooks::{list, to_nri_stage};
 use crate::ledger::Trigger;
 use crate::runner::{COMMAND, Call, NAME};
@@ -15,11 +17,20 @@ use crate::spec::Stage;
 /// How much longer than its hooks a runner may take: to wait for process 1 or for another runner.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// The adjustment that lets the OCI runtime start `program` as the runner of each stage that has
-/// hooks.
-pub(super) fn adjustment(frozen: &Frozen, program: &Path, state_dir: &Path) -> Adjustment {
-    let stages = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
-    stages.fold(Adjustment::new(), |adjustment, (stage, _)| {
+/// The adjustment that lets the OCI runtime start the runner of each stage that has hooks.
+///
+/// Where the OCI runtime does not delete a container when it ends, the daemon starts poststop, and
+/// has to know init: so the runner is started at prestart in any case.
+pub(super) fn adjustment(frozen: &Frozen, containers: &Containers) -> Adjustment {
+    let (program, state_dir) = (containers.program(), containers.state_dir());
+    let first = (!containers.deletes_at_end()).then_some(Stage::Prestart);
+    runners(frozen, first, program, state_dir)
+}
+
+fn runners(frozen: &Frozen, also: Option<Stage>, program: &Path, state_dir: &Path) -> Adjustment {
+    let with_hooks = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
+    let stages: BTreeSet<Stage> = with_hooks.map(|(stage, _)| *stage).chain(also).collect();
+    stages.iter().fold(Adjustment::new(), |adjustment, stage| {
         let call = Call {
             stage: *stage,
             state_dir: state_dir.into(),
@@ -86,7 +97,7 @@ mod tests {
             (Stage::Poststart, &[]),
             (Stage::Poststop, &[30, 30]),
         ]);
-        let adjustment = adjustment(&frozen, Path::new("/usr/bin/x"), Path::new("/var/lib/x"));
+        let adjustment = runners(&frozen, None, Path::new("/usr/bin/x"), Path::new("/var/lib/x"));
         let hooks = &adjustment.raw().hooks;
         let [prestart] = hooks.prestart.as_slice() else {
             panic!("{hooks:?}")
@@ -110,7 +121,7 @@ mod tests {
     #[test]
     fn a_container_carries_a_runner_wherever_that_lies_and_nothing_else_is_taken_for_one() {
         let frozen = frozen(&[(Stage::Poststop, &[1])]);
-        let ours = adjustment(&frozen, Path::new("/opt/other/x"), Path::new("/a"));
+        let ours = runners(&frozen, None, Path::new("/opt/other/x"), Path::new("/a"));
         assert!(carries_runner(&ours.raw().hooks));
         let mut hooks = ours.raw().hooks.clone().unwrap();
         hooks.poststop[0].args = vec!["nri-oci-hooks".into(), "check".into()];

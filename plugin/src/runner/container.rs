@@ -4,14 +4,13 @@ use std::cell::{Cell, RefCell};
 
 use super::init::{Init, process};
 use super::state::State;
-use crate::ledger::{Created, Entry, EntryFolder, Header, Ledger, LedgerError, Program, Trigger};
+use crate::ledger::{Created, Entry, EntryFolder, Header, LedgerError, Program, Trigger};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
 
 /// The container that a runner is for.
 #[derive(Debug)]
 pub(super) struct Container {
-    pub(super) ledger: Ledger,
     pub(super) folder: EntryFolder,
     header: Header,
     /// The entry behind its header, until that is read.
@@ -26,25 +25,26 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Puts together what is known, for a runner that was started `by` whom.
+    /// Puts together what is known, for a runner that was started `by` whom. `is_before_start`: what
+    /// its init executes now is not the container's own program yet.
     ///
     /// # Errors
     /// The container's files are damaged.
     pub(super) fn new(
-        ledger: Ledger,
         folder: EntryFolder,
         said: State,
         by: Trigger,
+        is_before_start: bool,
     ) -> Result<Container, LedgerError> {
         let entry = folder.entry()?;
         let noted = folder.created()?;
         let is_noted = noted.is_some();
         let noted = noted.unwrap_or_default();
-        // What this process sees now may be the container's own program already.
-        let program_before = noted.program;
         let process = noted
             .process
             .or_else(|| said.pid.filter(|pid| *pid > 0).and_then(process));
+        // What this process sees now may be the container's own program already.
+        let seen_before = noted.program;
         let mut created = Created { process, ..noted };
         if created.program.is_none() {
             created.program = Init::of(&created).and_then(Init::program);
@@ -56,13 +56,12 @@ impl Container {
             created.annotations = said.annotations.clone();
         }
         Ok(Container {
-            ledger,
             folder,
             header: entry.header.clone(),
             entry: RefCell::new(Some(entry)),
-            created,
             is_noted: Cell::new(is_noted),
-            program_before,
+            program_before: seen_before.or(created.program.filter(|_| is_before_start)),
+            created,
             said,
             by,
         })

@@ -1,6 +1,7 @@
 //! Process 1 of a container, seen from the host.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::stat::Stat;
+use super::pidfd::Pidfd;
+use super::stat::{Name, Stat};
 use crate::ledger::{Created, ProcessId, Program};
 
 /// How often is looked at first whether a process has executed another program, of which the kernel tells
@@ -26,7 +28,7 @@ pub fn process(pid: i32) -> Option<ProcessId> {
 }
 
 /// Process 1 of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Init(ProcessId);
 
 impl Init {
@@ -69,31 +71,28 @@ impl Init {
         })
     }
 
-    /// Whether it is as [`Init::freeze`] left it: stopped, before it executed anything but `before`.
-    pub fn is_held(self, before: Program) -> bool {
-        let is_stopped = Stat::of(self.0.pid).is_some_and(|stat| stat.is_stopped());
-        is_stopped && self.program() == Some(before)
+    /// The name of its program; `None` if it is gone.
+    pub(super) fn name(self) -> Option<Name> {
+        let stat = Stat::of(self.0.pid)?;
+        (stat.started == self.0.started).then_some(stat.name)
+    }
+
+    /// A descriptor that tells when it ends; `None` if it has.
+    ///
+    /// # Errors
+    /// As [`Pidfd::open`].
+    pub fn pidfd(self) -> io::Result<Option<Pidfd>> {
+        Pidfd::open(self.0)
     }
 
     /// Waits until it executes something else than `before`, is gone, or `limit` has passed. Returns
-    /// whether it does. For a `head_start` it is not looked.
-    pub(super) fn await_exec(self, before: Program, head_start: Duration, limit: Duration) -> bool {
+    /// whether it does.
+    pub(super) fn await_exec(self, before: Program, limit: Duration) -> bool {
         let began = Instant::now();
-        sleep(head_start);
         while self.program_of_number() == Some(before) && began.elapsed() < limit {
             sleep((began.elapsed() / PART).clamp(OFTEN, RARELY));
         }
         self.program().is_some_and(|program| program != before)
-    }
-
-    /// Stops it until [`Init::resume`]: the runtime's start cannot go on without it.
-    pub fn freeze(self) {
-        self.signal(Signal::SIGSTOP);
-    }
-
-    /// Lets it go on.
-    pub fn resume(self) {
-        self.signal(Signal::SIGCONT);
     }
 
     /// Kills it.

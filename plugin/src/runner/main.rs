@@ -1,16 +1,18 @@
 //! The runner from its command line to its exit status.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use nix::unistd::setsid;
+use nix::unistd::{getppid, setsid};
 use thiserror::Error;
 
 use super::call::{Call, WrongCall};
 use super::container::Container;
+use super::gate::Gate;
 use super::state::{State, StateError};
-use super::{early, message, stages};
+use super::{holder, message, repeated, stages};
 use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
 use crate::spec::Stage;
@@ -37,6 +39,11 @@ enum RunnerError {
          so that it is made anew"
     )]
     NotEntered(String, String),
+    #[error(
+        "{0}: it was started before its prestart hooks had ended, so it is ended: with delivery events only \
+         a daemon that is alive makes the runtime wait"
+    )]
+    StartedBefore(String),
 }
 
 /// Runs a stage, as the arguments behind the word `stage` and the OCI state on stdin say.
@@ -74,18 +81,17 @@ fn run(call: &Call) -> Told {
             _ => Ok(Vec::new()),
         };
     };
-    let status = state.status.clone();
-    let container = Container::new(ledger, folder, state, call.trigger)?;
-    let is_early = call.stage == Stage::Poststart && call.trigger == Trigger::Oci && status != "running";
-    if is_early {
+    let folder = repeated::of_this_init(&ledger, folder, &state, call)?;
+    let is_before_start = call.stage == Stage::Prestart || is_early_poststart(call, &state);
+    let container = Container::new(folder, state, call.trigger, is_before_start)?;
+    if call.stage == Stage::Poststart && is_before_start {
         container.note_created(call.stage)?;
-        // Without it, NRI PostStartContainer comes at the right moment too.
-        let _ = early::stay_behind(&container);
+        hold(&container, call.trigger);
         return Ok(Vec::new());
     }
     let result = stages::run(&container, call.stage, call.trigger);
     if call.stage == Stage::Prestart && call.trigger == Trigger::StartContainer {
-        release(&container, &result);
+        started_by_event(&container, &result)?;
     }
     Ok(match result? {
         StageResult::Failed { message } => vec![message],
@@ -101,13 +107,70 @@ fn run(call: &Call) -> Told {
     })
 }
 
-/// Lets process 1 go on, which the daemon may have stopped to wait for prestart, or kills it: not
-/// every runtime heeds the answer to the event.
-fn release(container: &Container, result: &Result<StageResult, LedgerError>) {
-    let Some(init) = container.init() else { return };
+/// Whether poststart is asked for before init runs its program: by the daemon at NRI StartContainer,
+/// and by OCI runtimes that run it inside of `create`. One that runs it inside of `start` may still
+/// call the container created (gVisor).
+fn is_early_poststart(call: &Call, state: &State) -> bool {
+    let is_early = match call.trigger {
+        Trigger::Oci => ["creating", "created"].contains(&&*state.status) && !is_asked_by("start"),
+        by => by == Trigger::StartContainer,
+    };
+    call.stage == Stage::Poststart && is_early
+}
+
+/// Whether the caller is an OCI runtime that was given this command.
+fn is_asked_by(command: &str) -> bool {
+    let caller = fs::read(format!("/proc/{}/cmdline", getppid())).unwrap_or_default();
+    caller
+        .split(|byte| *byte == 0)
+        .any(|word| word == command.as_bytes())
+}
+
+/// Has a detached copy of this process run poststart at its moment.
+fn hold(container: &Container, by: Trigger) {
+    if container.header().count(Stage::Poststart) == 0 {
+        return;
+    }
+    let gate = container.init().and_then(Gate::of);
+    if gate.is_none() && by == Trigger::StartContainer {
+        // NRI PostStartContainer comes at the right moment, and can wait.
+        return;
+    }
+    if let Err(error) = holder::detach(container, by, gate.as_ref()) {
+        // The container starts without waiting; whoever comes next finds the stage pending.
+        let who = message::who(container.header());
+        let _ = writeln!(
+            io::stderr(),
+            "nri-oci-hooks: {who}: its poststart cannot be run: {error}"
+        );
+    }
+}
+
+/// What follows a prestart where no OCI runtime waits for it: the container is ended if it must not
+/// go on, since not every runtime heeds the answer to the event, else its poststart is prepared.
+///
+/// Fails if the container was started meanwhile: nobody was left who made the runtime wait.
+fn started_by_event(
+    container: &Container,
+    result: &Result<StageResult, LedgerError>,
+) -> Result<(), RunnerError> {
+    let Some(init) = container.init() else {
+        return Ok(());
+    };
+    let before = container.program_before();
     match result {
-        Ok(StageResult::Done) => init.resume(),
-        _ => init.kill(),
+        Ok(StageResult::Done) if before.is_some() && init.program() != before => {
+            init.kill();
+            Err(RunnerError::StartedBefore(message::who(container.header())))
+        }
+        Ok(StageResult::Done) => {
+            hold(container, Trigger::StartContainer);
+            Ok(())
+        }
+        _ => {
+            init.kill();
+            Ok(())
+        }
     }
 }
 

@@ -35,13 +35,17 @@ pub(super) fn run(container: &Container, stage: Stage, by: Trigger) -> Result<St
     }
 }
 
-/// poststart comes after a prestart that did its work, when process 1 executes its program.
-fn poststart(container: &Container, claim: Claim, by: Trigger) -> Result<StageResult, LedgerError> {
+/// poststart comes after a prestart that did its work, when init executes its program.
+pub(super) fn poststart(
+    container: &Container,
+    claim: Claim,
+    by: Trigger,
+) -> Result<StageResult, LedgerError> {
     if let Err(reason) = settle_prestart(container, by)? {
         return claim.finish(StageResult::Skipped { reason });
     }
     if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
-        init.await_exec(before, Duration::ZERO, EXEC_LIMIT);
+        init.await_exec(before, EXEC_LIMIT);
     }
     list::run(container, Stage::Poststart, claim, OnFailure::GoOn)
 }
@@ -78,9 +82,9 @@ fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), Stri
     })
 }
 
-/// Waits for a poststart that is at it, goes on with one whose runner died, gives one that is owed
-/// its turn (a program that ends at once is reported as stopped before it is as started), and says
-/// of one that does not come that it is skipped.
+/// Waits for a poststart that is at it or waits for the start, goes on with one whose runner died,
+/// and skips one that does not come. One that is run when the start has begun may be about to come: the
+/// daemon sees init end before that. An OCI runtime that deletes a container has ended its start.
 fn settle_poststart(
     container: &Container,
     prestart: Result<(), String>,
@@ -90,7 +94,7 @@ fn settle_poststart(
     if container.folder.is_settled(Stage::Poststart, hooks)? {
         return Ok(());
     }
-    if prestart.is_ok() {
+    if prestart.is_ok() && by != Trigger::Oci {
         give_turn(container)?;
     }
     let claim = match container.folder.claim(Stage::Poststart, by)? {
@@ -108,8 +112,7 @@ fn settle_poststart(
     Ok(())
 }
 
-/// Waits until a poststart has begun, for as long as a daemon is there that would begin it, and at
-/// most for a second.
+/// Waits until a poststart has begun, at most for a second.
 fn give_turn(container: &Container) -> Result<(), LedgerError> {
     let folder = &container.folder;
     let give_up = Instant::now() + TURN;
@@ -117,7 +120,6 @@ fn give_turn(container: &Container) -> Result<(), LedgerError> {
         .record(Stage::Poststart)?
         .is_none_or(|record| record.next() == 0)
         && !folder.is_claimed(Stage::Poststart)?
-        && container.ledger.has_daemon()
         && Instant::now() < give_up
     {
         sleep(LOOK);

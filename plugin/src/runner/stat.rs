@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::io::Read;
 
+/// The name of a program as the kernel keeps it: at most 15 bytes, the rest is zero.
+pub(super) type Name = [u8; 16];
+
 /// A process at the moment it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     state: char,
+    /// What the kernel calls its program; it changes when another one is executed.
+    pub(super) name: Name,
     /// The number of its parent.
     pub(super) parent: i32,
     /// When it began, in clock ticks since boot.
@@ -16,12 +21,18 @@ pub(super) struct Stat {
 impl Stat {
     /// Of the process with this number; `None` if there is none.
     pub(super) fn of(pid: i32) -> Option<Stat> {
+        Stat::at(&format!("/proc/{pid}/stat"))
+    }
+
+    /// Of a thread of this process; `None` if it has ended.
+    pub(super) fn of_thread(thread_id: i32) -> Option<Stat> {
+        Stat::at(&format!("/proc/self/task/{thread_id}/stat"))
+    }
+
+    fn at(path: &str) -> Option<Stat> {
         // It is at most 16 for the name and 21 for each of some fifty numbers.
         let mut text = [0; 2048];
-        let length = File::open(format!("/proc/{pid}/stat"))
-            .ok()?
-            .read(&mut text)
-            .ok()?;
+        let length = File::open(path).ok()?.read(&mut text).ok()?;
         Stat::parse(&text[..length])
     }
 
@@ -29,8 +40,13 @@ impl Stat {
         // The second field, the name in parentheses, may hold any bytes; so it is left behind from
         // the end.
         let name_ends = text.iter().rposition(|byte| *byte == b')')?;
+        let name_begins = text.iter().position(|byte| *byte == b'(')? + 1;
+        let mut name = Name::default();
+        let length = name_ends.checked_sub(name_begins)?.min(name.len());
+        name[..length].copy_from_slice(&text[name_begins..name_begins + length]);
         let mut fields = str::from_utf8(text.get(name_ends + 2..)?).ok()?.split(' ');
         Some(Stat {
+            name,
             state: fields.next()?.chars().next()?,
             parent: fields.next()?.parse().ok()?,
             // Field 22.
@@ -38,9 +54,9 @@ impl Stat {
         })
     }
 
-    /// Whether a signal has stopped it.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.state == 'T'
+    /// Whether it waits for something that a signal can end.
+    pub(super) fn sleeps(&self) -> bool {
+        self.state == 'S'
     }
 
     /// Whether it has ended, though its parent has not taken that in.
@@ -58,6 +74,7 @@ mod tests {
         let line = b"12 (a) Z 1 (b\xff)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));
+        assert_eq!(stat.name, *b"a) Z 1 (b\xff)\0\0\0\0\0");
         for line in ["", "12 (a", "12 (a)", "12 (a) S", "12 (a) S x 1"] {
             assert_eq!(Stat::parse(line.as_bytes()), None, "{line}");
         }

@@ -13,14 +13,14 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Pid, close, getpid, setsid};
+use nix::unistd::{Pid, getpid, setsid};
 
 use super::capture::Capture;
 use super::descendants::{kill_all, reap};
 use super::hook::Started;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
 use crate::select::FrozenHook;
-use crate::system::in_a_copy;
+use crate::system::{close_descriptors_but, in_a_copy};
 use crate::trust::TrustedFile;
 
 /// The longest that is waited in one go.
@@ -102,8 +102,11 @@ fn begin(
 ) -> io::Result<(Watcher, PipeReader)> {
     let (report, sender) = io::pipe()?;
     let pid = in_a_copy(|| {
-        // When the runner is gone, nobody is to be left who could hear.
-        let _ = close(report.as_raw_fd());
+        // What the runner holds ends with it: a start at the gate, and the hearing of this report.
+        let kept = [claim.as_raw_fd(), state.as_raw_fd(), sender.as_raw_fd()];
+        if close_descriptors_but(&kept).is_err() {
+            return 1;
+        }
         watch_and_tell(claim, index, hook, state, bundle, sender)
     })?;
     Ok((Watcher(pid), report))

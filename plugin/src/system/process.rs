@@ -1,6 +1,7 @@
 //! Processes: what a runner needs that safe libraries do not offer.
 
 use std::io;
+use std::os::fd::RawFd;
 
 use nix::sched::{CloneFlags, clone};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
@@ -81,6 +82,50 @@ pub fn keep_ended_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
+/// Closes every descriptor but the standard three and those `kept`: for a copy of a process, which is
+/// to hold none of what it does not need.
+///
+/// # Errors
+/// The kernel has no `close_range` and no `/proc`.
+pub fn close_descriptors_but(kept: &[RawFd]) -> io::Result<()> {
+    let mut kept: Vec<libc::c_uint> = kept
+        .iter()
+        .filter_map(|number| (*number).try_into().ok())
+        .collect();
+    kept.sort_unstable();
+    let mut from = 3;
+    for number in kept.into_iter().filter(|number| *number >= 3) {
+        close_range(from, number - 1)?;
+        from = number + 1;
+    }
+    close_range(from, libc::c_uint::MAX)
+}
+
+/// Closes the descriptors from `first` to `last`.
+fn close_range(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
+    // SAFETY: it touches no memory. What owned such a descriptor is never used again in this copy.
+    if first > last || unsafe { libc::close_range(first, last, 0) } == 0 {
+        return Ok(());
+    }
+    // Before Linux 5.9.
+    for number in open_descriptors()? {
+        if (first..=last).contains(&number) {
+            // SAFETY: as above; one that is closed by now is an error without effect.
+            unsafe {
+                libc::close(number as RawFd);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The numbers of the descriptors that are open now.
+fn open_descriptors() -> io::Result<Vec<libc::c_uint>> {
+    let listed = std::fs::read_dir("/proc/self/fd")?;
+    let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
 /// Makes every descriptor but the standard three close when another program is executed.
 ///
 /// # Errors
@@ -92,14 +137,10 @@ pub fn close_descriptors_on_exec() -> io::Result<()> {
         return Ok(());
     }
     // Before Linux 5.11.
-    for name in
-        std::fs::read_dir("/proc/self/fd")?.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-    {
-        if let Some(descriptor) = name.parse().ok().filter(|number| *number > 2) {
-            // SAFETY: as above; a descriptor that is closed by now is an error without effect.
-            unsafe {
-                libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
-            }
+    for number in open_descriptors()?.into_iter().filter(|number| *number > 2) {
+        // SAFETY: as above; a descriptor that is closed by now is an error without effect.
+        unsafe {
+            libc::fcntl(number as RawFd, libc::F_SETFD, libc::FD_CLOEXEC);
         }
     }
     Ok(())

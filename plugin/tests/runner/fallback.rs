@@ -1,52 +1,75 @@
 //! prestart at the event of the runtime, where no OCI runtime has started the runner.
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
-use nix::sys::signal::{SIGKILL, SIGSTOP, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::signal::SIGKILL;
 use nri_oci_hooks::spec::Stage;
 
-use crate::fixture::{Fixture, feed};
+use crate::fixture::{Fixture, feed, number_from};
 
-/// A process 1 that has been created, not started; and how it is held where prestart takes longer than the
-/// event may.
-fn held() -> (Child, Pid) {
-    let init = Command::new("sleep").arg("1000").spawn().unwrap();
-    let pid = Pid::from_raw(init.id().try_into().unwrap());
-    kill(pid, SIGSTOP).unwrap();
-    let stopped = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).unwrap();
-    assert_eq!(stopped, WaitStatus::Stopped(pid, SIGSTOP));
-    (init, pid)
+/// An init that was created; a line on its stdin starts it.
+fn created() -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line; exec sleep 1000"]);
+    command.stdin(Stdio::piped()).spawn().unwrap()
 }
 
-/// Runs prestart as the daemon does at StartContainer.
-fn run(fixture: &Fixture, init: Pid) -> Output {
+/// Starts prestart as the daemon does at StartContainer.
+fn start(fixture: &Fixture, init: &Child) -> Child {
     let mut command = fixture.command(Stage::Prestart);
     command.args(["--trigger", "start-container"]);
-    let state = fixture.state_of("created", init.as_raw().try_into().unwrap());
-    feed(command, &state).wait_with_output().unwrap()
+    feed(command, &fixture.state_of("created", init.id()))
+}
+
+fn run(fixture: &Fixture, init: &Child) -> Output {
+    start(fixture, init).wait_with_output().unwrap()
 }
 
 /// Not every runtime heeds the answer to the event.
 #[test]
-fn a_prestart_that_fails_kills_process_1() {
+fn a_prestart_that_fails_kills_init() {
     let fixture = Fixture::new()
         .hook(Stage::Prestart, "#!/bin/sh\nexit 1\n")
         .entered();
-    let (mut init, pid) = held();
-    assert_eq!(run(&fixture, pid).status.code(), Some(1));
+    let mut init = created();
+    assert_eq!(run(&fixture, &init).status.code(), Some(1));
     assert_eq!(init.wait().unwrap().signal(), Some(SIGKILL as i32));
 }
 
 #[test]
-fn a_prestart_that_succeeds_lets_a_held_process_1_go_on() {
+fn a_prestart_that_succeeds_leaves_init_alone() {
     let fixture = Fixture::new().note(Stage::Prestart, "prestart").entered();
-    let (mut init, pid) = held();
-    assert!(run(&fixture, pid).status.success());
-    let went_on = waitpid(pid, Some(WaitPidFlag::WCONTINUED)).unwrap();
-    assert_eq!(went_on, WaitStatus::Continued(pid));
+    let mut init = created();
+    assert!(run(&fixture, &init).status.success());
+    assert_eq!(fixture.log(), ["prestart"]);
+    assert!(init.try_wait().unwrap().is_none());
     init.kill().unwrap();
     init.wait().unwrap();
+}
+
+/// The daemon died, and the runtime went on without it.
+#[test]
+fn a_container_that_was_started_before_its_prestart_ended_is_ended() {
+    let fixture = Fixture::new();
+    let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
+    let script = "#!/bin/sh\necho $$ >$D/runs\nread line <$D/go-on\n";
+    let fixture = fixture.hook(Stage::Prestart, script).entered();
+    let mut init = created();
+    let runner = start(&fixture, &init);
+    number_from(&runs);
+    init.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let executed = || {
+        std::fs::read_link(format!("/proc/{}/exe", init.id()))
+            .unwrap()
+            .ends_with("sleep")
+    };
+    while !executed() {
+        std::thread::yield_now();
+    }
+    std::fs::write(go_on, "\n").unwrap();
+    let output = runner.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(init.wait().unwrap().signal(), Some(SIGKILL as i32));
 }

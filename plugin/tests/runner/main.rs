@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod bounds;
-mod early;
 mod environment;
 mod fallback;
 mod fixture;
+mod gate;
 mod interrupted;
 mod order;
 mod refusals;

@@ -69,17 +69,19 @@ fn a_failing_poststart_or_poststop_hook_stops_nothing() {
 }
 
 #[test]
-fn a_poststart_before_process_1_runs_only_notes_the_container() {
-    let fixture = Fixture::new().note(Stage::Poststart, "poststart").entered();
+fn a_poststart_before_init_runs_its_program_notes_the_container_and_runs_nothing() {
     for status in ["creating", "created"] {
-        let output = feed(fixture.command(Stage::Poststart), &fixture.state(status));
+        let fixture = Fixture::new().note(Stage::Poststart, "poststart").entered();
+        let mut init = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let state = fixture.state_of(status, init.id());
+        let output = feed(fixture.command(Stage::Poststart), &state);
         assert!(output.wait_with_output().unwrap().status.success());
+        assert!(fixture.log().is_empty());
+        let process = fixture.container().created().unwrap().unwrap().process.unwrap();
+        assert_eq!(process.pid, init.id() as i32);
+        init.kill().unwrap();
+        init.wait().unwrap();
     }
-    assert!(fixture.log().is_empty());
-    let process = fixture.container().created().unwrap().unwrap().process.unwrap();
-    assert_eq!(process.pid, std::process::id() as i32);
-    fixture.run(Stage::Poststart);
-    assert_eq!(fixture.log(), ["poststart"]);
 }
 
 #[test]
@@ -118,13 +120,14 @@ fn a_poststart_that_never_came_is_on_record_as_skipped_before_poststop() {
 }
 
 #[test]
-fn poststop_gives_a_poststart_that_is_owed_its_turn_while_a_daemon_lives() {
+fn a_poststop_by_the_daemon_gives_a_pending_poststart_its_turn() {
     let fixture = Fixture::new().note(Stage::Poststart, "poststart");
     let begun = fixture.fifo("begun");
     let fixture = fixture.hook(Stage::Poststart, "#!/bin/sh\necho >$D/begun\n");
     let fixture = fixture.note(Stage::Poststop, "poststop").entered();
-    let _alive = fixture.ledger().alive().unwrap();
-    let poststop = fixture.start(Stage::Poststop);
+    let mut command = fixture.command(Stage::Poststop);
+    command.args(["--trigger", "init-ended"]);
+    let poststop = feed(command, &fixture.state("stopped"));
     // The claim on poststop is there: it waits for poststart now.
     while !fixture.container().is_claimed(Stage::Poststop).unwrap() {
         std::thread::yield_now();

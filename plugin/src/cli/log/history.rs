@@ -45,6 +45,8 @@ pub(super) enum What {
     Claimed { by: Trigger, runner: u32 },
     /// An event was answered before the stage was over.
     Late { by: Trigger, waited_ms: u64 },
+    /// The container's start did not wait for the stage.
+    NotHeld { reason: String },
     /// The stage was over.
     Stage {
         #[serde(flatten)]
@@ -141,6 +143,12 @@ fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Moment, What
             What::Late {
                 by: *by,
                 waited_ms: *waited_ms,
+            },
+        )),
+        Line::NotHeld { reason, at } => Some((
+            *at,
+            What::NotHeld {
+                reason: reason.clone(),
             },
         )),
         Line::Finished { result, at } => Some((

@@ -41,6 +41,9 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
                 "{who}  {by} was answered after {waited_ms} ms, before it was over"
             )
         }
+        What::NotHeld { reason } => {
+            writeln!(out, "{who}  the start did not wait for it: {}", one_line(reason))
+        }
         What::Stage { result } => match result {
             StageResult::Done => writeln!(out, "{who}  done"),
             StageResult::Failed { message } => writeln!(out, "{who}  failed: {}", one_line(message)),

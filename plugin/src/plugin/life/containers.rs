@@ -1,15 +1,18 @@
 //! The containers in the ledger, and what each event needs to act on one.
 
+use std::future::pending;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use containerd_nri::api::{Container, PodSandbox};
-use tokio::sync::Notify;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use super::bundle;
+use super::end::Watched;
+use super::own_thread::OwnThread;
 use super::runners::{RunnerProgram, Running, start};
 use crate::ledger::{
     Alive, ContainerId, Created, EntryFolder, Header, Identity, Keeper, Kept, Ledger, LedgerError, Trigger,
@@ -21,99 +24,147 @@ use crate::spec::Stage;
 /// What a handler keeps of its time for its own answer.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// The containers in the ledger. Runners know by it that a daemon is alive.
+/// The containers in the ledger. All that is done about them after their creation is done on a
+/// thread of its own: the ledger's file system may be slow, and the thread that speaks NRI must not be.
 #[derive(Debug, Clone)]
-pub(in crate::plugin) struct Containers {
+pub(in crate::plugin) struct Containers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     ledger: Ledger,
     program: RunnerProgram,
-    rung: Arc<Notify>,
-    past: Arc<Mutex<Keeper>>,
-    _alive: Arc<Alive>,
+    archive: Mutex<Keeper>,
+    thread: OwnThread,
+    /// The inits whose end starts poststop.
+    watched: Watched,
+    /// Whether the runtime deletes a container when it ends.
+    deletes_at_end: AtomicBool,
+    _alive: Alive,
 }
 
 /// A container that is in the ledger.
 #[derive(Debug)]
-pub(super) struct Entered {
+pub(super) struct Registered {
     pub(super) id: ContainerId,
-    pub(super) folder: EntryFolder,
+    pub(super) files: EntryFolder,
     pub(super) header: Header,
 }
 
 impl Containers {
     /// The containers in the ledger at `state_dir`, which is made if it is not there; `program` is
     /// run as the runner.
+    ///
+    /// # Errors
+    /// The ledger cannot be used, or the node has no room for a thread.
     pub(in crate::plugin) fn new(
         state_dir: &Path,
         program: RunnerProgram,
     ) -> Result<Containers, LedgerError> {
         let ledger = Ledger::create(state_dir)?;
-        let alive = Arc::new(ledger.alive()?);
-        Ok(Containers {
-            past: Arc::new(Mutex::new(ledger.keeper(Kept::default()))),
+        let alive = ledger.alive()?;
+        let thread = OwnThread::new().map_err(|source| LedgerError::Io {
+            action: "start a thread for",
+            path: state_dir.into(),
+            source,
+        })?;
+        Ok(Containers(Arc::new(Shared {
+            archive: Mutex::new(ledger.keeper(Kept::default())),
             ledger,
             program,
-            rung: Arc::default(),
+            thread,
+            watched: Watched::default(),
+            deletes_at_end: AtomicBool::new(true),
             _alive: alive,
-        })
+        })))
     }
 
     /// What is run as the runner.
     pub(in crate::plugin) fn program(&self) -> &Path {
-        self.program.path()
+        self.0.program.path()
     }
 
     /// Where the ledger is.
     pub(in crate::plugin) fn state_dir(&self) -> &Path {
-        self.ledger.root()
+        self.0.ledger.root()
     }
 
     /// The ledger.
     pub(in crate::plugin) fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.0.ledger
     }
 
-    /// Tells those who wait that a runner has rung.
-    pub(in crate::plugin) fn ring(&self) {
-        self.rung.notify_waiters();
+    /// From now on events come from this `runtime`.
+    ///
+    /// containerd deletes a container at its end, and waits for the OCI poststop hooks of that. Others
+    /// delete it when it is removed.
+    pub(in crate::plugin) fn serve(&self, runtime: &str) {
+        let deletes_at_end = runtime == "containerd";
+        self.0.deletes_at_end.store(deletes_at_end, Ordering::Relaxed);
     }
 
-    /// That a runner rings from now on.
-    pub(super) fn rung(&self) -> impl Future<Output = ()> {
-        self.rung.clone().notified_owned()
+    /// Whether the OCI runtime starts the poststop runners of injected containers at their end.
+    pub(in crate::plugin) fn deletes_at_end(&self) -> bool {
+        self.0.deletes_at_end.load(Ordering::Relaxed)
     }
 
-    /// Enters a container that is being created; `injected` if the OCI runtime will start runners.
-    pub(in crate::plugin) fn enter(
+    pub(super) fn watched(&self) -> &Watched {
+        &self.0.watched
+    }
+
+    /// Does `work` on the thread of the containers; it goes on there if nobody waits any more.
+    pub(super) async fn on_own_thread<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match self.0.thread.spawn(work.in_current_span()).await {
+            Ok(done) => done,
+            // It panicked, or the daemon ends: the event is answered for at its deadline.
+            Err(_) => pending().await,
+        }
+    }
+
+    /// The same, without anybody waiting.
+    pub(super) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.0.thread.spawn(work.in_current_span()));
+    }
+
+    /// Registers a container that is being created; `injected` if the OCI runtime will start runners.
+    pub(in crate::plugin) fn register(
         &self,
         pod: &PodSandbox,
         container: &Container,
         frozen: &Frozen,
         injected: bool,
-    ) -> Result<(), EnterError> {
+    ) -> Result<(), RegisterError> {
         let identity = Identity {
-            id: container.id.parse().map_err(EnterError::Id)?,
+            id: container.id.parse().map_err(RegisterError::Id)?,
             container: container.name.clone(),
             pod: pod.name.clone(),
             namespace: pod.namespace.clone(),
             uid: pod.uid.clone(),
         };
-        Ok(self.ledger.add(identity, frozen, injected)?)
+        Ok(self.0.ledger.add(identity, frozen, injected)?)
     }
 
     /// The container with this id; `None` if it got no hooks.
-    pub(super) fn find(&self, id: &str) -> Result<Option<Entered>, LedgerError> {
-        // One with another id was never entered.
+    pub(super) fn find(&self, id: &str) -> Result<Option<Registered>, LedgerError> {
+        // One with another id was never registered.
         let Ok(id) = id.parse() else { return Ok(None) };
-        let Some(folder) = self.ledger.find(&id)? else {
+        let Some(files) = self.0.ledger.find(&id)? else {
             return Ok(None);
         };
-        let header = folder.header()?;
-        Ok(Some(Entered { id, folder, header }))
+        let header = files.header()?;
+        Ok(Some(Registered { id, files, header }))
     }
 
-    /// Starts a runner, unless nothing is left to do for it.
-    pub(super) fn start(&self, entered: &Entered, stage: Stage, by: Trigger) -> io::Result<Running> {
-        let created = entered.folder.created().ok().flatten().unwrap_or_default();
+    /// Starts a runner for a container of which `created` is known.
+    pub(super) fn start(
+        &self,
+        registered: &Registered,
+        stage: Stage,
+        by: Trigger,
+        created: &Created,
+    ) -> io::Result<Running> {
         let status = match stage {
             Stage::Prestart => "created",
             Stage::Poststart => "running",
@@ -121,28 +172,34 @@ impl Containers {
         };
         let call = Call {
             stage,
-            state_dir: self.ledger.root().into(),
+            state_dir: self.0.ledger.root().into(),
             trigger: by,
-            enter_host: self.program.enters_host(),
+            enter_host: self.0.program.enters_host(),
         };
-        let state = State::new(entered.id.clone(), status, &created);
-        start(self.program.path(), &call, &state)
+        let state = State::new(registered.id.clone(), status, created);
+        start(self.0.program.path(), &call, &state)
+    }
+
+    /// Starts a runner of poststop, which also resolves what should have come before it.
+    pub(super) fn start_poststop(&self, registered: &Registered, by: Trigger) -> io::Result<Running> {
+        let created = registered.files.created().ok().flatten().unwrap_or_default();
+        self.start(registered, Stage::Poststop, by, &created)
     }
 
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
-        let archived = self.ledger.archive(id).and_then(|()| {
+        let archived = self.0.ledger.archive(id).and_then(|()| {
             // What a panic leaves behind is at worst a size that is looked at again.
-            let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-            past.keep()
+            let mut archive = self.0.archive.lock().unwrap_or_else(PoisonError::into_inner);
+            archive.keep()
         });
         if let Err(error) = archived {
-            tracing::warn!(%error, "cannot put the container's records aside");
+            tracing::warn!(%error, "cannot archive the container's records");
         }
     }
 }
 
-impl Entered {
+impl Registered {
     /// What log lines about it carry that are written behind an event, or outside of one.
     pub(super) fn span(&self) -> Span {
         let Identity {
@@ -156,46 +213,54 @@ impl Entered {
         tracing::error_span!("container", namespace, pod, container, id)
     }
 
-    /// Whether a stage is still owed.
-    pub(super) fn owes(&self, stage: Stage) -> Result<bool, LedgerError> {
-        Ok(!self.folder.is_settled(stage, self.header.count(stage))?)
+    /// Whether a stage has hooks and is not over.
+    pub(super) fn is_pending(&self, stage: Stage) -> Result<bool, LedgerError> {
+        Ok(!self.files.is_settled(stage, self.header.count(stage))?)
     }
 
-    /// What is known of its creation by the OCI runtime; noted now if it has a process and nobody
-    /// has noted it. `has_started`: what its process 1 executes now may be its own program.
-    pub(super) fn created(
-        &self,
-        container: &Container,
-        has_started: bool,
-    ) -> Result<Option<Created>, LedgerError> {
-        let noted = self.folder.created()?;
-        if noted.is_some() {
-            return Ok(noted);
-        }
+    /// What the runtime's message tells of its creation. `has_started`: what its init executes now
+    /// may be the container's own program.
+    pub(super) fn seen(&self, container: &Container, has_started: bool) -> Created {
         let pid = i32::try_from(container.pid).ok().filter(|pid| *pid > 0);
-        let Some(process) = pid.and_then(process) else {
-            return Ok(None);
-        };
+        let process = pid.and_then(process);
         let mut created = Created {
-            process: Some(process),
-            bundle: bundle::find(Init::new(process), &self.id),
+            process,
+            bundle: process.and_then(|process| bundle::find(Init::new(process), &self.id)),
             annotations: container.annotations.clone().into_iter().collect(),
             ..Created::default()
         };
         if !has_started {
             created.program = Init::of(&created).and_then(Init::program);
         }
+        created
+    }
+
+    /// What is known of its creation by the OCI runtime; noted now if it has a process and nobody
+    /// has noted it.
+    pub(super) fn created(
+        &self,
+        container: &Container,
+        has_started: bool,
+    ) -> Result<Option<Created>, LedgerError> {
+        let noted = self.files.created()?;
+        if noted.is_some() {
+            return Ok(noted);
+        }
+        let created = self.seen(container, has_started);
+        if created.process.is_none() {
+            return Ok(None);
+        }
         // Whichever of its stages comes first.
         if let Some(stage) = self.header.hooks.keys().next() {
-            self.folder.note_created(*stage, &created)?;
+            self.files.note_created(*stage, &created)?;
         }
         Ok(Some(created))
     }
 }
 
-/// Why a container cannot be entered.
+/// Why a container cannot be registered.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::plugin) enum EnterError {
+pub(in crate::plugin) enum RegisterError {
     #[error(transparent)]
     Id(crate::ledger::NotAnId),
     #[error(transparent)]

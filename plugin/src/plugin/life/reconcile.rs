@@ -1,4 +1,4 @@
-//! NRI Synchronize: what the ledger says is owed, held against what the runtime has.
+//! NRI Synchronize: what the ledger says is pending, compared with what the runtime has.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,74 +8,74 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::containers::{Containers, Entered};
-use super::stopping::{RARELY, is_damaged};
-use crate::ledger::{Boot, ContainerId, Moment, Trigger};
+use super::containers::{Containers, Registered};
+use super::stopping::LONG_RETRY;
+use crate::ledger::{Boot, ContainerId, LedgerError, Moment, Trigger};
 use crate::runner::Init;
 use crate::spec::Stage;
 
-/// How many runners are at work at once: after a reboot every container of the node may be owed
-/// one.
-const AT_ONCE: usize = 8;
+/// How many runners are at work at once: after a reboot every container of the node may have a
+/// pending poststop.
+const MAX_RUNNERS: usize = 8;
 
-/// How long a container that was entered may take to be known to its runtime. Between the two the
+/// How long a registered container may take to be known to its runtime. Between the two the
 /// runtime may have lost its connection to one instance of this plugin and found another.
-const ENTERED: Duration = RARELY;
+const CREATE_TIMEOUT: Duration = LONG_RETRY;
 
-/// How long it may take to enter a container: longer than its runtime waits for it.
-const ENTERING: Duration = Duration::from_secs(3);
+/// How long it may take to register a container: longer than its runtime waits for it.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Containers {
     /// Keeps of the containers that the runtime lists those in the ledger, which alone
     /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
-    pub(in crate::plugin) fn retain_entered(&self, listed: &mut Vec<Container>) {
+    pub(in crate::plugin) fn retain_registered(&self, listed: &mut Vec<Container>) {
         // All of them, if it cannot be told: to be missing means to be gone.
         let Ok(ids) = self.ledger().live() else { return };
         listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
         listed.shrink_to_fit();
     }
 
-    /// Pays what is owed to the containers in the ledger, of which the runtime lists `listed`:
-    /// poststart to those that run, poststop to those that are gone. Returns at once; the work is
+    /// Runs what is pending of the containers in the ledger, of which the runtime lists `listed`:
+    /// poststart of those that run, poststop of those that are gone. Returns at once; the work is
     /// done behind. Those of which it cannot be told yet whether they are gone are looked at again
     /// later: no event may ever come for them.
     pub(in crate::plugin) fn reconcile(&self, listed: Vec<Container>) {
-        let ids = match self.ledger().live() {
-            Ok(ids) => ids,
-            Err(error) => return tracing::warn!(%error, "what is owed to containers cannot be told"),
-        };
         let containers = self.clone();
-        tokio::spawn(async move {
-            let mut lost = containers.pay(ids, listed).await;
+        self.behind(async move {
+            let ids = match containers.ledger().live() {
+                Ok(ids) => ids,
+                Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
+            };
+            let mut lost = containers.reconcile_each(ids, listed).await;
             while !lost.is_empty() {
-                sleep(RARELY).await;
-                lost = containers.pay(lost, Vec::new()).await;
+                sleep(LONG_RETRY).await;
+                lost = containers.reconcile_each(lost, Vec::new()).await;
             }
         });
     }
 
     /// Returns those that are not `listed` and still in the ledger.
-    async fn pay(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
+    async fn reconcile_each(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
         let mut runners = JoinSet::new();
         let (mut lost, mut damaged) = (Vec::new(), Vec::new());
         for id in ids {
             let container = listed.get(id.as_str()).copied();
-            match self.owed(&id, container) {
-                Ok(Some((entered, stage))) => {
-                    if runners.len() == AT_ONCE {
+            match self.pending(&id, container) {
+                Ok(Some((registered, stage))) => {
+                    if runners.len() == MAX_RUNNERS {
                         runners.join_next().await;
                     }
                     let containers = self.clone();
-                    let span = entered.span();
-                    let pay = async move { containers.pay_one(entered, stage).await };
-                    runners.spawn(pay.instrument(span));
+                    let span = registered.span();
+                    let run = async move { containers.run_pending(registered, stage).await };
+                    runners.spawn(run.instrument(span));
                 }
                 Ok(None) if container.is_none() => lost.push(id),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%id, %error, "what is owed to it cannot be told");
-                    if is_damaged(&error) && container.is_none() {
+                    tracing::warn!(%id, %error, "cannot tell what is pending of this container");
+                    if error.is_damaged() && container.is_none() {
                         damaged.push(id);
                     }
                 }
@@ -85,8 +85,8 @@ impl Containers {
         }
         runners.join_all().await;
         if !damaged.is_empty() {
-            // Another instance of this plugin may have been about to enter them.
-            sleep(ENTERING).await;
+            // Another instance of this plugin may have been about to register them.
+            sleep(REGISTER_TIMEOUT).await;
             damaged.retain(|id| self.find(id.as_str()).is_err_and(|error| error.is_damaged()));
             damaged.iter().for_each(|id| self.archive(id));
         }
@@ -94,42 +94,66 @@ impl Containers {
         lost
     }
 
-    async fn pay_one(&self, entered: Entered, stage: Stage) {
-        match self.start(&entered, stage, Trigger::Synchronize) {
-            Ok(running) => {
-                running.end().await;
-                tracing::info!(%stage, "paid what was owed from before this connection");
-            }
-            Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
+    async fn run_pending(&self, registered: Registered, stage: Stage) {
+        if stage == Stage::Poststop {
+            return self.resolve(registered, Trigger::Synchronize).await;
         }
-        if stage == Stage::Poststop && self.is_still_owed(&entered).unwrap_or(true) {
-            self.settle_behind(entered, None, Duration::ZERO);
+        let created = registered.files.created().ok().flatten().unwrap_or_default();
+        match self.start(&registered, stage, Trigger::Synchronize, &created) {
+            Ok(running) => drop(running.end().await),
+            Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
         }
     }
 
-    /// What is owed to a container that the runtime lists as `container`, or does not list.
-    fn owed(
+    /// The stage that is pending of a container that the runtime lists as `container`, or does not
+    /// list.
+    fn pending(
         &self,
         id: &ContainerId,
         container: Option<&Container>,
-    ) -> anyhow::Result<Option<(Entered, Stage)>> {
-        let Some(entered) = self.find(id.as_str())? else {
+    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+        let Some(registered) = self.find(id.as_str())? else {
             return Ok(None);
         };
-        let _about = entered.span().entered();
+        let _about = registered.span().entered();
         let Some(container) = container else {
-            return self.owed_to_unlisted(entered);
+            return self.pending_of_unlisted(registered);
         };
         let runs = container.state.enum_value() == Ok(ContainerState::CONTAINER_RUNNING);
-        let owes = runs && entered.created(container, true)?.is_some() && entered.owes(Stage::Poststart)?;
-        Ok(owes.then_some((entered, Stage::Poststart)))
+        let created = match runs {
+            true => registered.created(container, true)?,
+            false => registered.files.created()?,
+        };
+        let init = created.as_ref().and_then(Init::of);
+        self.watch(&registered, init);
+        if !registered.header.injected && self.lost_prestart(&registered)? {
+            tracing::error!("its prestart hooks began and never ended, so its init is killed");
+            init.into_iter().for_each(Init::kill);
+            return Ok(None);
+        }
+        let is_pending = runs
+            && created.is_some()
+            && registered.is_pending(Stage::Poststart)?
+            && !registered.files.is_claimed(Stage::Poststart)?;
+        Ok(is_pending.then_some((registered, Stage::Poststart)))
     }
 
-    fn owed_to_unlisted(&self, entered: Entered) -> anyhow::Result<Option<(Entered, Stage)>> {
-        let is_of_this_boot = entered.header.boot == Boot::current()?;
-        let Some(created) = entered.folder.created()? else {
-            if !is_of_this_boot || Moment::now().since(entered.header.at) > ENTERED {
-                self.archive(&entered.id);
+    /// Whether prestart began and nobody is left who would end it: daemon and runner died. The
+    /// runtime did not wait for it any longer.
+    fn lost_prestart(&self, registered: &Registered) -> Result<bool, LedgerError> {
+        let (files, stage) = (&registered.files, Stage::Prestart);
+        let has_begun = files.record(stage)?.is_some_and(|record| record.next() > 0);
+        Ok(has_begun && registered.is_pending(stage)? && !files.is_claimed(stage)?)
+    }
+
+    fn pending_of_unlisted(
+        &self,
+        registered: Registered,
+    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+        let is_of_this_boot = registered.header.boot == Boot::current()?;
+        let Some(created) = registered.files.created()? else {
+            if !is_of_this_boot || Moment::now().since(registered.header.at) > CREATE_TIMEOUT {
+                self.archive(&registered.id);
             }
             return Ok(None);
         };
@@ -138,10 +162,10 @@ impl Containers {
             // It is being created, or its runtime has lost it; its end will tell.
             return Ok(None);
         }
-        if self.owes_poststop(&entered)? {
-            return Ok(Some((entered, Stage::Poststop)));
+        if self.has_pending(&registered)? {
+            return Ok(Some((registered, Stage::Poststop)));
         }
-        self.archive(&entered.id);
+        self.archive(&registered.id);
         Ok(None)
     }
 }

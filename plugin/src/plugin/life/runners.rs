@@ -1,4 +1,4 @@
-//! Starting runners, and hearing what became of them.
+//! Starting runners, and learning how they ended.
 
 use std::future::pending;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::runner::{Call, State};
+use crate::runner::{Call, NAME, State};
 
 /// The program that is run as the runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) struct Ended {
     pub(super) told: String,
 }
 
-/// Starts `program` as a runner. What it tells is logged where the caller's lines are.
+/// Starts `program` as a runner.
 ///
 /// # Errors
 /// The kernel lacks processes or descriptors, or the program is gone.
@@ -91,8 +91,9 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
                 told: format!("its runner cannot be waited for: {error}"),
             },
         };
-        for failure in ended.told.lines() {
-            tracing::warn!(%stage, %by, "{failure}");
+        // Failed hooks are on record, and reported by whoever reads that; a runner's own trouble is not.
+        for trouble in ended.told.lines().filter(|line| line.starts_with(NAME)) {
+            tracing::warn!(%stage, %by, "{trouble}");
         }
         ended
     };

@@ -1,0 +1,54 @@
+//! A thread with a runtime of its own, for work that may block on the ledger's file system.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A thread that does what it is given, one thing beside the other, until this is dropped. What
+/// blocks it blocks nothing else.
+#[derive(Debug)]
+pub(super) struct OwnThread {
+    handle: Handle,
+    _end: oneshot::Sender<()>,
+}
+
+impl OwnThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The node has no room for another thread.
+    pub(super) fn new() -> io::Result<OwnThread> {
+        let (end, ended) = oneshot::channel::<()>();
+        let (sender, started) = mpsc::channel();
+        let name = thread::Builder::new().name("containers".into());
+        name.spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            // Whoever started it is waiting.
+            let _ = sender.send(Ok(runtime.handle().clone()));
+            runtime.block_on(async {
+                // Ready when the sender is dropped.
+                let _ = ended.await;
+            });
+            runtime.shutdown_background();
+        })?;
+        let handle = started
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("it ended at once")))?;
+        Ok(OwnThread { handle, _end: end })
+    }
+
+    /// Has `work` done there.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.handle.spawn(work)
+    }
+}

@@ -1,0 +1,143 @@
+//! The gate: the exec FIFO through which runc starts a container, held until poststart is over.
+//!
+//! `runc create` leaves init blocked in an open of that FIFO for writing. `runc start` (1.0.0 to 1.5)
+//! opens it for reading and returns when every writer has closed it. Whoever opens it for writing,
+//! too, holds that start: no NRI event is involved, and no daemon.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, PipeReader, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::unistd::gettid;
+
+use super::init::Init;
+use super::stat::Stat;
+
+/// The name of the FIFO in runc's directory of the container.
+const NAME: &str = "exec.fifo";
+
+/// How long it may take until the kernel counts a writer that opens the FIFO.
+const OPENING: Duration = Duration::from_millis(200);
+
+/// The exec FIFO of a container that was created and has not executed its program.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Names the FIFO and counts as neither reader nor writer.
+    fifo: File,
+}
+
+impl Gate {
+    /// The FIFO that `init` is about to open; `None` if its OCI runtime uses none.
+    ///
+    /// init keeps a descriptor of it until just before it executes the program, so nothing has to
+    /// know where the OCI runtime keeps its files.
+    pub(super) fn of(init: Init) -> Option<Gate> {
+        let directory = format!("/proc/{}/fd", init.pid()?);
+        let links = fs::read_dir(directory).ok()?.flatten();
+        let path = links
+            .map(|link| link.path())
+            .find(|link| fs::read_link(link).is_ok_and(|target| target.ends_with(NAME)))?;
+        let fifo = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH)
+            .open(path)
+            .ok()?;
+        let is_fifo = fifo.metadata().is_ok_and(|found| found.file_type().is_fifo());
+        // Looked at last: what was opened is of this init only if it still lives.
+        (is_fifo && init.is_alive()).then_some(Gate { fifo })
+    }
+
+    /// Begins to open the FIFO for writing, which ends when the start is asked for. From the return
+    /// on, a start waits.
+    ///
+    /// # Errors
+    /// The kernel lacks descriptors or threads.
+    pub(super) fn hold(&self) -> io::Result<Holding> {
+        let path = self.path();
+        let (opened, opener) = io::pipe()?;
+        let (sender, thread_id) = mpsc::channel();
+        let thread = thread::Builder::new().spawn(move || {
+            // Nobody listens if the other side has given up.
+            let _ = sender.send(gettid());
+            let file = OpenOptions::new().write(true).open(path);
+            let mut opener = opener;
+            let _ = opener.write_all(b".");
+            file
+        })?;
+        if let Ok(thread_id) = thread_id.recv() {
+            await_sleep(thread_id.as_raw());
+        }
+        Ok(Holding { thread, opened })
+    }
+
+    /// Whether somebody has the FIFO open for reading: a start waits until it is closed by all who
+    /// write.
+    pub(super) fn has_reader(&self) -> bool {
+        let mut nonblocking = OpenOptions::new();
+        nonblocking.write(true).custom_flags(libc::O_NONBLOCK);
+        nonblocking.open(self.path()).is_ok()
+    }
+
+    /// Lets an open for writing return although nobody asks for the start: init is gone.
+    pub(super) fn abandon(&self) {
+        let reader = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.path());
+        // The reader has done its work by being there.
+        drop(reader);
+    }
+
+    /// Tells through a descriptor when somebody who has the FIFO open for writing closes it: init
+    /// does, in the moment in which it executes its program.
+    ///
+    /// # Errors
+    /// The node has used up its inotify instances.
+    pub(super) fn closing(&self) -> nix::Result<Inotify> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        inotify.add_watch(&self.path(), AddWatchFlags::IN_CLOSE_WRITE)?;
+        Ok(inotify)
+    }
+
+    fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.fifo.as_raw_fd()).into()
+    }
+}
+
+/// A start that is held, or will be when it is asked for.
+#[derive(Debug)]
+pub(super) struct Holding {
+    thread: JoinHandle<io::Result<File>>,
+    opened: PipeReader,
+}
+
+impl Holding {
+    /// Becomes readable when the FIFO is open.
+    pub(super) fn opened(&self) -> BorrowedFd<'_> {
+        self.opened.as_fd()
+    }
+
+    /// The FIFO, open for writing; waits until it is. The start goes on when this is dropped.
+    ///
+    /// # Errors
+    /// It could not be opened.
+    pub(super) fn into_file(self) -> io::Result<File> {
+        let joined = self.thread.join();
+        joined.unwrap_or_else(|_| Err(io::Error::other("the thread that opens the FIFO panicked")))
+    }
+}
+
+/// Waits until the thread sleeps: it has come to where the open waits for a reader, and the kernel
+/// counts it as a writer. There is no other way to tell.
+fn await_sleep(thread_id: i32) {
+    let give_up = Instant::now() + OPENING;
+    while Stat::of_thread(thread_id).is_some_and(|stat| !stat.sleeps()) && Instant::now() < give_up {
+        thread::yield_now();
+    }
+}

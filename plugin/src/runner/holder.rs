@@ -1,0 +1,219 @@
+//! A poststart that was asked for before init runs its program: a detached copy of the runner holds
+//! the start by the gate, waits for its moment, and runs the stage.
+//!
+//! runc up to 1.5 asks for it inside of `create`; with `events` delivery the daemon does at NRI
+//! StartContainer. The copy has the claim from the beginning, so whoever comes for poststop waits
+//! for it, and it ends when init does.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::Inotify;
+use nix::unistd::{close, dup2_stderr, dup2_stdin, dup2_stdout};
+
+use super::container::Container;
+use super::gate::Gate;
+use super::init::Init;
+use super::pidfd::Pidfd;
+use super::stages;
+use super::stat::Name;
+use crate::ledger::{Claimed, LedgerError, Program, StageResult, Trigger};
+use crate::spec::Stage;
+use crate::system::in_a_copy;
+
+/// How often init is looked at where nothing tells that it has executed its program: a part of the
+/// time that has passed, between these two.
+const POLL_INTERVAL: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(50));
+const POLL_PART: u32 = 16;
+
+/// How long an init without exec FIFO is looked at. Some runtimes name a process that never
+/// executes another program: that of a sandbox.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Leaves a copy of this process behind that runs poststart at its moment. Returns when a start
+/// that is asked for from now on waits for it; without a `gate` none does.
+///
+/// # Errors
+/// The kernel lacks processes or descriptors. Then the start does not wait.
+pub(super) fn detach(container: &Container, by: Trigger, gate: Option<&Gate>) -> io::Result<()> {
+    let (mut held, holder) = io::pipe()?;
+    in_a_copy(|| run_detached(container, by, gate, &held, holder))?;
+    // Ends without a byte if the copy has nothing to hold.
+    held.read(&mut [0]).map(drop)
+}
+
+/// The copy's whole life.
+fn run_detached(
+    container: &Container,
+    by: Trigger,
+    gate: Option<&Gate>,
+    held: &PipeReader,
+    holder: PipeWriter,
+) -> i32 {
+    // The reading end is the original's alone: it is to see that the copy is gone.
+    let _ = close(held.as_raw_fd());
+    if release_caller().is_err() {
+        return 1;
+    }
+    // The outcome is on record; nobody listens here.
+    i32::from(hold_and_run(container, by, gate, holder).is_err())
+}
+
+fn hold_and_run(
+    container: &Container,
+    by: Trigger,
+    gate: Option<&Gate>,
+    mut holder: PipeWriter,
+) -> Result<(), LedgerError> {
+    let claim = match container.folder.claim(Stage::Poststart, by)? {
+        Claimed::Ours(claim) => claim,
+        Claimed::Over(_) => return Ok(()),
+    };
+    // Nobody listens if the caller was killed.
+    let start = await_start(container, gate, || drop(holder.write_all(b".")));
+    // The start goes on when this is dropped, at the end of all.
+    let _gate = match start {
+        Start::Held(gate) => Some(gate),
+        Start::NotHeld(reason) => {
+            container.folder.note_not_held(Stage::Poststart, reason)?;
+            None
+        }
+        Start::Never(reason) => {
+            let reason = reason.to_owned();
+            return claim.finish(StageResult::Skipped { reason }).map(drop);
+        }
+    };
+    stages::poststart(container, claim, by).map(drop)
+}
+
+/// What came of waiting for the start.
+#[derive(Debug)]
+enum Start {
+    /// init has executed its program, and the start waits until this is dropped.
+    Held(File),
+    /// init has executed its program, and nothing waits.
+    NotHeld(&'static str),
+    /// init has ended before it executed its program.
+    Never(&'static str),
+}
+
+/// Waits until init executes its program or ends; calls `ready` when a start is held from then on.
+fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce()) -> Start {
+    const GONE: &str = "its init ended before it ran the container's program";
+    const NOT_OPENED: &str = "its exec FIFO could not be opened";
+    let Some(watched) = container.init().and_then(|init| Watched::new(init, container)) else {
+        return Start::Never(GONE);
+    };
+    let not_held = |reason| match watched.await_exec_by_looking() {
+        true => Start::NotHeld(reason),
+        false => Start::Never(GONE),
+    };
+    let Some(gate) = gate else {
+        ready();
+        return not_held("its OCI runtime has no exec FIFO by which a start can be held");
+    };
+    let holding = gate.hold();
+    ready();
+    let Ok(holding) = holding else {
+        return not_held(NOT_OPENED);
+    };
+    wait(&mut [readable(&holding.opened()), readable(&watched.end)], None);
+    if watched.end.has_ended() && !gate.has_reader() {
+        // Nobody has asked for the start, and the thread would wait for ever.
+        gate.abandon();
+        return Start::Never("the container was never started");
+    }
+    let Ok(file) = holding.into_file() else {
+        return not_held(NOT_OPENED);
+    };
+    let has_run = match gate.closing() {
+        Ok(closing) => watched.await_exec_by(&closing),
+        Err(_) => watched.await_exec_by_looking(),
+    };
+    match has_run {
+        true => Start::Held(file),
+        false => Start::Never(GONE),
+    }
+}
+
+/// An init, and by what it is told whether it has executed its program.
+struct Watched {
+    init: Init,
+    end: Pidfd,
+    program: Option<Program>,
+    name: Option<Name>,
+}
+
+impl Watched {
+    /// `None` if it has ended.
+    fn new(init: Init, container: &Container) -> Option<Watched> {
+        // What is seen now may be the container's program already.
+        let seen = init.program();
+        Some(Watched {
+            init,
+            end: init.pidfd().ok().flatten()?,
+            program: container.program_before().or(seen),
+            name: init.name(),
+        })
+    }
+
+    /// Whether it has executed its program, as far as can be seen now.
+    fn has_executed(&self) -> bool {
+        match (self.init.program(), self.program) {
+            (Some(now), Some(before)) if now != before => true,
+            // It may execute the same file as its OCI runtime, or it has ended: its name is left of it.
+            _ => self.init.name().is_none_or(|name| Some(name) != self.name),
+        }
+    }
+
+    /// Waits until it executes its program, which closes the FIFO, or ends. Returns whether it has
+    /// executed it; if that can no longer be told, that it has.
+    fn await_exec_by(&self, closing: &Inotify) -> bool {
+        // Looked at first: it may have happened before anybody watched.
+        while !self.has_executed() && !self.end.has_ended() {
+            wait(&mut [readable(closing), readable(&self.end)], None);
+            if closing.read_events().is_ok() {
+                // It does so when it executes, or just before.
+                return self.await_exec_by_looking();
+            }
+        }
+        self.has_executed()
+    }
+
+    /// The same where nothing tells: it is looked at again and again, for a while.
+    fn await_exec_by_looking(&self) -> bool {
+        let began = Instant::now();
+        while !self.has_executed() && !self.end.has_ended() && began.elapsed() < EXEC_TIMEOUT {
+            let (shortest, longest) = POLL_INTERVAL;
+            let pause = (began.elapsed() / POLL_PART).clamp(shortest, longest);
+            wait(&mut [readable(&self.end)], Some(pause));
+        }
+        !self.end.has_ended() || self.has_executed()
+    }
+}
+
+fn readable(what: &impl AsFd) -> PollFd<'_> {
+    PollFd::new(what.as_fd(), PollFlags::POLLIN)
+}
+
+/// Waits until one of `events` happens, or `limit` has passed.
+fn wait(events: &mut [PollFd<'_>], limit: Option<Duration>) {
+    // Rounded up: poll counts milliseconds.
+    let limit = limit.map_or(PollTimeout::NONE, |limit| {
+        PollTimeout::try_from(limit + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+    });
+    // An interrupted wait is a short one: callers look again.
+    let _ = poll(events, limit);
+}
+
+/// Closes what the caller waits for the end of.
+fn release_caller() -> io::Result<()> {
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    Ok(())
+}

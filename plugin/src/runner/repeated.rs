@@ -1,0 +1,73 @@
+//! A repeated start: the same container is created again by its OCI runtime, with a new init.
+//!
+//! A runtime that crashed in the middle of a start asks for it again. Stages belong to an init, not
+//! to a container's id: the earlier init's are ended, and those of the new one begin anew.
+
+use super::call::Call;
+use super::container::Container;
+use super::init::process;
+use super::stages;
+use super::state::State;
+use crate::ledger::{EntryFolder, Ledger, LedgerError, Line, Record, Trigger};
+use crate::spec::Stage;
+
+/// The records of the init that a runner was started for: those in `folder`, or new ones if these
+/// are of an earlier init. Then that one's pending stages are run first, and its records archived.
+///
+/// # Errors
+/// The ledger cannot be read or written.
+pub(super) fn of_this_init(
+    ledger: &Ledger,
+    folder: EntryFolder,
+    state: &State,
+    call: &Call,
+) -> Result<EntryFolder, LedgerError> {
+    if !is_of_earlier_init(&folder, state, call)? {
+        return Ok(folder);
+    }
+    // Of several runners one does it, the others find it done.
+    let _lock = ledger.lock(&state.id)?;
+    let current = || ledger.find(&state.id);
+    let Some(folder) = current()? else {
+        return Ok(folder);
+    };
+    if !is_of_earlier_init(&folder, state, call)? {
+        return Ok(folder);
+    }
+    let of_earlier_init = State {
+        pid: None,
+        ..state.clone()
+    };
+    let earlier = Container::new(folder, of_earlier_init, call.trigger, false)?;
+    stages::run(&earlier, Stage::Poststop, call.trigger)?;
+    ledger.archive_init(&state.id)?;
+    Ok(current()?.unwrap_or(earlier.folder))
+}
+
+/// Whether the records in `folder` are of another init than the one that the caller means.
+fn is_of_earlier_init(folder: &EntryFolder, state: &State, call: &Call) -> Result<bool, LedgerError> {
+    let Some(created) = folder.created()? else {
+        return Ok(false);
+    };
+    if call.stage == Stage::Poststop {
+        // No init is named: the OCI runtime that asks for a second poststop has created a second one.
+        let is_unnamed = created.process.is_none() && call.trigger == Trigger::Oci;
+        return Ok(is_unnamed
+            && folder
+                .record(Stage::Poststop)?
+                .is_some_and(|record| was_ended_by_oci(&record)));
+    }
+    let said = state.pid.filter(|pid| *pid > 0).and_then(process);
+    Ok(match (created.process, said) {
+        (Some(noted), Some(said)) => noted != said,
+        _ => false,
+    })
+}
+
+fn was_ended_by_oci(record: &Record) -> bool {
+    let last = record.lines.iter().rev().find_map(|line| match line {
+        Line::Claimed { by, .. } => Some(*by),
+        _ => None,
+    });
+    record.finished().is_some() && last == Some(Trigger::Oci)
+}
