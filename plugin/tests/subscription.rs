@@ -35,22 +35,27 @@ async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
 
 const CREATE: EventMask = EventMask::CREATE_CONTAINER;
 
-fn all() -> EventMask {
-    without_stop() | EventMask::STOP_CONTAINER
+fn fewest() -> EventMask {
+    CREATE | EventMask::REMOVE_CONTAINER
 }
 
-fn without_stop() -> EventMask {
-    CREATE | EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::REMOVE_CONTAINER
+fn with_stop() -> EventMask {
+    fewest() | EventMask::STOP_CONTAINER
+}
+
+fn all() -> EventMask {
+    with_stop() | EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER
 }
 
 #[tokio::test]
 async fn a_runtime_is_asked_for_no_event_that_no_hook_waits_for() {
     for (runtime, config, expected) in [
         ("containerd", "delivery = \"direct\"", CREATE),
-        ("containerd", "", without_stop()),
+        ("containerd", "", fewest()),
         ("containerd", "delivery = \"events\"", all()),
         ("containerd", "runtimes.kata.delivery = \"events\"", all()),
-        ("cri-o", "", all()),
+        ("cri-o", "", with_stop()),
+        ("cri-o", "delivery = \"events\"", all()),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let asked = asked_for(&folder, runtime, config).await;
@@ -59,7 +64,7 @@ async fn a_runtime_is_asked_for_no_event_that_no_hook_waits_for() {
 }
 
 #[tokio::test]
-async fn a_container_from_before_that_waits_for_the_event_of_its_stop_still_gets_it() {
+async fn a_container_from_before_that_depends_on_events_still_gets_them() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::create(&folder.path().join("state")).unwrap();
     let enter = |id: &str, injected| {
@@ -73,7 +78,7 @@ async fn a_container_from_before_that_waits_for_the_event_of_its_stop_still_gets
         ledger.add(identity, &Frozen::default(), injected).unwrap();
     };
     enter("injected", true);
-    assert_eq!(asked_for(&folder, "containerd", "").await, without_stop());
+    assert_eq!(asked_for(&folder, "containerd", "").await, fewest());
     enter("by-events", false);
     assert_eq!(asked_for(&folder, "containerd", "").await, all());
 }

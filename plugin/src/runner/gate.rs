@@ -95,7 +95,7 @@ impl Gate {
     }
 
     /// Tells through a descriptor when somebody who has the FIFO open for writing closes it: init
-    /// does, in the moment in which it executes its program.
+    /// does, just before it executes its program.
     ///
     /// # Errors
     /// The node has used up its inotify instances.

@@ -115,6 +115,8 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
         ready();
         return not_held("its OCI runtime has no exec FIFO by which a start can be held");
     };
+    // Before the start: init may close the FIFO as soon as that has come, and execute its program later.
+    let closing = gate.closing();
     let holding = gate.hold();
     ready();
     let Ok(holding) = holding else {
@@ -129,7 +131,7 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
     let Ok(file) = holding.into_file() else {
         return not_held(NOT_OPENED);
     };
-    let has_run = match gate.closing() {
+    let has_run = match closing {
         Ok(closing) => watched.await_exec_by(&closing),
         Err(_) => watched.await_exec_by_looking(),
     };
@@ -176,7 +178,7 @@ impl Watched {
         while !self.has_executed() && !self.end.has_ended() {
             wait(&mut [readable(closing), readable(&self.end)], None);
             if closing.read_events().is_ok() {
-                // It does so when it executes, or just before.
+                // The kernel tells of this, but not of the exec that follows at once.
                 return self.await_exec_by_looking();
             }
         }

@@ -29,7 +29,7 @@ impl Drop for Init {
 const AT_ONCE: Duration = Duration::from_secs(30);
 
 /// Creates a container as runc does: its init keeps an O_PATH descriptor of the exec FIFO, opens that for writing,
-/// and executes the container's program with it.
+/// closes it, and executes the container's program.
 fn created(fixture: &Fixture, program: &[&str]) -> Init {
     let fifo = fixture.fifo("exec.fifo");
     let script = r#"use Fcntl;
@@ -37,6 +37,8 @@ fn created(fixture: &Fixture, program: &[&str]) -> Init {
         syswrite(STDOUT, ".");
         open(W, ">", "/proc/self/fd/" . fileno(F)) or die;
         syswrite(W, "0");
+        close(W);
+        select(undef, undef, undef, 0.01);
         exec {$ARGV[0]} @ARGV or die;"#;
     let mut command = Command::new("perl");
     command.args(["-e", script]).arg(fifo).args(program);
