@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::session::{self, End};
+use crate::workers::Workers;
 
 const SOCKET: &str = "NRI_PLUGIN_SOCKET";
 const NAME: &str = "NRI_PLUGIN_NAME";
@@ -107,7 +108,8 @@ impl Launched {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
         let socket = tokio::net::UnixStream::from_std(self.socket)?;
-        match session::run(plugin.into(), &self.identity, socket, pin!(stop)).await {
+        let workers = Workers::new();
+        match session::run(plugin.into(), &workers, &self.identity, socket, pin!(stop)).await {
             End::Stopped
             | End::Failed {
                 reason: Error::Closed,

@@ -83,6 +83,7 @@ pub mod testkit;
 mod updates;
 mod version;
 mod weight;
+mod workers;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;

@@ -262,7 +262,7 @@ impl Stage {
                     pending().await
                 }
             };
-            run(plugin, &identity, socket, pin!(stopped)).await
+            run(plugin, &Workers::new(), &identity, socket, pin!(stopped)).await
         });
         Self {
             puppet,
@@ -526,6 +526,7 @@ async fn a_refusal_keeps_its_reason_when_the_runtime_closes_right_after_it() {
     let identity = Identity::new("42", "puppet").unwrap();
     let end = run(
         Arc::new(Puppet::new(EventMask::ALL)),
+        &Workers::new(),
         &identity,
         socket,
         pin!(pending()),

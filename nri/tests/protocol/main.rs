@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod blocked;
 mod events;
 mod examples;
 mod framing;
