@@ -80,7 +80,7 @@ impl Context {
     /// limit, a little less than the 2 s that every runtime has as its default.
     ///
     /// A handler that is not done by then is dropped at its next `await`, and the runtime gets an error. What has to
-    /// outlive the event belongs into a task of its own.
+    /// outlive the event belongs into a task of its own, or a thread if it may block.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -15,11 +15,11 @@ use crate::updates::{Updates, Verdict};
 /// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
 /// the others need not be written.
 ///
-/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast,
-/// and never block the thread. Every answer is given in time by the crate: a handler that is still at it when
-/// [`Context::deadline`] comes is dropped and answered for with [`Code::DeadlineExceeded`], one that panics with
-/// [`Code::Internal`]. Both count as errors, which matters: an error fails the creation of the container, while
-/// silence lets it go on without the plugin.
+/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast.
+/// Every answer is given in time by the crate: a handler that is still at it when [`Context::deadline`] comes is
+/// answered for with [`Code::DeadlineExceeded`], one that panics with [`Code::Internal`]. Both count as errors, which
+/// matters: an error fails the creation of the container, while silence lets it go on without the plugin. Handlers may
+/// block their thread; [what happens then](crate#handlers-that-block) is for the crate as a whole to say.
 ///
 /// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
 ///
@@ -199,6 +199,6 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// The connection that the plugin was configured on has ended. From here on containers are created without it,
-    /// until it is synchronized again.
+    /// until it is synchronized again. The next connection waits for its return, for at most 2 s.
     fn disconnected(&self, reason: &Error) {}
 }
