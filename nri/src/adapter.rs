@@ -17,6 +17,7 @@ use crate::plugin::Plugin;
 use crate::room::Room;
 use crate::rpc;
 use crate::status::Status;
+use crate::subscription::Subscription;
 
 /// Serves one connection on behalf of a plugin.
 pub(crate) struct Adapter<P> {
@@ -160,7 +161,10 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         let known = EventMask::known_to(configuration.runtime.nri_version);
         *lock(&self.runtime) = Arc::new(configuration.runtime.clone());
         let ctx = self.context(rpc);
-        let wanted = self
+        let Subscription {
+            events: wanted,
+            failure_policy,
+        } = self
             .handlers
             .answer(METHOD, ctx, async move |plugin, ctx| {
                 plugin.configure(ctx, configuration).await
@@ -179,6 +183,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         self.configured.store(true, Ordering::Relaxed);
         Ok(ConfigureResponse {
             events: events.bits(),
+            failure_policy: failure_policy.into(),
             ..Default::default()
         })
     }

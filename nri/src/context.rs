@@ -7,6 +7,7 @@ use crate::api;
 use crate::error::Error;
 use crate::rpc::RuntimeClient;
 use crate::status::Status;
+use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
 /// The request timeout of a runtime that does not tell it: the default of every runtime.
@@ -25,6 +26,15 @@ pub struct RuntimeInfo {
     pub registration_timeout: Option<Duration>,
     /// How long it gives a plugin to answer an event; told since NRI 0.7.
     pub request_timeout: Option<Duration>,
+}
+
+impl RuntimeInfo {
+    /// Whether the runtime goes by the [`FailurePolicy`] of a plugin, as far as its NRI version tells. Every runtime
+    /// that does announces its version.
+    pub fn honours_failure_policy(&self) -> bool {
+        self.nri_version
+            .is_some_and(|version| version >= FailurePolicy::SINCE)
+    }
 }
 
 /// What the runtime hands over at Configure.
@@ -161,13 +171,30 @@ mod tests {
         let request = api::ConfigureRequest {
             registration_timeout: 5000,
             request_timeout: 2000,
-            NRI_version: "v0.12.2".into(),
+            NRI_version: "v0.12.5".into(),
             ..Default::default()
         };
         let runtime = Configuration::from(request).runtime;
         assert_eq!(runtime.registration_timeout, Some(Duration::from_secs(5)));
         assert_eq!(runtime.request_timeout, Some(Duration::from_secs(2)));
         assert_eq!(runtime.nri_version, Some(crate::version::NRI_VERSION));
+    }
+
+    #[test]
+    fn failure_policies_count_from_nri_0_12_5_on() {
+        let honours = |announced: &str| {
+            let request = api::ConfigureRequest {
+                NRI_version: announced.into(),
+                ..Default::default()
+            };
+            Configuration::from(request).runtime.honours_failure_policy()
+        };
+        for version in ["v0.12.5", "v0.12.6", "v0.13.0", "v1.0.0"] {
+            assert!(honours(version), "{version}");
+        }
+        for version in ["", "v0.12.4", "v0.9.9", "(devel)", "0.0.0-unknown"] {
+            assert!(!honours(version), "{version}");
+        }
     }
 
     #[test]

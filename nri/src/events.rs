@@ -25,7 +25,7 @@ macro_rules! events {
         impl EventMask {
             $(#[doc = $doc] pub const $name: Self = Self($bit);)*
 
-            /// Every event there is in NRI 0.12.2.
+            /// Every event there is in NRI 0.12.5.
             pub const ALL: Self = Self($($bit)|*);
         }
 

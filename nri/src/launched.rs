@@ -26,11 +26,11 @@ const INDEX: &str = "NRI_PLUGIN_IDX";
 /// long as its connection.
 ///
 /// ```no_run
-/// # use containerd_nri::{Configuration, Context, EventMask, Launched, Plugin, Status};
+/// # use containerd_nri::{Configuration, Context, EventMask, Launched, Plugin, Status, Subscription};
 /// # struct Mine;
 /// # impl Plugin for Mine {
-/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-/// #         Ok(EventMask::ALL)
+/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+/// #         Ok(EventMask::ALL.into())
 /// #     }
 /// # }
 /// # async fn example() -> Result<(), containerd_nri::Error> {

@@ -6,14 +6,14 @@
 //! ```no_run
 //! use containerd_nri::api::{Container, PodSandbox};
 //! use containerd_nri::{
-//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
+//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription,
 //! };
 //!
 //! struct Greeter;
 //!
 //! impl Plugin for Greeter {
-//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-//!         Ok(EventMask::CREATE_CONTAINER)
+//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+//!         Ok(EventMask::CREATE_CONTAINER.into())
 //!     }
 //!
 //!     async fn create_container(
@@ -47,6 +47,8 @@
 //!   gone, the container is created without it. So a handler that is not done before the runtime gives up, or that
 //!   panics, is answered for with an error, which fails the creation instead. That takes `panic = "unwind"`, the
 //!   default. It holds for handlers that block too: see below.
+//! - **What happens without an answer.** A plugin whose process hangs or dies cannot answer at all. From NRI 0.12.5 on,
+//!   its [`FailurePolicy`] has the runtime fail the request then, and keep the plugin connected.
 //! - **Old and new runtimes.** Both forms of events are served; events unknown to the runtime are not asked for; a
 //!   synchronization in several messages is handed over as one.
 //! - **The framing.** Runtimes close the connection on frames that are perfectly valid but longer than they read; the
@@ -93,6 +95,7 @@ mod room;
 mod service;
 mod session;
 mod status;
+mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod updates;
@@ -110,6 +113,7 @@ pub use launched::Launched;
 pub use plugin::Plugin;
 pub use service::{DEFAULT_SOCKET, Service};
 pub use status::{Code, Status};
+pub use subscription::{FailurePolicy, Subscription};
 pub use updates::{Updates, Verdict};
 pub use version::{NRI_VERSION, Version, VersionError};
 

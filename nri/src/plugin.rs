@@ -8,8 +8,8 @@ use crate::api::{
 };
 use crate::context::{Configuration, Context};
 use crate::error::Error;
-use crate::events::EventMask;
 use crate::status::Status;
+use crate::subscription::Subscription;
 use crate::updates::{Updates, Verdict};
 
 /// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
@@ -28,13 +28,14 @@ use crate::updates::{Updates, Verdict};
 #[allow(unused_variables, reason = "the names of the parameters are documentation")]
 pub trait Plugin: Send + Sync + 'static {
     /// The first event on every connection: what the runtime is, and the configuration it has for the plugin.
-    /// Returns the events to subscribe to. Those that the runtime does not know are left out; an empty set is an
-    /// error, since NRI reads it as all events. An error makes the runtime close the connection.
+    /// Returns the events to subscribe to, and a [failure policy](crate::FailurePolicy) if the plugin wants one:
+    /// `Ok(EventMask::CREATE_CONTAINER.into())`, or a [`Subscription`]. Events that the runtime does not know are left
+    /// out; an empty set is an error, since NRI reads it as all events. An error makes the runtime close the connection.
     fn configure(
         &self,
         ctx: &Context,
         configuration: Configuration,
-    ) -> impl Future<Output = Result<EventMask, Status>> + Send;
+    ) -> impl Future<Output = Result<Subscription, Status>> + Send;
 
     /// Takes away of the pods and containers that a Synchronize brings what [`Plugin::synchronize`] will not look at.
     /// Called for each of its messages, as soon as it is there, so that a full node need not be held in memory at

@@ -24,11 +24,11 @@ pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
 /// creates a new socket.
 ///
 /// ```no_run
-/// # use containerd_nri::{Configuration, Context, EventMask, Identity, Plugin, Service, Status};
+/// # use containerd_nri::{Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription};
 /// # struct Mine;
 /// # impl Plugin for Mine {
-/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-/// #         Ok(EventMask::ALL)
+/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+/// #         Ok(EventMask::ALL.into())
 /// #     }
 /// # }
 /// # async fn example() -> Result<(), containerd_nri::IdentityError> {
@@ -162,12 +162,13 @@ mod tests {
     use crate::events::EventMask;
     use crate::frame::{FrameHeader, RUNTIME_CONNECTION};
     use crate::status::Status;
+    use crate::subscription::Subscription;
 
     struct Idle;
 
     impl Plugin for Idle {
-        async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-            Ok(EventMask::ALL)
+        async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+            Ok(EventMask::ALL.into())
         }
     }
 

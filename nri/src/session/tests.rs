@@ -14,6 +14,7 @@ use crate::context::{Configuration, Context};
 use crate::events::EventMask;
 use crate::frame::{FrameHeader, MessageHeader};
 use crate::rpc::{self, PluginClient};
+use crate::subscription::Subscription;
 use crate::updates::Updates;
 
 /// The runtime's half of a connection, driven by hand.
@@ -152,8 +153,8 @@ macro_rules! noting {
 }
 
 impl Plugin for Puppet {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(self.events)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(self.events.into())
     }
 
     async fn synchronize(
@@ -282,7 +283,7 @@ async fn a_plugin_registers_with_its_name_its_index_and_the_nri_version() {
     let mut stage = Stage::new().await;
     let request = stage.runtime.registered.recv().await.unwrap();
     assert_eq!((&*request.plugin_name, &*request.plugin_idx), ("puppet", "42"));
-    assert_eq!(request.NRI_version, "v0.12.2");
+    assert_eq!(request.NRI_version, "v0.12.5");
 }
 
 #[tokio::test]

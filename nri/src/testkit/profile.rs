@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::events::EventMask;
+use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
 /// A runtime to be imitated. Start from one of the presets and change what a test is about.
@@ -55,12 +56,18 @@ impl RuntimeProfile {
         Self::containerd("2.4.0-beta+unknown", nri(12, 2))
     }
 
+    /// containerd 2.4.2 as built with NRI 0.12.5: plugins have a failure policy.
+    pub fn containerd_2_4_nri_0_12_5() -> Self {
+        Self::containerd("2.4.2+unknown", nri(12, 5))
+    }
+
     /// All presets, oldest first.
-    pub fn all() -> [Self; 3] {
+    pub fn all() -> [Self; 4] {
         [
             Self::containerd_1_7(),
             Self::containerd_2_1(),
             Self::containerd_main(),
+            Self::containerd_2_4_nri_0_12_5(),
         ]
     }
 
@@ -89,6 +96,11 @@ impl RuntimeProfile {
     /// Whether every event has an RPC of its own, names are checked, and Configure tells the NRI version (0.12).
     pub(super) fn has_rpc_per_event(&self) -> bool {
         self.nri >= nri(12, 0)
+    }
+
+    /// Whether the failure policy of a plugin is known (0.12.5).
+    pub(super) fn has_failure_policies(&self) -> bool {
+        self.nri >= FailurePolicy::SINCE
     }
 
     /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).

@@ -10,6 +10,7 @@ use containerd_nri::testkit::{
 };
 use containerd_nri::{
     Adjustment, Code, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
+    Subscription,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -79,9 +80,11 @@ impl Gated {
 }
 
 impl Plugin for Gated {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
         self.enter("configure");
-        Ok(EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER)
+        Ok(Subscription::new(
+            EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
+        ))
     }
 
     fn lighten(&self, _: &mut Vec<PodSandbox>, _: &mut Vec<Container>) {

@@ -11,6 +11,7 @@ mod answers;
 mod blocked;
 mod events;
 mod examples;
+mod failure_policy;
 mod framing;
 mod hostile;
 mod logs;
