@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::events::EventMask;
+use crate::frame::MAX_PAYLOAD;
 use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
@@ -101,6 +102,11 @@ impl RuntimeProfile {
     /// Whether the failure policy of a plugin is known (0.12.5).
     pub(super) fn has_failure_policies(&self) -> bool {
         self.nri >= FailurePolicy::SINCE
+    }
+
+    /// The longest payload of a frame that is read (limited since 0.12.5).
+    pub(super) fn longest_payload(&self) -> Option<usize> {
+        (self.nri >= nri(12, 5)).then_some(MAX_PAYLOAD)
     }
 
     /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).

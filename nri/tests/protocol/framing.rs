@@ -125,6 +125,25 @@ async fn the_first_4096_bytes_and_the_whole_rest_in_two_frames_are_accepted() {
 }
 
 #[tokio::test]
+async fn a_runtime_from_0_12_5_on_closes_at_a_payload_longer_than_the_protocol_has() {
+    const LONGEST: usize = 10 + (4 << 20);
+    let (plugin, mut raw, _runtime, _directory) =
+        introduced(RuntimeProfile::containerd_2_4_nri_0_12_5()).await;
+    for fits in [LONGEST, 1] {
+        // A connection that does not exist: such frames are read and dropped.
+        raw.send(9, &[&vec![0; fits]]).await;
+    }
+    raw.is_alive(3).await;
+    let length = u32::try_from(LONGEST).unwrap() + 1;
+    raw.write(&[PLUGIN.to_be_bytes(), length.to_be_bytes()].concat())
+        .await;
+    let end = plugin.closed().await;
+    let expected = format!("conn 1: frame payload {length} bytes, maximum is {LONGEST}");
+    assert_eq!(end.to_string(), expected);
+    raw.closed().await;
+}
+
+#[tokio::test]
 async fn two_small_messages_in_one_frame_are_accepted() {
     let (result, ..) = outcome(
         FakeRuntime::builder(RuntimeProfile::containerd_2_1()),
