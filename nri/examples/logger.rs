@@ -37,7 +37,7 @@ fn log_container(event: &str, pod: &PodSandbox, container: &Container) {
 impl Plugin for Logger {
     async fn configure(&self, _: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         let runtime = configuration.runtime;
-        let events = EventMask::known_to(runtime.nri_version);
+        let events = EventMask::known_to(runtime.nri());
         log(format_args!(
             "configure by {} {}: {events}",
             runtime.name, runtime.version

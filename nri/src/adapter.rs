@@ -158,7 +158,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<ConfigureResponse> {
         const METHOD: &str = "Configure";
         let configuration = Configuration::from(request);
-        let known = EventMask::known_to(configuration.runtime.nri_version);
+        let known = EventMask::known_to(configuration.runtime.nri());
         *lock(&self.runtime) = Arc::new(configuration.runtime.clone());
         let ctx = self.context(rpc);
         let Subscription {

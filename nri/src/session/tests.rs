@@ -82,8 +82,14 @@ impl Runtime {
     }
 
     async fn configure(&self, version: &str) -> ttrpc::Result<i32> {
+        self.configure_as("containerd", "2.1.9+unknown", version).await
+    }
+
+    async fn configure_as(&self, name: &str, version: &str, nri: &str) -> ttrpc::Result<i32> {
         let request = ConfigureRequest {
-            NRI_version: version.into(),
+            runtime_name: name.into(),
+            runtime_version: version.into(),
+            NRI_version: nri.into(),
             ..Default::default()
         };
         self.plugin
@@ -194,7 +200,7 @@ impl Plugin for Puppet {
             }
             "updates" => {
                 let (handle, updates) = (ctx.handle().clone(), vec![ContainerUpdate::default()]);
-                let failed = tokio::spawn(async move { handle.update_containers(updates, Vec::new()).await });
+                let failed = tokio::spawn(async move { handle.update_containers(updates).await });
                 let failed = failed.await.unwrap().unwrap();
                 Ok(Adjustment::new().env("FAILED", failed.len().to_string()))
             }
@@ -210,7 +216,7 @@ impl Plugin for Puppet {
         _: LinuxResources,
     ) -> Result<Updates, Status> {
         self.note("update_container");
-        Ok(Updates::new().evict("c2", "too big"))
+        Ok(Updates::new().update(ContainerUpdate::default()))
     }
 
     async fn stop_container(
@@ -298,6 +304,22 @@ async fn events_unknown_to_the_runtime_are_left_out() {
     let stage = Stage::with(EventMask::ALL, false).await;
     assert_eq!(stage.runtime.configure("").await, Ok(0x7FF));
     assert_eq!(stage.runtime.configure("v0.12.0").await, Ok(0x3FFF));
+    let release = |name, version| stage.runtime.configure_as(name, version, "");
+    assert_eq!(release("containerd", "2.2.0").await, Ok(0x3FFF));
+    assert_eq!(release("cri-o", "1.33.0").await, Ok(0x7FF));
+    assert_eq!(release("cri-o", "1.34.0").await, Ok(0x3FFF));
+}
+
+#[tokio::test]
+async fn no_event_is_left_out_for_a_runtime_of_unknown_version() {
+    let stage = Stage::with(EventMask::ALL, false).await;
+    for (name, version) in [
+        ("containerd", "(devel)"),
+        ("containerd", "0.0.0+unknown"),
+        ("other", "1.0.0"),
+    ] {
+        assert_eq!(stage.runtime.configure_as(name, version, "").await, Ok(0x3FFF));
+    }
 }
 
 #[tokio::test]
@@ -427,7 +449,7 @@ async fn calls_with_an_answer_of_their_own_carry_it() {
         .update_container(seconds(2), &UpdateContainerRequest::default())
         .await
         .unwrap();
-    assert_eq!(updated.evict[0].reason, "too big");
+    assert_eq!(updated.update.len(), 1);
     let stopped = plugin
         .stop_container(seconds(2), &StopContainerRequest::default())
         .await
