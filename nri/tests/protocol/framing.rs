@@ -9,6 +9,7 @@ use containerd_nri::api::{
 use containerd_nri::testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, Outcome, RuntimeProfile, Unfinished,
 };
+use tokio::time::timeout;
 
 use crate::plugins::create;
 use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, outcome, registration, request, response};
@@ -137,7 +138,9 @@ async fn a_runtime_from_0_12_5_on_closes_at_a_payload_longer_than_the_protocol_h
     let length = u32::try_from(LONGEST).unwrap() + 1;
     raw.write(&[PLUGIN.to_be_bytes(), length.to_be_bytes()].concat())
         .await;
-    let end = plugin.closed().await;
+    let end = timeout(Duration::from_secs(30), plugin.closed())
+        .await
+        .expect("the runtime closes");
     let expected = format!("conn 1: frame payload {length} bytes, maximum is {LONGEST}");
     assert_eq!(end.to_string(), expected);
     raw.closed().await;
