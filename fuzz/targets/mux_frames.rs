@@ -10,6 +10,7 @@ use std::time::Duration;
 use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Backoff, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
+    Subscription,
 };
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -24,8 +25,8 @@ const LONG: Duration = Duration::from_secs(20);
 struct Idle;
 
 impl Plugin for Idle {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(EventMask::ALL)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(EventMask::ALL.into())
     }
 
     async fn create_container(&self, _: &Context, _: PodSandbox, _: Container) -> Result<Adjustment, Status> {

@@ -4,13 +4,14 @@
 
 use containerd_nri::{
     Configuration, Context, DEFAULT_SOCKET, EventMask, Identity, Launched, Plugin, Service, Status,
+    Subscription,
 };
 
 struct Empty;
 
 impl Plugin for Empty {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(EventMask::CREATE_CONTAINER)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(EventMask::CREATE_CONTAINER.into())
     }
 }
 

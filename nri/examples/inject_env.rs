@@ -10,7 +10,7 @@
 use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Configuration, Context, DEFAULT_SOCKET, EventMask, Identity, Launched, Plugin, Service,
-    Status,
+    Status, Subscription,
 };
 
 const PREFIX: &str = "env.example.com/";
@@ -18,8 +18,8 @@ const PREFIX: &str = "env.example.com/";
 struct InjectEnv;
 
 impl Plugin for InjectEnv {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(EventMask::CREATE_CONTAINER)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(EventMask::CREATE_CONTAINER.into())
     }
 
     async fn create_container(

@@ -9,7 +9,7 @@ use containerd_nri::api::{
 };
 use containerd_nri::{
     Adjustment, Configuration, Context, DEFAULT_SOCKET, Error, EventMask, Identity, Plugin, Service, Status,
-    Updates, Verdict,
+    Subscription, Updates, Verdict,
 };
 
 struct Logger;
@@ -35,14 +35,14 @@ fn log_container(event: &str, pod: &PodSandbox, container: &Container) {
 }
 
 impl Plugin for Logger {
-    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<EventMask, Status> {
+    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         let runtime = configuration.runtime;
-        let events = EventMask::known_to(runtime.nri_version);
+        let events = EventMask::known_to(runtime.nri());
         log(format_args!(
             "configure by {} {}: {events}",
             runtime.name, runtime.version
         ));
-        Ok(events)
+        Ok(events.into())
     }
 
     async fn synchronize(

@@ -9,7 +9,7 @@ use protobuf::Message;
 use tracing::{Instrument, Span};
 use ttrpc::r#async::TtrpcContext;
 
-use crate::answer::{answer, refuse, sendable, time_to_answer};
+use crate::answer::{Handlers, refuse, sendable, time_to_answer};
 use crate::api::*;
 use crate::context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
 use crate::events::EventMask;
@@ -17,10 +17,11 @@ use crate::plugin::Plugin;
 use crate::room::Room;
 use crate::rpc;
 use crate::status::Status;
+use crate::subscription::Subscription;
 
 /// Serves one connection on behalf of a plugin.
 pub(crate) struct Adapter<P> {
-    plugin: Arc<P>,
+    handlers: Handlers<P>,
     handle: RuntimeHandle,
     runtime: Mutex<Arc<RuntimeInfo>>,
     gathered: Mutex<Gathered>,
@@ -38,9 +39,9 @@ struct Gathered {
 
 impl<P: Plugin> Adapter<P> {
     /// An adapter for a new connection, whose requests share `room`.
-    pub(crate) fn new(plugin: Arc<P>, handle: RuntimeHandle, room: Room) -> Self {
+    pub(crate) fn new(handlers: Handlers<P>, handle: RuntimeHandle, room: Room) -> Self {
         Self {
-            plugin,
+            handlers,
             handle,
             runtime: Mutex::default(),
             gathered: Mutex::default(),
@@ -76,82 +77,52 @@ impl<P: Plugin> Adapter<P> {
         pod: MessageField<PodSandbox>,
         container: MessageField<Container>,
     ) -> ttrpc::Result<()> {
-        let ctx = &self.context(rpc);
-        let plugin = &self.plugin;
+        let Some(method) = method_of(event) else {
+            tracing::debug!(?event, "ignoring an event that has a call of its own, or is none");
+            return Ok(());
+        };
+        let ctx = self.context(rpc);
         let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
         let span = about(&pod, &container);
-        let answered = async move {
-            match event {
-                Event::RUN_POD_SANDBOX => {
-                    answer("RunPodSandbox", ctx, || plugin.run_pod_sandbox(ctx, pod)).await
-                }
-                Event::POST_UPDATE_POD_SANDBOX => {
-                    answer("PostUpdatePodSandbox", ctx, || {
-                        plugin.post_update_pod_sandbox(ctx, pod)
-                    })
-                    .await
-                }
-                Event::STOP_POD_SANDBOX => {
-                    answer("StopPodSandbox", ctx, || plugin.stop_pod_sandbox(ctx, pod)).await
-                }
-                Event::REMOVE_POD_SANDBOX => {
-                    answer("RemovePodSandbox", ctx, || plugin.remove_pod_sandbox(ctx, pod)).await
-                }
-                Event::POST_CREATE_CONTAINER => {
-                    answer("PostCreateContainer", ctx, || {
-                        plugin.post_create_container(ctx, pod, container)
-                    })
-                    .await
-                }
-                Event::START_CONTAINER => {
-                    answer("StartContainer", ctx, || {
-                        plugin.start_container(ctx, pod, container)
-                    })
-                    .await
-                }
-                Event::POST_START_CONTAINER => {
-                    answer("PostStartContainer", ctx, || {
-                        plugin.post_start_container(ctx, pod, container)
-                    })
-                    .await
-                }
-                Event::POST_UPDATE_CONTAINER => {
-                    answer("PostUpdateContainer", ctx, || {
-                        plugin.post_update_container(ctx, pod, container)
-                    })
-                    .await
-                }
-                Event::REMOVE_CONTAINER => {
-                    answer("RemoveContainer", ctx, || {
-                        plugin.remove_container(ctx, pod, container)
-                    })
-                    .await
-                }
-                other => {
-                    tracing::debug!(event = ?other, "ignoring an event that has a call of its own, or is none");
-                    Ok(())
-                }
-            }
+        let handler = async move |plugin: &P, ctx: &Context| match event {
+            Event::RUN_POD_SANDBOX => plugin.run_pod_sandbox(ctx, pod).await,
+            Event::POST_UPDATE_POD_SANDBOX => plugin.post_update_pod_sandbox(ctx, pod).await,
+            Event::STOP_POD_SANDBOX => plugin.stop_pod_sandbox(ctx, pod).await,
+            Event::REMOVE_POD_SANDBOX => plugin.remove_pod_sandbox(ctx, pod).await,
+            Event::POST_CREATE_CONTAINER => plugin.post_create_container(ctx, pod, container).await,
+            Event::START_CONTAINER => plugin.start_container(ctx, pod, container).await,
+            Event::POST_START_CONTAINER => plugin.post_start_container(ctx, pod, container).await,
+            Event::POST_UPDATE_CONTAINER => plugin.post_update_container(ctx, pod, container).await,
+            Event::REMOVE_CONTAINER => plugin.remove_container(ctx, pod, container).await,
+            _ => Ok(()),
         };
-        answered.instrument(span).await
+        self.handlers.answer(method, ctx, handler).instrument(span).await
     }
 
-    /// Adds a message of a synchronization to what was gathered. Returns all of it with the last message.
-    fn gather(&self, request: SynchronizeRequest) -> Option<Gathered> {
-        let SynchronizeRequest {
-            mut pods,
-            mut containers,
-            more,
-            ..
-        } = request;
-        self.plugin.lighten(&mut pods, &mut containers);
+    /// Adds what is left of a message of a synchronization to what was gathered.
+    fn gather(&self, pods: Vec<PodSandbox>, containers: Vec<Container>) {
         self.room.keep(pods.iter().map(size).sum());
         self.room.keep(containers.iter().map(size).sum());
         let mut gathered = lock(&self.gathered);
         gathered.pods.extend(pods);
         gathered.containers.extend(containers);
-        (!more).then(|| mem::take(&mut *gathered))
     }
+}
+
+/// The call of an event whose answer carries nothing.
+fn method_of(event: Event) -> Option<&'static str> {
+    Some(match event {
+        Event::RUN_POD_SANDBOX => "RunPodSandbox",
+        Event::POST_UPDATE_POD_SANDBOX => "PostUpdatePodSandbox",
+        Event::STOP_POD_SANDBOX => "StopPodSandbox",
+        Event::REMOVE_POD_SANDBOX => "RemovePodSandbox",
+        Event::POST_CREATE_CONTAINER => "PostCreateContainer",
+        Event::START_CONTAINER => "StartContainer",
+        Event::POST_START_CONTAINER => "PostStartContainer",
+        Event::POST_UPDATE_CONTAINER => "PostUpdateContainer",
+        Event::REMOVE_CONTAINER => "RemoveContainer",
+        _ => return None,
+    })
 }
 
 /// How many bytes of memory a message takes, about.
@@ -187,10 +158,18 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<ConfigureResponse> {
         const METHOD: &str = "Configure";
         let configuration = Configuration::from(request);
-        let known = EventMask::known_to(configuration.runtime.nri_version);
+        let known = EventMask::known_to(configuration.runtime.nri());
         *lock(&self.runtime) = Arc::new(configuration.runtime.clone());
-        let ctx = &self.context(rpc);
-        let wanted = answer(METHOD, ctx, || self.plugin.configure(ctx, configuration)).await?;
+        let ctx = self.context(rpc);
+        let Subscription {
+            events: wanted,
+            failure_policy,
+        } = self
+            .handlers
+            .answer(METHOD, ctx, async move |plugin, ctx| {
+                plugin.configure(ctx, configuration).await
+            })
+            .await?;
         let events = wanted & known;
         if events.is_empty() {
             let problem = format!(
@@ -204,6 +183,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         self.configured.store(true, Ordering::Relaxed);
         Ok(ConfigureResponse {
             events: events.bits(),
+            failure_policy: failure_policy.into(),
             ..Default::default()
         })
     }
@@ -214,14 +194,29 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: SynchronizeRequest,
     ) -> ttrpc::Result<SynchronizeResponse> {
         const METHOD: &str = "Synchronize";
-        let ctx = &self.context(rpc);
-        let Some(Gathered { pods, containers }) = self.gather(request) else {
+        let ctx = self.context(rpc);
+        let SynchronizeRequest {
+            mut pods,
+            mut containers,
+            more,
+            ..
+        } = request;
+        let lightened = async move |plugin: &P, _: &Context| {
+            plugin.lighten(&mut pods, &mut containers);
+            Ok((pods, containers))
+        };
+        let (pods, containers) = self.handlers.answer(METHOD, ctx.clone(), lightened).await?;
+        self.gather(pods, containers);
+        if more {
             return Ok(SynchronizeResponse {
-                more: true,
+                more,
                 ..Default::default()
             });
-        };
-        let update = answer(METHOD, ctx, || self.plugin.synchronize(ctx, pods, containers)).await;
+        }
+        let Gathered { pods, containers } = mem::take(&mut *lock(&self.gathered));
+        let synchronized =
+            async move |plugin: &P, ctx: &Context| plugin.synchronize(ctx, pods, containers).await;
+        let update = self.handlers.answer(METHOD, ctx, synchronized).await;
         self.room.clear();
         let update = update?;
         let response = sendable(
@@ -236,8 +231,10 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     }
 
     async fn shutdown(&self, rpc: &TtrpcContext, _: Empty) -> ttrpc::Result<Empty> {
-        let ctx = &self.context(rpc);
-        answer("Shutdown", ctx, || self.plugin.shutdown(ctx)).await?;
+        let ctx = self.context(rpc);
+        self.handlers
+            .answer("Shutdown", ctx, async |plugin, ctx| plugin.shutdown(ctx).await)
+            .await?;
         Ok(Empty::default())
     }
 
@@ -247,15 +244,19 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: CreateContainerRequest,
     ) -> ttrpc::Result<CreateContainerResponse> {
         const METHOD: &str = "CreateContainer";
-        let ctx = &self.context(rpc);
+        let ctx = self.context(rpc);
         let (pod, container) = (
             request.pod.unwrap_or_default(),
             request.container.unwrap_or_default(),
         );
         let span = about(&pod, &container);
         let answered = async {
-            let adjustment =
-                answer(METHOD, ctx, || self.plugin.create_container(ctx, pod, container)).await?;
+            let adjustment = self
+                .handlers
+                .answer(METHOD, ctx, async move |plugin, ctx| {
+                    plugin.create_container(ctx, pod, container).await
+                })
+                .await?;
             sendable(METHOD, adjustment.into())
         };
         answered.instrument(span).await
@@ -267,7 +268,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: UpdateContainerRequest,
     ) -> ttrpc::Result<UpdateContainerResponse> {
         const METHOD: &str = "UpdateContainer";
-        let ctx = &self.context(rpc);
+        let ctx = self.context(rpc);
         let (pod, container) = (
             request.pod.unwrap_or_default(),
             request.container.unwrap_or_default(),
@@ -275,8 +276,8 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         let resources = request.linux_resources.unwrap_or_default();
         let span = about(&pod, &container);
         let answered = async {
-            let updates = answer(METHOD, ctx, || {
-                self.plugin.update_container(ctx, pod, container, resources)
+            let updates = self.handlers.answer(METHOD, ctx, async move |plugin, ctx| {
+                plugin.update_container(ctx, pod, container, resources).await
             });
             sendable(METHOD, updates.await?.into())
         };
@@ -289,14 +290,19 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: StopContainerRequest,
     ) -> ttrpc::Result<StopContainerResponse> {
         const METHOD: &str = "StopContainer";
-        let ctx = &self.context(rpc);
+        let ctx = self.context(rpc);
         let (pod, container) = (
             request.pod.unwrap_or_default(),
             request.container.unwrap_or_default(),
         );
         let span = about(&pod, &container);
         let answered = async {
-            let update = answer(METHOD, ctx, || self.plugin.stop_container(ctx, pod, container)).await?;
+            let update = self
+                .handlers
+                .answer(METHOD, ctx, async move |plugin, ctx| {
+                    plugin.stop_container(ctx, pod, container).await
+                })
+                .await?;
             let response = StopContainerResponse {
                 update,
                 ..Default::default()
@@ -311,14 +317,16 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         rpc: &TtrpcContext,
         request: UpdatePodSandboxRequest,
     ) -> ttrpc::Result<UpdatePodSandboxResponse> {
-        let ctx = &self.context(rpc);
+        let ctx = self.context(rpc);
         let pod = request.pod.unwrap_or_default();
         let overhead = request.overhead_linux_resources.unwrap_or_default();
         let resources = request.linux_resources.unwrap_or_default();
         let span = about(&pod, &Container::default());
-        let answered = answer("UpdatePodSandbox", ctx, || {
-            self.plugin.update_pod_sandbox(ctx, pod, overhead, resources)
-        });
+        let answered = self
+            .handlers
+            .answer("UpdatePodSandbox", ctx, async move |plugin, ctx| {
+                plugin.update_pod_sandbox(ctx, pod, overhead, resources).await
+            });
         answered.instrument(span).await?;
         Ok(UpdatePodSandboxResponse::default())
     }
@@ -329,8 +337,13 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: ValidateContainerAdjustmentRequest,
     ) -> ttrpc::Result<ValidateContainerAdjustmentResponse> {
         const METHOD: &str = "ValidateContainerAdjustment";
-        let ctx = &self.context(rpc);
-        let verdict = answer(METHOD, ctx, || self.plugin.validate_adjustment(ctx, request)).await?;
+        let ctx = self.context(rpc);
+        let verdict = self
+            .handlers
+            .answer(METHOD, ctx, async move |plugin, ctx| {
+                plugin.validate_adjustment(ctx, request).await
+            })
+            .await?;
         sendable(METHOD, verdict.into())
     }
 

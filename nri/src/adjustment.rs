@@ -30,7 +30,7 @@ pub enum HookStage {
     Poststop,
 }
 
-/// The answer to the creation of a container: changes to it, and updates or evictions of other containers.
+/// The answer to the creation of a container: changes to it, and updates of other containers.
 ///
 /// ```
 /// use containerd_nri::{Adjustment, HookStage, api};
@@ -235,12 +235,6 @@ impl Adjustment {
         self
     }
 
-    /// Asks for the eviction of another container.
-    pub fn evict(mut self, container_id: impl Into<String>, reason: impl Into<String>) -> Self {
-        self.0.evict.push(eviction(container_id, reason));
-        self
-    }
-
     /// The changes to the container as the message that goes over the wire.
     pub fn raw(&self) -> &api::ContainerAdjustment {
         self.0.adjust.get_or_default()
@@ -279,15 +273,6 @@ impl From<api::ContainerAdjustment> for Adjustment {
 impl From<Adjustment> for api::CreateContainerResponse {
     fn from(adjustment: Adjustment) -> Self {
         adjustment.0
-    }
-}
-
-/// A request to evict a container.
-pub(crate) fn eviction(container_id: impl Into<String>, reason: impl Into<String>) -> api::ContainerEviction {
-    api::ContainerEviction {
-        container_id: container_id.into(),
-        reason: reason.into(),
-        ..Default::default()
     }
 }
 

@@ -1,17 +1,25 @@
 //! Getting an answer for the runtime out of a handler: in time, short enough, whatever the handler does.
 
 use std::any::Any;
-use std::future::Future;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use futures::future::{AbortHandle, Abortable};
 use protobuf::Message;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::timeout_at;
+use tracing::{Span, dispatcher};
 
 use crate::adjustment::MAX_MESSAGE;
 use crate::context::{ASSUMED_REQUEST_TIMEOUT, Context};
 use crate::status::{Code, Status};
+use crate::workers::{MAX_HANDLERS, Refusal, Workers};
 
 /// How long a handler may take, so that its answer is there before the runtime gives up: the time the runtime gave,
 /// less a tenth, which is at least 50 ms and at most 250 ms, but never more than half.
@@ -24,29 +32,152 @@ pub(crate) fn time_to_answer(timeout_nano: i64) -> Duration {
     given - margin.min(given / 2)
 }
 
-/// Runs a handler to its end, its deadline or its panic. A handler that is ready at once costs no timer.
-pub(crate) async fn answer<T, F>(
+/// The handlers of one connection: each runs on a thread of the plugin's, while the connection keeps its deadline.
+pub(crate) struct Handlers<P> {
+    plugin: Arc<P>,
+    workers: Workers,
+    /// Every handler that is under way holds one; see [`Handlers::new`].
+    alive: mpsc::Sender<Infallible>,
+}
+
+impl<P: Send + Sync + 'static> Handlers<P> {
+    /// Handlers on these threads. The receiver is closed when they and all that are under way are gone.
+    pub(crate) fn new(plugin: Arc<P>, workers: Workers) -> (Self, mpsc::Receiver<Infallible>) {
+        let (alive, gone) = mpsc::channel(1);
+        let handlers = Self {
+            plugin,
+            workers,
+            alive,
+        };
+        (handlers, gone)
+    }
+
+    /// Runs a handler to its end, its deadline or its panic; see [`call`].
+    pub(crate) async fn answer<T, H>(
+        &self,
+        method: &'static str,
+        ctx: Context,
+        handler: H,
+    ) -> ttrpc::Result<T>
+    where
+        T: Send + 'static,
+        H: AsyncFnOnce(&P, &Context) -> Result<T, Status> + Send + 'static,
+    {
+        let (deadline, alive) = (ctx.deadline, self.alive.clone());
+        let handler = async move |plugin: Arc<P>| {
+            let _alive = alive;
+            handler(&plugin, &ctx).await
+        };
+        let plugin = Arc::clone(&self.plugin);
+        let status = match call(&self.workers, MAX_HANDLERS, plugin, method, deadline, handler).await {
+            Called::Ended(outcome) => return outcome.map_err(|status| pass_on(method, status)),
+            Called::Panicked(text) => Status::internal(format!("the plugin panicked in {method}: {text}")),
+            Called::TimedOut => Status::new(
+                Code::DeadlineExceeded,
+                format!("the plugin had not handled {method} when its time was up"),
+            ),
+            Called::Refused(refusal) => Status::new(
+                Code::ResourceExhausted,
+                format!("the plugin cannot handle {method}: {refusal}"),
+            ),
+        };
+        Err(refuse(method, status))
+    }
+}
+
+/// Calls a plugin on one of the threads, of which at most `limit` may be busy, until `deadline`.
+///
+/// At the deadline, and when this future is dropped, the callee is dropped at its next `await`. If it blocks its
+/// thread, it keeps that until it ends, and what it returns then is dropped.
+pub(crate) async fn call<P, T, C>(
+    workers: &Workers,
+    limit: usize,
+    plugin: Arc<P>,
     method: &'static str,
-    ctx: &Context,
-    handler: impl FnOnce() -> F + Send,
-) -> ttrpc::Result<T>
+    deadline: Instant,
+    callee: C,
+) -> Called<T>
 where
-    F: Future<Output = Result<T, Status>> + Send,
+    P: Send + Sync + 'static,
+    T: Send + 'static,
+    C: AsyncFnOnce(Arc<P>) -> T + Send + 'static,
 {
-    // Called inside of the block, a handler that panics before it returns its future is caught as well.
-    let handler = AssertUnwindSafe(async { handler().await }).catch_unwind();
-    let status = match timeout_at(ctx.deadline.into(), handler).await {
-        Ok(Ok(outcome)) => return outcome.map_err(|status| pass_on(method, status)),
-        Ok(Err(panic)) => Status::internal(format!(
-            "the plugin panicked in {method}: {}",
-            panic_text(&*panic)
-        )),
-        Err(_) => Status::new(
-            Code::DeadlineExceeded,
-            format!("the plugin had not handled {method} when its time was up"),
-        ),
+    let (sender, mut receiver) = oneshot::channel();
+    let (abort, registration) = AbortHandle::new_pair();
+    let (runtime, span) = (Handle::current(), Span::current());
+    let dispatch = dispatcher::get_default(Clone::clone);
+    let job = move || {
+        // Called inside of the block, a callee that panics before it returns its future is caught as well.
+        let outcome = AssertUnwindSafe(async { callee(plugin).await }).catch_unwind();
+        let Ok(outcome) = runtime.block_on(Abortable::new(outcome, registration)) else {
+            return;
+        };
+        let outcome = outcome.map_err(|panic| panic_text(&*panic).to_owned());
+        if sender.send(outcome).is_err() {
+            let late = deadline.elapsed();
+            tracing::warn!(
+                method,
+                ?late,
+                "the plugin is done too late; its answer is dropped"
+            );
+        }
     };
-    Err(refuse(method, status))
+    let job = move || dispatcher::with_default(&dispatch, || span.in_scope(job));
+    if let Err(refusal) = workers.run(method, limit, job) {
+        return Called::Refused(refusal);
+    }
+    let _abort = AbortOnDrop(abort);
+    let outcome = match at_once(&mut receiver) {
+        Some(outcome) => outcome,
+        None => match timeout_at(deadline.into(), receiver).await {
+            Ok(outcome) => outcome.ok(),
+            Err(_) => return Called::TimedOut,
+        },
+    };
+    match outcome {
+        Some(Ok(outcome)) => Called::Ended(outcome),
+        Some(Err(text)) => Called::Panicked(text),
+        // It panicked while it was dropped.
+        None => Called::Panicked("no message".to_owned()),
+    }
+}
+
+/// How long to look for an outcome before going to sleep. Most are there within that time, and going to sleep and
+/// being woken costs more than all the rest of a call.
+const LOOK: Duration = Duration::from_micros(100);
+
+/// The outcome that is there almost at once; it is none if there will be none.
+fn at_once<T>(receiver: &mut oneshot::Receiver<T>) -> Option<Option<T>> {
+    let until = Instant::now() + LOOK;
+    loop {
+        match receiver.try_recv() {
+            Ok(outcome) => return Some(Some(outcome)),
+            Err(TryRecvError::Closed) => return Some(None),
+            Err(TryRecvError::Empty) if Instant::now() < until => thread::yield_now(),
+            Err(TryRecvError::Empty) => return None,
+        }
+    }
+}
+
+/// How a call of the plugin ended.
+pub(crate) enum Called<T> {
+    /// In time.
+    Ended(T),
+    /// With this message.
+    Panicked(String),
+    /// It has not.
+    TimedOut,
+    /// It was not made.
+    Refused(Refusal),
+}
+
+/// Has a handler dropped at its next `await`.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The error answer for a status that the plugin chose; the plugin knows best what to log of it.

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::api;
 use crate::error::Error;
+use crate::infer;
 use crate::rpc::RuntimeClient;
 use crate::status::Status;
+use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
 /// The request timeout of a runtime that does not tell it: the default of every runtime.
@@ -19,12 +21,28 @@ pub struct RuntimeInfo {
     pub name: String,
     /// Its version, in any form: `2.1.9+unknown`, `1.7.24~ds1`.
     pub version: String,
-    /// Its NRI version; told since NRI 0.12.
+    /// Its NRI version; told since NRI 0.12. See [`RuntimeInfo::nri`] for that of older runtimes.
     pub nri_version: Option<Version>,
     /// How long it gives a plugin to register; told since NRI 0.7.
     pub registration_timeout: Option<Duration>,
     /// How long it gives a plugin to answer an event; told since NRI 0.7.
     pub request_timeout: Option<Duration>,
+}
+
+impl RuntimeInfo {
+    /// The NRI version that the runtime announced, or else the one that its name and version stand for. None for a
+    /// runtime of which neither is known, for instance a development build.
+    pub fn nri(&self) -> Option<Version> {
+        self.nri_version
+            .or_else(|| infer::nri_version(&self.name, &self.version))
+    }
+
+    /// Whether the runtime goes by the [`FailurePolicy`] of a plugin, as far as its NRI version tells. Every runtime
+    /// that does announces its version.
+    pub fn honours_failure_policy(&self) -> bool {
+        self.nri_version
+            .is_some_and(|version| version >= FailurePolicy::SINCE)
+    }
 }
 
 /// What the runtime hands over at Configure.
@@ -39,8 +57,12 @@ pub struct Configuration {
 impl From<api::ConfigureRequest> for Configuration {
     fn from(request: api::ConfigureRequest) -> Self {
         let nri_version = match request.NRI_version.parse() {
+            // What Go's build information says when it knows nothing.
+            Ok(Version {
+                major: 0, minor: 0, ..
+            }) => None,
             Ok(version) => Some(version),
-            Err(_) if request.NRI_version.is_empty() => None,
+            Err(_) if ["", "(devel)"].contains(&&*request.NRI_version) => None,
             Err(error) => {
                 tracing::warn!(%error, "the runtime announced an NRI version that cannot be read");
                 None
@@ -80,7 +102,7 @@ impl Context {
     /// limit, a little less than the 2 s that every runtime has as its default.
     ///
     /// A handler that is not done by then is dropped at its next `await`, and the runtime gets an error. What has to
-    /// outlive the event belongs into a task of its own.
+    /// outlive the event belongs into a task of its own, or a thread if it may block.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -106,8 +128,10 @@ impl Context {
 pub struct RuntimeHandle(pub(crate) RuntimeClient);
 
 impl RuntimeHandle {
-    /// Changes the resources of containers, or evicts containers, outside of any event. Returns the updates that
-    /// the runtime could not make.
+    /// Changes the resources of containers, outside of any event. Returns the updates that the runtime could not make.
+    ///
+    /// The protocol has evictions beside the updates, here and in the answers to events. This method and the builders
+    /// of answers leave them out, since no runtime honours them.
     ///
     /// Not to be awaited inside of a handler: before NRI 0.12.1 the runtime holds the lock that this call needs until
     /// the handler is done, and both wait until the handler's deadline. Start a task for it.
@@ -117,11 +141,9 @@ impl RuntimeHandle {
     pub async fn update_containers(
         &self,
         updates: Vec<api::ContainerUpdate>,
-        evictions: Vec<api::ContainerEviction>,
     ) -> Result<Vec<api::ContainerUpdate>, Error> {
         let request = api::UpdateContainersRequest {
             update: updates,
-            evict: evictions,
             ..Default::default()
         };
         let limit = ttrpc::context::with_duration(ASSUMED_REQUEST_TIMEOUT);
@@ -161,13 +183,45 @@ mod tests {
         let request = api::ConfigureRequest {
             registration_timeout: 5000,
             request_timeout: 2000,
-            NRI_version: "v0.12.2".into(),
+            NRI_version: "v0.12.5".into(),
             ..Default::default()
         };
         let runtime = Configuration::from(request).runtime;
         assert_eq!(runtime.registration_timeout, Some(Duration::from_secs(5)));
         assert_eq!(runtime.request_timeout, Some(Duration::from_secs(2)));
         assert_eq!(runtime.nri_version, Some(crate::version::NRI_VERSION));
+    }
+
+    #[test]
+    fn a_runtime_that_announces_nothing_has_the_version_of_its_release() {
+        for announced in ["", "(devel)", "0.0.0-unknown", "v0.0.0-20260901120000-abcdef"] {
+            let request = api::ConfigureRequest {
+                runtime_name: "containerd".into(),
+                runtime_version: "2.2.0".into(),
+                NRI_version: announced.into(),
+                ..Default::default()
+            };
+            let runtime = Configuration::from(request).runtime;
+            assert_eq!(runtime.nri_version, None, "{announced}");
+            assert_eq!(runtime.nri(), "v0.10.0".parse().ok(), "{announced}");
+        }
+    }
+
+    #[test]
+    fn failure_policies_count_from_nri_0_12_5_on() {
+        let honours = |announced: &str| {
+            let request = api::ConfigureRequest {
+                NRI_version: announced.into(),
+                ..Default::default()
+            };
+            Configuration::from(request).runtime.honours_failure_policy()
+        };
+        for version in ["v0.12.5", "v0.12.6", "v0.13.0", "v1.0.0"] {
+            assert!(honours(version), "{version}");
+        }
+        for version in ["", "v0.12.4", "v0.9.9", "(devel)", "0.0.0-unknown"] {
+            assert!(!honours(version), "{version}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ macro_rules! events {
         impl EventMask {
             $(#[doc = $doc] pub const $name: Self = Self($bit);)*
 
-            /// Every event there is in NRI 0.12.2.
+            /// Every event there is in NRI 0.12.5.
             pub const ALL: Self = Self($($bit)|*);
         }
 
@@ -50,6 +50,13 @@ events! {
     0x2000 VALIDATE_CONTAINER_ADJUSTMENT "What all plugins adjusted can be rejected (NRI 0.10).",
 }
 
+/// The first version of NRI with more events than the first.
+const SINCE_0_10: Version = Version {
+    major: 0,
+    minor: 10,
+    patch: 0,
+};
+
 impl EventMask {
     /// No event. Not to be answered to Configure, where it would mean all.
     pub const NONE: Self = Self(0);
@@ -59,21 +66,12 @@ impl EventMask {
 
     /// The events that a runtime with this NRI version knows.
     ///
-    /// Runtimes tell their version from NRI 0.12 on. Without one only those are certain that always existed, and a
-    /// single event unknown to the runtime would make it refuse the plugin.
+    /// Without a version these are all events. A single one that the runtime does not know makes it refuse the plugin;
+    /// see [`RuntimeInfo::nri`](crate::RuntimeInfo::nri) for what is known of a runtime.
     pub fn known_to(runtime: Option<Version>) -> Self {
         match runtime {
-            Some(version)
-                if version
-                    >= (Version {
-                        major: 0,
-                        minor: 10,
-                        patch: 0,
-                    }) =>
-            {
-                Self::ALL
-            }
-            _ => Self::SINCE_0_2,
+            Some(version) if version < SINCE_0_10 => Self::SINCE_0_2,
+            _ => Self::ALL,
         }
     }
 
@@ -169,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_tells_no_version_knows_the_first_eleven_events() {
-        assert_eq!(EventMask::known_to(None).bits(), 0x7FF);
+    fn a_runtime_before_nri_0_10_knows_the_first_eleven_events() {
+        assert_eq!(EventMask::known_to(None), EventMask::ALL);
         let known = |text: &str| EventMask::known_to(Some(text.parse().unwrap())).bits();
         assert_eq!(known("v0.9.0"), 0x7FF);
         assert_eq!(known("v0.10.0"), 0x3FFF);

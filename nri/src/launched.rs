@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::session::{self, End};
+use crate::workers::Workers;
 
 const SOCKET: &str = "NRI_PLUGIN_SOCKET";
 const NAME: &str = "NRI_PLUGIN_NAME";
@@ -25,11 +26,11 @@ const INDEX: &str = "NRI_PLUGIN_IDX";
 /// long as its connection.
 ///
 /// ```no_run
-/// # use containerd_nri::{Configuration, Context, EventMask, Launched, Plugin, Status};
+/// # use containerd_nri::{Configuration, Context, EventMask, Launched, Plugin, Status, Subscription};
 /// # struct Mine;
 /// # impl Plugin for Mine {
-/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-/// #         Ok(EventMask::ALL)
+/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+/// #         Ok(EventMask::ALL.into())
 /// #     }
 /// # }
 /// # async fn example() -> Result<(), containerd_nri::Error> {
@@ -107,7 +108,8 @@ impl Launched {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
         let socket = tokio::net::UnixStream::from_std(self.socket)?;
-        match session::run(plugin.into(), &self.identity, socket, pin!(stop)).await {
+        let workers = Workers::new();
+        match session::run(plugin.into(), &workers, &self.identity, socket, pin!(stop)).await {
             End::Stopped
             | End::Failed {
                 reason: Error::Closed,

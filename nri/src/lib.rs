@@ -6,14 +6,14 @@
 //! ```no_run
 //! use containerd_nri::api::{Container, PodSandbox};
 //! use containerd_nri::{
-//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
+//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription,
 //! };
 //!
 //! struct Greeter;
 //!
 //! impl Plugin for Greeter {
-//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-//!         Ok(EventMask::CREATE_CONTAINER)
+//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+//!         Ok(EventMask::CREATE_CONTAINER.into())
 //!     }
 //!
 //!     async fn create_container(
@@ -46,13 +46,30 @@
 //! - **An answer in time, always.** To a runtime, silence means "no objection": when a plugin is late, panics or is
 //!   gone, the container is created without it. So a handler that is not done before the runtime gives up, or that
 //!   panics, is answered for with an error, which fails the creation instead. That takes `panic = "unwind"`, the
-//!   default. A handler that blocks the thread cannot be helped.
-//! - **Old and new runtimes.** Both forms of events are served; events unknown to the runtime are not asked for; a
-//!   synchronization in several messages is handed over as one.
+//!   default. It holds for handlers that block too: see below.
+//! - **What happens without an answer.** A plugin whose process hangs or dies cannot answer at all. From NRI 0.12.5 on,
+//!   its [`FailurePolicy`] has the runtime fail the request then, and keep the plugin connected.
+//! - **Old and new runtimes.** Both forms of events are served; events that the runtime's version of NRI does not know
+//!   are not asked for; a synchronization in several messages is handed over as one.
 //! - **The framing.** Runtimes close the connection on frames that are perfectly valid but longer than they read; the
 //!   crate sends none. An answer too large to travel becomes an error rather than a lost connection.
 //! - **Bounded memory.** Nothing is allocated because a length in a header says so, requests are taken in no faster
 //!   than they are answered, and one that would take over 40 MiB decoded is refused before it is.
+//!
+//! # Handlers that block
+//! A handler may block its thread, for instance in a file that is on a network. Each runs on a thread of its own,
+//! apart from the connection's, which keeps the deadline. When the time is up:
+//! - The runtime gets an error, [`Code::DeadlineExceeded`], and the next event runs on another thread.
+//! - The handler is dropped at its next `await`. One that never gets there keeps its thread and its request.
+//!   It may end later, and has its effects then; its answer is dropped, and a warning in the log says so.
+//! - Up to 4 handlers can be stuck like this. While they are, every event is refused at once, with
+//!   [`Code::ResourceExhausted`]. The plugin recovers by itself when one of them ends.
+//! - Nothing waits for a thread that is stuck: not [`Service::run_until`], not dropping the tokio runtime, not the end
+//!   of the process unless the kernel keeps it.
+//!
+//! All methods of [`Plugin`] run like this. Two things do not, and must never block: tasks that a handler starts with
+//! [`tokio::spawn`], and the subscriber of the log, which the connection's thread calls as well.
+//! In the normal case this costs an event two changes of thread, about 12 µs, and the plugin one idle thread.
 //!
 //! # Logging
 //! Through [`tracing`]. The ttrpc library below uses `log`.
@@ -71,6 +88,7 @@ mod events;
 mod frame;
 mod generated;
 mod identity;
+mod infer;
 mod launched;
 mod mux;
 mod plugin;
@@ -78,11 +96,13 @@ mod room;
 mod service;
 mod session;
 mod status;
+mod subscription;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod updates;
 mod version;
 mod weight;
+mod workers;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;
@@ -94,6 +114,7 @@ pub use launched::Launched;
 pub use plugin::Plugin;
 pub use service::{DEFAULT_SOCKET, Service};
 pub use status::{Code, Status};
+pub use subscription::{FailurePolicy, Subscription};
 pub use updates::{Updates, Verdict};
 pub use version::{NRI_VERSION, Version, VersionError};
 

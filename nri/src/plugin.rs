@@ -8,18 +8,18 @@ use crate::api::{
 };
 use crate::context::{Configuration, Context};
 use crate::error::Error;
-use crate::events::EventMask;
 use crate::status::Status;
+use crate::subscription::Subscription;
 use crate::updates::{Updates, Verdict};
 
 /// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
 /// the others need not be written.
 ///
-/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast,
-/// and never block the thread. Every answer is given in time by the crate: a handler that is still at it when
-/// [`Context::deadline`] comes is dropped and answered for with [`Code::DeadlineExceeded`], one that panics with
-/// [`Code::Internal`]. Both count as errors, which matters: an error fails the creation of the container, while
-/// silence lets it go on without the plugin.
+/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast.
+/// Every answer is given in time by the crate: a handler that is still at it when [`Context::deadline`] comes is
+/// answered for with [`Code::DeadlineExceeded`], one that panics with [`Code::Internal`]. Both count as errors, which
+/// matters: an error fails the creation of the container, while silence lets it go on without the plugin. Handlers may
+/// block their thread; [what happens then](crate#handlers-that-block) is for the crate as a whole to say.
 ///
 /// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
 ///
@@ -28,13 +28,14 @@ use crate::updates::{Updates, Verdict};
 #[allow(unused_variables, reason = "the names of the parameters are documentation")]
 pub trait Plugin: Send + Sync + 'static {
     /// The first event on every connection: what the runtime is, and the configuration it has for the plugin.
-    /// Returns the events to subscribe to. Those that the runtime does not know are left out; an empty set is an
-    /// error, since NRI reads it as all events. An error makes the runtime close the connection.
+    /// Returns the events to subscribe to, and a [failure policy](crate::FailurePolicy) if the plugin wants one:
+    /// `Ok(EventMask::CREATE_CONTAINER.into())`, or a [`Subscription`]. Events that the runtime does not know are left
+    /// out; an empty set is an error, since NRI reads it as all events. An error makes the runtime close the connection.
     fn configure(
         &self,
         ctx: &Context,
         configuration: Configuration,
-    ) -> impl Future<Output = Result<EventMask, Status>> + Send;
+    ) -> impl Future<Output = Result<Subscription, Status>> + Send;
 
     /// Takes away of the pods and containers that a Synchronize brings what [`Plugin::synchronize`] will not look at.
     /// Called for each of its messages, as soon as it is there, so that a full node need not be held in memory at
@@ -199,6 +200,6 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// The connection that the plugin was configured on has ended. From here on containers are created without it,
-    /// until it is synchronized again.
+    /// until it is synchronized again. The next connection waits for its return, for at most 2 s.
     fn disconnected(&self, reason: &Error) {}
 }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::session::{self, End};
+use crate::workers::Workers;
 
 /// The socket on which runtimes listen for plugins by default.
 pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
@@ -23,11 +24,11 @@ pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
 /// creates a new socket.
 ///
 /// ```no_run
-/// # use containerd_nri::{Configuration, Context, EventMask, Identity, Plugin, Service, Status};
+/// # use containerd_nri::{Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription};
 /// # struct Mine;
 /// # impl Plugin for Mine {
-/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-/// #         Ok(EventMask::ALL)
+/// #     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+/// #         Ok(EventMask::ALL.into())
 /// #     }
 /// # }
 /// # async fn example() -> Result<(), containerd_nri::IdentityError> {
@@ -43,6 +44,7 @@ pub struct Service<P> {
     identity: Identity,
     socket: PathBuf,
     backoff: Backoff,
+    workers: Workers,
 }
 
 impl<P: Plugin> Service<P> {
@@ -54,6 +56,7 @@ impl<P: Plugin> Service<P> {
             identity,
             socket,
             backoff: Backoff::default(),
+            workers: Workers::new(),
         }
     }
 
@@ -102,7 +105,7 @@ impl<P: Plugin> Service<P> {
                 },
                 Ok(socket) => {
                     let plugin = Arc::clone(&self.plugin);
-                    match session::run(plugin, &self.identity, socket, stop.as_mut()).await {
+                    match session::run(plugin, &self.workers, &self.identity, socket, stop.as_mut()).await {
                         End::Stopped => return,
                         End::Failed {
                             reason,
@@ -159,12 +162,13 @@ mod tests {
     use crate::events::EventMask;
     use crate::frame::{FrameHeader, RUNTIME_CONNECTION};
     use crate::status::Status;
+    use crate::subscription::Subscription;
 
     struct Idle;
 
     impl Plugin for Idle {
-        async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-            Ok(EventMask::ALL)
+        async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+            Ok(EventMask::ALL.into())
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use tokio::net::UnixStream;
@@ -13,6 +13,7 @@ use ttrpc::asynchronous::transport::{Listener, Socket};
 use ttrpc::asynchronous::{Client, Server};
 
 use crate::adapter::Adapter;
+use crate::answer::{Called, Handlers, call};
 use crate::api::RegisterPluginRequest;
 use crate::context::{ASSUMED_REQUEST_TIMEOUT, RuntimeHandle};
 use crate::error::Error;
@@ -23,10 +24,14 @@ use crate::room::Room;
 use crate::rpc::{RuntimeClient, create_plugin};
 use crate::status::Status;
 use crate::version::NRI_VERSION;
+use crate::workers::{MAX_HANDLERS, Workers};
 
 /// How long to wait for the answer to the registration: twice what runtimes allow a plugin by default. They accept
 /// one plugin at a time, so a silent one ahead of us costs us as long.
 const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long to wait at the end of a connection for handlers that are not stuck to be gone.
+const HANDLERS_LIMIT: Duration = Duration::from_millis(100);
 
 /// How a session ended.
 pub(crate) enum End {
@@ -43,9 +48,10 @@ pub(crate) enum End {
 
 /// Registers a plugin on a connected socket and serves it, until the connection ends or `shutdown` is ready.
 ///
-/// Dropping the future closes the socket and drops the handlers.
+/// Dropping the future closes the socket and drops the handlers; one that is stuck keeps its thread of `workers`.
 pub(crate) async fn run<P: Plugin>(
     plugin: Arc<P>,
+    workers: &Workers,
     identity: &Identity,
     socket: UnixStream,
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
@@ -54,7 +60,8 @@ pub(crate) async fn run<P: Plugin>(
     let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
     let room = Room::default();
     let handle = RuntimeHandle(client.clone());
-    let adapter = Arc::new(Adapter::new(Arc::clone(&plugin), handle, room.clone()));
+    let (handlers, mut handlers_gone) = Handlers::new(Arc::clone(&plugin), workers.clone());
+    let adapter = Arc::new(Adapter::new(handlers, handle, room.clone()));
     let services = create_plugin(adapter.clone());
     let services = services
         .into_iter()
@@ -94,22 +101,52 @@ pub(crate) async fn run<P: Plugin>(
         tracing::warn!(plugin = %identity, "stopping in spite of unanswered requests");
     }
     drop(trunk);
-    // Waits for the handlers to be gone, so that none outlives its connection.
+    // Waits for the handlers to be gone, so that none outlives its connection unless it is stuck.
     if let Err(error) = server.shutdown().await {
         tracing::debug!(%error, "the ttrpc server did not end cleanly");
     }
-    match reason {
-        None => End::Stopped,
-        Some(reason) => {
-            if adapter.was_configured() {
-                plugin.disconnected(&reason);
-            }
-            End::Failed {
-                reason,
-                was_synchronized: adapter.was_synchronized(),
-            }
+    let (was_configured, was_synchronized) = (adapter.was_configured(), adapter.was_synchronized());
+    drop((server, adapter));
+    if timeout(HANDLERS_LIMIT, handlers_gone.recv()).await.is_err() {
+        tracing::warn!(plugin = %identity, "a handler is stuck beyond the end of its connection");
+    }
+    let Some(reason) = reason else {
+        return End::Stopped;
+    };
+    let reason = Arc::new(reason);
+    if was_configured {
+        tokio::select! {
+            () = tell(plugin, workers, Arc::clone(&reason)) => {}
+            () = shutdown => return End::Stopped,
         }
     }
+    // The plugin has it still only if it is stuck.
+    let reason =
+        Arc::try_unwrap(reason).unwrap_or_else(|reason| Error::Io(io::Error::other(reason.to_string())));
+    End::Failed {
+        reason,
+        was_synchronized,
+    }
+}
+
+/// Tells the plugin that its connection has ended, and waits for it unless it is stuck. There is a thread for it even
+/// if all handlers are.
+async fn tell<P: Plugin>(plugin: Arc<P>, workers: &Workers, reason: Arc<Error>) {
+    const METHOD: &str = "disconnected";
+    let limit = MAX_HANDLERS + 1;
+    let deadline = Instant::now() + ASSUMED_REQUEST_TIMEOUT;
+    let told = async move |plugin: Arc<P>| plugin.disconnected(&reason);
+    let problem = match call(workers, limit, plugin, METHOD, deadline, told).await {
+        Called::Ended(()) => return,
+        Called::Panicked(text) => format!("it panicked: {text}"),
+        Called::TimedOut => format!("it has not returned for {ASSUMED_REQUEST_TIMEOUT:?}"),
+        Called::Refused(refusal) => refusal.to_string(),
+    };
+    tracing::warn!(
+        method = METHOD,
+        problem,
+        "the plugin may not know that its connection has ended"
+    );
 }
 
 async fn register(client: &RuntimeClient, identity: &Identity) -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //! The answers to the update of a container, and to what all plugins want to change about one.
 
-use crate::adjustment::eviction;
 use crate::api;
 
 /// The answer to the update of a container: changes to that update (same container id) and to other containers.
@@ -17,12 +16,6 @@ impl Updates {
     /// Updates a container.
     pub fn update(mut self, update: api::ContainerUpdate) -> Self {
         self.0.update.push(update);
-        self
-    }
-
-    /// Asks for the eviction of a container.
-    pub fn evict(mut self, container_id: impl Into<String>, reason: impl Into<String>) -> Self {
-        self.0.evict.push(eviction(container_id, reason));
         self
     }
 }

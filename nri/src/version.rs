@@ -20,7 +20,7 @@ pub struct Version {
 pub const NRI_VERSION: Version = Version {
     major: 0,
     minor: 12,
-    patch: 2,
+    patch: 5,
 };
 
 impl fmt::Display for Version {
@@ -31,7 +31,7 @@ impl fmt::Display for Version {
 
 /// The text is no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no NRI version; expected three numbers, like v0.12.2")]
+#[error("{0:?} is no NRI version; expected three numbers, like v0.12.5")]
 pub struct VersionError(String);
 
 impl FromStr for Version {
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_version_is_three_numbers_with_or_without_decoration() {
-        for text in ["v0.12.2", "0.12.2", "v0.12.2-rc.1", "v0.12.2+unknown"] {
+        for text in ["v0.12.5", "0.12.5", "v0.12.5-rc.1", "v0.12.5+unknown"] {
             assert_eq!(text.parse(), Ok(NRI_VERSION), "{text}");
         }
         for text in ["", "v", "0.12", "0.12.2.1", "a.b.c", "v0.12.-2", "unknown"] {

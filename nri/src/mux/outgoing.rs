@@ -47,7 +47,7 @@ impl Outgoing {
     /// Takes bytes of the message, up to its end; returns how many. Not to be called on a complete message.
     ///
     /// # Errors
-    /// `InvalidInput` if the message announces a body longer than ttrpc allows.
+    /// `InvalidInput` if the message announces a body longer than ttrpc allows: nothing of it is ever sent.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         while taken < bytes.len() && self.complete().is_none() {
@@ -68,7 +68,9 @@ impl Outgoing {
     fn lay_out(&mut self, header: MessageHeader) -> io::Result<()> {
         let body = header.length as usize;
         if body > MAX_BODY {
-            let problem = format!("message body of {body} bytes, the longest allowed is {MAX_BODY}");
+            let problem =
+                format!("cannot send a message of {body} bytes: the longest allowed is {MAX_BODY} bytes");
+            *self = Self::new(self.connection);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         let whole = MessageHeader::LEN + body;
@@ -119,6 +121,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::MAX_PAYLOAD;
 
     fn message(length: usize) -> Vec<u8> {
         let body = length - MessageHeader::LEN;
@@ -183,13 +186,28 @@ mod tests {
     }
 
     #[test]
-    fn a_message_longer_than_ttrpc_allows_is_refused() {
-        let mut header = (MAX_BODY as u32 + 1).to_be_bytes().to_vec();
-        header.extend([0, 0, 0, 1, MessageHeader::RESPONSE, 0]);
-        assert_eq!(
-            Outgoing::new(1).take(&header).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+    fn a_message_longer_than_ttrpc_allows_is_refused_with_both_sizes_and_never_sent() {
+        for body in [MAX_BODY as u32 + 1, u32::MAX] {
+            let mut header = body.to_be_bytes().to_vec();
+            header.extend([0, 0, 0, 1, MessageHeader::RESPONSE, 0]);
+            let mut outgoing = Outgoing::new(1);
+            let error = outgoing.take(&header).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            let text = error.to_string();
+            assert!(
+                text.contains(&body.to_string()) && text.contains(&MAX_BODY.to_string()),
+                "{text}"
+            );
+            assert!(outgoing.unsent().is_empty() && outgoing.complete().is_none());
+        }
+    }
+
+    #[test]
+    fn no_frame_of_the_longest_message_is_longer_than_a_payload_can_be() {
+        let message = message(MAX_PAYLOAD);
+        let frames = sent_in_steps_of(MAX_PAYLOAD, &message);
+        assert!(frames.iter().all(|payload| payload.len() <= MAX_PAYLOAD));
+        assert_eq!(frames.concat(), message);
     }
 
     #[test]

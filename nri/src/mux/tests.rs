@@ -130,6 +130,11 @@ async fn a_frame_longer_than_a_message_can_be_ends_the_trunk() {
             matches!(end, Error::FrameTooLong { connection: 1, length: l } if l == length),
             "{end}"
         );
+        let text = end.to_string();
+        assert!(
+            text.contains(&length.to_string()) && text.contains(&MAX_PAYLOAD.to_string()),
+            "{text}"
+        );
         assert_eq!(plugin.read(&mut [0; 10]).await.unwrap(), 0);
         assert!(plugin.write(b"x").await.is_err());
         assert_eq!(

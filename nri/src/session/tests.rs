@@ -14,6 +14,7 @@ use crate::context::{Configuration, Context};
 use crate::events::EventMask;
 use crate::frame::{FrameHeader, MessageHeader};
 use crate::rpc::{self, PluginClient};
+use crate::subscription::Subscription;
 use crate::updates::Updates;
 
 /// The runtime's half of a connection, driven by hand.
@@ -81,8 +82,14 @@ impl Runtime {
     }
 
     async fn configure(&self, version: &str) -> ttrpc::Result<i32> {
+        self.configure_as("containerd", "2.1.9+unknown", version).await
+    }
+
+    async fn configure_as(&self, name: &str, version: &str, nri: &str) -> ttrpc::Result<i32> {
         let request = ConfigureRequest {
-            NRI_version: version.into(),
+            runtime_name: name.into(),
+            runtime_version: version.into(),
+            NRI_version: nri.into(),
             ..Default::default()
         };
         self.plugin
@@ -152,8 +159,8 @@ macro_rules! noting {
 }
 
 impl Plugin for Puppet {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(self.events)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(self.events.into())
     }
 
     async fn synchronize(
@@ -193,7 +200,7 @@ impl Plugin for Puppet {
             }
             "updates" => {
                 let (handle, updates) = (ctx.handle().clone(), vec![ContainerUpdate::default()]);
-                let failed = tokio::spawn(async move { handle.update_containers(updates, Vec::new()).await });
+                let failed = tokio::spawn(async move { handle.update_containers(updates).await });
                 let failed = failed.await.unwrap().unwrap();
                 Ok(Adjustment::new().env("FAILED", failed.len().to_string()))
             }
@@ -209,7 +216,7 @@ impl Plugin for Puppet {
         _: LinuxResources,
     ) -> Result<Updates, Status> {
         self.note("update_container");
-        Ok(Updates::new().evict("c2", "too big"))
+        Ok(Updates::new().update(ContainerUpdate::default()))
     }
 
     async fn stop_container(
@@ -262,7 +269,7 @@ impl Stage {
                     pending().await
                 }
             };
-            run(plugin, &identity, socket, pin!(stopped)).await
+            run(plugin, &Workers::new(), &identity, socket, pin!(stopped)).await
         });
         Self {
             puppet,
@@ -282,7 +289,7 @@ async fn a_plugin_registers_with_its_name_its_index_and_the_nri_version() {
     let mut stage = Stage::new().await;
     let request = stage.runtime.registered.recv().await.unwrap();
     assert_eq!((&*request.plugin_name, &*request.plugin_idx), ("puppet", "42"));
-    assert_eq!(request.NRI_version, "v0.12.2");
+    assert_eq!(request.NRI_version, "v0.12.5");
 }
 
 #[tokio::test]
@@ -297,6 +304,22 @@ async fn events_unknown_to_the_runtime_are_left_out() {
     let stage = Stage::with(EventMask::ALL, false).await;
     assert_eq!(stage.runtime.configure("").await, Ok(0x7FF));
     assert_eq!(stage.runtime.configure("v0.12.0").await, Ok(0x3FFF));
+    let release = |name, version| stage.runtime.configure_as(name, version, "");
+    assert_eq!(release("containerd", "2.2.0").await, Ok(0x3FFF));
+    assert_eq!(release("cri-o", "1.33.0").await, Ok(0x7FF));
+    assert_eq!(release("cri-o", "1.34.0").await, Ok(0x3FFF));
+}
+
+#[tokio::test]
+async fn no_event_is_left_out_for_a_runtime_of_unknown_version() {
+    let stage = Stage::with(EventMask::ALL, false).await;
+    for (name, version) in [
+        ("containerd", "(devel)"),
+        ("containerd", "0.0.0+unknown"),
+        ("other", "1.0.0"),
+    ] {
+        assert_eq!(stage.runtime.configure_as(name, version, "").await, Ok(0x3FFF));
+    }
 }
 
 #[tokio::test]
@@ -426,7 +449,7 @@ async fn calls_with_an_answer_of_their_own_carry_it() {
         .update_container(seconds(2), &UpdateContainerRequest::default())
         .await
         .unwrap();
-    assert_eq!(updated.evict[0].reason, "too big");
+    assert_eq!(updated.update.len(), 1);
     let stopped = plugin
         .stop_container(seconds(2), &StopContainerRequest::default())
         .await
@@ -526,6 +549,7 @@ async fn a_refusal_keeps_its_reason_when_the_runtime_closes_right_after_it() {
     let identity = Identity::new("42", "puppet").unwrap();
     let end = run(
         Arc::new(Puppet::new(EventMask::ALL)),
+        &Workers::new(),
         &identity,
         socket,
         pin!(pending()),

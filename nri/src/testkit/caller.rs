@@ -24,7 +24,7 @@ const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 pub(super) enum CallError {
     /// The plugin answered with an error, or with something that cannot be decoded.
     Refused(Status),
-    /// The plugin did not answer; the trunk is closed.
+    /// The plugin did not answer; the trunk is closed, unless the plugin is to stay connected.
     NoAnswer(NoAnswer),
     /// The request is longer than a message may be, and was not sent.
     Oversized(usize),
@@ -69,12 +69,13 @@ impl Caller {
         caller
     }
 
-    /// Calls a method with an encoded request.
+    /// Calls a method with an encoded request. A timeout closes the trunk, unless the plugin is to stay connected.
     pub(super) async fn call<A: Message>(
         &mut self,
         method: &str,
         payload: Vec<u8>,
         limit: Duration,
+        keep_connected: bool,
     ) -> Result<A, CallError> {
         let stream = self.next_stream;
         self.next_stream = self.next_stream.wrapping_add(2);
@@ -91,7 +92,9 @@ impl Caller {
             Ok(Ok(received)) => self.decode(received),
             Ok(Err(end)) => Err(CallError::NoAnswer(NoAnswer::Closed(end))),
             Err(_) => {
-                self.trunk.close(ConnectionEnd::ByRuntime);
+                if !keep_connected {
+                    self.trunk.close(ConnectionEnd::ByRuntime);
+                }
                 Err(CallError::NoAnswer(NoAnswer::Timeout(limit)))
             }
         }
@@ -101,8 +104,10 @@ impl Caller {
         let (sender, receiver) = oneshot::channel();
         {
             let mut slot = lock(&self.slot);
-            if !matches!(*slot, Slot::Over) {
-                *slot = Slot::Waiting(stream, sender);
+            match *slot {
+                // Nobody would answer.
+                Slot::Over => drop(sender),
+                Slot::Free | Slot::Waiting(..) => *slot = Slot::Waiting(stream, sender),
             }
         }
         if self.trunk.write(message).await.is_err() {

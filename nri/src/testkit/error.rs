@@ -90,6 +90,16 @@ pub enum ConnectionEnd {
         /// Bytes of the buffer.
         room: usize,
     },
+    /// A frame had a longer payload than the protocol has (checked by the runtime since NRI 0.12.5).
+    #[error("conn {connection}: frame payload {length} bytes, maximum is {longest}")]
+    PayloadTooLong {
+        /// The logical connection.
+        connection: u32,
+        /// Bytes of the payload, as announced.
+        length: u32,
+        /// Bytes of the longest payload.
+        longest: usize,
+    },
     /// The plugin sent something that is no ttrpc message of the kind expected.
     #[error("ttrpc protocol error: {0}")]
     Protocol(String),

@@ -3,7 +3,7 @@
 use protobuf::{CodedOutputStream, Message};
 
 use super::handle::PluginHandle;
-use super::outcome::Outcome;
+use super::outcome::{FailedRequest, Outcome};
 use crate::api::{
     Container, CreateContainerResponse, Empty, Event, LinuxResources, PodSandbox, StopContainerResponse,
     UpdateContainerRequest, UpdateContainerResponse, UpdatePodSandboxRequest, UpdatePodSandboxResponse,
@@ -145,7 +145,8 @@ impl PluginHandle {
             .await
     }
 
-    /// ValidateContainerAdjustment: what all plugins adjusted can be rejected (NRI 0.10).
+    /// ValidateContainerAdjustment: what all plugins adjusted can be rejected (NRI 0.10). Without an answer, runtimes
+    /// fail the creation whatever the plugin's failure policy.
     pub async fn validate_container_adjustment(
         &mut self,
         request: &ValidateContainerAdjustmentRequest,
@@ -161,7 +162,7 @@ impl PluginHandle {
 
     /// Sends an event that has always had an RPC of its own.
     async fn ask<A: Message>(&mut self, method: &str, event: EventMask, request: Vec<u8>) -> Outcome<A> {
-        if !self.events.contains(event) {
+        if !self.subscription.events.contains(event) {
             return Outcome::NotSubscribed;
         }
         let node = std::sync::Arc::clone(&self.node);
@@ -191,9 +192,17 @@ impl PluginHandle {
                 other => return other,
             }
         }
-        self.ask("StateChange", mask, encode(Some(event), pod, container))
-            .await
-            .map(|_: Empty| ())
+        let outcome = self
+            .ask("StateChange", mask, encode(Some(event), pod, container))
+            .await;
+        match outcome.map(|_: Empty| ()) {
+            // The runtime names the event, whatever carries it.
+            Outcome::Failed(failed) => Outcome::Failed(FailedRequest {
+                method: method.to_owned(),
+                ..failed
+            }),
+            other => other,
+        }
     }
 }
 

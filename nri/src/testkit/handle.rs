@@ -8,11 +8,12 @@ use super::caller::{CallError, Caller};
 use super::error::ConnectionEnd;
 use super::handshake::oversized;
 use super::launch::LaunchedProcess;
-use super::outcome::Outcome;
+use super::outcome::{FailedRequest, NoAnswer, Outcome};
 use super::profile::RuntimeProfile;
 use super::trunk::Trunk;
 use crate::api::{ContainerUpdate, UpdateContainersRequest};
 use crate::events::EventMask;
+use crate::subscription::{FailurePolicy, Subscription};
 
 /// A registered, configured and synchronized plugin. Dropping it disconnects it, and kills it if it was launched.
 ///
@@ -22,7 +23,7 @@ pub struct PluginHandle {
     pub(super) name: String,
     pub(super) index: String,
     pub(super) profile: RuntimeProfile,
-    pub(super) events: EventMask,
+    pub(super) subscription: Subscription,
     pub(super) synchronize_updates: Vec<ContainerUpdate>,
     /// Whether events go through StateChange, for the version of the runtime or the answers of the plugin.
     pub(super) state_change_only: bool,
@@ -46,7 +47,12 @@ impl PluginHandle {
 
     /// The events that the plugin gets.
     pub fn events(&self) -> EventMask {
-        self.events
+        self.subscription.events
+    }
+
+    /// What the plugin wants to happen when it does not answer, whether or not this runtime's version knows of it.
+    pub fn failure_policy(&self) -> FailurePolicy {
+        self.subscription.failure_policy
     }
 
     /// The updates that the plugin asked for in its answer to Synchronize.
@@ -94,21 +100,37 @@ impl PluginHandle {
         self.launched = None;
     }
 
-    /// Calls a method of the plugin. Closes the connection if there is no answer, as runtimes do.
+    /// Calls a method of the plugin. Without an answer, its failure policy applies if this runtime's version knows of
+    /// it; a plugin that was gone before fails nothing.
     pub(super) async fn call<A: protobuf::Message>(&mut self, method: &str, request: Vec<u8>) -> Outcome<A> {
-        match self
+        let policy = match self.profile.has_failure_policies() {
+            true => self.subscription.failure_policy,
+            false => FailurePolicy::default(),
+        };
+        let was_gone = self.end().is_some();
+        let limit = self.profile.request_timeout;
+        let reason = match self
             .caller
-            .call(method, request, self.profile.request_timeout)
+            .call(method, request, limit, policy.keep_connected)
             .await
         {
-            Ok(answer) => Outcome::Answer(answer),
-            Err(CallError::Refused(status)) => Outcome::Refused(status),
-            Err(CallError::Oversized(length)) => Outcome::Refused(oversized(length)),
-            Err(CallError::NoAnswer(reason)) => {
-                self.close();
-                Outcome::NoAnswer(reason)
-            }
+            Ok(answer) => return Outcome::Answer(answer),
+            Err(CallError::Refused(status)) => return Outcome::Refused(status),
+            Err(CallError::Oversized(length)) => return Outcome::Refused(oversized(length)),
+            Err(CallError::NoAnswer(reason)) => reason,
+        };
+        if !(policy.keep_connected && matches!(reason, NoAnswer::Timeout(_))) {
+            self.close();
         }
+        if policy.fail_request && !was_gone {
+            let plugin = format!("{}-{}", self.index, self.name);
+            return Outcome::Failed(FailedRequest {
+                plugin,
+                method: method.to_owned(),
+                reason,
+            });
+        }
+        Outcome::NoAnswer(reason)
     }
 }
 

@@ -17,6 +17,7 @@ use super::synchronize::synchronize;
 use super::trunk::{OpenTrunk, Trunk};
 use crate::api::{ConfigureRequest, ConfigureResponse, Container, PodSandbox};
 use crate::events::EventMask;
+use crate::subscription::Subscription;
 
 /// What a runtime knows and every plugin is told.
 #[derive(Clone)]
@@ -68,7 +69,7 @@ impl Node {
             None => (index, name, String::new()),
         };
         let close = |_: &AcceptError| trunk.close(ConnectionEnd::ByRuntime);
-        let events = self.configure(&mut caller, config).await.inspect_err(close)?;
+        let subscription = self.configure(&mut caller, config).await.inspect_err(close)?;
         let synchronized = synchronize(&mut caller, &self.profile, &self.pods, &self.containers).await;
         if let Err(error) = &synchronized
             && self.profile.closes_on_failed_synchronize()
@@ -78,7 +79,7 @@ impl Node {
         Ok(PluginHandle {
             name,
             index,
-            events,
+            subscription,
             synchronize_updates: synchronized?,
             state_change_only: !self.profile.has_rpc_per_event(),
             profile: self.profile.clone(),
@@ -123,8 +124,8 @@ impl Node {
         }
     }
 
-    /// Configures the plugin, and returns the events that it subscribes to.
-    async fn configure(&self, caller: &mut Caller, config: String) -> Result<EventMask, AcceptError> {
+    /// Configures the plugin, and returns what it asks for.
+    async fn configure(&self, caller: &mut Caller, config: String) -> Result<Subscription, AcceptError> {
         let profile = &self.profile;
         let mut request = ConfigureRequest {
             config,
@@ -142,17 +143,17 @@ impl Node {
             request.NRI_version = profile.nri.to_string();
         }
         let payload = request.write_to_bytes().unwrap_or_default();
-        let answer: Result<ConfigureResponse, _> =
-            caller.call("Configure", payload, profile.request_timeout).await;
-        let asked = answer
-            .map_err(|error| AcceptError::Configure(error.into()))?
-            .events;
-        let valid = profile.valid_events();
-        match asked & !valid.bits() {
-            0 if asked == 0 => Ok(valid),
-            0 => Ok(EventMask::from_bits(asked)),
-            unknown => Err(AcceptError::InvalidEvents(unknown)),
-        }
+        let answer: Result<ConfigureResponse, _> = caller
+            .call("Configure", payload, profile.request_timeout, false)
+            .await;
+        let answer = answer.map_err(|error| AcceptError::Configure(error.into()))?;
+        let (asked, valid) = (answer.events, profile.valid_events());
+        let events = match asked & !valid.bits() {
+            0 if asked == 0 => valid,
+            0 => EventMask::from_bits(asked),
+            unknown => return Err(AcceptError::InvalidEvents(unknown)),
+        };
+        Ok(Subscription::new(events).failure_policy(answer.failure_policy.into()))
     }
 }
 

@@ -34,7 +34,7 @@ mod trunk;
 pub use error::{AcceptError, ConnectionEnd, Unfinished};
 pub use fixtures::{ContainerBuilder, PodBuilder};
 pub use handle::PluginHandle;
-pub use outcome::{NoAnswer, Outcome, Unanswered};
+pub use outcome::{FailedRequest, NoAnswer, Outcome, Unanswered};
 pub use profile::RuntimeProfile;
 pub use raw::{Frame, RawConnection};
 pub use runtime::{Builder, FakeRuntime};

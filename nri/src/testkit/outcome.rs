@@ -13,10 +13,26 @@ pub enum Outcome<T> {
     Answer(T),
     /// The plugin answered with an error: the runtime fails the operation where the event allows that.
     Refused(Status),
-    /// The plugin gave no answer, and is disconnected. The runtime goes on without it.
+    /// The plugin gave no answer. The runtime goes on without it, and disconnects it unless its failure policy keeps
+    /// it connected.
     NoAnswer(NoAnswer),
+    /// The plugin gave no answer, and its failure policy fails the operation.
+    Failed(FailedRequest),
     /// The plugin did not subscribe to the event, or the runtime does not have it: nothing was sent.
     NotSubscribed,
+}
+
+/// The error with which a runtime fails a request that the plugin did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("plugin {plugin} failed to handle {method} request: {}", reason.in_go())]
+#[non_exhaustive]
+pub struct FailedRequest {
+    /// Index and name of the plugin.
+    pub plugin: String,
+    /// The event.
+    pub method: String,
+    /// Why there was no answer.
+    pub reason: NoAnswer,
 }
 
 /// Why there was no answer.
@@ -31,6 +47,17 @@ pub enum NoAnswer {
     Closed(ConnectionEnd),
 }
 
+impl NoAnswer {
+    /// The error of the runtime's libraries.
+    fn in_go(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "context deadline exceeded",
+            Self::Closed(ConnectionEnd::Protocol(_)) => "protocol error",
+            Self::Closed(_) => "ttrpc: closed",
+        }
+    }
+}
+
 /// An outcome that is not an answer, as an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
@@ -40,6 +67,9 @@ pub enum Unanswered {
     /// The plugin gave no answer.
     #[error("the plugin gave no answer: {0}")]
     NoAnswer(NoAnswer),
+    /// The plugin gave no answer, and its failure policy fails the operation.
+    #[error(transparent)]
+    Failed(FailedRequest),
     /// The plugin did not subscribe to the event.
     #[error("the plugin is not subscribed to the event")]
     NotSubscribed,
@@ -55,6 +85,7 @@ impl<T> Outcome<T> {
             Self::Answer(answer) => Ok(answer),
             Self::Refused(status) => Err(Unanswered::Refused(status)),
             Self::NoAnswer(reason) => Err(Unanswered::NoAnswer(reason)),
+            Self::Failed(failed) => Err(Unanswered::Failed(failed)),
             Self::NotSubscribed => Err(Unanswered::NotSubscribed),
         }
     }
@@ -65,6 +96,7 @@ impl<T> Outcome<T> {
             Self::Answer(answer) => Outcome::Answer(change(answer)),
             Self::Refused(status) => Outcome::Refused(status),
             Self::NoAnswer(reason) => Outcome::NoAnswer(reason),
+            Self::Failed(failed) => Outcome::Failed(failed),
             Self::NotSubscribed => Outcome::NotSubscribed,
         }
     }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::events::EventMask;
+use crate::frame::MAX_PAYLOAD;
+use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
 /// A runtime to be imitated. Start from one of the presets and change what a test is about.
@@ -31,8 +33,12 @@ const fn nri(minor: u32, patch: u32) -> Version {
 
 impl RuntimeProfile {
     fn containerd(runtime_version: &str, nri: Version) -> Self {
+        Self::new("containerd", runtime_version, nri)
+    }
+
+    fn new(runtime_name: &str, runtime_version: &str, nri: Version) -> Self {
         Self {
-            runtime_name: "containerd".to_owned(),
+            runtime_name: runtime_name.to_owned(),
             runtime_version: runtime_version.to_owned(),
             nri,
             registration_timeout: Duration::from_secs(5),
@@ -50,17 +56,53 @@ impl RuntimeProfile {
         Self::containerd("2.1.9+unknown", nri(8, 0))
     }
 
+    /// containerd 2.2.0, with NRI 0.10.0: pods can be updated, adjustments validated; no version told.
+    pub fn containerd_2_2_0() -> Self {
+        Self::containerd("2.2.0+unknown", nri(10, 0))
+    }
+
+    /// containerd 2.2.7, with NRI 0.11.0.
+    pub fn containerd_2_2() -> Self {
+        Self::containerd("2.2.7+unknown", nri(11, 0))
+    }
+
+    /// containerd 2.3.4, with NRI 0.12.0: one RPC per event, versions told both ways.
+    pub fn containerd_2_3() -> Self {
+        Self::containerd("2.3.4+unknown", nri(12, 0))
+    }
+
+    /// CRI-O 1.34, with NRI 0.10.0.
+    pub fn crio_1_34() -> Self {
+        Self::new("cri-o", "1.34.0", nri(10, 0))
+    }
+
+    /// CRI-O 1.35, with NRI 0.11.0.
+    pub fn crio_1_35() -> Self {
+        Self::new("cri-o", "1.35.0", nri(11, 0))
+    }
+
     /// containerd's main branch after 2.4.0-beta.0, with NRI 0.12.2: one RPC per event, versions told both ways.
     pub fn containerd_main() -> Self {
         Self::containerd("2.4.0-beta+unknown", nri(12, 2))
     }
 
-    /// All presets, oldest first.
-    pub fn all() -> [Self; 3] {
+    /// containerd 2.4.2 as built with NRI 0.12.5: plugins have a failure policy.
+    pub fn containerd_2_4_nri_0_12_5() -> Self {
+        Self::containerd("2.4.2+unknown", nri(12, 5))
+    }
+
+    /// All presets, oldest version of NRI first.
+    pub fn all() -> [Self; 9] {
         [
             Self::containerd_1_7(),
             Self::containerd_2_1(),
+            Self::containerd_2_2_0(),
+            Self::crio_1_34(),
+            Self::containerd_2_2(),
+            Self::crio_1_35(),
+            Self::containerd_2_3(),
             Self::containerd_main(),
+            Self::containerd_2_4_nri_0_12_5(),
         ]
     }
 
@@ -89,6 +131,16 @@ impl RuntimeProfile {
     /// Whether every event has an RPC of its own, names are checked, and Configure tells the NRI version (0.12).
     pub(super) fn has_rpc_per_event(&self) -> bool {
         self.nri >= nri(12, 0)
+    }
+
+    /// Whether the failure policy of a plugin is known (0.12.5).
+    pub(super) fn has_failure_policies(&self) -> bool {
+        self.nri >= FailurePolicy::SINCE
+    }
+
+    /// The longest payload of a frame that is read (limited since 0.12.5).
+    pub(super) fn longest_payload(&self) -> Option<usize> {
+        (self.nri >= nri(12, 5)).then_some(MAX_PAYLOAD)
     }
 
     /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).

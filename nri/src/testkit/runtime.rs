@@ -190,7 +190,7 @@ impl FakeRuntime {
         stream: UnixStream,
         launched: Option<LaunchedProcess>,
     ) -> Result<PluginHandle, AcceptError> {
-        let open = Trunk::open(stream)?;
+        let open = Trunk::open(stream, self.node.profile.longest_payload())?;
         let trunk = Arc::clone(&open.trunk);
         self.connections
             .retain(|connection| connection.strong_count() > 0);

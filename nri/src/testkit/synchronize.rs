@@ -67,7 +67,12 @@ async fn send(
     left: Duration,
 ) -> Result<SynchronizeResponse, CallError> {
     caller
-        .call("Synchronize", request.write_to_bytes().unwrap_or_default(), left)
+        .call(
+            "Synchronize",
+            request.write_to_bytes().unwrap_or_default(),
+            left,
+            false,
+        )
         .await
 }
 

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -33,8 +33,8 @@ pub(super) struct OpenTrunk {
 }
 
 impl Trunk {
-    /// Starts to read frames from a socket.
-    pub(super) fn open(stream: UnixStream) -> io::Result<OpenTrunk> {
+    /// Starts to read frames from a socket. A longer payload than `longest` ends the trunk, if there is such a limit.
+    pub(super) fn open(stream: UnixStream, longest: Option<usize>) -> io::Result<OpenTrunk> {
         let stream = stream.into_std()?;
         let socket = stream.try_clone()?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
@@ -47,7 +47,7 @@ impl Trunk {
         let (runtime_frames, runtime) = mpsc::channel(QUEUE);
         let pump = Arc::clone(&trunk);
         tokio::spawn(async move {
-            let end = pump_frames(reader, &plugin_frames, &runtime_frames).await;
+            let end = pump_frames(reader, longest, &plugin_frames, &runtime_frames).await;
             pump.close(end);
         });
         Ok(OpenTrunk {
@@ -94,11 +94,23 @@ impl Trunk {
 /// Reads frames until something ends the trunk.
 async fn pump_frames(
     reader: OwnedReadHalf,
+    longest: Option<usize>,
     plugin: &mpsc::Sender<Vec<u8>>,
     runtime: &mpsc::Sender<Vec<u8>>,
 ) -> ConnectionEnd {
     let mut reader = BufReader::with_capacity(64 << 10, reader);
-    while let Ok((connection, payload)) = read_frame(&mut reader).await {
+    while let Ok(header) = read_header(&mut reader).await {
+        let FrameHeader { connection, length } = header;
+        if let Some(longest) = longest.filter(|longest| length as usize > *longest) {
+            return ConnectionEnd::PayloadTooLong {
+                connection,
+                length,
+                longest,
+            };
+        }
+        let Ok(payload) = read_payload(&mut reader, length).await else {
+            break;
+        };
         let queue = match connection {
             PLUGIN_CONNECTION => plugin,
             RUNTIME_CONNECTION => runtime,
@@ -111,21 +123,27 @@ async fn pump_frames(
     ConnectionEnd::ByPlugin
 }
 
-/// Reads one frame: its logical connection and its payload. The length is not checked, as in the real runtime,
-/// but memory is taken only for what has arrived.
-pub(super) async fn read_frame(
-    reader: &mut (impl tokio::io::AsyncRead + Unpin + Send),
-) -> io::Result<(u32, Vec<u8>)> {
+/// Reads one frame, of any length: its logical connection and its payload.
+pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<(u32, Vec<u8>)> {
+    let FrameHeader { connection, length } = read_header(reader).await?;
+    Ok((connection, read_payload(reader, length).await?))
+}
+
+async fn read_header(reader: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<FrameHeader> {
     let mut header = [0; FrameHeader::LEN];
     reader.read_exact(&mut header).await?;
-    let FrameHeader { connection, length } = FrameHeader::decode(header);
+    Ok(FrameHeader::decode(header))
+}
+
+/// Reads the payload of a frame. Memory is taken only for what has arrived.
+async fn read_payload(reader: &mut (impl AsyncRead + Unpin + Send), length: u32) -> io::Result<Vec<u8>> {
     let length = length as usize;
     let mut payload = Vec::with_capacity(length.min(64 << 10));
     let read = reader.take(length as u64).read_to_end(&mut payload).await?;
     if read < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok((connection, payload))
+    Ok(payload)
 }
 
 /// A frame as it goes over the wire.

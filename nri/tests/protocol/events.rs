@@ -105,10 +105,12 @@ async fn every_event_of_every_version_reaches_its_method() {
         "post_update_pod_sandbox",
         "validate_adjustment",
     ];
-    for (profile, skipped) in RuntimeProfile::all()
-        .into_iter()
-        .zip([&since_0_10[..], &since_0_10, &[]])
-    {
+    for profile in RuntimeProfile::all() {
+        let skipped = if profile.nri.minor < 10 {
+            &since_0_10[..]
+        } else {
+            &[]
+        };
         let (mut runtime, directory) = listen_as(profile);
         let (recorder, mut seen) = Recorder::new();
         let _service = serve(recorder, &directory);
@@ -128,7 +130,8 @@ async fn every_event_of_every_version_reaches_its_method() {
 
 #[tokio::test]
 async fn a_plugin_asks_for_the_events_that_the_version_of_the_runtime_knows() {
-    for (profile, known) in RuntimeProfile::all().into_iter().zip([0x7FF, 0x7FF, 0x3FFF]) {
+    for profile in RuntimeProfile::all() {
+        let known = if profile.nri.minor < 10 { 0x7FF } else { 0x3FFF };
         let (mut runtime, directory) = listen_as(profile);
         let _service = serve(Recorder::new().0, &directory);
         assert_eq!(runtime.accept().await.unwrap().events().bits(), known);

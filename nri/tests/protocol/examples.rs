@@ -172,6 +172,37 @@ async fn a_launched_plugin_is_killed_when_it_is_too_slow() {
     assert!(!PathBuf::from(format!("/proc/{process}")).exists());
 }
 
+/// Sends a signal to a process.
+fn signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_plugin_with_a_failure_policy_that_hangs_lets_no_container_through_and_goes_on_where_it_was() {
+    let builder = FakeRuntime::builder(RuntimeProfile::containerd_2_4_nri_0_12_5());
+    let mut runtime = builder
+        .request_timeout(Duration::from_millis(300))
+        .without_socket();
+    let mut plugin = runtime.launch(example("guard"), "05", "guard", "").await.unwrap();
+    let process = plugin.process_id().unwrap();
+    signal(process, "-STOP");
+    for _ in 0..3 {
+        let Outcome::Failed(failed) = create(&mut plugin).await else {
+            panic!("a container was created")
+        };
+        let expected = "plugin 05-guard failed to handle CreateContainer request: context deadline exceeded";
+        assert_eq!(failed.to_string(), expected);
+    }
+    signal(process, "-CONT");
+    // What it could not answer then, it answers now; the runtime expects that no longer.
+    let created = tokio::time::timeout(Duration::from_secs(30), async {
+        while create(&mut plugin).await.into_answer().is_err() {}
+    });
+    created.await.expect("the plugin answers again");
+    assert_eq!(plugin.end(), None);
+}
+
 #[tokio::test]
 async fn a_launched_plugin_ends_when_its_runtime_goes_away() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();

@@ -9,6 +9,7 @@ use containerd_nri::api::{
 use containerd_nri::testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, Outcome, RuntimeProfile, Unfinished,
 };
+use tokio::time::timeout;
 
 use crate::plugins::create;
 use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, outcome, registration, request, response};
@@ -122,6 +123,27 @@ async fn the_first_4096_bytes_and_the_whole_rest_in_two_frames_are_accepted() {
         let outcome = create_answered_in(length, |message| vec![&message[..4096], &message[4096..]]).await;
         assert_eq!(outcome, Outcome::Answer(()), "{length}");
     }
+}
+
+#[tokio::test]
+async fn a_runtime_from_0_12_5_on_closes_at_a_payload_longer_than_the_protocol_has() {
+    const LONGEST: usize = 10 + (4 << 20);
+    let (plugin, mut raw, _runtime, _directory) =
+        introduced(RuntimeProfile::containerd_2_4_nri_0_12_5()).await;
+    for fits in [LONGEST, 1] {
+        // A connection that does not exist: such frames are read and dropped.
+        raw.send(9, &[&vec![0; fits]]).await;
+    }
+    raw.is_alive(3).await;
+    let length = u32::try_from(LONGEST).unwrap() + 1;
+    raw.write(&[PLUGIN.to_be_bytes(), length.to_be_bytes()].concat())
+        .await;
+    let end = timeout(Duration::from_secs(30), plugin.closed())
+        .await
+        .expect("the runtime closes");
+    let expected = format!("conn 1: frame payload {length} bytes, maximum is {LONGEST}");
+    assert_eq!(end.to_string(), expected);
+    raw.closed().await;
 }
 
 #[tokio::test]

@@ -2,13 +2,18 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
+use containerd_nri::testkit::{FakeRuntime, Outcome, RuntimeProfile};
 use containerd_nri::{Adjustment, Status};
+use tokio::time::timeout;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::plugins::{OnCreate, create, pod_and_container, serve};
 use crate::raw_plugin::listen;
+
+/// Far more than anything here needs.
+const LONG: Duration = Duration::from_secs(30);
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -98,4 +103,42 @@ async fn an_error_of_the_plugins_own_is_left_to_the_plugin_to_log() {
 async fn nothing_is_logged_of_a_container_when_all_is_well() {
     let lines = logged(|| Ok(Adjustment::new())).await;
     assert_eq!(lines, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_dropped_with_a_line_that_says_so() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let builder = FakeRuntime::builder(RuntimeProfile::containerd_main());
+    let (mut runtime, directory) = listen(builder.request_timeout(Duration::from_millis(200)));
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let on_create = move |_, _| {
+        // Ends when the test lets go of the other end.
+        let _ = held.lock().unwrap().recv();
+        std::future::ready(Ok(Adjustment::new()))
+    };
+    let _service = serve(OnCreate(on_create), &directory);
+    let mut plugin = runtime.accept().await.unwrap();
+    assert!(matches!(create(&mut plugin).await, Outcome::Refused(_)));
+    drop(go_on);
+    let logged = timeout(LONG, async {
+        loop {
+            let lines = log.lines();
+            if let Some(line) = lines.iter().find(|line| line.contains("too late")) {
+                return line.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let line = logged.await.expect("it is logged");
+    let (pod, _) = pod_and_container();
+    assert!(
+        line.contains("WARN") && line.contains("CreateContainer") && line.contains(&pod.name),
+        "{line}"
+    );
 }

@@ -8,8 +8,10 @@
 )]
 
 mod answers;
+mod blocked;
 mod events;
 mod examples;
+mod failure_policy;
 mod framing;
 mod hostile;
 mod logs;

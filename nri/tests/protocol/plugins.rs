@@ -9,7 +9,7 @@ use containerd_nri::api::{
 use containerd_nri::testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
 use containerd_nri::{
     Adjustment, Backoff, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
-    Updates, Verdict,
+    Subscription, Updates, Verdict,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -64,8 +64,8 @@ where
     F: Fn(Context, Container) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Adjustment, Status>> + Send,
 {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
-        Ok(EventMask::CREATE_CONTAINER)
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
+        Ok(EventMask::CREATE_CONTAINER.into())
     }
 
     async fn create_container(
@@ -121,9 +121,9 @@ impl Recorder {
 }
 
 impl Plugin for Recorder {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<EventMask, Status> {
+    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
         self.note("configure");
-        Ok(EventMask::ALL)
+        Ok(EventMask::ALL.into())
     }
 
     async fn synchronize(

@@ -183,9 +183,14 @@ impl RawPlugin {
 
     /// Registers, subscribes to events, and takes whatever it is synchronized with.
     pub(crate) async fn introduce(&mut self, mask: i32) {
+        self.introduce_with(events(mask)).await;
+    }
+
+    /// Registers, answers Configure so, and takes whatever it is synchronized with.
+    pub(crate) async fn introduce_with(&mut self, configured: ConfigureResponse) {
         self.register().await;
         let (stream, _) = self.call().await;
-        self.reply(stream, &events(mask)).await;
+        self.reply(stream, &configured).await;
         loop {
             let (stream, request) = self
                 .called::<containerd_nri::api::SynchronizeRequest>("Synchronize")

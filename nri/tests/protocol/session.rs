@@ -27,7 +27,7 @@ async fn a_plugin_registers_with_its_identity_and_the_nri_version_it_speaks() {
         RegisterPluginRequest {
             plugin_name: "tested".to_owned(),
             plugin_idx: "10".to_owned(),
-            NRI_version: "v0.12.2".to_owned(),
+            NRI_version: "v0.12.5".to_owned(),
             ..Default::default()
         }
     );

@@ -159,7 +159,8 @@ async fn the_request_timeout_covers_all_messages_of_a_synchronize() {
 
 #[tokio::test]
 async fn an_error_answer_to_synchronize_ends_the_connection_but_not_on_containerd_1_7() {
-    for (profile, stays_open) in RuntimeProfile::all().into_iter().zip([true, false, false]) {
+    for profile in RuntimeProfile::all() {
+        let stays_open = profile.nri.minor < 8;
         let (result, mut raw, _runtime) = outcome(FakeRuntime::builder(profile), async |raw| {
             raw.register().await;
             let (stream, _) = raw.call().await;

@@ -27,7 +27,7 @@ async fn updates_outside_of_an_event_are_recorded_and_failures_come_back() {
                 tokio::spawn(async move {
                     let updates = vec![update("here"), update("gone")];
                     sender
-                        .send(handle.update_containers(updates, Vec::new()).await.unwrap())
+                        .send(handle.update_containers(updates).await.unwrap())
                         .unwrap();
                 });
                 std::future::ready(Ok(Adjustment::new()))
@@ -44,15 +44,13 @@ async fn updates_outside_of_an_event_are_recorded_and_failures_come_back() {
 
 #[tokio::test]
 async fn updates_awaited_inside_of_an_event_deadlock_before_nri_0_12_1() {
-    for (profile, deadlocks) in RuntimeProfile::all().into_iter().zip([true, true, false]) {
+    for profile in RuntimeProfile::all() {
+        let deadlocks = (profile.nri.minor, profile.nri.patch) < (12, 1);
         let builder = FakeRuntime::builder(profile).request_timeout(Duration::from_millis(300));
         let (mut runtime, directory) = listen(builder);
         let _service = serve(
             OnCreate(async |ctx: Context, _| {
-                let updated = ctx
-                    .handle()
-                    .update_containers(vec![update("here")], Vec::new())
-                    .await;
+                let updated = ctx.handle().update_containers(vec![update("here")]).await;
                 updated
                     .map(|_| Adjustment::new())
                     .map_err(|error| Status::internal(error.to_string()))

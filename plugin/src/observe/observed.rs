@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
-use containerd_nri::{Adjustment, Configuration, Context, Error, EventMask, Plugin, Status};
+use containerd_nri::{Adjustment, Configuration, Context, Error, Plugin, Status, Subscription};
 
 use super::metrics::EventResult;
 use super::{Endpoint, Observer};
@@ -62,14 +62,14 @@ impl Drop for Timer<'_> {
 }
 
 impl Plugin for Observed {
-    async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<EventMask, Status> {
+    async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         let runtime = configuration.runtime.clone();
         let configured = self.observer.plugin().configure(ctx, configuration);
-        let events = self.timed("Configure", configured).await?;
+        let subscription = self.timed("Configure", configured).await?;
         self.observer.configured(&runtime);
         // The runtime may have handed over another configuration.
         self.endpoint.keep_up(&self.observer);
-        Ok(events)
+        Ok(subscription)
     }
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
-use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status};
+use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status, Subscription};
 use tokio::time::sleep;
 
 use super::deliver::deliver;
@@ -105,7 +105,7 @@ impl OciHooks {
 }
 
 impl Plugin for OciHooks {
-    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<EventMask, Status> {
+    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         let mut live = self.live();
         let in_force = live.configure(&configuration.config).map_err(|mistakes| {
             for mistake in &mistakes {
@@ -127,7 +127,7 @@ impl Plugin for OciHooks {
             }
         }
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
-        Ok(events)
+        Ok(events.into())
     }
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
