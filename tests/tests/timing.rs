@@ -53,9 +53,14 @@ async fn the_stages_frame_the_life_of_process_1(runtime: Runtime) -> Result<()> 
         )?;
         before_process_1(&records[..2]).with_context(|| format!("{delivery:?}"))?;
         if delivery != Delivery::Direct {
-            // Injected as it is, a poststart hook can come too early: runc up to 1.5.1 runs it inside of create,
-            // crun without waiting for the program.
             while_process_1_runs(&records[2..4]).with_context(|| format!("{delivery:?}"))?;
+        } else if runtime.oci.runs_poststart_in_create() {
+            before_process_1(&records[2..4]).context("poststart, inside of create")?;
+        } else {
+            // Start does not wait for the program: whether it runs by then is open.
+            for record in &records[2..4] {
+                assert_eq!(record.state["status"], "running", "{}", record.program);
+            }
         }
         after_process_1(&records[4..]).with_context(|| format!("{delivery:?}"))?;
         plugin.kill().await?;
