@@ -33,6 +33,25 @@ require_command() {
     command -v "$1" >/dev/null || install "$2"
 }
 
+# require_runtimes ARGUMENT...: fetches Debian's runtimes, and builds those that --containerd and --oci-runtime name
+# among the arguments and that are built (see hack/build-runtimes).
+require_runtimes() {
+    local name names=()
+    "$ROOT/hack/fetch-runtimes"
+    while [ $# -gt 1 ]; do
+        case $1 in
+            --containerd) name=containerd-$2 ;;
+            --oci-runtime) name=$2 ;;
+            *) name= ;;
+        esac
+        if [ "$name" ] && [ -e "$ROOT/tests/runtimes/$name/go.mod" ]; then
+            names+=("$name")
+        fi
+        shift
+    done
+    [ ${#names[@]} -eq 0 ] || "$ROOT/hack/build-runtimes" "${names[@]}"
+}
+
 # require_rust: Rust is the one thing that a machine must bring; what it links with is installed if missing.
 require_rust() {
     command -v cargo >/dev/null || die "cargo was not found: install Rust (https://rustup.rs), then run this again"

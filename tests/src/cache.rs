@@ -1,4 +1,4 @@
-//! Where the runtimes that `hack/fetch-runtimes` fetched are.
+//! Where the runtimes are that `hack/fetch-runtimes` fetched and `hack/build-runtimes` built.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,23 @@ pub const VARIABLE: &str = "NRI_OCI_HOOKS_CACHE";
 /// # Errors
 /// It has not been fetched; the message names the command that does.
 pub fn folder(name: &str) -> Result<PathBuf> {
+    find(name, "hack/fetch-runtimes")
+}
+
+/// The directory of one runtime that was built, `name` as `hack/build-runtimes` calls it.
+///
+/// # Errors
+/// It has not been built; the message names the command that does.
+pub fn built(name: &str) -> Result<PathBuf> {
+    find(name, &format!("hack/build-runtimes {name}"))
+}
+
+/// A runtime in the cache, which `command` puts there.
+fn find(name: &str, command: &str) -> Result<PathBuf> {
     let folder = root()?.join(name);
     ensure!(
         folder.join("version").exists(),
-        "{} is missing: run hack/fetch-runtimes as root, then run this again",
+        "{} is missing: run {command} as root, then run this again",
         folder.display()
     );
     Ok(folder)

@@ -24,7 +24,7 @@ pub use hooks::{Hook, HookSpec, Hooks};
 pub use matrix::{Delivery, Runtime};
 pub use plugin::Plugin;
 
-/// Runs each named `async fn(Version) -> anyhow::Result<()>` as one test per supported containerd.
+/// Runs each named `async fn(Version) -> anyhow::Result<()>` as one test per containerd of Debian.
 #[macro_export]
 macro_rules! on_each_containerd {
     ($($case:ident),+ $(,)?) => {$(
@@ -37,6 +37,34 @@ macro_rules! on_each_containerd {
             #[tokio::test]
             async fn containerd_2() -> anyhow::Result<()> {
                 super::$case($crate::Version::V2_1).await
+            }
+        }
+    )+};
+}
+
+/// As [`on_each_containerd`], and on the newest containerd too.
+#[macro_export]
+macro_rules! on_each_containerd_and_the_newest {
+    ($($case:ident),+ $(,)?) => {$(
+        mod $case {
+            #[tokio::test]
+            async fn containerd_1_7() -> anyhow::Result<()> {
+                super::$case($crate::Version::V1_7).await
+            }
+
+            #[tokio::test]
+            async fn containerd_2() -> anyhow::Result<()> {
+                super::$case($crate::Version::V2_1).await
+            }
+
+            #[tokio::test]
+            async fn containerd_2_4() -> anyhow::Result<()> {
+                let version = $crate::Version::V2_4;
+                let runtime = $crate::Runtime { version, oci: version.runc() };
+                if runtime.is_there_for(concat!(stringify!($case), "::containerd_2_4")) {
+                    super::$case(version).await?;
+                }
+                Ok(())
             }
         }
     )+};

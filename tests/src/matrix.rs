@@ -5,6 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 
 use crate::containerd::Builder;
+use crate::node::say_not_tested;
 use crate::{Containerd, OciRuntime, Version};
 
 /// A containerd and the OCI runtime below it.
@@ -28,6 +29,16 @@ impl Runtime {
     /// As [`Builder::start`].
     pub async fn start(self) -> Result<Containerd> {
         self.builder().start().await
+    }
+
+    /// Whether a case can run on it: it can unless one of the two was to be built and was not, which is reported.
+    /// `hack/test` builds them where Go is installed.
+    pub fn is_there_for(self, case: &str) -> bool {
+        let programs = self.version.programs().and_then(|_| self.oci.program());
+        if let Err(error) = &programs {
+            say_not_tested(case, &format!("{error:#}"));
+        }
+        programs.is_ok()
     }
 }
 
@@ -68,32 +79,69 @@ impl FromStr for Delivery {
     }
 }
 
-/// Runs each named `async fn(Runtime) -> anyhow::Result<()>` as one test per supported containerd and OCI runtime.
+/// Runs each named `async fn(Runtime) -> anyhow::Result<()>` as one test per containerd and OCI runtime of Debian.
 #[macro_export]
 macro_rules! on_each_runtime {
     ($($case:ident),+ $(,)?) => {$(
         mod $case {
-            use $crate::{OciRuntime, Runtime, Version};
-
-            #[tokio::test]
-            async fn containerd_1_7_with_runc() -> anyhow::Result<()> {
-                super::$case(Runtime { version: Version::V1_7, oci: OciRuntime::Runc }).await
-            }
-
-            #[tokio::test]
-            async fn containerd_1_7_with_crun() -> anyhow::Result<()> {
-                super::$case(Runtime { version: Version::V1_7, oci: OciRuntime::Crun }).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_with_runc() -> anyhow::Result<()> {
-                super::$case(Runtime { version: Version::V2_1, oci: OciRuntime::Runc }).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_with_crun() -> anyhow::Result<()> {
-                super::$case(Runtime { version: Version::V2_1, oci: OciRuntime::Crun }).await
-            }
+            $crate::on_runtimes_of_debian!($case);
         }
     )+};
+}
+
+/// As [`on_each_runtime`], and on the newest containerd with the newest runc of each kind too: the last that runs
+/// poststart hooks inside of create, and the first that runs them inside of start.
+#[macro_export]
+macro_rules! on_each_runtime_and_the_newest {
+    ($($case:ident),+ $(,)?) => {$(
+        mod $case {
+            $crate::on_runtimes_of_debian!($case);
+            $crate::on_built_runtime!($case, containerd_2_4_with_runc_1_5, V2_4, Runc1_5);
+            $crate::on_built_runtime!($case, containerd_2_4_with_runc_1_6, V2_4, Runc1_6);
+        }
+    )+};
+}
+
+/// The tests of [`on_each_runtime`], for one case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_runtimes_of_debian {
+    ($case:ident) => {
+        $crate::on_runtime!($case, containerd_1_7_with_runc, V1_7, Runc);
+        $crate::on_runtime!($case, containerd_1_7_with_crun, V1_7, Crun);
+        $crate::on_runtime!($case, containerd_2_with_runc, V2_1, Runc);
+        $crate::on_runtime!($case, containerd_2_with_crun, V2_1, Crun);
+    };
+}
+
+/// One test on one runtime, which must be there.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_runtime {
+    ($case:ident, $test:ident, $version:ident, $oci:ident) => {
+        #[tokio::test]
+        async fn $test() -> anyhow::Result<()> {
+            let version = $crate::Version::$version;
+            let oci = $crate::OciRuntime::$oci;
+            super::$case($crate::Runtime { version, oci }).await
+        }
+    };
+}
+
+/// One test on one runtime, which only machines with Go have.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_built_runtime {
+    ($case:ident, $test:ident, $version:ident, $oci:ident) => {
+        #[tokio::test]
+        async fn $test() -> anyhow::Result<()> {
+            let version = $crate::Version::$version;
+            let oci = $crate::OciRuntime::$oci;
+            let runtime = $crate::Runtime { version, oci };
+            if runtime.is_there_for(concat!(stringify!($case), "::", stringify!($test))) {
+                super::$case(runtime).await?;
+            }
+            Ok(())
+        }
+    };
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::hooks::record;
 use e2e::ledger::{HookEnd, Outcome, Stage, StageRecord, StageResult};
-use e2e::{Containerd, Delivery, HookSpec, Runtime, Version, on_each_containerd, on_each_runtime};
+use e2e::{
+    Containerd, Delivery, HookSpec, Runtime, Version, on_each_containerd_and_the_newest,
+    on_each_runtime_and_the_newest,
+};
 
 /// In the environment of hooks whose processes are looked for.
 const MARK: &str = "MARK=of-the-hook";
@@ -176,10 +179,10 @@ fn kilobytes(line: &str) -> Result<u64> {
     Ok(number.parse()?)
 }
 
-on_each_runtime!(
+on_each_runtime_and_the_newest!(
     at_its_timeout_a_hook_ends_with_everything_it_started,
     a_hook_that_leaves_a_daemon_behind_is_done_when_it_exits,
     a_poststop_list_completes_although_the_runtime_gives_up,
 );
 
-on_each_containerd!(output_without_end_is_kept_with_its_head_and_its_tail);
+on_each_containerd_and_the_newest!(output_without_end_is_kept_with_its_head_and_its_tail);

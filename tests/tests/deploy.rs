@@ -15,7 +15,7 @@ const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-postst
 fn drop_in(version: Version) -> PathBuf {
     workspace::file(match version {
         Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-        Version::V2_1 => "deploy/containerd/containerd-2.toml",
+        _ => "deploy/containerd/containerd-2.toml",
     })
 }
 
@@ -37,7 +37,7 @@ async fn with_the_drop_in_alone_containers_get_their_hooks(version: Version) -> 
 async fn a_drop_in_wins_over_the_main_file(version: Version) -> Result<()> {
     let syntaxes: &[u8] = match version {
         Version::V1_7 => &[2],
-        Version::V2_1 => &[2, 3],
+        _ => &[2, 3],
     };
     for syntax in syntaxes {
         let dump = merged(version, *syntax, &drop_in(version))?;

@@ -1,13 +1,17 @@
 //! The harness itself: pods live and end, a runtime restarts under them, and nothing is left behind.
 
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use e2e::cri::State;
-use e2e::node::Host;
+use e2e::node::{Host, Node};
 use e2e::{Containerd, OciRuntime, Plugin, Version, on_each_containerd, wait, workspace};
+use nix::mount::{MsFlags, mount, umount};
+use nix::sched::{CloneFlags, unshare};
 
 async fn a_container_lives_from_create_to_remove(version: Version) -> Result<()> {
     lifecycle(Containerd::start(version).await?).await
@@ -135,6 +139,56 @@ async fn nothing_is_left_behind(version: Version) -> Result<()> {
     assert!(!fs::read_to_string("/proc/self/mountinfo")?.contains(&name));
     assert_eq!(cgroups(&name)?, Vec::<PathBuf>::new());
     Ok(())
+}
+
+/// Mounts of a machine as other runtimes make them: network namespaces, which come and go.
+#[test]
+fn a_node_sees_no_mounts_of_other_runtimes_and_no_reset_meets_them() -> Result<()> {
+    on_a_machine_of_its_own(|| {
+        let [before, meanwhile] = ["before", "meanwhile"].map(|name| Path::new("/run/netns").join(name));
+        mount_namespace_at(&before)?;
+        let mut node = Node::create(false)?;
+        mount_namespace_at(&meanwhile)?;
+        let mounts = node.run(Command::new("cat").arg("/proc/self/mountinfo"))?;
+        ensure!(!mounts.contains("netns"), "{mounts}");
+
+        umount(&before)?;
+        let volatile = node.make_folder("volatile")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        for _ in 0..2 {
+            node.run(Command::new("sh").args(["-c", "mkdir /run/own && mount -t tmpfs own /run/own"]))?;
+            runtime.block_on(node.reset(&volatile))?;
+            let run = node.run(Command::new("ls").arg("/run"))?;
+            ensure!(!run.contains("own"), "{run}");
+        }
+        Ok(())
+    })
+}
+
+/// Calls `case` in a thread whose mounts are the machine's at first, and whose changes to them nobody else sees; like
+/// those of a machine, they are shared with namespaces that are made of them.
+fn on_a_machine_of_its_own(case: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let machine = thread::spawn(|| {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        for propagation in [MsFlags::MS_PRIVATE, MsFlags::MS_SHARED] {
+            mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | propagation, NOTHING)?;
+        }
+        mount(NOTHING, "/run", Some("tmpfs"), MsFlags::empty(), NOTHING)?;
+        fs::create_dir("/run/netns")?;
+        case()
+    });
+    machine.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// No source, type or data of a mount.
+const NOTHING: Option<&str> = None;
+
+fn mount_namespace_at(path: &Path) -> Result<()> {
+    fs::write(path, "")?;
+    let network = Some("/proc/thread-self/ns/net");
+    Ok(mount(network, path, NOTHING, MsFlags::MS_BIND, NOTHING)?)
 }
 
 /// The control groups of this name at the root of each hierarchy.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::plugin::NAME;
-use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime, wait, workspace};
+use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
 
 /// A hook that tells its watcher's process and goes on when it is let.
 struct Gate {
@@ -214,7 +214,7 @@ async fn answered_late(containerd: &Containerd, id: &str, stage: Stage) -> Resul
     containerd.ledger().await_in_record(id, stage, late).await
 }
 
-on_each_runtime!(
+on_each_runtime_and_the_newest!(
     a_container_does_not_start_before_a_prestart_that_the_runtime_does_not_wait_for,
     a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_back,
     poststart_and_poststop_that_the_runtime_does_not_wait_for_go_on_in_order_and_are_on_record_as_late,

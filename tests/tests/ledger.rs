@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::plugin::{ANNOTATION, tool};
-use e2e::{Container, Containerd, Delivery, HookSpec, Version, on_each_containerd};
+use e2e::{Container, Containerd, Delivery, HookSpec, Version, on_each_containerd_and_the_newest};
 use serde_json::{Value, json};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
@@ -191,7 +191,7 @@ async fn a_spec_of_ten_megabytes_works(version: Version) -> Result<()> {
     Ok(())
 }
 
-on_each_containerd!(
+on_each_containerd_and_the_newest!(
     a_spec_changed_after_the_create_changes_nothing_for_that_container,
     a_container_whose_entry_is_torn_is_refused_and_no_other,
     a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told,

@@ -8,7 +8,10 @@ use anyhow::{Context, Result};
 use e2e::cri::State;
 use e2e::ledger::{Line, Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::soak::{self, Plan};
-use e2e::{Container, Containerd, Delivery, HookSpec, OciRuntime, Plugin, Runtime, Version, on_each_runtime};
+use e2e::{
+    Container, Containerd, Delivery, HookSpec, OciRuntime, Plugin, Runtime, Version,
+    on_each_runtime_and_the_newest,
+};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
@@ -301,7 +304,7 @@ fn line(file: &Path) -> Result<Option<String>> {
     Ok(text.strip_suffix('\n').map(str::to_owned))
 }
 
-on_each_runtime!(
+on_each_runtime_and_the_newest!(
     every_stage_runs_once_while_plugin_and_runtime_die_and_come_back,
     a_container_made_earlier_keeps_its_hooks_without_the_plugin,
     a_plugin_that_is_back_gives_what_is_owed,

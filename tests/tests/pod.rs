@@ -35,7 +35,7 @@ impl Cluster {
     async fn start(version: Version) -> Result<Cluster> {
         let drop_in = workspace::file(match version {
             Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-            Version::V2_1 => "deploy/containerd/containerd-2.toml",
+            _ => "deploy/containerd/containerd-2.toml",
         });
         let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
         let (archive, image) = workspace::image()?;

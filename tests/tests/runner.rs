@@ -9,8 +9,8 @@ use e2e::cri::Confinement;
 use e2e::hooks::Record;
 use e2e::node::Host;
 use e2e::{
-    Container, Containerd, Delivery, HookSpec, Runtime, Version, on_each_containerd, on_each_runtime,
-    workspace,
+    Container, Containerd, Delivery, HookSpec, Runtime, Version, on_each_containerd_and_the_newest,
+    on_each_runtime_and_the_newest, workspace,
 };
 use serde_json::{Value, json};
 
@@ -271,12 +271,12 @@ fn what_it_got(record: &Record) -> Value {
     })
 }
 
-on_each_runtime!(
+on_each_runtime_and_the_newest!(
     a_hook_gets_its_argv_its_environment_and_the_state_and_nothing_else,
     what_a_container_may_do_changes_nothing_for_its_hooks,
 );
 
-on_each_containerd!(
+on_each_containerd_and_the_newest!(
     a_hook_starts_with_default_signals,
     one_hook_per_stage_with_hooks_starts_the_runner,
     delivery_can_differ_by_runtime_handler,

@@ -8,7 +8,7 @@ use e2e::soak::{self, Plan};
 use e2e::{Delivery, OciRuntime, Runtime, Version};
 
 const USAGE: &str = "\
-usage: soak [--lifecycles N] [--at-once N] [--seed N] [--containerd 1.7|2] [--oci-runtime runc|crun]
+usage: soak [--lifecycles N] [--at-once N] [--seed N] [--containerd VERSION] [--oci-runtime NAME]
             [--delivery runner|events]";
 
 fn main() -> ExitCode {

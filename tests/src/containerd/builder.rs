@@ -11,7 +11,7 @@ use containerd_nri::DEFAULT_SOCKET;
 use super::config::{self, Layout, Nri};
 use super::{Containerd, OciRuntime, Version, network};
 use crate::node::{Host, Node};
-use crate::{cache, image, workspace};
+use crate::{cache, image};
 
 /// Chooses how a [`Containerd`] runs; see the methods.
 #[derive(Debug)]
@@ -39,14 +39,14 @@ impl Builder {
     pub(super) fn new(version: Version) -> Builder {
         Builder {
             version,
-            oci_runtime: OciRuntime::Runc,
+            oci_runtime: version.runc(),
             request_timeout: Duration::from_secs(2),
             drop_in: None,
             install: None,
         }
     }
 
-    /// Has containers run by this program; [`OciRuntime::Runc`] if not called.
+    /// Has containers run by this program; the version's own [`runc`](Version::runc) if not called.
     #[must_use]
     pub fn oci_runtime(mut self, oci_runtime: OciRuntime) -> Self {
         self.oci_runtime = oci_runtime;
@@ -84,7 +84,7 @@ impl Builder {
     /// The runtimes have not been fetched, this machine refuses, or it does not come up.
     pub async fn start(self) -> Result<Containerd> {
         let programs = self.version.programs()?;
-        let runc = cache::folder("runc")?;
+        let oci_runtime = self.oci_runtime.program()?;
         let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
         let mut layout = Layout::below(node.folder());
         let nri = match &self.drop_in {
@@ -100,23 +100,15 @@ impl Builder {
             fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
         }
         network::write(&layout.network)?;
-        let oci_runtime = match self.oci_runtime {
-            OciRuntime::Runc => None,
-            OciRuntime::Crun => Some(workspace::program("crun-adapter")?),
-        };
         let file = node.folder().join("config.toml");
         let host = Host::detect()?;
-        let mut text = config::render(self.version, &layout, host, &nri, oci_runtime.as_deref());
+        let mut text = config::render(self.version, &layout, host, &nri, &oci_runtime);
         if let Some(install) = self.install {
             text = installed(&node.folder().join(INSTALLED), text, install)?;
         }
         fs::write(&file, text)?;
 
-        let path = format!(
-            "{}:{}:/usr/sbin:/usr/bin:/sbin:/bin",
-            programs.display(),
-            runc.join("usr/sbin").display()
-        );
+        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
         let mut command = Command::new(programs.join("containerd"));
         command.arg("--config").arg(file).env("PATH", path);
         command.env(cache::VARIABLE, cache::root()?);

@@ -95,7 +95,7 @@ pub(super) fn render(
     layout: &Layout,
     host: Host,
     nri: &Nri<'_>,
-    oci_runtime: Option<&Path>,
+    oci_runtime: &Path,
 ) -> String {
     let Layout {
         root,
@@ -109,7 +109,7 @@ pub(super) fn render(
     let (imports, nri) = (nri.imports(), nri.table(layout));
     let (syntax, runtime_table) = match version {
         Version::V1_7 => (2, "io.containerd.grpc.v1.cri"),
-        Version::V2_1 => (3, "io.containerd.cri.v1.runtime"),
+        _ => (3, "io.containerd.cri.v1.runtime"),
     };
     let mut text = format!(
         r#"version = {syntax}
@@ -138,7 +138,7 @@ conf_dir = {network:?}
 "#,
             pause = image::PAUSE,
         ),
-        Version::V2_1 => format!(
+        _ => format!(
             r#"[plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{pause}"
 
@@ -155,9 +155,7 @@ conf_dir = {network:?}
     for handler in ["runc", OTHER_HANDLER] {
         let table = format!("plugins.\"{runtime_table}\".containerd.runtimes.{handler}");
         let _ = write!(text, "\n[{table}]\nruntime_type = \"io.containerd.runc.v2\"\n");
-        if let Some(program) = oci_runtime {
-            let _ = write!(text, "\n[{table}.options]\nBinaryName = {program:?}\n");
-        }
+        let _ = write!(text, "\n[{table}.options]\nBinaryName = {oci_runtime:?}\n");
     }
     text
 }

@@ -3,30 +3,70 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
-use crate::cache;
+use crate::{cache, workspace};
 
 /// The containerd lines under test, which differ in configuration and NRI library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// 1.7, with NRI off by default.
     V1_7,
-    /// 2.1 or a later 2, with NRI on by default.
+    /// 2.1 as Debian has it, with NRI on by default.
     V2_1,
+    /// 2.2.
+    V2_2,
+    /// 2.3.
+    V2_3,
+    /// 2.4, the newest.
+    V2_4,
+    /// 2.4 with NRI 0.12.5, in which plugins have a failure policy.
+    V2_4Nri0_12_5,
 }
 
 impl Version {
-    /// The folder of its programs.
+    /// All of them.
+    pub const ALL: [Version; 6] = [
+        Version::V1_7,
+        Version::V2_1,
+        Version::V2_2,
+        Version::V2_3,
+        Version::V2_4,
+        Version::V2_4Nri0_12_5,
+    ];
+
+    /// How the commands name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Version::V1_7 => "1.7",
+            Version::V2_1 => "2",
+            Version::V2_2 => "2.2",
+            Version::V2_3 => "2.3",
+            Version::V2_4 => "2.4",
+            Version::V2_4Nri0_12_5 => "2.4-nri-0.12.5",
+        }
+    }
+
+    /// The directory of its programs.
     ///
     /// # Errors
-    /// It has not been fetched.
+    /// It is not in the cache.
     pub fn programs(self) -> Result<PathBuf> {
+        let name = format!("containerd-{}", self.word());
         let package = match self {
-            Version::V1_7 => "containerd-1.7",
-            Version::V2_1 => "containerd-2",
+            Version::V1_7 | Version::V2_1 => cache::folder(&name),
+            _ => cache::built(&name),
         };
-        Ok(cache::folder(package)?.join("usr/bin"))
+        Ok(package?.join("usr/bin"))
+    }
+
+    /// The runc of its time, with which it runs unless another OCI runtime is chosen.
+    pub fn runc(self) -> OciRuntime {
+        match self {
+            Version::V1_7 | Version::V2_1 => OciRuntime::Runc,
+            Version::V2_2 | Version::V2_3 => OciRuntime::Runc1_4,
+            Version::V2_4 | Version::V2_4Nri0_12_5 => OciRuntime::Runc1_5,
+        }
     }
 }
 
@@ -34,31 +74,77 @@ impl FromStr for Version {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Version> {
-        match text {
-            "1.7" => Ok(Version::V1_7),
-            "2" => Ok(Version::V2_1),
-            _ => bail!("there is containerd 1.7 and 2, not {text:?}"),
-        }
+        let found = Version::ALL.into_iter().find(|version| version.word() == text);
+        found.with_context(|| {
+            let words = Version::ALL.map(Version::word).join(", ");
+            format!("containerd is one of {words}, not {text:?}")
+        })
     }
 }
 
 /// The program that containerd has containers run by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OciRuntime {
-    /// runc; the release that Debian has runs poststart hooks before process 1.
+    /// runc as Debian has it; like all up to 1.5, it runs poststart hooks inside of create.
     Runc,
-    /// crun; runs poststart hooks after process 1 has started.
+    /// runc 1.4.
+    Runc1_4,
+    /// runc 1.5, the last that runs poststart hooks inside of create.
+    Runc1_5,
+    /// runc 1.6, the first that runs poststart hooks inside of start.
+    Runc1_6,
+    /// crun; runs poststart hooks inside of start.
     Crun,
+}
+
+impl OciRuntime {
+    /// All of them.
+    pub const ALL: [OciRuntime; 5] = [
+        OciRuntime::Runc,
+        OciRuntime::Runc1_4,
+        OciRuntime::Runc1_5,
+        OciRuntime::Runc1_6,
+        OciRuntime::Crun,
+    ];
+
+    /// How the commands name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OciRuntime::Runc => "runc",
+            OciRuntime::Runc1_4 => "runc-1.4",
+            OciRuntime::Runc1_5 => "runc-1.5",
+            OciRuntime::Runc1_6 => "runc-1.6",
+            OciRuntime::Crun => "crun",
+        }
+    }
+
+    /// The program to run.
+    ///
+    /// # Errors
+    /// It is not in the cache.
+    pub fn program(self) -> Result<PathBuf> {
+        match self {
+            OciRuntime::Runc => Ok(cache::folder("runc")?.join("usr/sbin/runc")),
+            OciRuntime::Crun => workspace::program("crun-adapter"),
+            _ => Ok(cache::built(self.word())?.join("usr/bin/runc")),
+        }
+    }
+
+    /// Whether it runs poststart hooks inside of create, when the container's program does not run yet: the state on
+    /// their standard input then says `created`.
+    pub fn runs_poststart_in_create(self) -> bool {
+        matches!(self, OciRuntime::Runc | OciRuntime::Runc1_4 | OciRuntime::Runc1_5)
+    }
 }
 
 impl FromStr for OciRuntime {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<OciRuntime> {
-        match text {
-            "runc" => Ok(OciRuntime::Runc),
-            "crun" => Ok(OciRuntime::Crun),
-            _ => bail!("there are the OCI runtimes runc and crun, not {text:?}"),
-        }
+        let found = OciRuntime::ALL.into_iter().find(|oci| oci.word() == text);
+        found.with_context(|| {
+            let words = OciRuntime::ALL.map(OciRuntime::word).join(", ");
+            format!("the OCI runtime is one of {words}, not {text:?}")
+        })
     }
 }

@@ -1,25 +1,27 @@
 //! One node: made, entered, and removed with everything in it.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Host, Process};
-use crate::wait;
+use crate::{cache, wait, workspace};
 
 /// The script that holds the namespaces and cleans up after them.
 const KEEPER: &str = include_str!("keeper.sh");
 
 /// What clears the memory of a node: mounts, /run, folder `$1`; and makes `$2` the file with the id of the boot.
 const RESET: &str = r#"
-    awk -v folder="$1/" 'index($2, folder) == 1 || index($2, "/run/") == 1 { print $2 }' /proc/self/mounts |
+    awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/self/mounts |
         sort -r | xargs --no-run-if-empty umount --lazy
-    find "$1" /run -mindepth 1 -delete
+    find "$1" -mindepth 1 -delete
+    umount --lazy /run
+    mount -t tmpfs -o mode=755 tmpfs /run
     mount --bind "$2" /proc/sys/kernel/random/boot_id
 "#;
 
@@ -67,6 +69,7 @@ impl Node {
             .arg(folder.path())
             .arg(cgroup_name(folder.path())?)
             .arg(if overlay { "yes" } else { "no" })
+            .args(needed_paths()?)
             .process_group(0) // an interrupt at the terminal must not reach who cleans up
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -256,6 +259,16 @@ impl Drop for Node {
             outcome => eprintln!("cleaning up {} ended with {outcome:?}", self.folder.display()),
         }
     }
+}
+
+/// What the programs of a node need of the machine beside its root: the runtimes, the repository, what it builds.
+fn needed_paths() -> Result<Vec<PathBuf>> {
+    let mut paths = vec![cache::root()?, workspace::file(""), env::current_exe()?];
+    paths.extend(env::var_os(workspace::PROGRAM).map(PathBuf::from));
+    // One that is missing is reported where it is needed.
+    paths.retain(|path| path.exists());
+    let absolute = paths.iter().map(fs::canonicalize).collect::<Result<_, _>>();
+    absolute.context("find what a node needs")
 }
 
 /// The node's folder has a unique name: its control group has the same.

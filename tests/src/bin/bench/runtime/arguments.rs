@@ -3,7 +3,7 @@
 use e2e::{OciRuntime, Runtime, Version};
 
 pub(crate) const USAGE: &str = "\
-usage: bench --runtime [--starts N] [--containerd 1.7|2] [--oci-runtime runc|crun]
+usage: bench --runtime [--starts N] [--containerd VERSION] [--oci-runtime NAME]
 
   --starts N          containers started for each stage and each delivery (200)
   --containerd V      the containerd to measure on (2)
