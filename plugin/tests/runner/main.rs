@@ -6,6 +6,7 @@ mod environment;
 mod fallback;
 mod fixture;
 mod gate;
+mod groups;
 mod interrupted;
 mod order;
 mod refusals;
