@@ -100,26 +100,21 @@ impl Run<'_> {
     /// What the end of the hook, `ended`, has to do with its bounds.
     fn explain(&self, ended: Outcome) -> Outcome {
         let limits = &self.job.hook.limits;
-        let group = self.group.as_ref();
-        if ended.is_success() {
-            // What it has left behind would go on at its limit for ever.
-            let bomb = group.filter(|group| group.out_of_processes() > 0 && !group.is_empty());
-            if bomb.map(|group| group.kill(ENDING)).is_none() {
-                return ended;
-            }
-        }
-        if let Some(memory) = limits.memory
-            && group.is_some_and(|group| group.out_of_memory() > 0)
+        let Some(group) = &self.group else { return ended };
+        if let Some(memory) = limits.memory.filter(|_| !ended.is_success())
+            && group.out_of_memory() > 0
         {
             return Outcome::OutOfMemory { memory: memory.get() };
         }
-        if group.is_some_and(|group| group.out_of_processes() > 0) {
-            return Outcome::ProcessLimit {
-                processes: limits.processes.get(),
-                end: Box::new(ended),
-            };
+        if group.out_of_processes() == 0 || (ended.is_success() && group.is_empty()) {
+            return ended;
         }
-        ended
+        // What it has left behind would go on at its limit for ever.
+        group.kill(ENDING);
+        Outcome::ProcessLimit {
+            processes: limits.processes.get(),
+            end: Box::new(ended),
+        }
     }
 }
 

@@ -110,7 +110,12 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let _ = self.over.send(());
         self.clock.take().unwrap().join().unwrap();
-        self.groups().iter().for_each(|group| end(group));
+        for group in self.groups() {
+            end(&group);
+            let _ = fs::remove_dir(&group);
+            let unified = Path::new(GROUPS).join("unified/nri-oci-hooks");
+            let _ = fs::remove_dir(unified.join(group.file_name().unwrap()));
+        }
         end(&self.own);
         fs::write(self.hooks.join("pids.max"), "max").unwrap();
         while fs::remove_dir(&self.own).is_err() {
