@@ -240,8 +240,8 @@ impl Group {
     /// Removes it if it is empty: what a hook has left behind stays, and stays in it. Returns whether it is gone.
     pub(crate) fn remove(&self) -> bool {
         // Fails if there are processes in it.
-        let removed = self.directories().map(|path| remove_tree(path).is_ok());
-        removed.fold(true, |all, one| all && one)
+        let is_left = |path: &&Path| remove_tree(path).is_err();
+        self.directories().filter(is_left).count() == 0
     }
 }
 
