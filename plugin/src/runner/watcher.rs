@@ -272,8 +272,9 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
     let started = Started::new(hook, run.group.as_ref(), state, bundle)?;
     let (mut stdout, mut stderr) = (Capture::new(started.stdout), Capture::new(started.stderr));
     let outcome = loop {
+        let outcome = outcome_of(started.pid);
         let left = run.deadline.saturating_duration_since(Instant::now());
-        match outcome_of(started.pid) {
+        match outcome {
             // The runner has killed it because this process was late.
             Some(Outcome::Killed { signal }) if left.is_zero() && signal == Signal::SIGKILL as i32 => {}
             Some(outcome) => break outcome,
