@@ -6,9 +6,7 @@ use super::guard::{self, Left};
 use super::init::{Init, process};
 use super::state::State;
 use super::watcher;
-use crate::ledger::{
-    Claimed, Created, Entry, EntryFolder, Header, LedgerError, Outcome, Program, Trigger,
-};
+use crate::ledger::{Claimed, Created, Entry, EntryFolder, Header, LedgerError, Outcome, Program, Trigger};
 use crate::process::cgroup::GroupName;
 use crate::select::FrozenHook;
 use crate::spec::Stage;
