@@ -6,6 +6,7 @@ use super::locate::Located;
 use super::merge::merge;
 use super::{Format, Frozen, LoadedSpec};
 use crate::diagnostic::Diagnostic;
+use crate::process::HookLimits;
 use crate::spec::Timeout;
 use crate::trust::Survey;
 
@@ -57,14 +58,19 @@ pub(super) struct MergeCache {
 
 impl MergeCache {
     /// The hooks of `specs`, merged now or before.
-    pub(super) fn get(&mut self, specs: Vec<Arc<LoadedSpec>>, default_timeout: Timeout) -> Arc<Frozen> {
+    pub(super) fn get(
+        &mut self,
+        specs: Vec<Arc<LoadedSpec>>,
+        default_timeout: Timeout,
+        limits: HookLimits,
+    ) -> Arc<Frozen> {
         let same = |known: &[Arc<LoadedSpec>]| {
             known.len() == specs.len() && known.iter().zip(&specs).all(|(a, b)| Arc::ptr_eq(a, b))
         };
         let entry = match self.merged.iter().position(|(known, _)| same(known)) {
             Some(index) => self.merged.remove(index),
             None => {
-                let frozen = Arc::new(merge(&specs, default_timeout));
+                let frozen = Arc::new(merge(&specs, default_timeout, limits));
                 // A spec that was read anew will not come again as it was.
                 self.merged
                     .retain(|(known, _)| !known.iter().any(|old| is_outdated(old, &specs)));
@@ -153,11 +159,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let load = |number| Arc::new(LoadedSpec::load(&spec(&folder, number, 2).file).unwrap());
         let mut cache = MergeCache::default();
-        cache.get(vec![load(0)], Timeout::DEFAULT);
-        cache.get(vec![load(0), load(1)], Timeout::DEFAULT);
+        cache.get(vec![load(0)], Timeout::DEFAULT, HookLimits::default());
+        cache.get(vec![load(0), load(1)], Timeout::DEFAULT, HookLimits::default());
         assert_eq!(cache.merged.len(), 1, "another reading of spec 0");
         for number in 0..2 * MOST_KEPT {
-            cache.get(vec![load(number)], Timeout::DEFAULT);
+            cache.get(vec![load(number)], Timeout::DEFAULT, HookLimits::default());
         }
         assert_eq!(cache.merged.len(), MOST_KEPT);
     }

@@ -254,7 +254,9 @@ impl Selector {
         let origins = origins.collect();
         let specs = chosen.into_iter().map(|(spec, _)| spec).collect();
         Ok(Selected {
-            frozen: state.merged.get(specs, self.config.default_timeout),
+            frozen: state
+                .merged
+                .get(specs, self.config.default_timeout, self.config.limits),
             specs: origins,
             ignored,
         })
