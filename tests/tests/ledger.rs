@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::plugin::{ANNOTATION, tool};
-use e2e::{Container, Containerd, Delivery, HookSpec, Version, on_each_containerd_and_the_newest};
+use e2e::{Container, Containerd, Delivery, HookSpec, Version, on_each_containerd_and_the_newest, wait};
 use serde_json::{Value, json};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
@@ -58,7 +58,10 @@ async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Versio
             let id = torn.id().to_owned();
             torn.remove().await?;
             assert!(containerd.hooks().ran(&id)?.is_empty(), "{delivery:?}");
-            assert!(containerd.ledger().live()?.is_empty(), "it is kept for ever");
+            wait::until("it to be forgotten", async || {
+                Ok(containerd.ledger().live()?.is_empty().then_some(()))
+            })
+            .await?;
         }
         let whole = pod.start("whole").await?;
         whole.stop(10).await?;
@@ -83,14 +86,16 @@ async fn a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told(versio
         torn.stop(10).await?;
         torn.remove().await?;
         assert_eq!(containerd.hooks().ran(&id)?, ALL[..2], "{delivery:?}");
-        let log = plugin.process().log().text()?;
-        let told = log
-            .lines()
-            .find(|line| line.contains(&entry.display().to_string()));
-        ensure!(
-            told.is_some_and(|line| line.contains("damaged")),
-            "{delivery:?}: {log}"
-        );
+        let entry = entry.display().to_string();
+        let log = plugin.process().log();
+        wait::until("the daemon to report it", async || {
+            let text = log.text()?;
+            let mut lines = text.lines();
+            Ok(lines
+                .any(|line| line.contains(&entry) && line.contains("damaged"))
+                .then_some(()))
+        })
+        .await?;
         plugin.kill().await?;
     }
     Ok(())
@@ -142,8 +147,10 @@ async fn a_removed_container_is_of_the_past(version: Version) -> Result<()> {
         container.stop(10).await?;
         assert_eq!(ledger.live()?, [id.as_str()]);
         container.remove().await?;
-        assert_eq!(ledger.live()?, [""; 0], "{delivery:?}");
-        assert_eq!(ledger.past()?.last(), Some(&id), "{delivery:?}");
+        wait::until("its records to be archived", async || {
+            Ok((ledger.live()?.is_empty() && ledger.past()?.last() == Some(&id)).then_some(()))
+        })
+        .await?;
         plugin.kill().await?;
     }
     Ok(())

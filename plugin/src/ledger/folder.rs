@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 
 use super::claim::{Claim, Claimed, append};
 use super::{Created, Entry, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
@@ -57,6 +57,15 @@ impl EntryFolder {
     /// Where its records were when it was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the records of both are in the same directory, which may have been moved in between.
+    pub fn is_same(&self, other: &EntryFolder) -> bool {
+        let identity = |files: &EntryFolder| {
+            let found = fstat(files.folder.get()?).ok()?;
+            Some((found.st_dev, found.st_ino))
+        };
+        identity(self).is_some_and(|this| identity(other) == Some(this))
     }
 
     /// Writes an entry. Returns whether there was none at `path`.

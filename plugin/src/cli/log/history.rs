@@ -85,13 +85,14 @@ pub(super) fn of_each<T>(
     read: impl Fn(&ContainerId, &EntryFolder, Header) -> Result<T, LedgerError>,
 ) -> Result<(Vec<T>, Vec<LedgerError>), LedgerError> {
     let (mut all, mut errors) = (Vec::new(), Vec::new());
-    // First those that may become past meanwhile: none is missed, and none is there twice.
+    // First those that may be archived meanwhile: none is missed, and none is there twice. One of
+    // which an earlier init's records are archived is there with both.
     let mut live = Vec::new();
     for id in ledger.live()? {
         live.extend(ledger.find(&id).transpose().map(|folder| (id, folder)));
     }
     let mut folders = ledger.past()?;
-    folders.retain(|(id, _)| live.iter().all(|(other, _)| other != id));
+    folders.retain(|(_, archived)| !live.iter().any(|(_, tracked)| are_same(archived, tracked)));
     folders.extend(live);
     for (id, folder) in folders {
         let one = folder.and_then(|folder| {
@@ -106,6 +107,14 @@ pub(super) fn of_each<T>(
         }
     }
     Ok((all, errors))
+}
+
+/// Whether both are the same records, which were archived in between.
+fn are_same(archived: &Result<EntryFolder, LedgerError>, tracked: &Result<EntryFolder, LedgerError>) -> bool {
+    match (archived, tracked) {
+        (Ok(archived), Ok(tracked)) => archived.is_same(tracked),
+        _ => false,
+    }
 }
 
 fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Result<Vec<Event>, LedgerError> {
