@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs, keep_files};
 use crate::config::{Delivery, Overrides};
-use crate::observe::{Endpoint, LogArgs, Observed, Observer, service_manager, start_logs};
+use crate::observe::{Endpoint, LogArgs, Observed, Observer, flush_logs, service_manager, start_logs};
 use crate::plugin::OciHooks;
 
 const MORE: &str = "\
@@ -79,13 +79,15 @@ pub fn run(args: RunArgs) -> ExitCode {
     // First of all: what is opened from here on is the host's.
     let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
     start_logs(&args.logs);
-    match arrived.and_then(|arrived| serve(args, arrived)) {
+    let ended = match arrived.and_then(|arrived| serve(args, arrived)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
+    };
+    flush_logs();
+    ended
 }
 
 /// Whether the runtime launched this process as a plugin; it gives no arguments then.

@@ -17,7 +17,7 @@ mod tests;
 
 pub use ask::{AskError, ask};
 pub use endpoint::{Endpoint, STATUS_SOCKET};
-pub use logs::{Destination, LogArgs, LogFormat, start_logs};
+pub use logs::{Destination, LogArgs, LogFormat, flush_logs, start_logs};
 pub use observed::Observed;
 pub use observer::Observer;
 pub use status::{Connection, InForceFile, LastError, Status};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use containerd_nri::RuntimeInfo;
 
+use super::logs::dropped_lines;
 use super::metrics::{EventResult, Gauges, Metrics};
 use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, Status};
@@ -154,6 +155,7 @@ impl Observer {
             live_entries: count(|ledger| ledger.live().map_or(0, |ids| ids.len())),
             past_entries: count(Ledger::count_past),
             memory: resident_memory(),
+            dropped_lines: dropped_lines(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
@@ -59,6 +59,8 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) past_entries: usize,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
+    /// Log lines that their destination did not take.
+    pub(in crate::observe) dropped_lines: u64,
 }
 
 impl Metrics {
@@ -205,6 +207,10 @@ impl Gauges {
         );
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
         gauge("resident_memory_bytes", "Memory of the daemon", memory);
+
+        let dropped = ConstCounter::new(self.dropped_lines);
+        let help = "Log lines that were dropped because their destination did not take them in time";
+        registry.register("log_lines_dropped", help, dropped);
 
         let entries: Family<EntryLabel, Gauge> = Family::default();
         for (state, count) in [("live", self.live_entries), ("past", self.past_entries)] {
