@@ -17,6 +17,7 @@ mod origin;
 mod pick_fault;
 mod policy;
 mod selector;
+mod shared;
 mod unused;
 
 #[cfg(test)]
