@@ -23,6 +23,7 @@ pub mod plugin;
 pub mod pod;
 pub mod runner;
 pub mod select;
+mod shared;
 pub mod spec;
 pub mod system;
 pub mod trust;

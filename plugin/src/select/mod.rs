@@ -17,7 +17,6 @@ mod origin;
 mod pick_fault;
 mod policy;
 mod selector;
-mod shared;
 mod unused;
 
 #[cfg(test)]

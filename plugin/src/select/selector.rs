@@ -12,10 +12,10 @@ use super::hooks_d::{HooksD, NotAnswered};
 use super::kept::KeptSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::shared::Shared;
 use super::{Budget, Chosen, Format, Frozen, LoadedSpec, Origin, Overspent, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::shared::Shared;
 use crate::trust::Survey;
 
 /// Chooses the hooks of containers. No lock is held while a file is looked at: a file system that hangs
@@ -147,8 +147,8 @@ impl SelectError {
 }
 
 impl Selector {
-    /// A selector by these rules. Looks at the default hook-spec and at hooks.d at once, and logs
-    /// what is wrong with them; each [`select`](Selector::select) looks again.
+    /// A selector by these rules. Looks at no file yet: each [`select`](Selector::select) does, and
+    /// [`look`](Selector::look).
     pub fn new(config: Config) -> Selector {
         let default = |file| KeptSpec::new(Format::HookSpec, file);
         let default = config.hook_spec.clone().map(default);
@@ -176,14 +176,12 @@ impl Selector {
     }
 
     fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD) -> Selector {
-        let selector = Selector {
+        Selector {
             config,
             default: Shared::new(default),
             hooks_d: Shared::new(hooks_d),
             cache: Mutex::default(),
-        };
-        selector.look();
-        selector
+        }
     }
 
     /// Looks at the default hook-spec and at hooks.d now, rather than with the next container, and
@@ -274,11 +272,7 @@ impl Selector {
         self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
     }
 
-    fn default_part(
-        &self,
-        survey: &mut Survey,
-        subject: &Subject<'_>,
-    ) -> Result<Vec<Part>, SelectError> {
+    fn default_part(&self, survey: &mut Survey, subject: &Subject<'_>) -> Result<Vec<Part>, SelectError> {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Ok(Vec::new());
         }
@@ -296,7 +290,9 @@ impl Selector {
 
     /// The files of hooks.d in force, in order, whether their conditions hold or not.
     pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
-        let current = self.hooks_d.work_on(|hooks_d| hooks_d.current(&mut Survey::new()));
+        let current = self
+            .hooks_d
+            .work_on(|hooks_d| hooks_d.current(&mut Survey::new()));
         current.unwrap_or_default()
     }
 

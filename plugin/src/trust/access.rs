@@ -5,11 +5,13 @@
 //! same file system are refused at once, until the kernel has given that one back.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::mounts::Mounts;
+use crate::diagnostic::shown_path;
 
 /// How long an access may last before its file system counts as not answering. It is less than the time that a
 /// runtime gives for an answer: when the next container comes, it need not wait as the first one did.
@@ -75,11 +77,27 @@ pub fn unanswered() -> Vec<Unanswered> {
     TABLE.unanswered(Instant::now())
 }
 
+impl NotAnswering {
+    /// As an error of who wants to access `path`.
+    pub fn of(self, path: &Path) -> io::Error {
+        let path = shown_path(path);
+        io::Error::other(format!("the file system of {path} {self}"))
+    }
+}
+
 impl Drop for Access {
     fn drop(&mut self) {
         if let Some(slot) = self.table.lock().slots.get_mut(self.slot) {
             *slot = None;
         }
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.elapsed().unwrap_or_default();
+        let how_long = NotAnswering { since };
+        write!(f, "the file system of {} {how_long}", shown_path(&self.path))
     }
 }
 
@@ -161,7 +179,10 @@ impl Table {
         let mounts = self.mounts(now);
         let mut first: Vec<&Pending> = Vec::new();
         for pending in &old {
-            if !first.iter().any(|known| mounts.is_same(&known.path, &pending.path)) {
+            if !first
+                .iter()
+                .any(|known| mounts.is_same(&known.path, &pending.path))
+            {
                 first.push(pending);
             }
         }

@@ -198,7 +198,9 @@ impl TrustedDir {
             component: self.real_path.clone(),
             fault,
         };
-        let _access = Use::Read.begin(&self.real_path).map_err(|hangs| blame(hangs.into()))?;
+        let _access = Use::Read
+            .begin(&self.real_path)
+            .map_err(|hangs| blame(hangs.into()))?;
         let blame = |errno: Errno| blame(errno.into());
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut directory = Dir::openat(self, ".", flags, Mode::empty()).map_err(blame)?;

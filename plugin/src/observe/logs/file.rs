@@ -85,10 +85,7 @@ mod tests {
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
         drop(log);
-        LogFile::with_limit(&path, 10)
-            .unwrap()
-            .write(b"five\n")
-            .unwrap();
+        LogFile::with_limit(&path, 10).unwrap().write(b"five\n").unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             "four\nfive\n",

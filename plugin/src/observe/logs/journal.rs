@@ -69,7 +69,11 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Journal {
         entry.put("PRIORITY", priority(*about.level()));
         entry.put("SYSLOG_IDENTIFIER", IDENTIFIER);
         entry.put("TARGET", about.target());
-        for span in ctx.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
+        for span in ctx
+            .event_scope(event)
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
             if let Some(SpanFields(fields)) = span.extensions().get() {
                 entry.bytes.extend_from_slice(&fields.bytes);
             }

@@ -94,11 +94,7 @@ impl Queue {
     }
 }
 
-fn write_all(
-    lines: &Receiver<Message>,
-    queued: &AtomicUsize,
-    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
-) {
+fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnMut(&[u8]) -> io::Result<()>) {
     let mut reported = 0;
     for message in lines {
         let line = match message {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A value of which each who works on it has a copy.
 #[derive(Debug, Default)]
-pub(super) struct Shared<T>(Mutex<Versioned<T>>);
+pub(crate) struct Shared<T>(Mutex<Versioned<T>>);
 
 #[derive(Debug, Default)]
 struct Versioned<T> {
@@ -13,13 +13,13 @@ struct Versioned<T> {
 }
 
 impl<T: Clone> Shared<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Shared(Mutex::new(Versioned { version: 0, value }))
     }
 
     /// What `work` makes of a copy. The copy takes the place of the value, unless another has done so meanwhile: then
     /// that one is newer.
-    pub(super) fn work_on<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn work_on<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let (version, mut copy) = {
             let now = self.lock();
             (now.version, now.value.clone())
@@ -36,7 +36,7 @@ impl<T: Clone> Shared<T> {
     }
 
     /// Its copy as it is now.
-    pub(super) fn get(&self) -> T {
+    pub(crate) fn get(&self) -> T {
         self.lock().value.clone()
     }
 
