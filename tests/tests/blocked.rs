@@ -13,6 +13,7 @@ use containerd_nri::api::PodSandbox;
 use containerd_nri::testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
+use e2e::frozen::FreezingFolder;
 use e2e::hanging::{File, HangingFolder};
 use e2e::plugin::ANNOTATION;
 use e2e::{wait, workspace};
@@ -47,11 +48,52 @@ enum Case {
     Program,
     HooksD,
     Configuration,
+    Ledger,
+    LogFile,
+}
+
+/// What hangs.
+enum Hanging {
+    Answers(HangingFolder),
+    TakesWrites(FreezingFolder),
+}
+
+impl Hanging {
+    fn path(&self) -> PathBuf {
+        match self {
+            Hanging::Answers(folder) => folder.path().into(),
+            Hanging::TakesWrites(folder) => folder.mount_point(),
+        }
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.path().join(name).to_string_lossy().into_owned()
+    }
+
+    fn hang(&self) -> Result<()> {
+        match self {
+            Hanging::Answers(folder) => folder.hang(),
+            Hanging::TakesWrites(folder) => folder.freeze()?,
+        }
+        Ok(())
+    }
+
+    fn answer(&self) -> Result<()> {
+        match self {
+            Hanging::Answers(folder) => folder.answer(),
+            Hanging::TakesWrites(folder) => folder.thaw()?,
+        }
+        Ok(())
+    }
 }
 
 impl Case {
-    fn mount(self) -> Result<HangingFolder> {
-        HangingFolder::mount(|here| match self {
+    fn mount(self) -> Result<Hanging> {
+        if self == Case::Ledger || self == Case::LogFile {
+            return Ok(Hanging::TakesWrites(FreezingFolder::mount()?));
+        }
+        let folder = HangingFolder::mount(|here| match self {
+            Case::Ledger | Case::LogFile => Vec::new(),
             Case::DefaultSpec | Case::SelectedSpec => vec![spec("/bin/true")],
             Case::Program => vec![file("program", "#!/bin/sh\n", 0o755)],
             Case::HooksD => vec![file(
@@ -63,11 +105,12 @@ impl Case {
                 let lines = format!("hook_spec = {:?}\n", here.join("spec.json"));
                 vec![spec("/bin/true"), file("config.toml", &lines, 0o644)]
             }
-        })
+        })?;
+        Ok(Hanging::Answers(folder))
     }
 
     /// The lines of the configuration that lead there.
-    fn configuration(self, hanging: &HangingFolder, folder: &Path) -> Result<String> {
+    fn configuration(self, hanging: &Hanging, folder: &Path) -> Result<String> {
         let own = folder.join("own.json");
         Ok(match self {
             Case::DefaultSpec => format!("hook_spec = {:?}", hanging.file("spec.json")),
@@ -77,6 +120,10 @@ impl Case {
                 format!("hook_spec = {own:?}")
             }
             Case::HooksD => format!("hooks_dirs = [{:?}]", hanging.path()),
+            Case::Ledger | Case::LogFile => {
+                fs::write(&own, spec("/bin/true").content)?;
+                format!("hook_spec = {own:?}")
+            }
             Case::Configuration => String::new(),
         })
     }
@@ -87,14 +134,14 @@ struct Daemon {
     process: Child,
     runtime: FakeRuntime,
     port: SocketAddr,
-    hanging: HangingFolder,
+    hanging: Hanging,
     _folder: TempDir,
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         // The kernel lets no thread end before.
-        self.hanging.answer();
+        let _ = self.hanging.answer();
         // Both fail only if it has ended and been waited for.
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -102,15 +149,11 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    fn start(case: Case, hanging: HangingFolder) -> Result<Daemon> {
+    fn start(case: Case, hanging: Hanging) -> Result<Daemon> {
         Daemon::with(case, hanging, |command| command)
     }
 
-    fn with(
-        case: Case,
-        hanging: HangingFolder,
-        more: impl FnOnce(&mut Command) -> &mut Command,
-    ) -> Result<Daemon> {
+    fn with(case: Case, hanging: Hanging, more: impl FnOnce(&mut Command) -> &mut Command) -> Result<Daemon> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("config.toml");
@@ -123,12 +166,16 @@ impl Daemon {
             Case::Configuration => PathBuf::from(hanging.file("config.toml")),
             _ => config,
         };
+        let state = match case {
+            Case::Ledger => hanging.path().join("state"),
+            _ => folder.path().join("state"),
+        };
         let socket = folder.path().join("nri.sock");
         let runtime = FakeRuntime::builder(RuntimeProfile::containerd_2_1()).listen(&socket)?;
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(config);
         command.arg("--nri-socket").arg(socket);
-        command.arg("--state-dir").arg(folder.path().join("state"));
+        command.arg("--state-dir").arg(state);
         command.stderr(fs::File::create(folder.path().join("log"))?);
         let process = more(&mut command).spawn()?;
         Ok(Daemon {
@@ -209,7 +256,7 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
         "it has hooks"
     );
 
-    daemon.hanging.hang();
+    daemon.hanging.hang()?;
     let first = create(&mut plugin, &needs(case, "first")).await;
     ensure!(first.is_err(), "{first:?}");
     for name in ["second", "third"] {
@@ -217,7 +264,10 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
             bail!("{name} is created");
         };
         ensure!(error.contains("has not answered for "), "{error}");
-        ensure!(error.contains(&daemon.hanging.file("")), "{error}");
+        ensure!(
+            error.contains(&*daemon.hanging.path().to_string_lossy()),
+            "{error}"
+        );
     }
     if case != Case::Configuration {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
@@ -234,13 +284,13 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
         .await?;
     }
 
-    daemon.hanging.answer();
+    daemon.hanging.answer()?;
     wait::until("it to go on", async || {
         Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
     })
     .await?;
 
-    daemon.hanging.hang();
+    daemon.hanging.hang()?;
     ensure!(create(&mut plugin, &needs(case, "last")).await.is_err());
     daemon.ends(plugin).await
 }
@@ -248,14 +298,15 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
 /// The same with a daemon that starts while it hangs.
 async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
     let hanging = case.mount()?;
-    hanging.hang();
+    hanging.hang()?;
     let mut daemon = Daemon::start(case, hanging)?;
     let mut plugin = daemon.connected().await?;
     for name in ["first", "second"] {
         let answer = create(&mut plugin, &needs(case, name)).await;
         ensure!(answer.is_err(), "{name}: {answer:?}");
     }
-    if case != Case::Configuration {
+    // The configuration, and the ledger that it names, come first.
+    if case != Case::Configuration && case != Case::Ledger {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
             create(&mut plugin, &other).await == Ok(false),
@@ -263,7 +314,7 @@ async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
         );
         ensure!(daemon.get("/healthz")?.0 == "200");
     }
-    daemon.hanging.answer();
+    daemon.hanging.answer()?;
     wait::until("it to go on", async || {
         Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
     })
@@ -289,6 +340,7 @@ on_each_case! {
     a_selected_spec_that_hangs_refuses, a_selected_spec_that_hangs_at_the_start_refuses, SelectedSpec;
     a_program_that_hangs_refuses, a_program_that_hangs_at_the_start_refuses, Program;
     a_hooks_d_folder_that_hangs_refuses, a_hooks_d_folder_that_hangs_at_the_start_refuses, HooksD;
+    a_ledger_that_hangs_refuses, a_ledger_that_hangs_at_the_start_refuses, Ledger;
     a_configuration_that_hangs_refuses, a_configuration_that_hangs_at_the_start_refuses, Configuration;
 }
 
@@ -297,7 +349,7 @@ async fn two_hundred_containers_get_an_answer_while_a_file_system_hangs() -> Res
     let hanging = Case::DefaultSpec.mount()?;
     let mut daemon = Daemon::start(Case::DefaultSpec, hanging)?;
     let mut plugin = daemon.connected().await?;
-    daemon.hanging.hang();
+    daemon.hanging.hang()?;
     for number in 0..200 {
         let name = format!("pod-{number}");
         ensure!(
@@ -333,5 +385,22 @@ async fn a_stderr_that_nobody_reads_holds_no_container_up() -> Result<()> {
         .lines()
         .find_map(|line| line.strip_prefix("nri_oci_hooks_log_lines_dropped_total "));
     ensure!(dropped.is_some_and(|count| count != "0"), "{metrics}");
+    daemon.ends(plugin).await
+}
+
+#[tokio::test]
+async fn a_log_file_that_hangs_holds_no_container_up() -> Result<()> {
+    let hanging = Case::LogFile.mount()?;
+    let log = hanging.file("log");
+    let mut daemon = Daemon::with(Case::LogFile, hanging, |command| command.args(["--log-to", &log]))?;
+    let mut plugin = daemon.connected().await?;
+    daemon.hanging.hang()?;
+    for number in 0..100 {
+        let bad = PodBuilder::new("bad").annotation(ANNOTATION, "none").build();
+        ensure!(create(&mut plugin, &bad).await.is_err());
+        let good = needs(Case::LogFile, &format!("good-{number}"));
+        ensure!(create(&mut plugin, &good).await == Ok(true), "{number}");
+    }
+    ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await
 }
