@@ -1,16 +1,21 @@
 //! A file system that stops answering when it is told to, as one on a server does that is gone.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, Generation, INodeNo,
     LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEntry, Request, SessionACL,
 };
+use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
+
+use crate::node::Node;
 
 /// Nothing is remembered by the kernel: each look is a question.
 const TTL: Duration = Duration::ZERO;
@@ -48,19 +53,42 @@ impl HangingFolder {
     /// # Errors
     /// The kernel refuses.
     pub fn mount(files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingFolder> {
+        HangingFolder::mount_by(files, spawn)
+    }
+
+    /// The same, in the mount namespace of `node`, where the machine's own do not see it.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn mount_in(node: &Node, files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingFolder> {
+        let mounts = fs::File::open(format!("/proc/{}/ns/mnt", node.init()))?;
+        HangingFolder::mount_by(files, |tree, path| {
+            // A thread of its own, which takes its namespace along into its end.
+            let mounted = thread::scope(|scope| {
+                let enter = || {
+                    unshare(CloneFlags::CLONE_FS)?;
+                    setns(mounts, CloneFlags::CLONE_NEWNS)?;
+                    spawn(tree, path)
+                };
+                scope.spawn(enter).join()
+            });
+            mounted.map_err(|_| anyhow!("it panicked"))?
+        })
+    }
+
+    fn mount_by(
+        files: impl FnOnce(&Path) -> Vec<File>,
+        spawn: impl FnOnce(Tree, &Path) -> Result<BackgroundSession>,
+    ) -> Result<HangingFolder> {
         let folder = tempfile::tempdir()?;
-        let files = files(folder.path());
         let switch = Arc::new(Switch::default());
-        let mut config = Config::default();
-        config.acl = SessionACL::All;
         let tree = Tree {
-            files,
+            files: files(folder.path()),
             switch: switch.clone(),
         };
-        let session = fuser::spawn_mount(tree, folder.path(), &config).context("mount a FUSE file system")?;
         Ok(HangingFolder {
             switch,
-            _session: session,
+            _session: spawn(tree, folder.path())?,
             folder,
         })
     }
@@ -84,6 +112,12 @@ impl HangingFolder {
     pub fn answer(&self) {
         self.switch.set(false);
     }
+}
+
+fn spawn(tree: Tree, path: &Path) -> Result<BackgroundSession> {
+    let mut config = Config::default();
+    config.acl = SessionACL::All;
+    fuser::spawn_mount(tree, path, &config).context("mount a FUSE file system")
 }
 
 impl Drop for HangingFolder {

@@ -16,7 +16,7 @@ use containerd_nri::testkit::{
 use e2e::frozen::FreezingFolder;
 use e2e::hanging::{File, HangingFolder};
 use e2e::plugin::ANNOTATION;
-use e2e::{wait, workspace};
+use e2e::{Containerd, Version, on_each_containerd, wait, workspace};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -404,3 +404,36 @@ async fn a_log_file_that_hangs_holds_no_container_up() -> Result<()> {
     ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await
 }
+
+/// On a real containerd: silence would let the container go on without its hooks.
+async fn no_container_is_created_without_the_hooks_of_a_file_that_hangs(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let hooks = containerd.hooks();
+    hooks.recorder("hook")?;
+    let program = hooks.program("hook").to_string_lossy().into_owned();
+    let hanging = HangingFolder::mount_in(containerd.node(), |_| vec![spec(&program)])?;
+    let plugin = containerd
+        .plugin()
+        .hook_spec(Path::new(&hanging.file("spec.json")))
+        .configuration(&format!("exclude_namespaces = [{EXCLUDED:?}]"))
+        .start()
+        .await?;
+    let pod = containerd.pod("web").run().await?;
+    let other = containerd.pod("other").namespace(EXCLUDED).run().await?;
+    pod.start("before").await?;
+
+    hanging.hang();
+    for name in ["first", "second"] {
+        let Err(error) = pod.start(name).await else {
+            bail!("{name} was created");
+        };
+        ensure!(error.to_string().contains("NRI"), "{error}");
+    }
+    other.start("needs-none-of-it").await?;
+    hanging.answer();
+    wait::until("it to go on", async || Ok(pod.start("after").await.ok())).await?;
+    drop(plugin);
+    Ok(())
+}
+
+on_each_containerd!(no_container_is_created_without_the_hooks_of_a_file_that_hangs);
