@@ -3,8 +3,8 @@
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
 //! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
 //! get?) -> [`runner`] (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
-//! of their own; [`config`] and [`diagnostic`] serve all of them, and [`host`] and [`pod`] a daemon
-//! that lives in a pod.
+//! of their own; [`config`], [`process`] and [`diagnostic`] serve all of them, and [`host`] and
+//! [`pod`] a daemon that lives in a pod.
 
 // They panic where nobody listens; `cli::complain` does not.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod observe;
 pub mod plugin;
 pub mod pod;
+pub mod process;
 pub mod runner;
 pub mod select;
 mod shared;

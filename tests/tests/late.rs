@@ -39,47 +39,34 @@ impl Gate {
     }
 }
 
-async fn a_container_does_not_start_before_a_prestart_that_the_runtime_does_not_wait_for(
-    runtime: Runtime,
-) -> Result<()> {
+async fn a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let gate = Gate::new(&containerd);
     let hooks = containerd.hooks();
     let spec = HookSpec::new()
         .prestart(hooks.script("slow", &gate.script())?)
-        .prestart(hooks.recorder("prestart")?)
         .poststart(hooks.recorder("poststart")?)
         .poststop(hooks.recorder("poststop")?);
     let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.container("app").create().await?;
-    let start = async { anyhow::Ok(container.start().await?) };
-    let watch = async {
-        let by = answered_late(&containerd, container.id(), Stage::Prestart).await?;
-        ensure!(by == Trigger::StartContainer, "{by}");
-        // The runtime may take it for running by now: crun does not wait for process 1.
-        let record = containerd.ledger().record(container.id(), Stage::Prestart)?;
-        let created = record.as_ref().and_then(StageRecord::created);
-        let init = created
-            .and_then(|created| created.process)
-            .context("it has no process")?;
-        let program = fs::read_link(containerd.node().proc(init.pid.into(), "exe"))?;
-        ensure!(!program.ends_with("busybox"), "it runs {}", program.display());
-        gate.open()
-    };
-    tokio::try_join!(start, watch)?;
-    assert_eq!(hooks.ran(container.id())?, ["prestart", "poststart"]);
-    container.stop(10).await?;
-    let record = containerd
-        .ledger()
-        .await_end(container.id(), Stage::Poststop)
-        .await?;
-    assert_eq!(record.finished(), Some(&StageResult::Done));
+    let id = container.id().to_owned();
+    let refused = container.start().await.err().context("it was started")?;
+    ensure!(
+        refused
+            .message()
+            .contains("raise the runtime's plugin_request_timeout"),
+        "{refused}"
+    );
+    gate.open()?;
+    container.remove().await?;
+    containerd.ledger().await_end(&id, Stage::Poststop).await?;
+    assert_eq!(hooks.ran(&id)?, ["poststop"]);
     Ok(())
 }
 
-/// Nobody is left who would let process 1 go on, and the runtime waits for it with a lock on all plugins.
-async fn a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_back(
+/// The runtime goes on without a daemon that dies in the event: nobody is left who would end the prestart.
+async fn a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemon_is_back(
     runtime: Runtime,
 ) -> Result<()> {
     let containerd = runtime.start().await?;
@@ -94,27 +81,25 @@ async fn a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_ba
     let id = container.id().to_owned();
     let start = async { Ok(container.start().await) };
     let murder = async {
-        let watcher = gate.await_hook().await?;
-        answered_late(&containerd, &id, Stage::Prestart).await?;
+        let supervisor = gate.await_hook().await?;
         let record = containerd.ledger().record(&id, Stage::Prestart)?;
         let runner = record.as_ref().and_then(runner).context("nobody has the claim")?;
         plugin.kill().await?;
-        let script = format!("kill -9 {runner} {watcher}");
+        let script = format!("kill -9 {runner} {supervisor}");
         containerd.node().run(Command::new("sh").args(["-c", &script]))?;
         plugin.start_again(&containerd).await
     };
     let (started, _plugin) = tokio::try_join!(start, murder)?;
-    let record = containerd.ledger().await_end(&id, Stage::Prestart).await?;
-    assert_eq!(
-        record.runs()[0].ended.map(|end| end.outcome),
-        Some(&Outcome::Interrupted)
-    );
-    // Whether the call fails or the container ends at once is the OCI runtime's; its program has not run.
     if started.is_ok() {
         container.await_state(State::Exited).await?;
     }
     container.remove().await?;
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
+    let record = containerd.ledger().await_end(&id, Stage::Prestart).await?;
+    assert_eq!(
+        record.runs()[0].ended.map(|end| end.outcome),
+        Some(&Outcome::Interrupted)
+    );
     assert_eq!(hooks.ran(&id)?, ["poststop"]);
 
     gate.open()?;
@@ -125,30 +110,30 @@ async fn a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_ba
     Ok(())
 }
 
-async fn poststart_and_poststop_that_the_runtime_does_not_wait_for_go_on_in_order_and_are_on_record_as_late(
+async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_late(
     runtime: Runtime,
 ) -> Result<()> {
     let containerd = runtime.start().await?;
     let gate = Gate::new(&containerd);
     let hooks = containerd.hooks();
     let spec = HookSpec::new()
-        .poststart(hooks.script("slow", &gate.script())?)
-        .poststart(hooks.recorder("poststart")?)
+        .poststop(hooks.script("slow", &gate.script())?)
         .poststop(hooks.recorder("poststop")?);
     let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.start("app").await?;
     let id = container.id();
-    let by = answered_late(&containerd, id, Stage::Poststart).await?;
-    assert_eq!(by, Trigger::PostStartContainer);
-
     container.stop(10).await?;
-    let by = answered_late(&containerd, id, Stage::Poststop).await?;
+    let late = |record: &StageRecord| record.late().next().map(|(by, _)| by);
+    let by = containerd
+        .ledger()
+        .await_in_record(id, Stage::Poststop, late)
+        .await?;
     assert_eq!(by, Trigger::StopContainer);
-    assert!(hooks.ran(id)?.is_empty(), "poststop has overtaken poststart");
     gate.open()?;
-    containerd.ledger().await_end(id, Stage::Poststop).await?;
-    assert_eq!(hooks.ran(id)?, ["poststart", "poststop"]);
+    let record = containerd.ledger().await_end(id, Stage::Poststop).await?;
+    assert_eq!(record.finished(), Some(&StageResult::Done));
+    assert_eq!(hooks.ran(id)?, ["poststop"]);
     Ok(())
 }
 
@@ -208,15 +193,9 @@ async fn plugin(containerd: &Containerd, spec: &Path) -> Result<Plugin> {
         .await
 }
 
-/// Awaits that an event has been answered before a stage was over; says which.
-async fn answered_late(containerd: &Containerd, id: &str, stage: Stage) -> Result<Trigger> {
-    let late = |record: &StageRecord| record.late().next().map(|(by, _)| by);
-    containerd.ledger().await_in_record(id, stage, late).await
-}
-
 on_each_runtime_and_the_newest!(
-    a_container_does_not_start_before_a_prestart_that_the_runtime_does_not_wait_for,
-    a_start_whose_prestart_died_with_the_daemon_fails_when_the_daemon_is_back,
-    poststart_and_poststop_that_the_runtime_does_not_wait_for_go_on_in_order_and_are_on_record_as_late,
+    a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start,
+    a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemon_is_back,
+    a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_late,
     a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_it_can_be,
 );

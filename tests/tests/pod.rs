@@ -450,7 +450,8 @@ async fn says(pod: &Pod, daemon: &Container, text: &str) -> Result<()> {
 /// Runners have a group of their own in the unified hierarchy, which stays: this machine is to be left as it was.
 fn leave_no_group(containerd: &Containerd) -> Result<()> {
     let script = "awk '$3 == \"cgroup2\" { print $2 }' /proc/self/mounts | while read -r hierarchy; do \
-         [ ! -d \"$hierarchy/nri-oci-hooks\" ] || rmdir \"$hierarchy/nri-oci-hooks\" || true; done";
+         [ ! -d \"$hierarchy/nri-oci-hooks\" ] || rmdir \"$hierarchy/nri-oci-hooks/runner\" \
+         \"$hierarchy/nri-oci-hooks\" || true; done";
     containerd
         .node()
         .run(Command::new("sh").args(["-c", script]))

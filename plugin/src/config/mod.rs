@@ -5,6 +5,7 @@ mod listen;
 mod model;
 mod policy;
 mod read;
+mod read_limits;
 mod read_policy;
 mod reload;
 mod source;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Listen;
 use super::{Limits, PickRule};
 use crate::ledger::Ledger;
+use crate::process::HookLimits;
 use crate::spec::Timeout;
 
 /// The daemon's configuration.
@@ -35,6 +36,8 @@ pub struct Config {
     pub listen: Option<Listen>,
     /// `default_timeout`: seconds that a hook without `timeout` may run; 30 if unset.
     pub default_timeout: Timeout,
+    /// `[limits]`: what each hook may take of the node; 1,024 processes if unset.
+    pub limits: HookLimits,
     /// `[annotation]`: how a pod picks hook-specs.
     pub annotation: Annotation,
 }
@@ -51,6 +54,7 @@ impl Default for Config {
             state_dir: Ledger::DEFAULT.into(),
             listen: None,
             default_timeout: Timeout::DEFAULT,
+            limits: HookLimits::default(),
             annotation: Annotation::default(),
         }
     }

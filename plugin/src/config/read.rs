@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::model::{Annotation, AnnotationKey, Config, Delivery};
-use super::read_policy;
 use super::values::{Entry, Reader};
+use super::{read_limits, read_policy};
 use crate::diagnostic::{Diagnostic, Rule, shown};
 use crate::spec::Timeout;
 
@@ -101,17 +101,18 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
 
 /// Every key of a configuration, with the tables that it is in: `annotation.rules[].effect`.
 pub fn keys() -> Vec<String> {
-    let tables = ["runtimes", "annotation"];
+    let tables = ["runtimes", "limits", "annotation"];
     let top = TOP_KEYS.iter().filter(|key| !tables.contains(key));
     let annotation = ANNOTATION_KEYS.iter().filter(|key| **key != "rules");
     let mut keys: Vec<String> = top.map(ToString::to_string).collect();
     keys.extend(RUNTIME_KEYS.map(|key| format!("runtimes.NAME.{key}")));
+    keys.extend(read_limits::KEYS.map(|key| format!("limits.{key}")));
     keys.extend(annotation.map(|key| format!("annotation.{key}")));
     keys.extend(read_policy::RULE_KEYS.map(|key| format!("annotation.rules[].{key}")));
     keys
 }
 
-const TOP_KEYS: [&str; 10] = [
+const TOP_KEYS: [&str; 11] = [
     "hook_spec",
     "hooks_dirs",
     "exclude_namespaces",
@@ -121,6 +122,7 @@ const TOP_KEYS: [&str; 10] = [
     "state_dir",
     "listen",
     "default_timeout",
+    "limits",
     "annotation",
 ];
 
@@ -141,6 +143,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
             }
             "listen" => config.listen = reader.listen(&entry),
             "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
+            "limits" => read_limits::read(reader, &entry, &mut config.limits),
             "annotation" => read_annotation(reader, &entry, &mut config.annotation),
             _ => reader.unknown(&entry, &TOP_KEYS),
         }

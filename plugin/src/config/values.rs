@@ -327,11 +327,17 @@ impl<'t> Reader<'t> {
 
     /// A number of things: at least one.
     pub(super) fn count(&mut self, entry: &Entry<'_>) -> Option<NonZeroU32> {
+        self.count_up_to(u32::MAX, entry)
+    }
+
+    /// A number of things: at least one, and not more than `most`.
+    pub(super) fn count_up_to(&mut self, most: u32, entry: &Entry<'_>) -> Option<NonZeroU32> {
         let help = "write a whole number greater than 0, without quotes";
         let number = self.integer(entry, Rule::WrongType, help)?;
-        let count = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        let count = u32::try_from(number).ok().filter(|count| *count <= most);
+        let count = count.and_then(NonZeroU32::new);
         if count.is_none() {
-            let message = format!("must be between 1 and {}, but is {}", u32::MAX, entry.written());
+            let message = format!("must be between 1 and {most}, but is {}", entry.written());
             self.wrong_value(entry, Rule::InvalidValue, message, help);
         }
         count

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::runtime::{self, Settings};
-use super::{Finding, Level, Node, daemon, files, nri, plugins};
+use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins};
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
 use crate::lint::{Looked, named_by};
@@ -69,6 +69,7 @@ pub fn examine(examination: &Examination) -> Vec<Finding> {
     plugins::check(&examined, &mut findings);
     files::check(&examined, &mut findings);
     daemon::check(&examined, &mut findings);
+    cgroups::check(&examined, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
 }

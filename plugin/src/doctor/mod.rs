@@ -1,5 +1,6 @@
 //! Examining a node: is everything there that hooks need, and is it as it should be?
 
+mod cgroups;
 mod daemon;
 mod examine;
 mod files;

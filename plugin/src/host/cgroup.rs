@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use super::HostError;
 
 /// The group for runners in the unified hierarchy. Not its root: where the host is itself a container
-/// (kind), that is a group as any other, and may have either processes or groups below it.
-const GROUP: &str = "nri-oci-hooks";
+/// (kind), that is a group as any other, and may have either processes or groups below it. Nor the group
+/// above this one: it limits the groups of hooks, so it may have no processes.
+const GROUP: &str = "nri-oci-hooks/runner";
 
 const MOUNTS: &str = "/proc/self/mountinfo";
 
@@ -61,10 +62,7 @@ fn hierarchies(mounts: &str) -> BTreeMap<String, Vec<PathBuf>> {
 
 fn enter(group: &Path) -> io::Result<()> {
     if group.ends_with(GROUP) {
-        match DirBuilder::new().mode(0o755).create(group) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        DirBuilder::new().recursive(true).mode(0o755).create(group)?;
     }
     // 0 is whoever writes it (cgroups(7)).
     fs::write(group.join("cgroup.procs"), "0")
@@ -87,7 +85,7 @@ odd
 ";
         let found: Vec<Vec<PathBuf>> = hierarchies(mounts).into_values().collect();
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
-        let unified = paths(&["/sys/fs/cgroup/unified/nri-oci-hooks"]);
+        let unified = paths(&["/sys/fs/cgroup/unified/nri-oci-hooks/runner"]);
         let memory = paths(&["/sys/fs/cgroup/memory", "/mnt/memory"]);
         assert_eq!(found, [unified, memory]);
     }

@@ -111,6 +111,18 @@ pub enum Outcome {
         #[serde(default, skip_serializing_if = "is_zero")]
         left: usize,
     },
+    /// It was killed, or failed, because it had used up the memory that it may use.
+    OutOfMemory {
+        /// How much that is, in bytes.
+        memory: u64,
+    },
+    /// It failed in another way, after it had as many processes as it may and could start no more.
+    ProcessLimit {
+        /// How many that are.
+        processes: u32,
+        /// How it ended.
+        end: Box<Outcome>,
+    },
     /// It was not run: its file is no longer one that root may run.
     Refused {
         /// Why.
@@ -143,6 +155,12 @@ impl fmt::Display for Outcome {
                     0 => Ok(()),
                     left => write!(f, " ({left} of its processes have not ended yet)"),
                 }
+            }
+            Outcome::OutOfMemory { memory } => {
+                write!(f, "ran out of memory: it may use {memory} bytes")
+            }
+            Outcome::ProcessLimit { processes, end } => {
+                write!(f, "{end} (it reached its limit of {processes} processes)")
             }
             Outcome::Refused { reason } => write!(f, "was not run: {reason}"),
             Outcome::NotExecuted { reason } => write!(f, "could not be executed: {reason}"),

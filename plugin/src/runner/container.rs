@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::guard::{self, Left};
 use super::init::{Init, process};
 use super::state::State;
-use crate::ledger::{Created, Entry, EntryFolder, Header, LedgerError, Program, Trigger};
+use super::watcher;
+use crate::ledger::{Claimed, Created, Entry, EntryFolder, Header, LedgerError, Outcome, Program, Trigger};
+use crate::process::cgroup::GroupName;
 use crate::select::FrozenHook;
 use crate::spec::Stage;
 
@@ -22,6 +25,8 @@ pub(super) struct Container {
     program_before: Option<Program>,
     said: State,
     by: Trigger,
+    /// What its hooks have left behind.
+    left: RefCell<Vec<Left>>,
 }
 
 impl Container {
@@ -64,6 +69,7 @@ impl Container {
             created,
             said,
             by,
+            left: RefCell::default(),
         })
     }
 
@@ -81,6 +87,39 @@ impl Container {
             self.is_noted.set(true);
         }
         Ok(())
+    }
+
+    /// Takes the claim of `stage`, and ends what an interrupted hook has left: its runner and its watcher
+    /// have died, and cannot.
+    ///
+    /// # Errors
+    /// The record cannot be read or written.
+    pub(super) fn claim(&self, stage: Stage, by: Trigger) -> Result<Claimed, LedgerError> {
+        let claimed = self.folder.claim(stage, by)?;
+        if let Claimed::Ours(claim) = &claimed
+            && let Some(run) = claim.record().last_run()
+            && run.ended.is_some_and(|end| *end.outcome == Outcome::Interrupted)
+        {
+            watcher::end_interrupted(self.group(stage, run.hook));
+        }
+        Ok(claimed)
+    }
+
+    /// Takes in what a hook has left behind.
+    pub(super) fn leave(&self, left: Option<Left>) {
+        self.left.borrow_mut().extend(left);
+    }
+
+    /// Sees to it that what hooks have left behind keeps to their limits. Call it without a claim: a copy of
+    /// this process would hold that.
+    pub(super) fn guard_left(&self) {
+        guard::detach(self.left.take());
+    }
+
+    /// The name of the control group of the hook number `index` of `stage`.
+    pub(super) fn group(&self, stage: Stage, index: usize) -> GroupName {
+        let created = self.header.at.unix_nanos();
+        GroupName::new(self.header.identity.id.as_str(), stage, index, created)
     }
 
     /// Its process 1, if anybody told which it is.

@@ -1,15 +1,16 @@
 //! Killing everything that a process has started, however it has hidden.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::process::Signal;
 
 use super::stat::Stat;
+use crate::process::signal;
 
 /// How long may be spent on stopping what starts others as fast as it is stopped.
 const STOPPING: Duration = Duration::from_millis(100);
@@ -27,12 +28,12 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(super) fn kill_all(root: Pid) -> usize {
     // First all are stopped, until no new one is found: what is stopped starts nothing more.
     let give_up = Instant::now() + STOPPING;
-    let mut stopped = BTreeSet::new();
+    let mut stopped = BTreeMap::new();
     loop {
         let before = stopped.len();
-        for pid in living(root) {
-            if stopped.insert(pid) {
-                send(pid, Signal::SIGSTOP);
+        for (pid, started) in living(root) {
+            if stopped.insert(pid, started) != Some(started) {
+                send(pid, started, Signal::STOP);
             }
         }
         if stopped.len() == before || Instant::now() >= give_up {
@@ -43,7 +44,9 @@ pub(super) fn kill_all(root: Pid) -> usize {
     let give_up = Instant::now() + ENDING;
     loop {
         let left = living(root);
-        left.iter().for_each(|pid| send(*pid, Signal::SIGKILL));
+        for (pid, started) in &left {
+            send(*pid, *started, Signal::KILL);
+        }
         // What has ended below this process is its to take in: its own parents have ended too.
         reap();
         if left.is_empty() || Instant::now() >= give_up {
@@ -61,11 +64,14 @@ pub(super) fn reap() -> Vec<WaitStatus> {
         .collect()
 }
 
-/// The descendants of `root` that have not ended.
-fn living(root: Pid) -> BTreeSet<Pid> {
+/// The descendants of `root` that have not ended, with when they began.
+fn living(root: Pid) -> BTreeMap<i32, u64> {
     let below = below(root).unwrap_or_else(|| below_by_parents(root));
-    let lives = |pid: &i32| Stat::of(*pid).is_some_and(|stat| !stat.has_ended());
-    below.into_iter().filter(lives).map(Pid::from_raw).collect()
+    let living = below.into_iter().filter_map(|pid| {
+        let stat = Stat::of(pid).filter(|stat| !stat.has_ended())?;
+        Some((pid, stat.started))
+    });
+    living.collect()
 }
 
 /// The descendants of `root` as the kernel lists them, parent by parent: it takes as long as
@@ -132,9 +138,9 @@ fn processes() -> BTreeMap<i32, i32> {
         .collect()
 }
 
-fn send(pid: Pid, signal: Signal) {
+fn send(pid: i32, started: u64, signal: Signal) {
     // Fails only if it has just gone.
-    let _ = kill(pid, signal);
+    let _ = signal::send(pid, started, signal);
 }
 
 #[cfg(test)]
@@ -171,8 +177,9 @@ mod tests {
             "{tree:?} in {found:?}"
         );
         assert!(!found.contains(&getpid().as_raw()) && !found.contains(&1));
-        tree.iter()
-            .for_each(|pid| send(Pid::from_raw(*pid), Signal::SIGKILL));
+        for pid in tree {
+            send(pid, Stat::of(pid).unwrap().started, Signal::KILL);
+        }
         shell.wait().unwrap();
     }
 }

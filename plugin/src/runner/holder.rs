@@ -68,7 +68,7 @@ fn hold_and_run(
     gate: Option<&Gate>,
     mut holder: PipeWriter,
 ) -> Result<(), LedgerError> {
-    let claim = match container.folder.claim(Stage::Poststart, by)? {
+    let claim = match container.claim(Stage::Poststart, by)? {
         Claimed::Ours(claim) => claim,
         Claimed::Over(_) => return Ok(()),
     };
@@ -86,7 +86,9 @@ fn hold_and_run(
             return claim.finish(StageResult::Skipped { reason }).map(drop);
         }
     };
-    stages::poststart(container, claim, by).map(drop)
+    let result = stages::poststart(container, claim, by).map(drop);
+    container.guard_left();
+    result
 }
 
 /// What came of waiting for the start.

@@ -3,16 +3,17 @@
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getppid, pipe2, setsid};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getppid, pipe2, setsid, write};
 
+use crate::process::cgroup::{Entrance, Group};
 use crate::select::FrozenHook;
-use crate::system::{in_a_process_to_be_replaced, take_default_signals};
+use crate::system::{in_a_copy, in_a_copy_to_be_replaced, take_default_signals};
 
 /// A hook that was started, and our ends of its pipes.
 #[derive(Debug)]
@@ -35,20 +36,29 @@ struct Execution {
     stdin: File,
     stdout: OwnedFd,
     stderr: OwnedFd,
+    /// Where the reason goes if the program cannot be executed. Executing it closes this.
+    failure: OwnedFd,
 }
 
 impl Started {
-    /// Starts `hook` with `state` on stdin, in `bundle`, or in `/` if that is gone.
+    /// Starts `hook` in `group`, with `state` on stdin, in `bundle`, or in `/` if that is gone.
     ///
     /// Must be called by the process that watches it: when that dies, the hook is killed.
     ///
     /// # Errors
     /// The kernel lacks processes or descriptors, or cannot execute the program.
-    pub(super) fn new(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<Started> {
+    pub(super) fn new(
+        hook: &FrozenHook,
+        group: Option<&Group>,
+        state: &File,
+        bundle: &str,
+    ) -> io::Result<Started> {
         // Each hook reads from the beginning, with an offset of its own.
         let stdin = File::open(format!("/proc/self/fd/{}", state.as_raw_fd()))?;
         let (our_stdout, stdout) = pipe2(OFlag::O_CLOEXEC)?;
         let (our_stderr, stderr) = pipe2(OFlag::O_CLOEXEC)?;
+        let (reason, failure) = pipe2(OFlag::O_CLOEXEC)?;
+        let entrance = group.map(Group::entrance).transpose()?;
         let strings = |list: &[String]| -> Result<Vec<CString>, NulError> {
             list.iter().map(|text| CString::new(text.as_bytes())).collect()
         };
@@ -61,15 +71,13 @@ impl Started {
             stdin,
             stdout,
             stderr,
+            failure,
         };
-        let mut failure = None;
-        let pid = in_a_process_to_be_replaced(|| {
-            let Err(error) = execution.execute();
-            failure = Some(error);
-            127
-        })?;
-        if let Some(error) = failure {
-            return Err(error.into());
+        let pid = execution.start(entrance.as_ref())?;
+        drop(execution);
+        let mut number = [0; size_of::<i32>()];
+        if File::from(reason).read(&mut number)? == number.len() {
+            return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number)));
         }
         for ours in [&our_stdout, &our_stderr] {
             nix::fcntl::fcntl(ours, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -83,8 +91,34 @@ impl Started {
 }
 
 impl Execution {
+    /// Starts the hook in the group of `entrance`, so that nothing that it starts is ever outside.
+    fn start(&self, entrance: Option<&Entrance>) -> io::Result<Pid> {
+        let (directory, unified, version_1) = match entrance {
+            Some(Entrance {
+                directory,
+                unified,
+                version_1,
+            }) => (directory.as_ref(), unified.as_ref(), version_1.as_slice()),
+            None => (None, None, &[][..]),
+        };
+        in_a_copy_to_be_replaced(directory.map(AsFd::as_fd), || self.become_hook(version_1.iter()))
+            // The kernel may not know how to start a process inside of a group.
+            .or_else(|_| in_a_copy(|| self.become_hook(unified.into_iter().chain(version_1))))
+    }
+
+    /// Enters `groups` and turns this process into the hook. Returns only if that fails, the exit status.
+    fn become_hook<'g>(&self, groups: impl Iterator<Item = &'g File>) -> i32 {
+        let Err(error) = self.execute(groups);
+        // Nobody listens if the watcher has died.
+        let _ = write(&self.failure, &(error as i32).to_ne_bytes());
+        127
+    }
+
     /// Turns this process into the hook.
-    fn execute(&self) -> nix::Result<Infallible> {
+    fn execute<'g>(&self, groups: impl Iterator<Item = &'g File>) -> nix::Result<Infallible> {
+        for group in groups {
+            write(group, b"0")?;
+        }
         setsid()?;
         set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != self.parent {

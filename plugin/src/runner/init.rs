@@ -6,12 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::Signal;
 
 use super::pidfd::Pidfd;
 use super::stat::{Name, Stat};
 use crate::ledger::{Created, ProcessId, Program};
+use crate::process::signal;
 
 /// How often is looked at first whether a process has executed another program, of which the kernel tells
 /// no one, and how often after a while: a part of the time that has passed, between these two. A node
@@ -97,13 +97,11 @@ impl Init {
 
     /// Kills it.
     pub fn kill(self) {
-        self.signal(Signal::SIGKILL);
+        self.signal(Signal::KILL);
     }
 
     fn signal(self, signal: Signal) {
-        if self.is_alive() {
-            // Fails only if it has just gone.
-            let _ = kill(Pid::from_raw(self.0.pid), signal);
-        }
+        // Fails only if it has just gone.
+        let _ = signal::send(self.0.pid, self.0.started, signal);
     }
 }

@@ -1,13 +1,13 @@
 //! Going through a stage's list.
 
-use std::fs::File;
 use std::io;
 
 use super::container::Container;
+use super::guard::Left;
 use super::message;
-use super::watcher::{self, Watcher};
+use super::watcher::{self, Job, Watcher};
 use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
-use crate::select::FrozenHook;
+use crate::process::cgroup;
 use crate::spec::Stage;
 
 /// What a failing hook means to those behind it.
@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Result<StageResult, LedgerError> {
     let hooks = container.hooks(stage)?;
     let state = container.state_for(stage).to_file();
-    let mut _watcher = None;
+    let mut _watcher;
     loop {
         if on_failure == OnFailure::Stop
             && let Some(message) = message::last_failure(container.header(), stage, claim.record())
@@ -41,27 +41,38 @@ pub(super) fn run(
         }
         let index = claim.record().next();
         let Some(hook) = hooks.get(index) else {
-            return claim.finish(StageResult::Done);
+            let result = claim.finish(StageResult::Done);
+            if stage == Stage::Poststop {
+                cgroup::sweep();
+            }
+            return result;
         };
         claim.began(index, hook)?;
-        _watcher = run_one(&mut claim, index, hook, &state, container.bundle())?;
+        let job = |state| Job {
+            index,
+            hook,
+            state,
+            bundle: container.bundle(),
+            group: container.group(stage, index),
+        };
+        let (watcher, left) = run_one(&mut claim, index, state.as_ref().map(job))?;
+        _watcher = watcher;
+        container.leave(left);
     }
 }
 
 fn run_one(
     claim: &mut Claim,
     index: usize,
-    hook: &FrozenHook,
-    state: &io::Result<File>,
-    bundle: &str,
-) -> Result<Option<Watcher>, LedgerError> {
-    match state {
-        Ok(state) => watcher::run(claim, index, hook, state, bundle),
+    job: Result<Job<'_>, &io::Error>,
+) -> Result<(Option<Watcher>, Option<Left>), LedgerError> {
+    match job {
+        Ok(job) => watcher::run(claim, &job),
         Err(error) => {
             let reason = format!("its state cannot be put into memory: {error}");
             let outcome = Outcome::NotExecuted { reason };
             claim.ended(index, outcome, Output::default(), Output::default())?;
-            Ok(None)
+            Ok((None, None))
         }
     }
 }

@@ -11,6 +11,7 @@ mod capture;
 mod container;
 mod descendants;
 mod gate;
+mod guard;
 mod holder;
 mod hook;
 mod init;
@@ -20,9 +21,10 @@ mod message;
 mod pidfd;
 mod repeated;
 mod stages;
-mod stat;
 mod state;
 mod watcher;
+
+use crate::process::stat;
 
 pub use call::{COMMAND, Call, NAME};
 pub use init::{Init, process};

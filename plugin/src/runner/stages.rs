@@ -22,9 +22,15 @@ const LOOK: Duration = Duration::from_millis(5);
 /// # Errors
 /// The ledger cannot be read or written.
 pub(super) fn run(container: &Container, stage: Stage, by: Trigger) -> Result<StageResult, LedgerError> {
+    let result = claim_and_run(container, stage, by);
+    container.guard_left();
+    result
+}
+
+fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<StageResult, LedgerError> {
     // From here on a poststop is owed: whoever calls a runner has seen the container created.
     container.note_created(stage)?;
-    let claim = match container.folder.claim(stage, by)? {
+    let claim = match container.claim(stage, by)? {
         Claimed::Ours(claim) => claim,
         Claimed::Over(result) => return Ok(result),
     };
@@ -63,7 +69,7 @@ fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), Stri
     if container.header().count(Stage::Prestart) == 0 {
         return Ok(Ok(()));
     }
-    let result = match container.folder.claim(Stage::Prestart, by)? {
+    let result = match container.claim(Stage::Prestart, by)? {
         Claimed::Over(result) => result,
         // What had begun has failed; the rest would come too late.
         Claimed::Ours(claim) if claim.record().next() > 0 => {
@@ -97,7 +103,7 @@ fn settle_poststart(
     if prestart.is_ok() && by != Trigger::Oci {
         give_turn(container)?;
     }
-    let claim = match container.folder.claim(Stage::Poststart, by)? {
+    let claim = match container.claim(Stage::Poststart, by)? {
         Claimed::Over(_) => return Ok(()),
         Claimed::Ours(claim) => claim,
     };

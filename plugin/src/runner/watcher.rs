@@ -10,15 +10,19 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, setsid};
 
 use super::capture::Capture;
 use super::descendants::{kill_all, reap};
+use super::guard::{ENDING, Left, let_go_of_caller};
 use super::hook::Started;
+use super::init;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
+use crate::process::cgroup::{Group, GroupName};
+use crate::process::signal;
 use crate::select::FrozenHook;
 use crate::system::{close_descriptors_but, in_a_copy};
 use crate::trust::TrustedFile;
@@ -26,9 +30,34 @@ use crate::trust::TrustedFile;
 /// The longest that is waited in one go.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// How much longer than its hook a watcher may take. One that takes longer is stuck: the hook has
-/// stopped it, or its file is on a file system that answers no more.
-const GRACE: Duration = Duration::from_secs(3);
+/// How much later than its hook's watcher the runner ends what the hook has started. It does so only if
+/// the watcher is stuck: the hook has stopped it, or its file is on a file system that answers no more.
+const RUNNER_KILLS_AFTER: Duration = Duration::from_millis(250);
+
+/// How much longer than its hook a watcher may take to say so. One that takes longer is given up.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// One hook that is to be run.
+#[derive(Debug)]
+pub(super) struct Job<'j> {
+    /// Its index in the stage's list.
+    pub(super) index: usize,
+    pub(super) hook: &'j FrozenHook,
+    /// What it gets on stdin.
+    pub(super) state: &'j File,
+    /// The directory that it begins in.
+    pub(super) bundle: &'j str,
+    /// The name of its control group.
+    pub(super) group: GroupName,
+}
+
+/// A hook that is being run, and what bounds it.
+struct Run<'r> {
+    job: &'r Job<'r>,
+    /// Absent where the node has no usable control groups: then its descendants are killed one by one.
+    group: Option<Group>,
+    deadline: Instant,
+}
 
 /// The copy of this process that watches a hook. When it has told how that ended, nothing is left for it
 /// to do; who lets go of it waits until it is gone.
@@ -38,10 +67,12 @@ pub(super) struct Watcher(Pid);
 impl Watcher {
     /// Kills it and what the hook has started. Returns how many of those have not ended yet. It is not
     /// waited for: the kernel ends it when it can.
-    fn give_up(self) -> usize {
-        let left = kill_all(self.0);
-        // Fails only if it has just gone.
-        let _ = kill(self.0, Signal::SIGKILL);
+    fn give_up(self, run: &Run<'_>) -> usize {
+        let left = run.kill(self.0);
+        if let Some(watcher) = init::process(self.0.as_raw()) {
+            // Fails only if it has just gone.
+            let _ = signal::send(watcher.pid, watcher.started, rustix::process::Signal::KILL);
+        }
         forget(self);
         left
     }
@@ -53,6 +84,40 @@ impl Drop for Watcher {
     }
 }
 
+impl Run<'_> {
+    /// Kills what the hook has started: its group, and those of its processes that have left that, which it
+    /// can as root, as long as they are below `root`. Returns how many have not ended yet.
+    fn kill(&self, root: Pid) -> usize {
+        let left = self.group.as_ref().map_or(0, |group| group.kill(ENDING));
+        kill_all(root).max(left)
+    }
+
+    fn timed_out(&self, left: usize) -> Outcome {
+        let seconds = self.job.hook.timeout.seconds();
+        Outcome::TimedOut { seconds, left }
+    }
+
+    /// What the end of the hook, `ended`, has to do with its bounds.
+    fn explain(&self, ended: Outcome) -> Outcome {
+        let limits = &self.job.hook.limits;
+        let Some(group) = &self.group else { return ended };
+        if let Some(memory) = limits.memory.filter(|_| !ended.is_success())
+            && group.out_of_memory() > 0
+        {
+            return Outcome::OutOfMemory { memory: memory.get() };
+        }
+        if group.out_of_processes() == 0 || (ended.is_success() && group.is_empty()) {
+            return ended;
+        }
+        // What it has left behind would go on at its limit for ever.
+        group.kill(ENDING);
+        Outcome::ProcessLimit {
+            processes: limits.processes.get(),
+            end: Box::new(ended),
+        }
+    }
+}
+
 /// Runs a hook that is on record as begun, until it has ended or its time is up, and puts that on
 /// record too.
 ///
@@ -60,20 +125,25 @@ impl Drop for Watcher {
 /// the copy goes on: the hook keeps its limit, its end comes on record, and only then is the claim
 /// free. If the copy is killed, the hook is killed with it and is on record as interrupted.
 ///
+/// Returns the copy, and what the hook has left behind.
+///
 /// # Errors
 /// The end could not be written to the record.
-pub(super) fn run(
-    claim: &mut Claim,
-    index: usize,
-    hook: &FrozenHook,
-    state: &File,
-    bundle: &str,
-) -> Result<Option<Watcher>, LedgerError> {
-    let (mut watcher, told) = match begin(claim, index, hook, state, bundle) {
-        Ok((watcher, report)) => {
-            let told = hear(report, Instant::now() + hook.timeout.duration() + GRACE);
-            (Some(watcher), told)
-        }
+pub(super) fn run(claim: &mut Claim, job: &Job<'_>) -> Result<(Option<Watcher>, Option<Left>), LedgerError> {
+    let run = Run {
+        job,
+        group: Group::create(job.group.clone(), job.hook.limits).ok(),
+        deadline: Instant::now() + job.hook.timeout.duration(),
+    };
+    let watcher = run_in_group(claim, &run)?;
+    let deadline = run.deadline;
+    let left = run.group.filter(|group| !group.remove());
+    Ok((watcher, left.map(|group| Left { group, deadline })))
+}
+
+fn run_in_group(claim: &mut Claim, run: &Run<'_>) -> Result<Option<Watcher>, LedgerError> {
+    let (mut watcher, told) = match begin(claim, run) {
+        Ok((watcher, report)) => (Some(watcher), hear_within_bounds(report, run)),
         Err(error) => (None, Err(error)),
     };
     let outcome = match told.map(|line| serde_json::from_slice::<Line>(&line)) {
@@ -81,41 +151,67 @@ pub(super) fn run(
             claim.heard(line);
             return Ok(watcher);
         }
-        Ok(Err(_)) => Outcome::Interrupted,
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => Outcome::TimedOut {
-            seconds: hook.timeout.seconds(),
-            left: watcher.take().map_or(0, Watcher::give_up),
-        },
+        Ok(Err(_)) => {
+            // The hook has gone with its watcher, but not what it has started.
+            if let Some(group) = &run.group {
+                group.kill(ENDING);
+            }
+            Outcome::Interrupted
+        }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            let left = watcher.take().map_or(0, |watcher| watcher.give_up(run));
+            run.explain(run.timed_out(left))
+        }
         Err(error) => not_executed(&error),
     };
-    claim.ended(index, outcome, Output::default(), Output::default())?;
+    claim.ended(run.job.index, outcome, Output::default(), Output::default())?;
     Ok(watcher)
 }
 
+/// Ends what is left of a hook whose runner and watcher have died: what is in the group called `name`.
+pub(super) fn end_interrupted(name: GroupName) {
+    if let Some(group) = Group::find(name) {
+        group.kill(ENDING);
+        group.remove();
+    }
+}
+
 /// Makes the copy. Returns it, and that through which it will tell how the hook ended.
-fn begin(
-    claim: &mut Claim,
-    index: usize,
-    hook: &FrozenHook,
-    state: &File,
-    bundle: &str,
-) -> io::Result<(Watcher, PipeReader)> {
+fn begin(claim: &mut Claim, run: &Run<'_>) -> io::Result<(Watcher, PipeReader)> {
     let (report, sender) = io::pipe()?;
     let pid = in_a_copy(|| {
         // What the runner holds ends with it: a start at the gate, and the hearing of this report.
-        let kept = [claim.as_raw_fd(), state.as_raw_fd(), sender.as_raw_fd()];
+        let kept = [claim.as_raw_fd(), run.job.state.as_raw_fd(), sender.as_raw_fd()];
         if close_descriptors_but(&kept).is_err() {
             return 1;
         }
-        watch_and_tell(claim, index, hook, state, bundle, sender)
+        // What the caller waits for the end of is not to stay open for as long as this process is stuck.
+        let _ = let_go_of_caller();
+        watch_and_tell(claim, run, sender)
     })?;
     Ok((Watcher(pid), report))
 }
 
-/// The line that comes through `report`, or as much of it as there is when that is closed. Fails if
-/// neither is by `deadline`.
-fn hear(mut report: PipeReader, deadline: Instant) -> io::Result<Vec<u8>> {
+/// What the watcher of `run` tells. If it tells nothing in time, what the hook has started is killed; then
+/// the watcher has a while to tell that.
+fn hear_within_bounds(mut report: PipeReader, run: &Run<'_>) -> io::Result<Vec<u8>> {
     let mut heard = Vec::new();
+    let late = hear(&mut report, &mut heard, run.deadline + RUNNER_KILLS_AFTER);
+    match late {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            if let Some(group) = &run.group {
+                group.kill(Duration::ZERO);
+            }
+            hear(&mut report, &mut heard, run.deadline + GRACE)?;
+        }
+        result => result?,
+    }
+    Ok(heard)
+}
+
+/// Reads the line that comes through `report`, or as much of it as there is when that is closed. Fails if
+/// neither is by `deadline`.
+fn hear(report: &mut PipeReader, heard: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
     let mut part = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -127,27 +223,20 @@ fn hear(mut report: PipeReader, deadline: Instant) -> io::Result<Vec<u8>> {
             _ => {}
         }
         match report.read(&mut part)? {
-            0 => return Ok(heard),
+            0 => return Ok(()),
             length => heard.extend_from_slice(&part[..length]),
         }
         if heard.ends_with(b"\n") {
-            return Ok(heard);
+            return Ok(());
         }
     }
 }
 
 /// The watcher's whole life. `sender` is moved in, so that the hearer sees the end of it.
-fn watch_and_tell(
-    claim: &mut Claim,
-    index: usize,
-    hook: &FrozenHook,
-    state: &File,
-    bundle: &str,
-    mut sender: PipeWriter,
-) -> i32 {
-    let (outcome, stdout, stderr) = watch(hook, state, bundle)
-        .unwrap_or_else(|error| (not_executed(&error), Output::default(), Output::default()));
-    if claim.ended(index, outcome, stdout, stderr).is_err() {
+fn watch_and_tell(claim: &mut Claim, run: &Run<'_>, mut sender: PipeWriter) -> i32 {
+    let (outcome, stdout, stderr) =
+        watch(run).unwrap_or_else(|error| (not_executed(&error), Output::default(), Output::default()));
+    if claim.ended(run.job.index, outcome, stdout, stderr).is_err() {
         return 1;
     }
     // Nobody listens if the runner was killed; the record says it all the same.
@@ -160,7 +249,7 @@ fn watch_and_tell(
     i32::from(!matches!(told, Some(Ok(()))))
 }
 
-fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, Output, Output)> {
+fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
     // What is sent to the runner's group is not meant for this process.
     let _ = setsid();
     set_child_subreaper(true)?;
@@ -169,8 +258,9 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
     ended.thread_block()?;
     let children = SignalFd::with_flags(&ended, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
 
-    let limit = hook.timeout.duration();
-    let deadline = Instant::now() + limit;
+    let Job {
+        hook, state, bundle, ..
+    } = *run.job;
     // Held until it is executed: what it lies on may answer no more.
     let _trusted = match TrustedFile::to_execute(Path::new(&hook.path)) {
         Ok(trusted) => trusted,
@@ -179,26 +269,26 @@ fn watch(hook: &FrozenHook, state: &File, bundle: &str) -> io::Result<(Outcome, 
             return Ok((Outcome::Refused { reason }, Output::default(), Output::default()));
         }
     };
-    let started = Started::new(hook, state, bundle)?;
+    let started = Started::new(hook, run.group.as_ref(), state, bundle)?;
     let (mut stdout, mut stderr) = (Capture::new(started.stdout), Capture::new(started.stderr));
     let outcome = loop {
-        if let Some(outcome) = outcome_of(started.pid) {
-            break outcome;
+        let outcome = outcome_of(started.pid);
+        let left = run.deadline.saturating_duration_since(Instant::now());
+        match outcome {
+            // The runner has killed it because this process was late.
+            Some(Outcome::Killed { signal }) if left.is_zero() && signal == Signal::SIGKILL as i32 => {}
+            Some(outcome) => break outcome,
+            None => {}
         }
-        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let left = kill_all(getpid());
-            break Outcome::TimedOut {
-                seconds: hook.timeout.seconds(),
-                left,
-            };
+            break run.timed_out(run.kill(getpid()));
         }
         await_news(&children, &stdout, &stderr, left);
         while let Ok(Some(_)) = children.read_signal() {}
         stdout.read();
         stderr.read();
     };
-    Ok((outcome, stdout.finish(), stderr.finish()))
+    Ok((run.explain(outcome), stdout.finish(), stderr.finish()))
 }
 
 /// Waits until a child has ended, the hook has written something, or `left` has passed.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::merge::merge;
 use super::{Frozen, LoadedSpec};
+use crate::process::HookLimits;
 use crate::spec::Timeout;
 
 /// How many hook-specs, and how many merged sets, are kept.
@@ -46,14 +47,19 @@ pub(super) struct MergeCache {
 
 impl MergeCache {
     /// The hooks of `specs`, merged now or before.
-    pub(super) fn get(&mut self, specs: Vec<Arc<LoadedSpec>>, default_timeout: Timeout) -> Arc<Frozen> {
+    pub(super) fn get(
+        &mut self,
+        specs: Vec<Arc<LoadedSpec>>,
+        default_timeout: Timeout,
+        limits: HookLimits,
+    ) -> Arc<Frozen> {
         let same = |known: &[Arc<LoadedSpec>]| {
             known.len() == specs.len() && known.iter().zip(&specs).all(|(a, b)| Arc::ptr_eq(a, b))
         };
         let entry = match self.merged.iter().position(|(known, _)| same(known)) {
             Some(index) => self.merged.remove(index),
             None => {
-                let frozen = Arc::new(merge(&specs, default_timeout));
+                let frozen = Arc::new(merge(&specs, default_timeout, limits));
                 // A spec that was read anew will not come again as it was.
                 self.merged
                     .retain(|(known, _)| !known.iter().any(|old| is_outdated(old, &specs)));
@@ -137,11 +143,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let load = |number| spec(&folder, number, 2);
         let mut cache = MergeCache::default();
-        cache.get(vec![load(0)], Timeout::DEFAULT);
-        cache.get(vec![load(0), load(1)], Timeout::DEFAULT);
+        cache.get(vec![load(0)], Timeout::DEFAULT, HookLimits::default());
+        cache.get(vec![load(0), load(1)], Timeout::DEFAULT, HookLimits::default());
         assert_eq!(cache.merged.len(), 1, "another reading of spec 0");
         for number in 0..2 * MOST_KEPT {
-            cache.get(vec![load(number)], Timeout::DEFAULT);
+            cache.get(vec![load(number)], Timeout::DEFAULT, HookLimits::default());
         }
         assert_eq!(cache.merged.len(), MOST_KEPT);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::HookLimits;
 use crate::spec::{Stage, Timeout};
 
 /// The hooks of one container as frozen when it is created: default hooks first, then the
@@ -39,6 +40,9 @@ pub struct FrozenHook {
     pub env: Vec<String>,
     /// Seconds after which everything that the hook started is killed.
     pub timeout: Timeout,
+    /// What it may take of the node; earlier releases wrote none.
+    #[serde(default)]
+    pub limits: HookLimits,
     /// Where it comes from.
     pub source: Source,
 }
@@ -52,6 +56,7 @@ impl FrozenHook {
             args: vec![path.into()],
             env: vec!["A=b".into()],
             timeout: Timeout::DEFAULT,
+            limits: HookLimits::default(),
             source: Source {
                 file: Arc::from("/etc/hooks.json"),
                 index: 0,

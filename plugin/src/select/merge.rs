@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Frozen, FrozenHook, LoadedSpec, Source};
+use crate::process::HookLimits;
 use crate::spec::{Hook, Timeout};
 
 /// The environment of a hook without `env`: never the environment of whoever runs it.
@@ -10,27 +11,34 @@ pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/u
 
 /// The hooks of `specs`: per stage, those of the first spec first, in listed order, nothing removed
 /// (the seed's rule).
-pub(super) fn merge(specs: &[Arc<LoadedSpec>], default_timeout: Timeout) -> Frozen {
+pub(super) fn merge(specs: &[Arc<LoadedSpec>], default_timeout: Timeout, limits: HookLimits) -> Frozen {
     let mut frozen = Frozen::default();
     for spec in specs {
         for (stage, hooks) in &spec.spec().stages {
             let filled = hooks
                 .iter()
                 .enumerate()
-                .map(|(index, hook)| fill(hook, default_timeout, spec.file(), index));
+                .map(|(index, hook)| fill(hook, default_timeout, limits, spec.file(), index));
             frozen.stages.entry(*stage).or_default().extend(filled);
         }
     }
     frozen
 }
 
-fn fill(hook: &Hook, default_timeout: Timeout, file: &Arc<str>, index: usize) -> FrozenHook {
+fn fill(
+    hook: &Hook,
+    default_timeout: Timeout,
+    limits: HookLimits,
+    file: &Arc<str>,
+    index: usize,
+) -> FrozenHook {
     let given = |list: &Option<Vec<String>>| list.clone().filter(|list| !list.is_empty());
     FrozenHook {
         path: hook.path.clone(),
         args: given(&hook.args).unwrap_or_else(|| vec![hook.path.clone()]),
         env: given(&hook.env).unwrap_or_else(|| vec![DEFAULT_PATH.to_owned()]),
         timeout: hook.timeout.unwrap_or(default_timeout),
+        limits,
         source: Source {
             file: file.clone(),
             index,

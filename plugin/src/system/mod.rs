@@ -8,7 +8,7 @@ mod readable;
 
 pub use memory::return_free_memory;
 pub use process::{
-    close_descriptors_but, close_descriptors_on_exec, in_a_copy, in_a_process_to_be_replaced,
+    close_descriptors_but, close_descriptors_on_exec, in_a_copy, in_a_copy_to_be_replaced,
     keep_ended_children, take_default_signals,
 };
 pub use readable::readable;

@@ -1,9 +1,10 @@
 //! Processes: what a runner needs that safe libraries do not offer.
 
+use std::fs;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
-use nix::sched::{CloneFlags, clone};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{ForkResult, Pid, fork};
 
@@ -11,44 +12,63 @@ use nix::unistd::{ForkResult, Pid, fork};
 /// Returns the copy's process id.
 ///
 /// # Errors
-/// The kernel has no room for another process.
-pub fn in_a_copy(work: impl FnOnce() -> i32) -> nix::Result<Pid> {
-    // SAFETY: what runs in the copy may take locks that other threads held at the fork. A runner
-    // has one thread, and the C library keeps its allocator usable in a copy of any process.
+/// The kernel has no room for another process, or this process has more than one thread.
+pub fn in_a_copy(work: impl FnOnce() -> i32) -> io::Result<Pid> {
+    require_one_thread()?;
+    // SAFETY: this process has one thread, this one, so the copy is whole: no lock in it is held by a thread
+    // that it does not have.
     match unsafe { fork() }? {
         ForkResult::Parent { child } => Ok(child),
-        ForkResult::Child => {
-            let status = work();
-            // SAFETY: _exit does not return; it leaves to the original what is to be done at exit.
-            unsafe { libc::_exit(status) }
-        }
+        ForkResult::Child => end_with(work()),
     }
 }
 
-/// How much of a stack what comes before an execve gets, in bytes: it calls the kernel and nothing else.
-const STACK_BEFORE_EXEC: usize = 16 * 1024;
+/// As in linux/sched.h: the constant of `libc` is too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// Does `work`, which is to end in an execve, in a new process, and waits until that has executed its
-/// program, or has ended with the status that `work` returned. Returns its process id.
-///
-/// Until then the new process has this one's memory, where `work` can leave word, and leaves what it
-/// allocates. To copy it first, as [`in_a_copy`] does, would take longer.
+/// Does `work`, which is to end in an execve, in a copy of this process that begins its life in `group`, a
+/// control group of version 2 by its directory. Waits until it has executed its program, or has ended with
+/// the status that `work` returned. Returns its process id.
 ///
 /// # Errors
-/// The kernel has no room for another process.
-pub fn in_a_process_to_be_replaced(mut work: impl FnMut() -> i32) -> nix::Result<Pid> {
-    let mut stack = [0; STACK_BEFORE_EXEC];
-    let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
-    // SAFETY: the new process has a stack of its own, and this one, which has one thread, waits in the
-    // kernel for as long as the other uses its memory.
-    unsafe {
-        clone(
-            Box::new(|| work() as isize),
-            &mut stack,
-            flags,
-            Some(libc::SIGCHLD),
-        )
+/// The kernel has no room for another process, this process has more than one thread, or the kernel does not
+/// start a process in a control group (`ENOSYS`, `EINVAL` or `E2BIG` before Linux 5.7).
+pub fn in_a_copy_to_be_replaced(
+    group: Option<BorrowedFd<'_>>,
+    work: impl FnOnce() -> i32,
+) -> io::Result<Pid> {
+    require_one_thread()?;
+    // SAFETY: all of its fields are numbers, for which 0 is a value: that of leaving the field out.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    // Not CLONE_VM: the copy has memory and a stack of its own.
+    arguments.flags = libc::CLONE_VFORK as u64;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    if let Some(group) = group {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = group.as_raw_fd() as u64;
     }
+    // SAFETY: as fork, with the same memory in both processes and nothing shared. This process has one
+    // thread, this one, so the copy is whole.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of_val(&arguments)) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => end_with(work()),
+        pid => Ok(Pid::from_raw(pid as i32)),
+    }
+}
+
+/// Fails if this process has other threads: what they do at this moment would be missing in a copy.
+fn require_one_thread() -> io::Result<()> {
+    // It is the number of entries in it, and two (proc_task_getattr). Only this thread could add one.
+    if fs::metadata("/proc/self/task")?.nlink() == 3 {
+        return Ok(());
+    }
+    Err(io::Error::other("a process with threads cannot be copied"))
+}
+
+fn end_with(status: i32) -> ! {
+    // SAFETY: it does not return; it leaves to the original what is to be done at exit.
+    unsafe { libc::_exit(status) }
 }
 
 /// Gives every signal its default effect, and lets all through: what a program expects of whoever
@@ -121,7 +141,7 @@ fn close_range(first: libc::c_uint, last: libc::c_uint) -> io::Result<()> {
 
 /// The numbers of the descriptors that are open now.
 fn open_descriptors() -> io::Result<Vec<libc::c_uint>> {
-    let listed = std::fs::read_dir("/proc/self/fd")?;
+    let listed = fs::read_dir("/proc/self/fd")?;
     let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }

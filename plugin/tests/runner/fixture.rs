@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use nix::sys::stat::Mode;
 use nri_oci_hooks::ledger::{EntryFolder, Identity, Ledger, Outcome, Record};
+use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
 use nri_oci_hooks::spec::{Stage, Timeout};
 
@@ -86,6 +87,7 @@ impl Fixture {
             args: vec![path.clone()],
             env: vec![PATH.into(), format!("D={}", self.folder.path().display())],
             timeout: Timeout::DEFAULT,
+            limits: HookLimits::default(),
             source: Source {
                 file: Arc::from("/etc/spec.json"),
                 index: hooks.len(),

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use nri_oci_hooks::ledger::{Identity, Ledger};
+use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
 use nri_oci_hooks::spec::{Stage, Timeout};
 
@@ -41,6 +42,7 @@ impl Node {
             args: vec!["true".into()],
             env: Vec::new(),
             timeout: Timeout::DEFAULT,
+            limits: HookLimits::default(),
             source: Source {
                 file: Arc::from("/etc/spec.json"),
                 index: 0,

@@ -1,5 +1,7 @@
 //! What a configuration may say.
 
+use std::num::{NonZeroU16, NonZeroU64};
+
 use super::brief::{found, read};
 use crate::config::{AnnotationKey, Config, Delivery, FailurePolicy, Overrides};
 use crate::diagnostic::{MOST_MISTAKES, Rule};
@@ -31,6 +33,10 @@ fn every_key_is_read() {
         listen = "127.0.0.1:9790"
         [runtimes.kata]
         delivery = "events"
+        [limits]
+        processes = 77
+        memory = "64Mi"
+        cpu_weight = 20
         [annotation]
         key = "hooks.example.com"
         spec_dirs = ["/a/b/", "/c"]
@@ -49,6 +55,9 @@ fn every_key_is_read() {
     assert_eq!(&*config.state_dir, "/var/lib/x");
     assert_eq!(config.listen, "127.0.0.1:9790".parse().ok());
     assert_eq!(config.default_timeout, Timeout::from_seconds(10).unwrap());
+    assert_eq!(config.limits.processes.get(), 77);
+    assert_eq!(config.limits.memory.map(NonZeroU64::get), Some(64 << 20));
+    assert_eq!(config.limits.cpu_weight.map(NonZeroU16::get), Some(20));
     assert_eq!(config.annotation.key.as_str(), "hooks.example.com");
     assert_eq!(config.annotation.spec_dirs, ["/a/b".into(), "/c".into()]);
 }
@@ -70,6 +79,19 @@ fn a_wrong_value_is_refused_where_it_stands() {
         ("listen = \"9790\"", "invalid-value 1:10 listen"),
         ("listen = \"localhost:9790\"", "invalid-value 1:10 listen"),
         ("listen = \"run/x.sock\"", "invalid-value 1:10 listen"),
+        ("limits.processes = 0", "invalid-value 1:20 limits.processes"),
+        ("limits.processes = \"9\"", "wrong-type 1:20 limits.processes"),
+        (
+            "limits.processes = 4194305",
+            "invalid-value 1:20 limits.processes",
+        ),
+        ("limits.memory = 1048576", "wrong-type 1:17 limits.memory"),
+        ("limits.memory = \"1Ki\"", "invalid-value 1:17 limits.memory"),
+        (
+            "limits.cpu_weight = 10001",
+            "invalid-value 1:21 limits.cpu_weight",
+        ),
+        ("limits.x = 1", "unknown-key 1:8"),
         ("runtimes = 1", "wrong-type 1:12 runtimes"),
         ("runtimes.kata = 1", "wrong-type 1:17 runtimes.kata"),
         (

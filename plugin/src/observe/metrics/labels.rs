@@ -85,12 +85,14 @@ impl EventResult {
 }
 
 /// The word for how a hook ended.
-pub(super) fn outcome(outcome: &Outcome) -> &'static str {
-    match outcome {
+pub(super) fn outcome(ended: &Outcome) -> &'static str {
+    match ended {
         Outcome::Exited { status: 0 } => "success",
         Outcome::Exited { .. } => "failure",
         Outcome::Killed { .. } => "killed",
         Outcome::TimedOut { .. } => "timed-out",
+        Outcome::OutOfMemory { .. } => "out-of-memory",
+        Outcome::ProcessLimit { end, .. } => outcome(end),
         Outcome::Refused { .. } => "refused",
         Outcome::NotExecuted { .. } => "not-executed",
         Outcome::Interrupted => "interrupted",

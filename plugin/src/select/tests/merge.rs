@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, chosen, select};
+use crate::process::HookLimits;
 use crate::select::merge::merge;
 use crate::select::{DEFAULT_PATH, FrozenHook, LoadedSpec, Origin, Source};
 use crate::spec::{Stage, Timeout};
@@ -127,7 +128,7 @@ proptest! {
             }
             specs.push(Arc::new(LoadedSpec::load(&file.into()).unwrap()));
         }
-        let frozen = merge(&specs, Timeout::DEFAULT);
+        let frozen = merge(&specs, Timeout::DEFAULT, HookLimits::default());
         for (index, stage) in Stage::ALL.iter().enumerate() {
             let merged: Vec<(String, usize)> = frozen
                 .stage(*stage)

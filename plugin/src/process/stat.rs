@@ -4,28 +4,28 @@ use std::fs::File;
 use std::io::Read;
 
 /// The name of a program as the kernel keeps it: at most 15 bytes, the rest is zero.
-pub(super) type Name = [u8; 16];
+pub(crate) type Name = [u8; 16];
 
 /// A process at the moment it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(crate) struct Stat {
     state: char,
     /// What the kernel calls its program; it changes when another one is executed.
-    pub(super) name: Name,
+    pub(crate) name: Name,
     /// The number of its parent.
-    pub(super) parent: i32,
+    pub(crate) parent: i32,
     /// When it began, in clock ticks since boot.
-    pub(super) started: u64,
+    pub(crate) started: u64,
 }
 
 impl Stat {
     /// Of the process with this number; `None` if there is none.
-    pub(super) fn of(pid: i32) -> Option<Stat> {
+    pub(crate) fn of(pid: i32) -> Option<Stat> {
         Stat::at(&format!("/proc/{pid}/stat"))
     }
 
     /// Of a thread of this process; `None` if it has ended.
-    pub(super) fn of_thread(thread_id: i32) -> Option<Stat> {
+    pub(crate) fn of_thread(thread_id: i32) -> Option<Stat> {
         Stat::at(&format!("/proc/self/task/{thread_id}/stat"))
     }
 
@@ -55,12 +55,12 @@ impl Stat {
     }
 
     /// Whether it waits for something that a signal can end.
-    pub(super) fn sleeps(&self) -> bool {
+    pub(crate) fn sleeps(&self) -> bool {
         self.state == 'S'
     }
 
     /// Whether it has ended, though its parent has not taken that in.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
 }

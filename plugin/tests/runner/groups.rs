@@ -1,0 +1,399 @@
+//! The control group of a hook: what no hook gets out of, and what it may do in it.
+//!
+//! Hooks that multiply are started below [`Guard`], so that this machine survives a runner that is wrong.
+
+use std::fs;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::sys::signal::{SIGCONT, SIGKILL, kill};
+use nix::unistd::Pid;
+use nri_oci_hooks::ledger::{Moment, Outcome};
+use nri_oci_hooks::process::HookLimits;
+use nri_oci_hooks::select::FrozenHook;
+use nri_oci_hooks::spec::{Stage, Timeout};
+
+use crate::fixture::{Fixture, SUCCESS, feed, number_from, stderr};
+
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// How many processes hooks of one test may have, whatever the runner does.
+const GUARD_PROCESSES: &str = "3000";
+
+/// How long one test may have any.
+const GUARD_TIME: Duration = Duration::from_secs(120);
+
+/// A bound that the test itself makes: on the number of processes of its runner, of all hooks in groups of
+/// their own, and on their time.
+struct Guard {
+    own: PathBuf,
+    hooks: PathBuf,
+    /// What the groups of the fixture's hooks end with.
+    suffix: String,
+    over: Sender<()>,
+    clock: Option<JoinHandle<()>>,
+    _one_at_a_time: MutexGuard<'static, ()>,
+}
+
+impl Guard {
+    fn of(fixture: &Fixture) -> Guard {
+        static ONE: Mutex<()> = Mutex::new(());
+        let lock = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let root = [Path::new(GROUPS).join("pids"), GROUPS.into()];
+        let root = root.into_iter().find(|root| root.is_dir()).unwrap();
+        let control = root.join("cgroup.subtree_control");
+        if control.exists() {
+            fs::write(control, "+pids").unwrap();
+        }
+        let own = root.join(format!("nri-oci-hooks-test-{}", std::process::id()));
+        let hooks = root.join("nri-oci-hooks");
+        for path in [&own, &hooks] {
+            fs::create_dir_all(path).unwrap();
+            fs::write(path.join("pids.max"), GUARD_PROCESSES).unwrap();
+        }
+        let (over, clock) = channel::<()>();
+        let groups = [own.clone(), hooks.clone()];
+        let clock = std::thread::spawn(move || {
+            if clock.recv_timeout(GUARD_TIME) == Err(RecvTimeoutError::Timeout) {
+                groups.iter().for_each(|group| end(group));
+            }
+        });
+        Guard {
+            own,
+            hooks,
+            suffix: format!("-{:x}", fixture.container().header().unwrap().at.unix_nanos()),
+            over,
+            clock: Some(clock),
+            _one_at_a_time: lock,
+        }
+    }
+
+    /// Runs a stage as an OCI runtime would, with the runner in the guard's group.
+    fn run(&self, fixture: &Fixture, stage: Stage) -> Output {
+        let runner = fixture.command(stage);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo $$ >$0; exec \"$@\""])
+            .arg(self.own.join("cgroup.procs"));
+        command.arg(runner.get_program()).args(runner.get_args());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        feed(command, &fixture.state("creating"))
+            .wait_with_output()
+            .unwrap()
+    }
+
+    /// The groups of the fixture's hooks that are there.
+    fn groups(&self) -> Vec<PathBuf> {
+        let listed = fs::read_dir(&self.hooks)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        listed
+            .filter(|path| path.to_str().unwrap().ends_with(&self.suffix))
+            .collect()
+    }
+
+    /// The processes of the fixture's hooks.
+    fn of_hooks(&self) -> Vec<i32> {
+        self.groups().iter().flat_map(|group| members(group)).collect()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.over.send(());
+        self.clock.take().unwrap().join().unwrap();
+        for group in self.groups() {
+            end(&group);
+            let _ = fs::remove_dir(&group);
+            let unified = Path::new(GROUPS).join("unified/nri-oci-hooks");
+            let _ = fs::remove_dir(unified.join(group.file_name().unwrap()));
+        }
+        end(&self.own);
+        fs::write(self.hooks.join("pids.max"), "max").unwrap();
+        while fs::remove_dir(&self.own).is_err() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The processes in `group` and below it.
+fn members(group: &Path) -> Vec<i32> {
+    let procs = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut found: Vec<i32> = procs.lines().map(|line| line.parse().unwrap()).collect();
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            found.extend(members(&entry.path()));
+        }
+    }
+    found
+}
+
+/// Ends everything in `group` and below it, whatever it does. Nothing can be started in it afterwards.
+fn end(group: &Path) {
+    // It may have been removed.
+    let _ = fs::write(group.join("pids.max"), "0");
+    while !members(group).is_empty() {
+        for pid in members(group) {
+            let _ = kill(Pid::from_raw(pid), SIGKILL);
+        }
+    }
+}
+
+fn seconds(seconds: u32) -> impl FnOnce(&mut FrozenHook) {
+    move |hook| hook.timeout = Timeout::from_seconds(seconds).unwrap()
+}
+
+fn limit(change: impl FnOnce(&mut HookLimits)) -> impl FnOnce(&mut FrozenHook) {
+    move |hook| {
+        hook.timeout = Timeout::from_seconds(20).unwrap();
+        change(&mut hook.limits);
+    }
+}
+
+fn timed_out(seconds: u32) -> Outcome {
+    Outcome::TimedOut { seconds, left: 0 }
+}
+
+/// How often a test of something that multiplies is done; more with `NRI_OCI_HOOKS_TEST_RUNS`.
+fn runs() -> usize {
+    let runs = std::env::var("NRI_OCI_HOOKS_TEST_RUNS").ok();
+    runs.and_then(|runs| runs.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
+    for _ in 0..runs() {
+        let script = "#!/bin/sh\nb(){ b|b& };b\nsleep 1000\n";
+        let fixture = Fixture::new();
+        let fixture = fixture.hook_with(Stage::Prestart, script, seconds(2)).entered();
+        let guard = Guard::of(&fixture);
+        let output = guard.run(&fixture, Stage::Prestart);
+        while !guard.of_hooks().is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(members(&guard.own), [0; 0]);
+        assert_eq!(output.status.code(), Some(1));
+        // A slow machine does not get to the limit of processes in that time, or needs longer to end them all.
+        let ended = match fixture.outcomes(Stage::Prestart).remove(0) {
+            Outcome::ProcessLimit { processes: 1024, end } => *end,
+            outcome => outcome,
+        };
+        assert!(matches!(ended, Outcome::TimedOut { seconds: 2, .. }), "{ended:?}");
+        let record = fixture.record(Stage::Prestart);
+        let run = record.runs()[0];
+        // For whoever repeats this with --nocapture: a busy machine may take longer.
+        let all = Moment::now().since(run.began);
+        println!(
+            "{} after {:?}, nothing left after {all:?}",
+            ended,
+            run.ended.unwrap().at.since(run.began)
+        );
+    }
+}
+
+/// It has ended before it reached its limit, or after that: then it has failed. Either way nothing is left.
+#[test]
+fn of_a_hook_that_ends_and_leaves_behind_what_multiplies_nothing_is_left_after_its_timeout() {
+    for _ in 0..runs() {
+        let script = "#!/bin/sh\nb(){ b|b& };b\n";
+        let fixture = Fixture::new();
+        let fixture = fixture.hook_with(Stage::Prestart, script, seconds(20)).entered();
+        let guard = Guard::of(&fixture);
+        guard.run(&fixture, Stage::Prestart);
+        while !guard.of_hooks().is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn a_hook_that_reaches_its_limit_of_processes_fails_with_that_reason() {
+    let script = "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done\nexit 0\n";
+    let change = limit(|limits| limits.processes = NonZeroU32::new(5).unwrap());
+    let fixture = Fixture::new();
+    let fixture = fixture.hook_with(Stage::Prestart, script, change).entered();
+    let guard = Guard::of(&fixture);
+    let output = guard.run(&fixture, Stage::Prestart);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(told.contains("(it reached its limit of 5 processes)"), "{told}");
+    assert_eq!(guard.of_hooks(), [0; 0]);
+}
+
+#[test]
+fn a_hook_that_uses_up_its_memory_is_ended_with_that_outcome() {
+    // A shell's variable is memory of its own.
+    let script = "#!/bin/sh\nx=$(head -c 100000000 /dev/zero | tr '\\0' x)\nexit 7\n";
+    let memory = 16 << 20;
+    let change = limit(|limits| limits.memory = NonZeroU64::new(memory));
+    let fixture = Fixture::new();
+    let fixture = fixture.hook_with(Stage::Prestart, script, change).entered();
+    let guard = Guard::of(&fixture);
+    let output = guard.run(&fixture, Stage::Prestart);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        fixture.outcomes(Stage::Prestart),
+        [Outcome::OutOfMemory { memory }]
+    );
+}
+
+#[test]
+fn what_a_hook_starts_stays_in_its_group_and_is_ended_however_it_hides() {
+    for hide in [
+        "setsid sh -c 'trap \"\" TERM; echo $$ >$D/pid; while :; do sleep 60; done' &",
+        "(setsid sh -c '(setsid sh -c \"echo \\$\\$ >$D/pid; sleep 1000\" &)' &)",
+        "unshare --pid --fork sleep 1000 & echo $! >$D/pid",
+        // Out of every group that it is in, as root can. It is below its watcher still.
+        "sh -c 'for g in $(find /sys/fs/cgroup -maxdepth 2 -name cgroup.procs); do echo $$ >$g; done; \
+         echo $$ >$D/pid; exec sleep 1000' 2>/dev/null &",
+    ] {
+        let fixture = Fixture::new();
+        let pid = fixture.fifo("pid");
+        let script = format!("#!/bin/sh\n{hide}\nsleep 1000\n");
+        let fixture = fixture.hook_with(Stage::Prestart, &script, seconds(3)).entered();
+        let guard = Guard::of(&fixture);
+        let runner = fixture.start(Stage::Prestart);
+        let hidden = number_from(&pid);
+        let output = runner.wait_with_output().unwrap();
+        assert!(!Path::new(&format!("/proc/{hidden}")).exists(), "{hide}");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(fixture.outcomes(Stage::Prestart), [timed_out(3)], "{hide}");
+        assert_eq!(guard.of_hooks(), [0; 0]);
+    }
+}
+
+/// The hook is gone with its watcher; what it has started is in its group.
+#[test]
+fn a_hook_that_kills_its_watcher_leaves_nothing_behind() {
+    let fixture = Fixture::new();
+    let pid = fixture.fifo("pid");
+    let script = "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\n\
+        read x <$D/go-on; kill -KILL $PPID\nsleep 1000\n";
+    let go_on = fixture.fifo("go-on");
+    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(100)).entered();
+    let guard = Guard::of(&fixture);
+    let runner = fixture.start(Stage::Prestart);
+    let grandchild = number_from(&pid);
+    fs::write(go_on, "\n").unwrap();
+    let output = runner.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fixture.outcomes(Stage::Prestart), [Outcome::Interrupted]);
+    assert_eq!(guard.of_hooks(), [0; 0], "{grandchild} lives");
+}
+
+#[test]
+fn what_a_hook_has_started_whose_runner_and_watcher_were_killed_is_ended_by_the_next_runner() {
+    let fixture = Fixture::new().note(Stage::Poststop, "poststop");
+    let pid = fixture.fifo("pid");
+    let script =
+        "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\necho $PPID >$D/watcher\nsleep 1000\n";
+    let watcher = fixture.fifo("watcher");
+    let fixture = fixture.hook(Stage::Prestart, script).entered();
+    let guard = Guard::of(&fixture);
+    let mut runner = fixture.start(Stage::Prestart);
+    number_from(&pid);
+    let watcher = number_from(&watcher);
+    runner.kill().unwrap();
+    kill(Pid::from_raw(watcher), SIGKILL).unwrap();
+    runner.wait().unwrap();
+    assert!(fixture.run(Stage::Poststop).status.success());
+    assert_eq!(guard.of_hooks(), [0; 0]);
+    assert_eq!(fixture.outcomes(Stage::Prestart), [Outcome::Interrupted]);
+}
+
+#[test]
+fn a_hook_that_stops_its_watcher_leaves_nothing_behind() {
+    let script = "#!/bin/sh\nsetsid sleep 1000 &\nkill -STOP $PPID\nsleep 1000\n";
+    let fixture = Fixture::new();
+    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let guard = Guard::of(&fixture);
+    assert_eq!(fixture.run(Stage::Prestart).status.code(), Some(1));
+    assert_eq!(guard.of_hooks(), [0; 0]);
+    assert_eq!(fixture.outcomes(Stage::Prestart), [timed_out(1)]);
+}
+
+/// A watcher that is traced is stopped, and lives on with its tracer's end.
+#[test]
+fn a_hook_that_traces_its_watcher_leaves_nothing_behind() {
+    // PTRACE_ATTACH is 16, and ptrace the system call 101 on x86-64 alone.
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let script = "#!/usr/bin/perl\nsyscall(101, 16, getppid(), 0, 0) == 0 or exit 9; sleep 1000;\n";
+    let fixture = Fixture::new();
+    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let guard = Guard::of(&fixture);
+    assert_eq!(fixture.run(Stage::Prestart).status.code(), Some(1));
+    assert_eq!(guard.of_hooks(), [0; 0]);
+    assert_eq!(fixture.outcomes(Stage::Prestart), [timed_out(1)]);
+}
+
+#[test]
+fn a_hook_that_stops_its_runner_is_ended_at_its_timeout() {
+    let fixture = Fixture::new();
+    let pid = fixture.fifo("pid");
+    let script =
+        "#!/bin/sh\nrunner=$(ps -o ppid= -p $PPID)\nkill -STOP $runner\necho $runner >$D/pid\nsleep 1000\n";
+    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let guard = Guard::of(&fixture);
+    let runner = fixture.start(Stage::Prestart);
+    let stopped = number_from(&pid);
+    assert_eq!(stopped, runner.id() as i32);
+    while fixture.record(Stage::Prestart).runs()[0].ended.is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(guard.of_hooks(), [0; 0]);
+    assert_eq!(fixture.outcomes(Stage::Prestart), [timed_out(1)]);
+    kill(Pid::from_raw(stopped), SIGCONT).unwrap();
+    assert_eq!(runner.wait_with_output().unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn what_a_successful_hook_leaves_behind_stays_in_its_group_and_an_empty_group_is_removed() {
+    let fixture = Fixture::new();
+    let pid = fixture.fifo("pid");
+    let script = "#!/bin/sh\nsetsid sleep 1000 &\n(echo $! >$D/pid) &\nexit 0\n";
+    let fixture = fixture.hook(Stage::Poststart, "#!/bin/sh\n");
+    let fixture = fixture.hook(Stage::Poststart, script).entered();
+    let guard = Guard::of(&fixture);
+    let runner = fixture.start(Stage::Poststart);
+    let left = number_from(&pid);
+    // The one that wrote the number may not have ended yet.
+    assert!(runner.wait_with_output().unwrap().status.success());
+    assert_eq!(fixture.outcomes(Stage::Poststart), [SUCCESS, SUCCESS]);
+    let groups = fs::read_to_string(format!("/proc/{left}/cgroup")).unwrap();
+    assert!(groups.contains("/nri-oci-hooks/c1-poststart-1-"), "{groups}");
+    assert!(guard.of_hooks().contains(&left));
+    let groups = guard.groups();
+    let name = groups[0].file_name().unwrap().to_str().unwrap();
+    assert!(
+        groups.len() == 1 && name.starts_with("c1-poststart-1-"),
+        "{groups:?}"
+    );
+}
+
+#[test]
+fn a_hook_and_all_that_it_starts_begin_in_its_group() {
+    let script = "#!/bin/sh\ncat /proc/self/cgroup >$D/groups\n";
+    let fixture = Fixture::new().hook(Stage::Prestart, script).entered();
+    let _guard = Guard::of(&fixture);
+    assert!(fixture.run(Stage::Prestart).status.success());
+    let groups = fs::read_to_string(fixture.path("groups")).unwrap();
+    let is_in = |controller: &str| {
+        let mut lines = groups.lines().filter(|line| line.contains(controller));
+        lines.any(|line| line.contains("/nri-oci-hooks/c1-prestart-0-"))
+    };
+    assert!(is_in(":pids:") || is_in("0::"), "{groups}");
+    assert!(
+        !Path::new("/sys/fs/cgroup/unified").exists() || is_in("0::"),
+        "{groups}"
+    );
+}
