@@ -24,6 +24,7 @@ pub mod pod;
 pub mod process;
 pub mod runner;
 pub mod select;
+mod shared;
 pub mod spec;
 pub mod system;
 pub mod trust;

@@ -17,8 +17,7 @@ async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
     let config = format!("state_dir = {:?}\n{config}", path("state"));
     fs::write(path("config.toml"), config).unwrap();
     let source = ConfigSource::file(&path("config.toml"), Overrides::default());
-    let read = source.read().unwrap();
-    let plugin = OciHooks::new(source, read, RunnerProgram::this().unwrap());
+    let plugin = OciHooks::new(source, RunnerProgram::this().unwrap());
 
     let socket = folder.path().join("nri.sock");
     let mut profile = RuntimeProfile::containerd_2_1();

@@ -8,6 +8,8 @@ pub mod cache;
 pub mod containerd;
 pub mod cri;
 pub mod explain;
+pub mod frozen;
+pub mod hanging;
 pub mod hooks;
 pub mod image;
 pub mod ledger;

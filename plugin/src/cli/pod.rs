@@ -73,8 +73,12 @@ pub(super) async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
     loop {
         tokio::time::sleep(LOOK).await;
         // Disks are slow, and events wait for this thread.
+        let reloading = plugin.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let kept = mirror.keep_up();
+            if matches!(kept, Ok(Kept::Anew)) {
+                reloading.reload();
+            }
             (mirror, kept)
         });
         let Ok((back, kept)) = looked.await else {
@@ -82,12 +86,7 @@ pub(super) async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
         };
         mirror = back;
         match kept {
-            Ok(kept) => {
-                told.clear();
-                if kept == Kept::Anew {
-                    plugin.reload();
-                }
-            }
+            Ok(_) => told.clear(),
             Err(error) => {
                 let error = error.to_string();
                 if error != told {

@@ -3,17 +3,29 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs, keep_files};
 use crate::config::{Delivery, Overrides};
-use crate::observe::{Endpoint, LogArgs, Observed, Observer, service_manager, start_logs};
+use crate::observe::{Endpoint, LogArgs, Observed, Observer, flush_logs, service_manager, start_logs, tend};
 use crate::plugin::OciHooks;
+
+/// How long the configuration and what it names may take to be read before the runtime is connected to.
+/// What is not read then is read behind, and containers are refused until it is.
+const LOADING: Duration = Duration::from_secs(60);
+
+/// How long stages that are over may take to be counted at the end.
+const LAST_STAGES: Duration = Duration::from_millis(200);
+
+/// How long a thread that has nothing to do is kept.
+const KEEP_THREADS: Duration = Duration::from_millis(500);
 
 const MORE: &str = "\
 Launched by the runtime from its plugin folder it needs no options; what the runtime's folder of
@@ -25,7 +37,7 @@ Signals:
 
 Exit status:
   0  asked to end, or, launched by the runtime, that closed the connection
-  1  the configuration is no good, or the runtime refuses the plugin
+  1  it cannot start, or the runtime refuses the plugin
   2  wrong usage
 
 Examples:
@@ -79,13 +91,15 @@ pub fn run(args: RunArgs) -> ExitCode {
     // First of all: what is opened from here on is the host's.
     let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
     start_logs(&args.logs);
-    match arrived.and_then(|arrived| serve(args, arrived)) {
+    let ended = match arrived.and_then(|arrived| serve(args, arrived)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
+    };
+    flush_logs();
+    ended
 }
 
 /// Whether the runtime launched this process as a plugin; it gives no arguments then.
@@ -101,46 +115,45 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
         state_dir: args.state_dir,
     };
     let source = args.config.source(overrides);
-    let config = source.read().map_err(|mistakes| {
-        for mistake in &mistakes {
-            tracing::error!("{mistake}");
-        }
-        anyhow::anyhow!("the configuration has {} mistakes, told above", mistakes.len())
-    })?;
-    let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
-        source,
-        config,
-        arrived.runner,
-    ))));
+    let plugin = Arc::new(OciHooks::new(source, arrived.runner));
+    let observer = Arc::new(Observer::new(plugin.clone()));
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .thread_keep_alive(KEEP_THREADS)
         .build()
         .context("cannot start")?;
-    runtime.block_on(async {
-        let stop = stop(observer.plugin().clone())?;
+    let ended = runtime.block_on(async {
+        let stop = stop(plugin.clone())?;
         if let Some(mirror) = arrived.mirror {
-            tokio::spawn(keep_files(mirror, observer.plugin().clone()));
+            tokio::spawn(keep_files(mirror, plugin.clone()));
         }
-        let endpoint = Endpoint::default();
-        if launched.is_none() {
-            // Launched, it may yet be handed another configuration, and another state folder.
-            endpoint.keep_up(&observer);
-        }
-        let plugin = Observed::new(observer, endpoint);
+        let endpoint = Arc::new(Endpoint::default());
         tokio::spawn(service_manager::stay_alive());
-        match launched {
-            Some(launched) => launched.run_until(plugin, stop).await?,
+        tokio::spawn(tend(observer.clone(), endpoint.clone()));
+        let connected = Observed::new(observer.clone(), endpoint.clone());
+        let ended = match launched {
+            // It may yet be handed another configuration, and another state folder.
+            Some(launched) => launched.run_until(connected, stop).await,
             None => {
+                plugin.load(LOADING).await;
+                endpoint.keep_up(&observer);
                 service_manager::starting(&args.nri_socket);
-                Service::new(plugin, identity)
+                Service::new(connected, identity)
                     .socket(args.nri_socket)
                     .run_until(stop)
-                    .await
+                    .await;
+                Ok(())
             }
-        }
-        Ok(())
-    })
+        };
+        service_manager::stopping();
+        endpoint.close();
+        observer.counted(LAST_STAGES).await;
+        anyhow::Ok(ended?)
+    });
+    // A thread that is stuck in the kernel is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Ready when the daemon is asked to end; asked to reload, `plugin` does.
@@ -148,14 +161,17 @@ fn stop(plugin: Arc<OciHooks>) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => plugin.reload(),
-            }
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let plugin = plugin.clone();
+            // One after the other: of those that come meanwhile, one more look is enough.
+            let _ = spawn_blocking(move || plugin.reload()).await;
         }
-        service_manager::stopping();
+    });
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     })
 }

@@ -19,5 +19,5 @@ pub use listen::Listen;
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
 pub use policy::{Effect, Limits, PickRule};
 pub use read::{Overrides, keys};
-pub use reload::Reload;
-pub use source::{ConfigSource, ReadConfig};
+pub use reload::{Look, Reload};
+pub use source::{ConfigSource, ReadConfig, ReadFrom};

@@ -2,88 +2,126 @@
 
 use std::sync::Arc;
 
-use super::{ConfigSource, ReadConfig};
+use super::{ConfigSource, ReadConfig, ReadFrom};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list};
-use crate::trust::FileIdentity;
 
 /// Whether the configuration in force is what its file says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reload {
     source: ConfigSource,
-    /// The state of the file that the configuration in force was read from.
-    in_force: Option<FileIdentity>,
+    /// What the configuration in force was read from; `None` until there is one.
+    in_force: Option<ReadFrom>,
     /// Why what the file says now is not in force; empty if it is.
     refused: Vec<Diagnostic>,
 }
 
+/// What a look at the file brings.
+#[derive(Debug)]
+pub enum Look {
+    /// It says what is in force.
+    Same,
+    /// It says this, which has no mistake.
+    Changed(Box<ReadConfig>),
+    /// It is no good.
+    Invalid(Vec<Diagnostic>),
+    /// Its file system does not answer, so nobody knows what it says.
+    NotAnswered(Vec<Diagnostic>),
+}
+
 impl Reload {
-    /// To be told of changes to `source`, of which the state `in_force` is.
-    pub fn new(source: ConfigSource, in_force: Option<FileIdentity>) -> Reload {
+    /// To be told of changes to `source`, of which nothing is in force yet.
+    pub fn new(source: ConfigSource) -> Reload {
         Reload {
             source,
-            in_force,
+            in_force: None,
             refused: Vec::new(),
         }
     }
 
-    /// What the file says now, if that is not what is in force and has no mistake; to be answered
-    /// by [`take`](Reload::take) or [`refuse`](Reload::refuse). Mistakes are logged, once each time
-    /// they change, and read again until there are none: what they are about may be another file.
-    pub fn look(&mut self) -> Option<ReadConfig> {
-        if self.source.is_still(self.in_force) {
-            // Perhaps it was changed back.
-            self.refused.clear();
-            return None;
+    /// Where the configuration comes from.
+    pub fn source(&self) -> &ConfigSource {
+        &self.source
+    }
+
+    /// What the file says now. What is no good is read again each time: what is wrong may be in
+    /// another file.
+    pub fn look(&self) -> Look {
+        if let Some(in_force) = &self.in_force {
+            match self.source.is_still(in_force) {
+                Ok(true) => return Look::Same,
+                Ok(false) => {}
+                Err(hangs) => return Look::NotAnswered(hangs),
+            }
         }
         match self.source.read() {
             // The file is gone on which what is in force depends: nobody takes hooks away so.
-            Ok((_, None)) => {
-                self.refuse(vec![Diagnostic::of_file(
-                    self.source.path(),
-                    Rule::NotFound,
-                    "is gone",
-                    "put it back, or restart the daemon to go on without it",
-                )]);
-                None
-            }
-            Ok(read) => Some(read),
-            Err(mistakes) => {
-                self.refuse(mistakes);
-                None
-            }
+            Ok((_, ReadFrom::NoFile)) if self.file().is_some() => Look::Invalid(vec![Diagnostic::of_file(
+                self.source.path(),
+                Rule::NotFound,
+                "is gone",
+                "put it back, or restart the daemon to go on without it",
+            )]),
+            Ok(read) => Look::Changed(Box::new(read)),
+            Err(mistakes) => Look::of(mistakes),
         }
     }
 
     /// What was read is in force from now on.
-    pub fn take(&mut self, read_from: Option<FileIdentity>) {
-        tracing::info!(
-            file = &**self.source.path(),
-            "configuration in force as it is now"
-        );
-        self.in_force = read_from;
+    pub fn take(&mut self, read_from: ReadFrom) {
+        if self.in_force.is_some() || !self.refused.is_empty() {
+            tracing::info!(
+                file = &**self.source.path(),
+                "configuration in force as it is now"
+            );
+        }
+        self.in_force = Some(read_from);
         self.refused.clear();
     }
 
-    /// What was read cannot be put in force.
+    /// What was read cannot be put in force. Logged once each time that the mistakes change.
     pub fn refuse(&mut self, mistakes: Vec<Diagnostic>) {
-        if self.refused != mistakes {
-            tracing::error!(
-                file = &**self.source.path(),
-                mistakes = bounded_list(&mistakes),
-                "configuration refused; the last good one stays in force"
-            );
-            self.refused = mistakes;
+        if self.refused == mistakes {
+            return;
         }
+        let (file, listed) = (&**self.source.path(), bounded_list(&mistakes));
+        match &self.in_force {
+            Some(_) => tracing::error!(
+                file,
+                mistakes = listed,
+                "configuration refused; the last good one stays in force"
+            ),
+            None => tracing::error!(
+                file,
+                mistakes = listed,
+                "configuration refused, and there is no earlier one: no container is created"
+            ),
+        }
+        self.refused = mistakes;
+    }
+
+    /// What is in force is what the file says: perhaps it was changed back.
+    pub fn confirm(&mut self) {
+        self.refused.clear();
     }
 
     /// The file that the configuration in force was read from; `None` if there was none, which left
     /// the defaults.
     pub fn file(&self) -> Option<&Arc<str>> {
-        self.in_force.map(|_| self.source.path())
+        matches!(self.in_force, Some(ReadFrom::File { .. })).then(|| self.source.path())
     }
 
     /// Why what the file said when it was last looked at is not in force; empty if it is.
     pub fn refused(&self) -> &[Diagnostic] {
         &self.refused
+    }
+}
+
+impl Look {
+    /// What is to be made of mistakes, of the file or of one that it names.
+    pub fn of(mistakes: Vec<Diagnostic>) -> Look {
+        match mistakes.iter().any(|mistake| mistake.rule == Rule::NotAnswering) {
+            true => Look::NotAnswered(mistakes),
+            false => Look::Invalid(mistakes),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the daemon's configuration comes from, and whether it has changed there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -9,6 +9,7 @@ use nix::sys::stat::{lstat, stat};
 use super::read::MAX_SIZE;
 use super::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
+use crate::trust::access::Use;
 use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedFile};
 
 /// Where the daemon's configuration comes from.
@@ -19,9 +20,22 @@ pub struct ConfigSource {
     overrides: Overrides,
 }
 
-/// A configuration without a mistake, and the state of the file that says so; `None` if there is
-/// none, which leaves the defaults.
-pub type ReadConfig = (Config, Option<FileIdentity>);
+/// What a configuration was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// There was no file, which leaves the defaults.
+    NoFile,
+    /// The file in this state.
+    File {
+        /// The state.
+        identity: FileIdentity,
+        /// Its path without links.
+        real_path: PathBuf,
+    },
+}
+
+/// A configuration without a mistake, and what it was read from.
+pub type ReadConfig = (Config, ReadFrom);
 
 impl ConfigSource {
     /// The file at `path`, which must be there, with `overrides`. A relative path begins at the
@@ -52,19 +66,29 @@ impl ConfigSource {
         &self.file
     }
 
-    /// Whether what was read in the state `read_from` is still what [`read`](ConfigSource::read)
-    /// would read. Two calls of the kernel at the most: it is asked for every container, and trust
-    /// needs no second look at what is not read again.
-    pub fn is_still(&self, read_from: Option<FileIdentity>) -> bool {
-        let path = &*self.file;
-        match stat(path) {
-            Ok(now) => read_from == Some(FileIdentity::from(&now)),
+    /// Whether what was read from `read_from` is still what [`read`](ConfigSource::read) would read. Two
+    /// calls of the kernel at the most: it is asked for every container, and trust needs no second
+    /// look at what is not read again.
+    ///
+    /// Fails if the file system does not answer.
+    pub fn is_still(&self, read_from: &ReadFrom) -> Result<bool, Vec<Diagnostic>> {
+        let path = Path::new(&*self.file);
+        let real_path = match read_from {
+            ReadFrom::File { real_path, .. } => real_path,
+            ReadFrom::NoFile => path,
+        };
+        let _access = Use::Read.begin(real_path).map_err(|hangs| {
+            let (component, fault) = (real_path.to_owned(), hangs.into());
+            TrustError { component, fault }.mistake_of(&self.file)
+        })?;
+        Ok(match (stat(path), read_from) {
+            (Ok(now), ReadFrom::File { identity, .. }) => *identity == FileIdentity::from(&now),
             // A link that leads nowhere is not the absence of a file.
-            Err(Errno::ENOENT) => {
-                self.may_be_absent && read_from.is_none() && lstat(path).err() == Some(Errno::ENOENT)
+            (Err(Errno::ENOENT), ReadFrom::NoFile) => {
+                self.may_be_absent && lstat(path).err() == Some(Errno::ENOENT)
             }
-            Err(_) => false,
-        }
+            _ => false,
+        })
     }
 
     /// Reads it. The file is held to the rules of [`trust`](crate::trust): whoever can change it
@@ -78,19 +102,23 @@ impl ConfigSource {
     /// As [`ConfigSource::read`], and with the text that was read, to show the mistakes in it; empty
     /// if the file could not be read.
     pub fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
-        let (text, identity) = match self.text() {
+        let (text, read_from) = match self.text() {
             Ok(read) => read,
             Err(mistakes) => return (Vec::new(), Err(mistakes)),
         };
         let config = Config::from_bytes(&self.file, &text, &self.overrides);
-        (text, config.map(|config| (config, identity)))
+        (text, config.map(|config| (config, read_from)))
     }
 
-    fn text(&self) -> Result<(Vec<u8>, Option<FileIdentity>), Vec<Diagnostic>> {
-        match self.look().map_err(|error| error.mistake_of(&self.file))? {
-            Some(file) => Ok((file.content(&self.file, CONFIG_SIZE)?, Some(file.identity()))),
-            None => Ok((Vec::new(), None)),
-        }
+    fn text(&self) -> Result<(Vec<u8>, ReadFrom), Vec<Diagnostic>> {
+        let Some(file) = self.look().map_err(|error| error.mistake_of(&self.file))? else {
+            return Ok((Vec::new(), ReadFrom::NoFile));
+        };
+        let read_from = ReadFrom::File {
+            identity: file.identity(),
+            real_path: file.real_path().to_owned(),
+        };
+        Ok((file.content(&self.file, CONFIG_SIZE)?, read_from))
     }
 
     fn look(&self) -> Result<Option<TrustedFile>, TrustError> {

@@ -100,6 +100,8 @@ rules! {
     NameTooLong = "name-too-long",
     /// The file stays the same while it is being checked.
     Changed = "changed",
+    /// The file system of the file answers.
+    NotAnswering = "not-answering",
     /// The file can be read.
     Unreadable = "unreadable",
     /// A lint: `args[0]`, which the program sees as its own name, is that name.

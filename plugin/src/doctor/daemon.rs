@@ -111,7 +111,11 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         ));
     }
     for reason in &status.not_ready {
-        let remedy = "see nri-oci-hooks status, and the daemon's log";
+        let hangs = status.unanswered.iter().any(|path| path.to_string() == *reason);
+        let remedy = match hangs {
+            true => "see to its disk or its server; the daemon goes on by itself when it answers",
+            false => "see nri-oci-hooks status, and the daemon's log",
+        };
         findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
     let restart = "restart it: systemctl restart nri-oci-hooks";

@@ -1,12 +1,13 @@
 //! What can go wrong with the ledger.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::diagnostic::{prose, shown_path};
 use crate::trust::TrustError;
+use crate::trust::access::{Access, Use};
 
 /// The ledger cannot be used, or what it says of one container cannot.
 #[derive(Debug, Error)]
@@ -65,6 +66,18 @@ impl LedgerError {
     /// Whether a file is damaged: it will never be read again.
     pub fn is_damaged(&self) -> bool {
         matches!(self, LedgerError::Damaged { .. })
+    }
+
+    /// Begins an access to `path`.
+    ///
+    /// Fails if its file system does not answer.
+    pub(super) fn begin(is_for: Use, path: &Path) -> Result<Access, LedgerError> {
+        is_for.begin(path).map_err(|hangs| {
+            let (component, fault) = (path.to_owned(), hangs.into());
+            LedgerError::Untrusted {
+                fault: TrustError { component, fault },
+            }
+        })
     }
 
     pub(super) fn io(

@@ -19,6 +19,7 @@ use super::claim::{Claim, Claimed, append};
 use super::{Created, Entry, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
+use crate::trust::access::Use;
 
 /// What the entry is called in the folder of the records, into which it is moved at the end.
 pub(super) const ENTRY: &str = "entry";
@@ -240,6 +241,7 @@ impl EntryFolder {
     }
 
     fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {
+        let _access = LedgerError::begin(Use::Write, &self.path)?;
         let (mut file, path) = self.append_only(stage)?;
         append(&mut file, line).map_err(LedgerError::io("write", path))
     }

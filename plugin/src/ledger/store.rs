@@ -12,6 +12,7 @@ use super::past::{self, Keeper, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
 use crate::trust::TrustedDir;
+use crate::trust::access::Use;
 
 const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
@@ -126,6 +127,7 @@ impl Ledger {
     /// # Errors
     /// They cannot be opened.
     pub fn find(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
+        let _access = LedgerError::begin(Use::Read, &self.root)?;
         EntryFolder::live(self.entry_path(id), self.live_path(id))
     }
 
@@ -134,6 +136,7 @@ impl Ledger {
     /// # Errors
     /// They cannot be listed.
     pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
+        let _access = LedgerError::begin(Use::Read, &self.root)?;
         let mut ids = Vec::new();
         for folder in [ENTRIES, LIVE] {
             let path = self.root.join(folder);
@@ -181,6 +184,7 @@ impl Ledger {
         let Some(folder) = self.find(id)? else {
             return Ok(());
         };
+        let _access = LedgerError::begin(Use::Write, &self.root)?;
         let (entry, path) = (self.entry_path(id), self.live_path(id));
         let gone = if folder.is_untouched()? {
             let within = path.join(ENTRY);

@@ -6,10 +6,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::listener::{Place, Task};
+use tokio::time::sleep;
+
+use super::aside::aside;
+use super::listener::{AGAIN, Place, Task};
 use super::{Observer, hearing};
 use crate::config::{Config, Listen};
+use crate::ledger::Ledger;
 use crate::trust::TrustedDir;
+use crate::trust::access::Use;
 
 /// The socket for root, in the state folder.
 pub const STATUS_SOCKET: &str = "status.sock";
@@ -30,7 +35,7 @@ struct Open {
 
 impl Endpoint {
     /// Opens what the configuration in force wants open, and closes the rest. What cannot be opened
-    /// is logged, and tried again: hooks matter more.
+    /// is logged, and tried again: hooks matter more. Returns at once; no path is touched before.
     ///
     /// A daemon that the runtime has launched may be handed another configuration than the file's by
     /// it: until then it must not be called, for those sockets may be another daemon's.
@@ -41,47 +46,64 @@ impl Endpoint {
             listen,
             state_dir: inspection.config.state_dir.clone(),
         };
-        serve(
-            &mut open.listen,
-            inspection.config.listen.clone().map(place),
-            observer,
-        );
-        let status = state_folder(&inspection.config).map(|folder| {
-            let socket = folder.join(STATUS_SOCKET);
-            place(Listen::Unix(socket.to_string_lossy().into()))
-        });
-        serve(&mut open.status, status, observer);
+        let port = inspection.config.listen.clone().map(place);
+        if open.listen.as_ref().map(|(place, _)| place) != port.as_ref() {
+            open.listen = None;
+            open.listen = port.map(|place| (place.clone(), place.serve(observer.clone())));
+        }
+        let socket = Path::new(&*inspection.config.state_dir).join(STATUS_SOCKET);
+        let status = place(Listen::Unix(socket.to_string_lossy().into()));
+        if open.status.as_ref().map(|(place, _)| place) != Some(&status) {
+            open.status = None;
+            let (observer, place, config) = (observer.clone(), status.clone(), inspection.config.clone());
+            let serving = Task::spawn(async move {
+                if aside(async move { has_state_folder(&config) }).await == Some(true) {
+                    place.serve_for_ever(observer).await;
+                }
+            });
+            open.status = Some((status, serving));
+        }
         let bell = inspection.ledger.and_then(Result::ok);
         if open.bell.as_ref().map(|(root, _)| &**root) != bell.as_ref().map(|ledger| ledger.root()) {
             open.bell = bell.map(|ledger| {
                 let root = ledger.root().to_owned();
                 let observer = observer.clone();
-                let hearing = Task::spawn(async move {
-                    if let Err(error) = hearing::hear(ledger, observer).await {
-                        tracing::warn!(%error, "runners cannot be heard: their failures are in the ledger alone");
-                    }
-                });
-                (root, hearing)
+                (root, Task::spawn(hear(ledger, observer)))
             });
         }
     }
-}
 
-/// Has `wanted` served, and nothing else any more.
-fn serve(open: &mut Option<(Place, Task)>, wanted: Option<Place>, observer: &Arc<Observer>) {
-    if open.as_ref().map(|(place, _)| place) != wanted.as_ref() {
-        *open = None;
-        *open = wanted.map(|place| (place.clone(), place.serve(observer.clone())));
+    /// Closes all of it.
+    pub fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
     }
 }
 
-/// The state folder, which is made if the ledger will be in it; `None` if there is none, or others
-/// than root could put a socket of their own there.
-fn state_folder(config: &Config) -> Option<PathBuf> {
+/// Hears runners, for ever.
+async fn hear(ledger: Ledger, observer: Arc<Observer>) {
+    let mut told = String::new();
+    loop {
+        if let Err(error) = hearing::hear(ledger.clone(), observer.clone()).await {
+            let error = error.to_string();
+            if error != told {
+                tracing::warn!(%error, "runners cannot be heard: their failures are in the ledger alone");
+            }
+            told = error;
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Whether the state folder, which is made if the ledger will be in it, is there, and nobody but root could put a
+/// socket of his own there.
+fn has_state_folder(config: &Config) -> bool {
     let folder = Path::new(&*config.state_dir);
     if config.needs_ledger() {
+        let Ok(_access) = Use::Write.begin(folder) else {
+            return false;
+        };
         // The ledger tells what is wrong.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     }
-    TrustedDir::at(folder).ok().map(|_| folder.to_owned())
+    TrustedDir::at(folder).is_ok()
 }

@@ -1,83 +1,93 @@
 //! Hearing from runners that a stage is over: events that wait for it go on, it is counted, and what
 //! failed is logged.
 
-use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
-use std::thread::panicking;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 use std::time::Duration;
+use std::{io, iter};
 
 use tokio::net::UnixDatagram;
-use tokio::time::{Instant, sleep_until};
 
 use super::Observer;
+use super::aside::aside;
 use crate::ledger::{EntryFolder, Header, Ledger, LedgerError, Line, Record, Rung, StageResult, Trigger};
 use crate::runner::failures;
 use crate::spec::Stage;
+use crate::trust::access::Use;
 
 /// How long what has rung first is not looked into. When a stage is over, its container's start or stop
 /// goes on, which needs the processors more than the counting does.
 const LATER: Duration = Duration::from_millis(50);
 
-/// Hears what rings in `ledger` until it is dropped.
+/// How many may wait to be looked into; the ledger may hang.
+const MAX_WAITING: usize = 4096;
+
+/// Hears what rings in `ledger` until it is dropped; what has rung until then is still looked into.
 ///
 /// # Errors
-/// The socket cannot be made.
+/// The socket cannot be made, or there can be no further thread.
 pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
-    let socket = UnixDatagram::from_std(ledger.bell()?)?;
+    let here = ledger.clone();
+    let made = aside(async move {
+        let root = here.root();
+        let _access = Use::Write.begin(root).map_err(|hangs| hangs.of(root))?;
+        UnixDatagram::from_std(here.bell()?)
+    });
+    let socket = made.await.ok_or_else(|| io::Error::other("it panicked"))??;
+    let rungs = look_into(ledger, observer.clone())?;
     let mut message = [0; Rung::MAX_SIZE];
-    let mut heard = Heard {
-        ledger,
-        observer,
-        rungs: VecDeque::new(),
-    };
-    let mut due = Instant::now();
     loop {
-        tokio::select! {
-            length = socket.recv(&mut message) => {
-                if heard.rungs.is_empty() {
-                    due = Instant::now() + LATER;
-                }
-                // None of a later release, perhaps.
-                let rung = Rung::parse(&message[..length?]);
-                if let Some(rung) = &rung {
-                    heard.observer.plugin().reported(&rung.id);
-                }
-                heard.rungs.extend(rung);
-            }
-            () = sleep_until(due), if !heard.rungs.is_empty() => {
-                // Events come first, before each of them.
-                tokio::task::yield_now().await;
-                heard.take_in_next();
+        let length = socket.recv(&mut message).await?;
+        // None of a later release, perhaps.
+        if let Some(rung) = Rung::parse(&message[..length]) {
+            observer.plugin().reported(&rung.id);
+            if !rungs.send(rung) {
+                tracing::warn!("how a stage ended is not counted: the ledger is not read fast enough");
             }
         }
     }
 }
 
-/// What has rung and was not looked into yet; that is made up for when this is dropped.
-pub(super) struct Heard {
-    pub(super) ledger: Ledger,
-    pub(super) observer: Arc<Observer>,
-    pub(super) rungs: VecDeque<Rung>,
+/// What has rung, on its way to be looked into.
+pub(super) struct Rungs {
+    sender: SyncSender<Rung>,
+    observer: Arc<Observer>,
 }
 
-impl Heard {
-    /// Takes in what has rung first. Returns whether anything had.
-    fn take_in_next(&mut self) -> bool {
-        let Some(rung) = self.rungs.pop_front() else {
-            return false;
-        };
-        if let Err(error) = take(&self.ledger, &rung, &self.observer) {
-            tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+impl Rungs {
+    /// Returns whether there was room for it.
+    pub(super) fn send(&self, rung: Rung) -> bool {
+        self.observer.begin_counting();
+        let is_sent = self.sender.try_send(rung).is_ok();
+        if !is_sent {
+            self.observer.end_counting();
         }
-        true
+        is_sent
     }
 }
 
-impl Drop for Heard {
-    fn drop(&mut self) {
-        // A second panic would end the daemon, and containers were created without hooks.
-        while !panicking() && self.take_in_next() {}
+/// Has what is sent looked into, on a thread that ends when nothing can be sent any more.
+///
+/// # Errors
+/// There can be no further thread.
+pub(super) fn look_into(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Rungs> {
+    let (sender, rungs) = sync_channel(MAX_WAITING);
+    let thread = thread::Builder::new().name("stages".into());
+    let of_thread = observer.clone();
+    thread.spawn(move || look_into_all(&ledger, &of_thread, &rungs))?;
+    Ok(Rungs { sender, observer })
+}
+
+fn look_into_all(ledger: &Ledger, observer: &Observer, rungs: &Receiver<Rung>) {
+    while let Ok(first) = rungs.recv() {
+        thread::sleep(LATER);
+        for rung in iter::once(first).chain(rungs.try_iter()) {
+            if let Err(error) = take(ledger, &rung, observer) {
+                tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
+            }
+            observer.end_counting();
+        }
     }
 }
 

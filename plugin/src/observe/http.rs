@@ -1,5 +1,6 @@
 //! As much of HTTP as a scraper, a probe and our own `status` need: one GET, one answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -32,10 +33,10 @@ pub(super) enum Client {
 pub(super) async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     client: Client,
-    observer: &Observer,
+    observer: &Arc<Observer>,
 ) -> io::Result<()> {
     let request = timeout(REQUEST, request(&mut stream)).await??;
-    let answer = answer(&request, client, observer);
+    let answer = answer(&request, client, observer).await;
     timeout(ANSWER, async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await
@@ -56,7 +57,7 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     Ok(request)
 }
 
-fn answer(request: &[u8], client: Client, observer: &Observer) -> String {
+async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> String {
     const TEXT: &str = "text/plain; charset=utf-8";
     const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
@@ -70,8 +71,9 @@ fn answer(request: &[u8], client: Client, observer: &Observer) -> String {
     }
     let path = target.split('?').next().unwrap_or_default();
     match path {
-        "/metrics" => response("200 OK", METRICS, &observer.metrics(), method),
-        // Whoever reads this has it from the loop that handles events: it is alive.
+        "/metrics" => response("200 OK", METRICS, &observer.metrics_now().await, method),
+        // Whoever reads this has it from the thread that answers the runtime: it is alive, whatever
+        // the decisions wait for.
         "/healthz" => response("200 OK", TEXT, "ok\n", method),
         "/readyz" => match observer.not_ready() {
             reasons if reasons.is_empty() => response("200 OK", TEXT, "ok\n", method),

@@ -14,10 +14,12 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
+use super::aside::aside;
 use super::http::{self, Client};
 use super::{Observer, ask};
 use crate::config::Listen;
 use crate::diagnostic::shown;
+use crate::trust::access::Use;
 
 /// How many clients may be there at once: for one more, the one that came first has to go.
 const AT_ONCE: usize = 32;
@@ -26,7 +28,7 @@ const AT_ONCE: usize = 32;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long until a place that could not be had is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long who has the socket may take to say who he is.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -62,15 +64,18 @@ pub(super) enum Listener {
 impl Place {
     /// Serves there as soon as that can be had, and until the answer is dropped.
     pub(super) fn serve(self, observer: Arc<Observer>) -> Task {
-        Task::spawn(async move {
-            loop {
-                let listener = self.had().await;
-                tokio::select! {
-                    () = accept(listener, observer.clone()) => {}
-                    () = self.lost() => {}
-                }
+        Task::spawn(self.serve_for_ever(observer))
+    }
+
+    /// The same, in the caller's task.
+    pub(super) async fn serve_for_ever(self, observer: Arc<Observer>) {
+        loop {
+            let listener = self.had().await;
+            tokio::select! {
+                () = accept(listener, observer.clone()) => {}
+                () = self.lost() => {}
             }
-        })
+        }
     }
 
     /// Waits until nobody can be reached there any more: the socket was removed, or a daemon that took
@@ -79,12 +84,20 @@ impl Place {
         let Listen::Unix(path) = &self.listen else {
             return pending().await;
         };
-        let path = Path::new(&**path);
-        let inode = || fs::symlink_metadata(path).map(|file| file.ino()).ok();
-        let ours = inode();
+        let inode = |path: Arc<str>| async move {
+            let _access = Use::Read.begin(Path::new(&*path));
+            fs::symlink_metadata(&*path).map(|file| file.ino()).ok()
+        };
+        let Some(ours) = aside(inode(path.clone())).await else {
+            return pending().await;
+        };
         loop {
             sleep(AGAIN).await;
-            if inode() != ours && is_nobodys(UnixStream::connect(path).await.err()) {
+            let path = path.clone();
+            let looked = aside(async move {
+                inode(path.clone()).await != ours && is_nobodys(UnixStream::connect(&*path).await.err())
+            });
+            if looked.await == Some(true) {
                 return;
             }
         }
@@ -93,19 +106,21 @@ impl Place {
     /// Waits until it can be had: on a node whose daemon is being replaced, the earlier one may have
     /// it for a while. Trouble is logged once: hooks matter more.
     async fn had(&self) -> Listener {
-        let place = self.listen.to_string();
+        let name = self.listen.to_string();
         let mut told = false;
         loop {
-            match self.open().await {
+            let place = self.clone();
+            let opened = aside(async move { place.open().await }).await;
+            match opened.unwrap_or_else(|| Err(io::Error::other("it panicked"))) {
                 Ok(listener) => {
                     if told {
-                        tracing::info!(listen = %shown(&place), "listens there now");
+                        tracing::info!(listen = %shown(&name), "listens there now");
                     }
                     return listener;
                 }
                 Err(error) if !told => {
                     told = true;
-                    tracing::error!(listen = %shown(&place), %error, "cannot listen there; trying again");
+                    tracing::error!(listen = %shown(&name), %error, "cannot listen there; trying again");
                 }
                 Err(_) => {}
             }
@@ -118,6 +133,7 @@ impl Place {
             Listen::Tcp(address) => Ok(Listener::Tcp(TcpListener::bind(address).await?)),
             Listen::Unix(path) => {
                 let path = Path::new(&**path);
+                let _access = Use::Write.begin(path).map_err(|hangs| hangs.of(path))?;
                 self.make_room(path).await?;
                 let listener = UnixListener::bind(path)?;
                 fs::set_permissions(path, Permissions::from_mode(0o600))?;

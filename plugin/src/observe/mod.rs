@@ -1,5 +1,6 @@
 //! What the daemon tells about itself: logs, metrics, health, status.
 
+mod aside;
 mod ask;
 mod endpoint;
 mod hearing;
@@ -11,13 +12,15 @@ mod observed;
 mod observer;
 pub mod service_manager;
 mod status;
+mod tend;
 
 #[cfg(test)]
 mod tests;
 
 pub use ask::{AskError, ask};
 pub use endpoint::{Endpoint, STATUS_SOCKET};
-pub use logs::{Destination, LogArgs, LogFormat, start_logs};
+pub use logs::{Destination, LogArgs, LogFormat, flush_logs, start_logs};
 pub use observed::Observed;
 pub use observer::Observer;
-pub use status::{Connection, InForceFile, LastError, Status};
+pub use status::{Connection, InForceFile, LastError, Status, UnansweredPath};
+pub use tend::tend;

@@ -13,12 +13,12 @@ use super::{Endpoint, Observer};
 #[derive(Debug)]
 pub struct Observed {
     observer: Arc<Observer>,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Observed {
     /// The plugin of `observer`, which tells of itself at `endpoint`.
-    pub fn new(observer: Arc<Observer>, endpoint: Endpoint) -> Observed {
+    pub fn new(observer: Arc<Observer>, endpoint: Arc<Endpoint>) -> Observed {
         Observed { observer, endpoint }
     }
 

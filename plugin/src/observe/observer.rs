@@ -3,18 +3,29 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use containerd_nri::RuntimeInfo;
+use tokio::time::{sleep, timeout};
 
+use super::aside::Aside;
+use super::logs::dropped_lines;
 use super::metrics::{EventResult, Gauges, Metrics};
 use super::service_manager;
-use super::status::{Connection, InForceFile, LastError, Status};
+use super::status::{Connection, InForceFile, LastError, Status, UnansweredPath};
 use crate::diagnostic::shown;
-use crate::ledger::{Ledger, Moment, Outcome, StageResult};
+use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
 use crate::spec::Stage;
+use crate::trust::access::{Unanswered, Use};
+
+/// How long who asks for metrics waits for figures of the ledger.
+const GATHERING: Duration = Duration::from_millis(250);
+
+/// How often is looked whether all stages are counted, at the end.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What is known of the daemon.
 #[derive(Debug)]
@@ -23,12 +34,28 @@ pub struct Observer {
     since: Moment,
     metrics: Metrics,
     state: Mutex<State>,
+    gathering: Aside,
+    /// How many stages are over and not counted yet.
+    uncounted: AtomicUsize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     connection: Connection,
     last_error: Option<LastError>,
+    figures: Figures,
+    unanswered: Vec<UnansweredPath>,
+}
+
+/// What takes a look at files, as it was last looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Figures {
+    live_entries: usize,
+    past_entries: usize,
+    /// In bytes.
+    memory: u64,
+    /// Whether the last look did not end in time.
+    are_old: bool,
 }
 
 impl Observer {
@@ -38,10 +65,9 @@ impl Observer {
             plugin,
             since: Moment::now(),
             metrics: Metrics::new(),
-            state: Mutex::new(State {
-                connection: Connection::default(),
-                last_error: None,
-            }),
+            state: Mutex::default(),
+            gathering: Aside::default(),
+            uncounted: AtomicUsize::new(0),
         }
     }
 
@@ -82,6 +108,50 @@ impl Observer {
         self.metrics.over(stage, result, late);
     }
 
+    /// A stage is over and will be counted.
+    pub(super) fn begin_counting(&self) {
+        self.uncounted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is.
+    pub(super) fn end_counting(&self) {
+        self.uncounted.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Waits until all stages that are over are counted, but no longer than `limit`.
+    pub async fn counted(&self, limit: Duration) {
+        let all_are = async {
+            while self.uncounted.load(Ordering::Relaxed) > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        // Late or not: the daemon ends.
+        let _ = timeout(limit, all_are).await;
+    }
+
+    /// Whether the file systems known not to answer are any.
+    pub(super) fn has_unanswered(&self) -> bool {
+        !self.state().unanswered.is_empty()
+    }
+
+    /// Takes note of the file systems that do not answer now, and logs those that did before, and those that do
+    /// again.
+    pub(super) fn take_unanswered(&self, now: Vec<Unanswered>) {
+        let now: Vec<UnansweredPath> = now.into_iter().map(UnansweredPath::from).collect();
+        let before = std::mem::replace(&mut self.state().unanswered, now.clone());
+        let is_among =
+            |all: &[UnansweredPath], one: &UnansweredPath| all.iter().any(|it| it.mount == one.mount);
+        for one in now.iter().filter(|one| !is_among(&before, one)) {
+            let (path, mount) = (&*one.path, one.mount.as_deref());
+            tracing::error!(path, mount, since = %one.since, "a file system does not answer: containers that need it are refused");
+            self.failed(&one.to_string());
+        }
+        for one in before.iter().filter(|one| !is_among(&now, one)) {
+            let (path, mount) = (&*one.path, one.mount.as_deref());
+            tracing::info!(path, mount, since = %one.since, "a file system that did not answer does again");
+        }
+    }
+
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
@@ -102,7 +172,8 @@ impl Observer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             since: self.since,
-            not_ready: not_ready(&state.connection, &inspection),
+            not_ready: not_ready(&state, &inspection),
+            unanswered: state.unanswered.clone(),
             connection: state.connection.clone(),
             configured_by: inspection.configured_by.clone(),
             delivery: inspection.config.delivery.to_string(),
@@ -120,7 +191,7 @@ impl Observer {
     /// Why the daemon is not ready; empty if it is.
     pub(super) fn not_ready(&self) -> Vec<String> {
         let inspection = self.plugin.inspect();
-        not_ready(&self.state().connection, &inspection)
+        not_ready(&self.state(), &inspection)
     }
 
     /// What the metrics are called, as whoever scrapes them sees it.
@@ -139,22 +210,57 @@ impl Observer {
             .collect()
     }
 
-    /// The metrics as text.
+    /// The metrics as text, after a look at files. If that does not end in time, the figures of the last one are in
+    /// it, and that they are old.
+    pub(super) async fn metrics_now(self: &Arc<Self>) -> String {
+        let observer = self.clone();
+        let gathered = self
+            .gathering
+            .is_done_within(GATHERING, move || observer.gather());
+        if !gathered.await {
+            self.state().figures.are_old = true;
+        }
+        self.metrics()
+    }
+
+    /// Looks at the files that the metrics are about.
+    pub(super) fn gather(&self) {
+        let now = self.plugin.inspect();
+        let ledger = now.ledger.as_ref().and_then(|ledger| ledger.as_ref().ok());
+        let mut figures = Figures {
+            memory: resident_memory(),
+            ..Figures::default()
+        };
+        if let Some(ledger) = ledger {
+            let Ok(_access) = Use::Read.begin(ledger.root()) else {
+                return self.state().figures.are_old = true;
+            };
+            figures.live_entries = ledger.live().map_or(0, |ids| ids.len());
+            figures.past_entries = ledger.count_past();
+        }
+        self.state().figures = figures;
+    }
+
+    /// The metrics as text. Looks at no file.
     pub(super) fn metrics(&self) -> String {
         let inspection = self.plugin.inspect();
-        let connection = self.state().connection.clone();
-        let ledger = inspection.ledger.as_ref().and_then(|ledger| ledger.as_ref().ok());
-        let count = |listed: fn(&Ledger) -> usize| ledger.map_or(0, listed);
-        self.metrics.text(&Gauges {
-            registered: connection.registered.is_some(),
-            synchronized: connection.synchronized,
-            ready: not_ready(&connection, &inspection).is_empty(),
+        let state = self.state();
+        let figures = state.figures;
+        let gauges = Gauges {
+            registered: state.connection.registered.is_some(),
+            synchronized: state.connection.synchronized,
+            ready: not_ready(&state, &inspection).is_empty(),
             mistakes: inspection.mistakes.len(),
             in_force: inspection.in_force.len(),
-            live_entries: count(|ledger| ledger.live().map_or(0, |ids| ids.len())),
-            past_entries: count(Ledger::count_past),
-            memory: resident_memory(),
-        })
+            live_entries: figures.live_entries,
+            past_entries: figures.past_entries,
+            are_entries_old: figures.are_old,
+            memory: figures.memory,
+            dropped_lines: dropped_lines(),
+            unanswered: state.unanswered.len(),
+        };
+        drop(state);
+        self.metrics.text(&gauges)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -163,14 +269,18 @@ impl Observer {
     }
 }
 
-/// Registered, synchronized, and what is in force is what the files say.
-fn not_ready(connection: &Connection, inspection: &Inspection) -> Vec<String> {
-    let mut reasons = Vec::new();
+/// Registered, synchronized, what is in force is what the files say, and every file system answers.
+fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
+    let (mut reasons, connection) = (Vec::new(), &state.connection);
     if connection.registered.is_none() {
         reasons.push("not registered with the runtime".to_owned());
     } else if !connection.synchronized {
         reasons.push("not synchronized with the runtime".to_owned());
     }
+    if inspection.ledger.is_none() && connection.registered.is_some() && inspection.mistakes.is_empty() {
+        reasons.push("no configuration is in force yet".to_owned());
+    }
+    reasons.extend(state.unanswered.iter().map(ToString::to_string));
     if let (true, Some(Err(reason))) = (inspection.config.needs_ledger(), &inspection.ledger) {
         reasons.push(format!("no ledger: {reason}"));
     }

@@ -1,13 +1,16 @@
 //! The daemon's status, as it is told and as it is read.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use containerd_nri::RuntimeInfo;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::shown;
 use crate::ledger::Moment;
 use crate::plugin::ConfiguredBy;
 use crate::select::{LoadedSpec, Origin};
+use crate::trust::access::Unanswered;
 
 /// The daemon's status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub struct Status {
     pub in_force: Vec<InForceFile>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d.
     pub mistakes: Vec<String>,
+    /// File systems that do not answer: containers that need one are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<UnansweredPath>,
     /// What went wrong last; absent if nothing has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
@@ -69,6 +75,39 @@ pub struct LastError {
     pub at: Moment,
     /// What.
     pub text: String,
+}
+
+/// A path whose file system does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnansweredPath {
+    /// What the daemon waits for.
+    pub path: String,
+    /// Where its file system is mounted; absent if that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<String>,
+    /// Since when.
+    pub since: Moment,
+}
+
+impl From<Unanswered> for UnansweredPath {
+    fn from(unanswered: Unanswered) -> Self {
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        UnansweredPath {
+            path: text(unanswered.path),
+            mount: unanswered.mount.map(text),
+            since: unanswered.since.into(),
+        }
+    }
+}
+
+impl fmt::Display for UnansweredPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the file system of {}", shown(&self.path))?;
+        if let Some(mount) = &self.mount {
+            write!(f, ", mounted at {},", shown(mount))?;
+        }
+        write!(f, " has not answered since {}", self.since.to_the_millisecond())
+    }
 }
 
 /// A file in force.

@@ -4,10 +4,12 @@ use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
 use thiserror::Error;
 
-use super::life::{Containers, RegisterError};
+use super::in_force::InForce;
+use super::life::RegisterError;
 use super::{direct, inject};
 use crate::config::Delivery;
 use crate::select::{Frozen, NeedsDirect};
+use crate::trust::TrustError;
 
 /// Hooks that cannot be delivered.
 #[derive(Debug, Error)]
@@ -26,6 +28,9 @@ pub(super) enum DeliveryError {
     /// Only the OCI runtime itself can run them.
     #[error(transparent)]
     NeedsDirect(#[from] NeedsDirect),
+    /// The ledger's file system does not answer.
+    #[error(transparent)]
+    NotAnswering(#[from] TrustError),
     /// The ledger could not register the container.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -41,7 +46,7 @@ pub(super) fn deliver(
     frozen: &Frozen,
     pod: &PodSandbox,
     container: &Container,
-    containers: Result<&Containers, &str>,
+    in_force: &InForce,
 ) -> Result<Adjustment, DeliveryError> {
     let injected = match delivery {
         Delivery::Direct => return direct::adjustment(frozen, &container.hooks),
@@ -49,11 +54,14 @@ pub(super) fn deliver(
         Delivery::Events => false,
     };
     frozen.check_delivery(delivery)?;
-    let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.to_owned()))?;
+    let containers = in_force.containers.as_ref();
+    let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.clone()))?;
     if injected && inject::carries_runner(&container.hooks) {
         return Ok(Adjustment::new());
     }
+    let access = in_force.access_ledger()?;
     containers.register(pod, container, frozen, injected)?;
+    drop(access);
     Ok(match injected {
         true => inject::adjustment(frozen, containers),
         false => Adjustment::new(),

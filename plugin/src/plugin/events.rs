@@ -1,56 +1,114 @@
 //! The plugin as NRI sees it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status, Subscription};
-use tokio::time::sleep;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 
 use super::deliver::deliver;
 use super::in_force::InForce;
 use super::life::{Containers, RunnerProgram};
 use super::live::Live;
 use super::subject::subject;
-use crate::config::{ConfigSource, FailurePolicy, ReadConfig};
+use crate::config::{ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
 use crate::select::Budget;
 use crate::system;
+use crate::trust::TrustError;
+use crate::trust::access;
 
 /// How long after an event nothing of it is in memory any more.
 const ANSWERED: Duration = Duration::from_millis(200);
 
+/// How often is looked whether what is loaded waits for a file system that does not answer.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Gives containers their hooks.
 #[derive(Debug)]
 pub struct OciHooks {
-    live: Mutex<Live>,
+    live: Arc<Live>,
+    /// Whether the runtime has listed its containers while no configuration was in force.
+    missed_synchronize: AtomicBool,
+    /// Whether it is known where the configuration comes from.
+    was_loaded: AtomicBool,
+    /// What the runtime calls itself.
+    runtime: Mutex<String>,
 }
 
 impl OciHooks {
-    /// A plugin that goes by `read`, which was read from `source`, and keeps up with its changes,
-    /// unless the runtime hands over a configuration; `runner` is run as the runner.
-    pub fn new(source: ConfigSource, read: ReadConfig, runner: RunnerProgram) -> OciHooks {
+    /// A plugin that goes by what `source` says, and keeps up with its changes, unless the runtime
+    /// hands over a configuration; `runner` is run as the runner. Looks at no file yet.
+    pub fn new(source: ConfigSource, runner: RunnerProgram) -> OciHooks {
         OciHooks {
-            live: Mutex::new(Live::new(source, read, runner)),
+            live: Arc::new(Live::new(source, runner)),
+            missed_synchronize: AtomicBool::new(false),
+            was_loaded: AtomicBool::new(false),
+            runtime: Mutex::default(),
+        }
+    }
+
+    /// Reads the configuration and what it names, which may take long where that is much. Returns when
+    /// that is done, when `limit` has passed, or when a file system does not answer; it goes on behind
+    /// then, and until it is done containers are refused.
+    pub async fn load(&self, limit: Duration) {
+        self.was_loaded.store(true, Ordering::Relaxed);
+        let live = self.live.clone();
+        let mut loading = spawn_blocking(move || {
+            if let Ok(in_force) = live.up_to_date() {
+                in_force.selector.look();
+            }
+        });
+        let deadline = Instant::now() + limit;
+        while timeout(LOOK, &mut loading).await.is_err() {
+            if access::is_any_unanswered() || Instant::now() >= deadline {
+                return;
+            }
+        }
+    }
+
+    /// Whether a configuration is in force.
+    pub fn has_configuration(&self) -> bool {
+        self.live.now().in_force().is_some()
+    }
+
+    /// Reads the configuration if none is in force, though it was to be [loaded](OciHooks::load): what was
+    /// wrong may be over. Blocks.
+    pub fn retry(&self) {
+        if self.was_loaded.load(Ordering::Relaxed)
+            && !self.has_configuration()
+            && let Ok(in_force) = self.live.up_to_date()
+        {
+            in_force.selector.look();
+            self.make_up_for(&in_force);
         }
     }
 
     /// Looks at every file now that the administrator may have changed, rather than with the next
-    /// container, and logs how they fare.
+    /// container, and logs how they fare. Blocks.
     pub fn reload(&self) {
-        let Ok(in_force) = self.up_to_date() else {
-            tracing::info!("nothing to reload: no runtime has sent its configuration yet");
-            return;
-        };
-        in_force.selector.look();
-        let mut mistakes = self.live().refused().to_vec();
-        mistakes.extend(in_force.selector.mistakes());
-        if mistakes.is_empty() {
-            tracing::info!("reloaded: what is in force is what the files say");
-        } else {
-            let mistakes = bounded_list(&mistakes);
-            tracing::warn!(mistakes, "reloaded: not all that the files say is in force");
+        match self.live.up_to_date() {
+            Ok(in_force) => {
+                in_force.selector.look();
+                let mut mistakes = self.live.now().refused().to_vec();
+                mistakes.extend(in_force.selector.mistakes());
+                if mistakes.is_empty() {
+                    tracing::info!("reloaded: what is in force is what the files say");
+                } else {
+                    let mistakes = bounded_list(&mistakes);
+                    tracing::warn!(mistakes, "reloaded: not all that the files say is in force");
+                }
+            }
+            Err(mistakes) => {
+                tracing::warn!(
+                    mistakes = bounded_list(&mistakes),
+                    "not reloaded: the configuration cannot be read"
+                );
+            }
         }
     }
 
@@ -61,22 +119,100 @@ impl OciHooks {
         }
     }
 
-    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
-        // What a panic leaves behind is whole: what is in force is replaced at one stroke.
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn live(&self) -> &Live {
+        &self.live
     }
 
     /// What is in force, after a look at whether it still is what the configuration says.
     fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
-        let mut live = self.live();
-        live.keep_up();
-        let in_force = live.in_force().cloned();
-        in_force.ok_or_else(|| Status::failed_precondition("the runtime has sent no Configure yet"))
+        let mistakes = match self.live.up_to_date() {
+            Ok(in_force) => {
+                self.make_up_for(&in_force);
+                return Ok(in_force);
+            }
+            Err(mistakes) => bounded_list(&mistakes).to_string(),
+        };
+        match self.live.now().in_force() {
+            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => {
+                tracing::warn!(
+                    mistakes,
+                    "the configuration as it was is used: failure_policy is ignore"
+                );
+                Ok(in_force.clone())
+            }
+            _ => Err(Status::failed_precondition(format!(
+                "nri-oci-hooks: configuration: {mistakes}"
+            ))),
+        }
+    }
+
+    /// Does what a Synchronize asks for that came while no configuration was in force.
+    fn make_up_for(&self, in_force: &InForce) {
+        if self.missed_synchronize.swap(false, Ordering::Relaxed)
+            && let Ok(containers) = &in_force.containers
+        {
+            containers.serve(&self.runtime());
+            containers.reconcile(Vec::new());
+        }
     }
 
     /// The containers in the ledger, if there is one.
     fn containers(&self) -> Option<Containers> {
-        self.live().in_force()?.containers.clone().ok()
+        self.live.now().in_force()?.containers.clone().ok()
+    }
+
+    /// The same, to be worked on.
+    ///
+    /// Fails if the ledger's file system does not answer.
+    fn answering_containers(&self) -> Result<Option<Containers>, TrustError> {
+        let now = self.live.now();
+        let Some(in_force) = now.in_force() else {
+            return Ok(None);
+        };
+        match &in_force.containers {
+            Ok(containers) => {
+                drop(in_force.access_ledger()?);
+                Ok(Some(containers.clone()))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// As above; where the event's answer cannot say that it fails, the log does.
+    fn containers_or_warn(&self) -> Option<Containers> {
+        self.answering_containers().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the ledger cannot be used");
+            None
+        })
+    }
+
+    fn runtime(&self) -> MutexGuard<'_, String> {
+        self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events that the runtime is asked for.
+    async fn events(&self, limit: Duration) -> EventMask {
+        let all = EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
+        let now = self.live.now();
+        let Some(in_force) = now.in_force().cloned() else {
+            // Whatever it will say; an event too many does no harm.
+            return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
+        };
+        let Ok(containers) = in_force.containers.clone() else {
+            return EventMask::CREATE_CONTAINER;
+        };
+        containers.serve(&self.runtime());
+        let mut events = EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER;
+        if !containers.deletes_at_end() {
+            events |= EventMask::STOP_CONTAINER;
+        }
+        let needs_all = spawn_blocking(move || {
+            in_force.selector.config().needs_all_events() || containers.need_all_events()
+        });
+        match timeout(limit, needs_all).await {
+            Ok(Ok(false)) => events,
+            _ => events | all,
+        }
     }
 
     /// What is changed about a container that is being created, told within `time`.
@@ -92,8 +228,7 @@ impl OciHooks {
             return Ok(Adjustment::new());
         }
         let delivery = selector.config().delivery(&pod.runtime_handler);
-        let containers = in_force.containers.as_ref().map_err(String::as_str);
-        match deliver(delivery, &selected.frozen, pod, container, containers) {
+        match deliver(delivery, &selected.frozen, pod, container, &in_force) {
             Ok(adjustment) => Ok(adjustment),
             Err(error) if selector.config().failure_policy == FailurePolicy::Ignore => {
                 tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
@@ -105,34 +240,27 @@ impl OciHooks {
 }
 
 impl Plugin for OciHooks {
-    async fn configure(&self, _: &Context, configuration: Configuration) -> Result<Subscription, Status> {
-        let mut live = self.live();
-        let in_force = live.configure(&configuration.config).map_err(|mistakes| {
+    async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
+        self.live.configure(&configuration.config).map_err(|mistakes| {
             for mistake in &mistakes {
                 tracing::error!(%mistake, "configuration");
             }
             Status::invalid_argument(bounded_list(&mistakes).to_string())
         })?;
-        let runtime = &configuration.runtime;
-        let mut events = EventMask::CREATE_CONTAINER;
-        if let Ok(containers) = &in_force.containers {
-            containers.serve(&runtime.name);
-            events |= EventMask::REMOVE_CONTAINER;
-            if !containers.deletes_at_end() {
-                events |= EventMask::STOP_CONTAINER;
-            }
-            if in_force.selector.config().needs_all_events() || containers.need_all_events() {
-                events |=
-                    EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
-            }
+        // An error here, or none in time, has the runtime go on without the plugin.
+        if !self.has_configuration() {
+            self.load(ctx.remaining() / 2).await;
         }
+        let runtime = &configuration.runtime;
+        self.runtime().clone_from(&runtime.name);
+        let events = self.events(ctx.remaining() / 2).await;
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
         Ok(events.into())
     }
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
         pods.clear();
-        match self.containers() {
+        match self.containers_or_warn() {
             Some(ours) => ours.retain_registered(containers),
             None => containers.clear(),
         }
@@ -147,7 +275,7 @@ impl Plugin for OciHooks {
         tracing::info!(with_hooks = containers.len(), "synchronized");
         match self.containers() {
             Some(ours) => ours.reconcile(containers),
-            None => drop(containers),
+            None => self.missed_synchronize.store(true, Ordering::Relaxed),
         }
         // The message itself, which is large, is let go of after the answer.
         tokio::spawn(async {
@@ -173,11 +301,14 @@ impl Plugin for OciHooks {
         _: PodSandbox,
         container: Container,
     ) -> Result<(), Status> {
-        let Some(ours) = self.containers() else {
-            return Ok(());
-        };
-        let starting = ours.starting(container, ctx.remaining()).await;
-        starting.map_err(|reason| Status::failed_precondition(format!("nri-oci-hooks: {reason}")))
+        let failed = |reason: String| Status::failed_precondition(format!("nri-oci-hooks: {reason}"));
+        let ours = self
+            .answering_containers()
+            .map_err(|error| failed(error.to_string()))?;
+        match ours {
+            Some(ours) => ours.starting(container, ctx.remaining()).await.map_err(failed),
+            None => Ok(()),
+        }
     }
 
     async fn post_start_container(
@@ -186,7 +317,7 @@ impl Plugin for OciHooks {
         _: PodSandbox,
         container: Container,
     ) -> Result<(), Status> {
-        if let Some(ours) = self.containers() {
+        if let Some(ours) = self.containers_or_warn() {
             ours.started(container, ctx.remaining()).await;
         }
         Ok(())
@@ -198,14 +329,14 @@ impl Plugin for OciHooks {
         _: PodSandbox,
         container: Container,
     ) -> Result<Vec<ContainerUpdate>, Status> {
-        if let Some(ours) = self.containers() {
+        if let Some(ours) = self.containers_or_warn() {
             ours.stopped(container, ctx.remaining()).await;
         }
         Ok(Vec::new())
     }
 
     async fn remove_container(&self, _: &Context, _: PodSandbox, container: Container) -> Result<(), Status> {
-        if let Some(ours) = self.containers() {
+        if let Some(ours) = self.containers_or_warn() {
             ours.removed(container);
         }
         Ok(())

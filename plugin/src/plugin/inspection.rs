@@ -13,12 +13,12 @@ use crate::select::{LoadedSpec, Origin};
 /// What the plugin says of itself.
 #[derive(Debug, Clone)]
 pub struct Inspection {
-    /// The configuration in force, or before the runtime sends Configure that which will be unless
-    /// the runtime hands over one.
+    /// The configuration in force; as long as there is none, the defaults with what the command line
+    /// says.
     pub config: Config,
     /// Where it comes from.
     pub configured_by: ConfiguredBy,
-    /// The ledger, or why there is none; absent before the runtime sends Configure.
+    /// The ledger, or why there is none; absent as long as no configuration is in force.
     pub ledger: Option<Result<Ledger, String>>,
     /// The files in force without being picked, and what they are.
     pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
@@ -39,18 +39,17 @@ pub enum ConfiguredBy {
 }
 
 impl OciHooks {
-    /// What there is to say now. Looks at no file.
+    /// What there is to say now. Looks at no file, and waits for nobody who does.
     pub fn inspect(&self) -> Inspection {
-        let live = self.live();
+        let now = self.live().now();
         let mut inspection = Inspection {
-            config: live.config().clone(),
-            configured_by: live.configured_by(),
+            config: now.config(),
+            configured_by: now.configured_by(),
             ledger: None,
             in_force: Vec::new(),
-            mistakes: live.refused().to_vec(),
+            mistakes: now.refused().to_vec(),
         };
-        if let Some(in_force) = live.in_force().cloned() {
-            drop(live);
+        if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();
             inspection.mistakes.extend(in_force.selector.mistakes());
             let ledger = in_force.containers.as_ref();

@@ -1,103 +1,198 @@
 //! What is in force: the configuration, kept up with its file, and the selection by it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::ConfiguredBy;
 use super::in_force::InForce;
 use super::life::RunnerProgram;
-use crate::config::{Config, ConfigSource, ReadConfig, Reload};
-use crate::diagnostic::Diagnostic;
+use crate::config::{Config, ConfigSource, Look, Reload};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::shared::Shared;
+use crate::trust::access;
 
-/// What is in force, and what it depends on.
+/// What is in force, shared by all who handle events. No lock is held while a file is looked at.
 #[derive(Debug)]
 pub(super) struct Live {
-    source: ConfigSource,
-    /// What the file said at the start; holds unless the runtime hands over a configuration.
-    at_start: Config,
-    reload: Reload,
+    now: Shared<Arc<Now>>,
     runner: RunnerProgram,
-    /// `None` until the runtime has sent Configure. Kept over reconnects, so that the last good
-    /// default spec is.
+    /// Held by whoever makes the first configuration: that may take its time, and has effects.
+    first: Mutex<()>,
+}
+
+/// What is in force at one moment, and what it depends on.
+#[derive(Debug, Clone)]
+pub(super) struct Now {
+    reload: Reload,
+    /// `None` until a configuration could be read. Kept over reconnects, so that the last good default
+    /// spec is.
     in_force: Option<Arc<InForce>>,
-    /// Whether the configuration in force is what the runtime handed over: then the file does not
-    /// count.
-    handed_over: bool,
+    /// What the runtime handed over: then the file does not count.
+    handed_over: Option<Config>,
 }
 
 impl Live {
-    pub(super) fn new(source: ConfigSource, (config, identity): ReadConfig, runner: RunnerProgram) -> Self {
+    /// Nothing is in force, and no file is looked at yet.
+    pub(super) fn new(source: ConfigSource, runner: RunnerProgram) -> Self {
         Live {
-            reload: Reload::new(source.clone(), identity),
-            source,
+            now: Shared::new(Arc::new(Now {
+                reload: Reload::new(source),
+                in_force: None,
+                handed_over: None,
+            })),
             runner,
-            at_start: config,
-            in_force: None,
-            handed_over: false,
+            first: Mutex::new(()),
         }
     }
 
-    /// Puts in force what the runtime hands over at Configure; what the file says, if that is
-    /// nothing.
+    /// What is in force now, without a look at any file.
+    pub(super) fn now(&self) -> Arc<Now> {
+        self.now.get()
+    }
+
+    /// Goes by what the runtime hands over at Configure from now on; by the file, if that is nothing. No
+    /// file is looked at yet.
     ///
-    /// Fails with every mistake of what is handed over.
-    pub(super) fn configure(&mut self, handed_over: &str) -> Result<Arc<InForce>, Vec<Diagnostic>> {
-        let from_runtime = !handed_over.trim().is_empty();
-        if !from_runtime && !self.handed_over {
-            self.keep_up();
-        }
-        let config = match &self.in_force {
-            _ if from_runtime => {
+    /// Fails with every mistake of what is handed over; then nothing changes.
+    pub(super) fn configure(&self, text: &str) -> Result<(), Vec<Diagnostic>> {
+        let before = self.now();
+        let handed_over = match text.trim().is_empty() {
+            true => None,
+            false => {
                 let source = "the configuration from the runtime";
-                Config::from_text(source, handed_over, self.source.overrides())?
+                let overrides = before.reload.source().overrides();
+                Some(Config::from_text(source, text, overrides)?)
             }
-            Some(in_force) if !self.handed_over => in_force.selector.config().clone(),
-            _ => self.at_start.clone(),
         };
-        self.handed_over = from_runtime;
-        Ok(match &self.in_force {
-            Some(in_force) if *in_force.selector.config() == config => in_force.clone(),
-            _ => {
-                let made = Arc::new(InForce::new(config, &self.runner));
-                self.in_force.insert(made).clone()
-            }
-        })
+        if handed_over != before.handed_over {
+            self.now.work_on(|now| {
+                let now = Arc::make_mut(now);
+                if handed_over.is_none()
+                    || now.in_force.as_ref().map(|it| it.selector.config()) != handed_over.as_ref()
+                {
+                    now.in_force = None;
+                    now.reload = Reload::new(now.reload.source().clone());
+                }
+                now.handed_over = handed_over;
+            });
+        }
+        Ok(())
     }
 
-    /// What is in force; `None` before the first Configure.
+    /// What is in force after a look at the file: what that says, all of it or nothing.
+    ///
+    /// Fails if its file system does not answer, or if nothing is in force: with what is wrong.
+    pub(super) fn up_to_date(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let now = self.now();
+        match &now.in_force {
+            Some(in_force) if now.handed_over.is_some() => Ok(in_force.clone()),
+            Some(in_force) => self.keep_up(&now, in_force),
+            None => self.make_first(),
+        }
+    }
+
+    fn keep_up(&self, now: &Now, in_force: &Arc<InForce>) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let look = match now.reload.look() {
+            Look::Changed(read) => {
+                let (config, read_from) = *read;
+                match in_force.succeed(now.reload.source().path(), config) {
+                    Ok(successor) => {
+                        let successor = Arc::new(successor);
+                        self.now.work_on(|now| {
+                            let now = Arc::make_mut(now);
+                            now.in_force = Some(successor.clone());
+                            now.reload.take(read_from);
+                        });
+                        return Ok(successor);
+                    }
+                    Err(mistakes) => Look::of(mistakes),
+                }
+            }
+            look => look,
+        };
+        match look {
+            Look::NotAnswered(mistakes) => return Err(mistakes),
+            Look::Invalid(mistakes) => self.now.work_on(|now| Arc::make_mut(now).reload.refuse(mistakes)),
+            Look::Same if now.reload.refused().is_empty() => {}
+            _ => self.now.work_on(|now| Arc::make_mut(now).reload.confirm()),
+        }
+        Ok(in_force.clone())
+    }
+
+    /// Reads the configuration for the first time, and makes what it says.
+    fn make_first(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let _making = match self.first.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(self.being_made()),
+            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
+            Ok(making) => making,
+        };
+        let now = self.now();
+        if let Some(in_force) = &now.in_force {
+            return Ok(in_force.clone());
+        }
+        let (config, read_from) = match &now.handed_over {
+            Some(config) => (config.clone(), None),
+            None => match now.reload.look() {
+                Look::Changed(read) => (read.0, Some(read.1)),
+                Look::NotAnswered(mistakes) => return Err(mistakes),
+                Look::Invalid(mistakes) => {
+                    self.now
+                        .work_on(|now| Arc::make_mut(now).reload.refuse(mistakes.clone()));
+                    return Err(mistakes);
+                }
+                // Only what is in force can be the same.
+                Look::Same => return Err(self.being_made()),
+            },
+        };
+        let made = Arc::new(InForce::new(config, &self.runner)?);
+        self.now.work_on(|now| {
+            let now = Arc::make_mut(now);
+            now.in_force = Some(made.clone());
+            read_from.into_iter().for_each(|file| now.reload.take(file));
+        });
+        Ok(made)
+    }
+
+    /// That another is at the first configuration, and what that waits for.
+    fn being_made(&self) -> Vec<Diagnostic> {
+        let now = self.now();
+        let file = now.reload.source().path();
+        let mistake = match access::unanswered().first() {
+            Some(unanswered) => {
+                let help = "see to its disk or its server; nothing need be restarted here";
+                Diagnostic::of_file(file, Rule::NotAnswering, unanswered.to_string(), help)
+            }
+            None => Diagnostic::of_file(
+                file,
+                Rule::NotAnswering,
+                "is still being read",
+                "try again in a moment",
+            ),
+        };
+        vec![mistake]
+    }
+}
+
+impl Now {
+    /// What is in force; `None` until a configuration could be read.
     pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
         self.in_force.as_ref()
     }
 
-    /// The configuration in force, or before the first Configure what would be without another
-    /// from the runtime.
-    pub(super) fn config(&self) -> &Config {
-        let in_force = self.in_force.as_ref();
-        in_force.map_or(&self.at_start, |in_force| in_force.selector.config())
+    /// The configuration in force; as long as there is none, the defaults with what the command line says.
+    pub(super) fn config(&self) -> Config {
+        match &self.in_force {
+            Some(in_force) => in_force.selector.config().clone(),
+            None => Config::from_text("the command line", "", self.reload.source().overrides())
+                .unwrap_or_default(),
+        }
     }
 
     /// Where that comes from.
     pub(super) fn configured_by(&self) -> ConfiguredBy {
         match self.reload.file() {
-            _ if self.handed_over => ConfiguredBy::Runtime,
+            _ if self.handed_over.is_some() => ConfiguredBy::Runtime,
             Some(file) => ConfiguredBy::File(file.clone()),
             None => ConfiguredBy::Defaults,
-        }
-    }
-
-    /// Puts in force what the file says now, all of it or nothing.
-    pub(super) fn keep_up(&mut self) {
-        let Some(in_force) = self.in_force.as_ref().filter(|_| !self.handed_over) else {
-            return;
-        };
-        let Some((config, identity)) = self.reload.look() else {
-            return;
-        };
-        match in_force.succeed(self.source.path(), config) {
-            Ok(successor) => {
-                self.in_force = Some(Arc::new(successor));
-                self.reload.take(identity);
-            }
-            Err(mistakes) => self.reload.refuse(mistakes),
         }
     }
 
@@ -160,16 +255,14 @@ mod tests {
                 ..Overrides::default()
             };
             let source = ConfigSource::optional_file(&self.path("config.toml"), overrides);
-            let read = source.read().unwrap();
-            let mut live = Live::new(source, read, RunnerProgram::this().unwrap());
-            live.configure("").unwrap();
+            let live = Live::new(source, RunnerProgram::this().unwrap());
+            live.up_to_date().unwrap().selector.look();
             live
         }
     }
 
     /// The hook-specs that a container gets now: `a`, `b` or nothing.
-    fn chosen(live: &mut Live) -> String {
-        live.keep_up();
+    fn chosen(live: &Live) -> String {
         let subject = Subject {
             namespace: "apps",
             annotations: &HashMap::new(),
@@ -177,30 +270,34 @@ mod tests {
             command: None,
             has_bind_mounts: false,
         };
-        let selector = &live.in_force().unwrap().selector;
-        let selected = selector.select(&subject, Budget::unhurried());
+        let in_force = live.up_to_date().unwrap();
+        let selected = in_force.selector.select(&subject, Budget::unhurried());
         let specs = selected.unwrap().specs;
         let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
         specs.iter().map(|spec| name(&spec.file)).collect()
     }
 
+    fn refused(live: &Live) -> Vec<Diagnostic> {
+        live.now().refused().to_vec()
+    }
+
     #[test]
     fn a_change_of_the_file_is_in_force_for_the_next_container() {
         let node = Node::new();
-        let mut live = node.live();
-        assert_eq!(chosen(&mut live), "", "no file leaves the defaults");
+        let live = node.live();
+        assert_eq!(chosen(&live), "", "no file leaves the defaults");
         node.configure("a.json");
-        assert_eq!(chosen(&mut live), "a");
+        assert_eq!(chosen(&live), "a");
         node.configure("b.json");
-        assert_eq!(chosen(&mut live), "b");
-        assert_eq!(live.refused(), []);
+        assert_eq!(chosen(&live), "b");
+        assert_eq!(refused(&live), []);
     }
 
     #[test]
     fn a_file_that_is_no_good_is_refused_whole_and_the_last_good_one_kept() {
         let node = Node::new();
         node.configure("a.json");
-        let mut live = node.live();
+        let live = node.live();
         let good = node.with_default("b.json");
         for (bad, rule) in [
             (format!("{good}\nx = 1"), "unknown-key"),
@@ -210,64 +307,64 @@ mod tests {
             (node.with_default("program"), "empty-file"),
         ] {
             node.write("config.toml", &bad);
-            assert_eq!(chosen(&mut live), "a", "{bad}");
-            assert_eq!(live.refused()[0].rule.name(), rule, "{bad}");
+            assert_eq!(chosen(&live), "a", "{bad}");
+            assert_eq!(refused(&live)[0].rule.name(), rule, "{bad}");
         }
         node.write("config.toml", &good);
-        assert_eq!(chosen(&mut live), "b");
-        assert_eq!(live.refused(), []);
+        assert_eq!(chosen(&live), "b");
+        assert_eq!(refused(&live), []);
     }
 
     #[test]
     fn what_is_refused_for_another_file_is_taken_when_that_is_mended() {
         let node = Node::new();
         node.configure("a.json");
-        let mut live = node.live();
+        let live = node.live();
         node.configure("late.json");
-        assert_eq!(chosen(&mut live), "a");
+        assert_eq!(chosen(&live), "a");
         node.write("late.json", "{}");
-        assert_eq!(chosen(&mut live), "late");
+        assert_eq!(chosen(&live), "late");
     }
 
     #[test]
     fn a_file_that_others_may_write_or_that_is_gone_changes_nothing() {
         let node = Node::new();
         node.configure("a.json");
-        let mut live = node.live();
+        let live = node.live();
         node.configure("b.json");
         node.mode("config.toml", 0o666);
-        assert_eq!(chosen(&mut live), "a");
-        assert_eq!(live.refused()[0].rule.name(), "writable-by-others");
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
         fs::remove_file(node.path("config.toml")).unwrap();
-        assert_eq!(chosen(&mut live), "a");
-        assert_eq!(live.refused()[0].rule.name(), "not-found");
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "not-found");
         std::os::unix::fs::symlink("nowhere", node.path("config.toml")).unwrap();
-        assert_eq!(chosen(&mut live), "a");
-        assert_eq!(live.refused()[0].rule.name(), "not-found");
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "not-found");
     }
 
     #[test]
     fn an_untrusted_file_that_appears_where_none_was_is_refused_and_told() {
         let node = Node::new();
-        let mut live = node.live();
+        let live = node.live();
         node.configure("a.json");
         node.mode("config.toml", 0o666);
-        assert_eq!(chosen(&mut live), "");
-        assert_eq!(live.refused()[0].rule.name(), "writable-by-others");
+        assert_eq!(chosen(&live), "");
+        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
     }
 
     #[test]
     fn the_last_good_default_hook_spec_outlives_a_reload() {
         let node = Node::new();
         node.configure("a.json");
-        let mut live = node.live();
+        let live = node.live();
         node.write("a.json", "broken");
         node.write(
             "config.toml",
             &format!("default_timeout = 7\n{}", node.with_default("a.json")),
         );
-        assert_eq!(chosen(&mut live), "a");
-        let in_force = live.in_force().unwrap();
+        assert_eq!(chosen(&live), "a");
+        let in_force = live.up_to_date().unwrap();
         assert_eq!(in_force.selector.config().default_timeout.seconds(), 7);
     }
 
@@ -283,49 +380,68 @@ mod tests {
         };
         text("direct", "state");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
-        let read = source.read().unwrap();
-        let mut live = Live::new(source.clone(), read, RunnerProgram::this().unwrap());
-        live.configure("").unwrap();
+        let mut live = Live::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&live), "a");
         for (delivery, state_dir, field) in [
             ("direct", "elsewhere", "state_dir"),
             ("runner", "state", "delivery"),
             ("events", "state", "delivery"),
         ] {
             text(delivery, state_dir);
-            assert_eq!(chosen(&mut live), "a");
-            assert_eq!(live.refused()[0].field.as_deref(), Some(field));
+            assert_eq!(chosen(&live), "a");
+            assert_eq!(refused(&live)[0].field.as_deref(), Some(field));
             assert!(!std::path::Path::new(&node.path(state_dir)).exists());
         }
         text("direct", "state");
-        live.keep_up();
-        assert_eq!(live.refused(), []);
+        live.up_to_date().unwrap();
+        assert_eq!(refused(&live), []);
 
         // With `events` it asks for more of them at the start.
         text("runner", "state");
-        live = Live::new(
-            source.clone(),
-            source.read().unwrap(),
-            RunnerProgram::this().unwrap(),
-        );
-        live.configure("").unwrap();
+        live = Live::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&live), "a");
         text("events", "state");
-        assert_eq!(chosen(&mut live), "a");
-        assert_eq!(live.refused()[0].field.as_deref(), Some("delivery"));
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].field.as_deref(), Some("delivery"));
         text("direct", "state");
-        live.keep_up();
-        assert_eq!(live.refused(), [], "an event too many does no harm");
+        live.up_to_date().unwrap();
+        assert_eq!(refused(&live), [], "an event too many does no harm");
     }
 
     #[test]
     fn what_the_runtime_hands_over_counts_in_place_of_the_file() {
         let node = Node::new();
         node.configure("a.json");
-        let mut live = node.live();
+        let live = node.live();
         live.configure(&node.with_default("b.json")).unwrap();
-        assert_eq!(chosen(&mut live), "b");
+        assert_eq!(chosen(&live), "b");
         node.write("config.toml", "default_timeout = 7");
-        assert_eq!(chosen(&mut live), "b");
+        assert_eq!(chosen(&live), "b");
         assert!(live.configure("x = 1").is_err());
-        assert_eq!(chosen(&mut live), "b", "what is no good changes nothing");
+        assert_eq!(chosen(&live), "b", "what is no good changes nothing");
+    }
+    #[test]
+    fn a_configuration_that_was_never_good_refuses_until_it_is() {
+        let node = Node::new();
+        node.write("config.toml", "hook_spec = ");
+        let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
+        let live = Live::new(source, RunnerProgram::this().unwrap());
+        for _ in 0..2 {
+            assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "invalid-toml");
+        }
+        assert_eq!(refused(&live)[0].rule.name(), "invalid-toml");
+        let good = node.with_default("a.json");
+        node.write("config.toml", &format!("{good}\ndelivery = \"direct\""));
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live), []);
+    }
+
+    #[test]
+    fn nobody_waits_for_who_makes_the_first_configuration() {
+        let node = Node::new();
+        let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
+        let live = Live::new(source, RunnerProgram::this().unwrap());
+        let _made = live.first.lock();
+        assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "not-answering");
     }
 }

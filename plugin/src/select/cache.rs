@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use super::locate::Located;
 use super::merge::merge;
-use super::{Format, Frozen, LoadedSpec};
-use crate::diagnostic::Diagnostic;
+use super::{Frozen, LoadedSpec};
 use crate::process::HookLimits;
 use crate::spec::Timeout;
-use crate::trust::Survey;
 
 /// How many hook-specs, and how many merged sets, are kept.
 const MOST_KEPT: usize = 64;
@@ -23,26 +20,18 @@ pub(super) struct SpecCache {
 }
 
 impl SpecCache {
-    /// The hook-spec that was found, read anew if its file has changed.
-    pub(super) fn get(
-        &mut self,
-        found: &Located,
-        survey: &mut Survey,
-    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
-        let known = self.specs.iter().position(|spec| *spec.file() == found.file);
-        let known = known.map(|index| self.specs.remove(index));
-        let spec = LoadedSpec::refresh(
-            Format::HookSpec,
-            &found.file,
-            &found.trusted,
-            known.as_ref(),
-            survey,
-        )?;
-        self.specs.push(spec.clone());
+    /// The hook-spec in `file` as it was read last.
+    pub(super) fn known(&self, file: &Arc<str>) -> Option<Arc<LoadedSpec>> {
+        self.specs.iter().find(|spec| spec.file() == file).cloned()
+    }
+
+    /// Keeps a hook-spec that was used just now, in place of an earlier one of its file.
+    pub(super) fn keep(&mut self, spec: Arc<LoadedSpec>) {
+        self.specs.retain(|known| known.file() != spec.file());
+        self.specs.push(spec);
         while self.specs.len() > 1 && (self.specs.len() > MOST_KEPT || self.bytes() > MOST_BYTES) {
             self.specs.remove(0);
         }
-        Ok(spec)
     }
 
     fn bytes(&self) -> u64 {
@@ -96,43 +85,29 @@ fn is_outdated(old: &Arc<LoadedSpec>, specs: &[Arc<LoadedSpec>]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
-    use crate::trust::TrustedFile;
 
-    fn spec(folder: &tempfile::TempDir, number: usize, size: usize) -> Located {
-        let file: Arc<str> = folder
-            .path()
-            .join(format!("{number}.json"))
-            .to_str()
-            .unwrap()
-            .into();
-        if !Path::new(&*file).exists() {
-            fs::write(&*file, format!("{{}}{}", " ".repeat(size - 2))).unwrap();
+    /// The hook-spec in file `number`, which is made if it is not there, read.
+    fn spec(folder: &tempfile::TempDir, number: usize, size: usize) -> Arc<LoadedSpec> {
+        let path = folder.path().join(format!("{number}.json"));
+        if !path.exists() {
+            fs::write(&path, format!("{{}}{}", " ".repeat(size - 2))).unwrap();
         }
-        let trusted = TrustedFile::to_read(Path::new(&*file)).unwrap();
-        Located {
-            file,
-            trusted,
-            real_names: Vec::new(),
-        }
+        Arc::new(LoadedSpec::load(&path.to_str().unwrap().into()).unwrap())
     }
 
     #[test]
     fn as_many_specs_are_kept_as_allowed_those_used_last() {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
-        let first = cache.get(&spec(&folder, 0, 2), &mut Survey::new()).unwrap();
+        let first = spec(&folder, 0, 2);
+        cache.keep(first.clone());
         for number in 1..=MOST_KEPT {
-            cache.get(&spec(&folder, number, 2), &mut Survey::new()).unwrap();
-            assert!(
-                Arc::ptr_eq(
-                    &first,
-                    &cache.get(&spec(&folder, 0, 2), &mut Survey::new()).unwrap()
-                ),
-                "used, so kept"
-            );
+            cache.keep(spec(&folder, number, 2));
+            let known = cache.known(first.file()).unwrap();
+            assert!(Arc::ptr_eq(&first, &known), "used, so kept");
+            cache.keep(known);
         }
         assert_eq!(cache.specs.len(), MOST_KEPT);
         assert!(
@@ -142,13 +117,22 @@ mod tests {
     }
 
     #[test]
+    fn of_each_file_one_reading_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = SpecCache::default();
+        let (first, second) = (spec(&folder, 0, 2), spec(&folder, 0, 2));
+        cache.keep(first);
+        cache.keep(second.clone());
+        assert!(Arc::ptr_eq(&cache.known(second.file()).unwrap(), &second));
+        assert_eq!(cache.specs.len(), 1);
+    }
+
+    #[test]
     fn no_more_bytes_of_specs_are_kept_than_allowed() {
         let folder = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
         for number in 0..5 {
-            cache
-                .get(&spec(&folder, number, 10 * 1024 * 1024), &mut Survey::new())
-                .unwrap();
+            cache.keep(spec(&folder, number, 10 * 1024 * 1024));
             assert!(cache.bytes() <= MOST_BYTES);
         }
         assert_eq!(cache.specs.len(), 3);
@@ -157,7 +141,7 @@ mod tests {
     #[test]
     fn merged_hooks_are_bounded_and_those_of_an_outdated_spec_go() {
         let folder = tempfile::tempdir().unwrap();
-        let load = |number| Arc::new(LoadedSpec::load(&spec(&folder, number, 2).file).unwrap());
+        let load = |number| spec(&folder, number, 2);
         let mut cache = MergeCache::default();
         cache.get(vec![load(0)], Timeout::DEFAULT, HookLimits::default());
         cache.get(vec![load(0), load(1)], Timeout::DEFAULT, HookLimits::default());

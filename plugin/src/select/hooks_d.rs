@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::kept::KeptSpec;
+use super::kept::{KeptSpec, is_not_answered};
 use super::{Format, LoadedSpec};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list, shown};
 use crate::trust::{Fault, Survey, TrustError};
@@ -17,7 +17,7 @@ const MOST_FILES: usize = 256;
 /// As podman and CRI-O have it: files that end in `.json`; one in a later folder masks one of the
 /// same name in an earlier folder, be it good or bad; their order is that of their names in lower
 /// case. A file that is no good is ignored, loudly, and the others count.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct HooksD {
     folders: Vec<Folder>,
     /// By place in the order.
@@ -25,9 +25,16 @@ pub(super) struct HooksD {
     too_many: bool,
 }
 
+/// A folder or file of hooks.d whose file system does not answer.
+#[derive(Debug)]
+pub(super) struct NotAnswered {
+    pub(super) path: Arc<str>,
+    pub(super) mistakes: Vec<Diagnostic>,
+}
+
 /// A file name in lower case, then as it is: the order of the files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Name(String, String);
+struct Name(Arc<str>, Arc<str>);
 
 impl HooksD {
     pub(super) fn new(folders: &[Arc<str>]) -> Self {
@@ -50,16 +57,18 @@ impl HooksD {
 
     /// The hooks in force, in order. Every folder and file is looked at again; what has not
     /// changed is not read again.
-    pub(super) fn current(&mut self, survey: &mut Survey) -> Vec<Arc<LoadedSpec>> {
+    ///
+    /// Fails if a file system does not answer: nobody knows then which hooks there are.
+    pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Vec<Arc<LoadedSpec>>, NotAnswered> {
         if self.folders.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut found: BTreeMap<Name, Arc<str>> = BTreeMap::new();
         for folder in &mut self.folders {
-            folder.look(survey);
-            for name in &folder.names {
+            folder.look(survey)?;
+            for name in &*folder.names {
                 let file = format!("{}/{name}", folder.path);
-                found.insert(Name(name.to_lowercase(), name.clone()), file.into());
+                found.insert(Name(name.to_lowercase().into(), name.clone()), file.into());
             }
         }
         self.tell_of_too_many(found.len());
@@ -70,10 +79,18 @@ impl HooksD {
             let new = || KeptSpec::new(Format::HooksD, file);
             self.files.entry(name).or_insert_with(new);
         }
-        self.files
-            .values_mut()
-            .filter_map(|kept| kept.current(survey).ok())
-            .collect()
+        let mut current = Vec::new();
+        for kept in self.files.values_mut() {
+            match kept.current(survey) {
+                Ok(spec) => current.push(spec),
+                Err(mistakes) if is_not_answered(&mistakes) => {
+                    let path = kept.file().clone();
+                    return Err(NotAnswered { path, mistakes });
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(current)
     }
 
     /// The files as they were last good, in order.
@@ -103,7 +120,7 @@ impl HooksD {
 struct Folder {
     path: Arc<str>,
     /// The files in it that count, when it could last be looked at.
-    names: Vec<String>,
+    names: Arc<[Arc<str>]>,
     /// What was wrong with it last time; empty if nothing.
     mistakes: Vec<Diagnostic>,
 }
@@ -112,16 +129,20 @@ impl Folder {
     fn new(path: Arc<str>) -> Self {
         Folder {
             path,
-            names: Vec::new(),
+            names: Arc::default(),
             mistakes: Vec::new(),
         }
     }
 
-    fn look(&mut self, survey: &mut Survey) {
+    fn look(&mut self, survey: &mut Survey) -> Result<(), NotAnswered> {
         match self.list(survey) {
             Ok(names) => {
                 self.names = names;
                 self.mistakes.clear();
+            }
+            Err(mistakes) if is_not_answered(&mistakes) => {
+                let path = self.path.clone();
+                return Err(NotAnswered { path, mistakes });
             }
             // Once per change.
             Err(mistakes) if self.mistakes != mistakes => {
@@ -134,10 +155,11 @@ impl Folder {
             }
             Err(_) => {}
         }
+        Ok(())
     }
 
     /// The names of its files; of none if there is no such folder.
-    fn list(&self, survey: &mut Survey) -> Result<Vec<String>, Vec<Diagnostic>> {
+    fn list(&self, survey: &mut Survey) -> Result<Arc<[Arc<str>]>, Vec<Diagnostic>> {
         let mistake =
             |rule, message: String, help: String| vec![Diagnostic::of_file(&self.path, rule, message, help)];
         let untrusted = |error: TrustError| mistake(error.rule(), error.to_string(), error.help());
@@ -145,7 +167,7 @@ impl Folder {
             Err(TrustError {
                 fault: Fault::NotFound,
                 ..
-            }) => return Ok(Vec::new()),
+            }) => return Ok(Arc::default()),
             other => other.map_err(untrusted)?,
         };
         if folder.is_shared() {
@@ -154,7 +176,8 @@ impl Folder {
             return Err(mistake(Rule::WritableByOthers, message.into(), help));
         }
         let names = folder.names().map_err(untrusted)?;
-        let names = names.into_iter().map(|name| name.to_string_lossy().into_owned());
-        Ok(names.filter(|name| name.ends_with(".json")).collect())
+        let names = names.iter().map(|name| name.to_string_lossy());
+        let files = names.filter(|name| name.ends_with(".json"));
+        Ok(files.map(Arc::from).collect())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Format, LoadedSpec};
-use crate::diagnostic::{Diagnostic, bounded_list};
+use crate::diagnostic::{Diagnostic, Rule, bounded_list};
 use crate::trust::Survey;
 
 /// A file whose hooks count without being picked, and how it fared last: the default hook-spec, or
@@ -56,7 +56,8 @@ impl KeptSpec {
     /// The spec in force: what the file says now, or, if that is not valid, what it said last.
     ///
     /// Fails with all mistakes if it was never valid, or a program of the one in force is no
-    /// longer to be trusted: a file that stays in memory cannot go bad, a program can.
+    /// longer to be trusted: a file that stays in memory cannot go bad, a program can. Fails too if a
+    /// file system does not answer: nobody knows then what the file says.
     pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let now = survey.named(&self.file).and_then(|trusted| {
             LoadedSpec::refresh(self.format, &self.file, &trusted, self.good.as_ref(), survey)
@@ -66,12 +67,16 @@ impl KeptSpec {
                 self.accept(&spec);
                 Ok(spec)
             }
+            // That is reported for the file system, not for each file on it.
+            Err(mistakes) if is_not_answered(&mistakes) => Err(mistakes),
             Err(mistakes) => {
                 let last = match &self.good {
                     Some(good) => good.check_programs(survey).map(|()| good.clone()),
                     None => Err(mistakes.clone()),
                 };
-                self.report(mistakes, last.is_ok());
+                if !last.as_ref().is_err_and(|mistakes| is_not_answered(mistakes)) {
+                    self.report(mistakes, last.is_ok());
+                }
                 last
             }
         }
@@ -119,4 +124,9 @@ impl KeptSpec {
             Format::HooksD => "hooks.d file",
         }
     }
+}
+
+/// Whether a file system did not answer who asked.
+pub(super) fn is_not_answered(mistakes: &[Diagnostic]) -> bool {
+    mistakes.iter().any(|mistake| mistake.rule == Rule::NotAnswering)
 }

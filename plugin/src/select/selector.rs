@@ -1,33 +1,35 @@
 //! The answer for one container: which hook-specs, and their merged hooks.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
 use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
 use super::conditions::Conditions;
-use super::hooks_d::HooksD;
+use super::hooks_d::{HooksD, NotAnswered};
 use super::kept::KeptSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
 use super::{Budget, Chosen, Format, Frozen, LoadedSpec, Origin, Overspent, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::shared::Shared;
 use crate::trust::Survey;
 
-/// Chooses the hooks of containers.
+/// Chooses the hooks of containers. No lock is held while a file is looked at: a file system that hangs
+/// holds up those alone who need it.
 #[derive(Debug)]
 pub struct Selector {
     config: Config,
-    state: Mutex<State>,
+    default: Shared<Option<KeptSpec>>,
+    hooks_d: Shared<HooksD>,
+    cache: Mutex<Cache>,
 }
 
-#[derive(Debug)]
-struct State {
-    default: Option<KeptSpec>,
-    hooks_d: HooksD,
+#[derive(Debug, Default)]
+struct Cache {
     picked: SpecCache,
     merged: MergeCache,
 }
@@ -72,6 +74,14 @@ pub enum SelectError {
         /// The file.
         file: Arc<str>,
         /// What is wrong with it.
+        mistakes: Vec<Diagnostic>,
+    },
+    /// Which hooks hooks.d has cannot be known.
+    #[error("hooks.d {}: {}", shown(.path), bounded_list(.mistakes))]
+    HooksD {
+        /// The folder or file.
+        path: Arc<str>,
+        /// Why.
         mistakes: Vec<Diagnostic>,
     },
     /// An annotation of ours says nothing that can be understood.
@@ -137,8 +147,8 @@ impl SelectError {
 }
 
 impl Selector {
-    /// A selector by these rules. Looks at the default hook-spec and at hooks.d at once, and logs
-    /// what is wrong with them; each [`select`](Selector::select) looks again.
+    /// A selector by these rules. Looks at no file yet: each [`select`](Selector::select) does, and
+    /// [`look`](Selector::look).
     pub fn new(config: Config) -> Selector {
         let default = |file| KeptSpec::new(Format::HookSpec, file);
         let default = config.hook_spec.clone().map(default);
@@ -152,8 +162,8 @@ impl Selector {
     /// Fails with every mistake of the default hook-spec, if that is another than before: then
     /// better this selector than one by which no container can be created.
     pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |file: &Arc<str>| state.default.iter().find(|kept| kept.file() == file).cloned();
+        let kept = self.default.get();
+        let known = |file: &Arc<str>| kept.iter().find(|kept| kept.file() == file).cloned();
         let default = match &config.hook_spec {
             Some(file) => Some(match known(file) {
                 Some(kept) => kept,
@@ -161,35 +171,35 @@ impl Selector {
             }),
             None => None,
         };
-        let hooks_d = HooksD::after(&config.hooks_dirs, &state.hooks_d);
-        drop(state);
+        let hooks_d = HooksD::after(&config.hooks_dirs, &self.hooks_d.get());
         Ok(Selector::with(config, default, hooks_d))
     }
 
     fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD) -> Selector {
-        let selector = Selector {
+        Selector {
             config,
-            state: Mutex::new(State {
-                default,
-                hooks_d,
-                picked: SpecCache::default(),
-                merged: MergeCache::default(),
-            }),
-        };
-        selector.look();
-        selector
+            default: Shared::new(default),
+            hooks_d: Shared::new(hooks_d),
+            cache: Mutex::default(),
+        }
     }
 
     /// Looks at the default hook-spec and at hooks.d now, rather than with the next container, and
     /// logs what has changed in them.
     pub fn look(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut survey = Survey::new();
-        if let Some(default) = &mut state.default {
-            // The outcome is logged, and comes again with the next container.
-            let _ = default.current(&mut survey);
-        }
-        state.hooks_d.current(&mut survey);
+        // The outcome is logged, and comes again with the next container.
+        self.default.work_on(|default| {
+            if let Some(default) = default {
+                let _ = default.current(&mut survey);
+            }
+        });
+        let _ = self.hooks_d.work_on(|hooks_d| hooks_d.current(&mut survey));
+    }
+
+    /// What a panic leaves behind is whole: entries are only added or removed.
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration it goes by.
@@ -200,19 +210,18 @@ impl Selector {
     /// What was wrong with the default hook-spec, and with the folders and files of hooks.d, when
     /// they were last looked at.
     pub fn mistakes(&self) -> Vec<Diagnostic> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_default = state.default.iter().flat_map(KeptSpec::mistakes);
-        of_default.chain(state.hooks_d.mistakes()).cloned().collect()
+        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
+        let of_default = default.iter().flat_map(KeptSpec::mistakes);
+        of_default.chain(hooks_d.mistakes()).cloned().collect()
     }
 
     /// The files in force without being picked: the default hook-spec and those of hooks.d, as
     /// they were read when they were last good.
     pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let default = state.default.iter().filter_map(KeptSpec::good);
+        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
+        let default = default.iter().filter_map(KeptSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));
-        let hooks_d = state.hooks_d.good();
-        let hooks_d = hooks_d.map(|spec| (Origin::HooksD, spec.clone()));
+        let hooks_d = hooks_d.good().map(|spec| (Origin::HooksD, spec.clone()));
         default.chain(hooks_d).collect()
     }
 
@@ -225,18 +234,15 @@ impl Selector {
     /// Fails if the default hook-spec or the annotation is no good, unless `failure_policy` is
     /// `"ignore"`: then whichever of the two is no good is left out. Fails in any case if the
     /// conditions of hooks.d take more than `budget`: else a pod's author could leave hooks out.
+    /// A file system that does not answer counts as a file on it that is no good.
     pub fn select(&self, subject: &Subject<'_>, mut budget: Budget) -> Result<Selected, SelectError> {
-        // A panic in another call leaves caches behind that are whole: entries are only added or
-        // removed.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // Begun when the lock is had: the wait for it may be long.
         let mut survey = Survey::new();
         let mut chosen = Vec::new();
         let mut ignored = Vec::new();
         for part in [
-            self.default_part(&mut state, &mut survey, subject),
-            self.hooks_d_part(&mut state, &mut survey, subject, &mut budget),
-            self.picked_part(&mut state, &mut survey, subject, &mut budget),
+            self.default_part(&mut survey, subject),
+            self.hooks_d_part(&mut survey, subject, &mut budget),
+            self.picked_part(&mut survey, subject, &mut budget),
         ] {
             match part {
                 Ok(part) => chosen.extend(part),
@@ -254,9 +260,11 @@ impl Selector {
         let origins = origins.collect();
         let specs = chosen.into_iter().map(|(spec, _)| spec).collect();
         Ok(Selected {
-            frozen: state
-                .merged
-                .get(specs, self.config.default_timeout, self.config.limits),
+            frozen: self.cache().merged.get(
+                specs,
+                self.config.default_timeout,
+                self.config.limits,
+            ),
             specs: origins,
             ignored,
         })
@@ -268,33 +276,32 @@ impl Selector {
         self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
     }
 
-    fn default_part(
-        &self,
-        state: &mut State,
-        survey: &mut Survey,
-        subject: &Subject<'_>,
-    ) -> Result<Vec<Part>, SelectError> {
-        match &mut state.default {
-            Some(default) if !self.config.exclude_namespaces.contains(subject.namespace) => default
+    fn default_part(&self, survey: &mut Survey, subject: &Subject<'_>) -> Result<Vec<Part>, SelectError> {
+        if self.config.exclude_namespaces.contains(subject.namespace) {
+            return Ok(Vec::new());
+        }
+        self.default.work_on(|default| match default {
+            Some(default) => default
                 .current(survey)
                 .map(|spec| vec![(spec, Origin::Default)])
                 .map_err(|mistakes| SelectError::DefaultSpec {
                     file: default.file().clone(),
                     mistakes,
                 }),
-            _ => Ok(Vec::new()),
-        }
+            None => Ok(Vec::new()),
+        })
     }
 
     /// The files of hooks.d in force, in order, whether their conditions hold or not.
     pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.hooks_d.current(&mut Survey::new())
+        let current = self
+            .hooks_d
+            .work_on(|hooks_d| hooks_d.current(&mut Survey::new()));
+        current.unwrap_or_default()
     }
 
     fn hooks_d_part(
         &self,
-        state: &mut State,
         survey: &mut Survey,
         subject: &Subject<'_>,
         budget: &mut Budget,
@@ -302,7 +309,8 @@ impl Selector {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Ok(Vec::new());
         }
-        let specs = state.hooks_d.current(survey);
+        let specs = self.hooks_d.work_on(|hooks_d| hooks_d.current(survey));
+        let specs = specs.map_err(|NotAnswered { path, mistakes }| SelectError::HooksD { path, mistakes })?;
         let mut conditions = Conditions::of(subject);
         let mut parts = Vec::new();
         for spec in &specs {
@@ -316,7 +324,6 @@ impl Selector {
 
     fn picked_part(
         &self,
-        state: &mut State,
         survey: &mut Survey,
         subject: &Subject<'_>,
         budget: &mut Budget,
@@ -341,9 +348,8 @@ impl Selector {
             let found = self
                 .permitted(subject.namespace, &pick, survey, budget)
                 .map_err(fault_of_pick)?;
-            let spec = state
-                .picked
-                .get(&found, survey)
+            let spec = self
+                .current(&found, survey)
                 .map_err(|mistakes| SelectError::PickedSpec {
                     annotation: annotation.to_owned(),
                     pick: pick.text().to_owned(),
@@ -358,6 +364,15 @@ impl Selector {
         }
         policy::hold_together(&rules.limits, specs.iter().map(|(spec, _)| &**spec)).map_err(fault_of_all)?;
         Ok(specs)
+    }
+
+    /// The picked hook-spec that was found, read anew if its file has changed.
+    fn current(&self, found: &Located, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+        let known = self.cache().picked.known(&found.file);
+        let (format, trusted) = (Format::HookSpec, &found.trusted);
+        let spec = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey)?;
+        self.cache().picked.keep(spec.clone());
+        Ok(spec)
     }
 
     /// The file that `pick` means, if a pod in `namespace` may pick it.

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::access::Use;
 use super::{Survey, TrustError, TrustedFile};
 use crate::diagnostic::{Diagnostic, Rule};
 
@@ -36,6 +37,12 @@ impl TrustedFile {
     pub fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let opened = self.open().map_err(|error| error.mistake_of(name))?;
         let mut bytes = Vec::new();
+        let access = Use::Read.begin(self.real_path());
+        let _access = access.map_err(|hangs| {
+            let component = self.real_path().to_owned();
+            let fault = hangs.into();
+            TrustError { component, fault }.mistake_of(name)
+        })?;
         let read = opened.take(most.bytes + 1).read_to_end(&mut bytes);
         let mistake = match read {
             Err(error) => Diagnostic::of_file(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::access::NotAnswering;
 use super::walk::MOST_LINKS;
 use crate::diagnostic::{Rule, shown};
 
@@ -76,8 +77,16 @@ pub enum Fault {
     NameTooLong,
     /// It was replaced while it was being checked.
     Changed,
+    /// Its file system does not answer.
+    NotAnswering(NotAnswering),
     /// The kernel refused for another reason.
     Kernel(Errno),
+}
+
+impl From<NotAnswering> for Fault {
+    fn from(not_answering: NotAnswering) -> Fault {
+        Fault::NotAnswering(not_answering)
+    }
 }
 
 impl From<Errno> for Fault {
@@ -112,6 +121,7 @@ impl TrustError {
             Fault::TooManyLinks => Rule::TooManyLinks,
             Fault::NameTooLong => Rule::NameTooLong,
             Fault::Changed => Rule::Changed,
+            Fault::NotAnswering(_) => Rule::NotAnswering,
             Fault::Kernel(_) => Rule::Unreadable,
         }
     }
@@ -144,6 +154,7 @@ impl TrustError {
             Fault::ProcLink | Fault::TooManyLinks => "name the file by its own path".into(),
             Fault::NameTooLong => "a name has at most 255 bytes, a path 4095".into(),
             Fault::Changed => "try again when nobody is replacing it".into(),
+            Fault::NotAnswering(_) => "see to its disk or its server; nothing need be restarted here".into(),
             Fault::Kernel(_) => "see to what the kernel says".into(),
         }
     }
@@ -197,6 +208,7 @@ impl fmt::Display for TrustError {
             Fault::TooManyLinks => write!(f, "{path} is one link more than the {MOST_LINKS} a path may have"),
             Fault::NameTooLong => write!(f, "{path} is too long a name"),
             Fault::Changed => write!(f, "{path} was replaced while it was being checked"),
+            Fault::NotAnswering(how_long) => write!(f, "the file system of {path} {how_long}"),
             Fault::Kernel(errno) => write!(f, "{path} cannot be looked at: {}", errno.desc()),
         }
     }

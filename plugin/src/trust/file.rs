@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
+use super::access::Use;
 use super::error::{Fault, FileKind, TrustError};
 use super::judge::{self, Purpose};
 use super::survey::{Found, Survey};
@@ -107,7 +108,8 @@ pub struct TrustedFile {
 }
 
 impl TrustedFile {
-    /// The file at `path`, to be read: a hook-spec. Blocks on nothing and opens nothing.
+    /// The file at `path`, to be read: a hook-spec. Nothing is opened, so no pipe blocks and no device wakes; a
+    /// file system that hangs does block, once: see [`access`](super::access).
     ///
     /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
     pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
@@ -142,6 +144,7 @@ impl TrustedFile {
         // Should a pipe have taken the name since, opening it must not block.
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let open = || -> Result<(OwnedFd, FileStat), Fault> {
+            let _access = Use::Read.begin(&self.real_path)?;
             let file = openat(&self.directory.fd, name, flags, Mode::empty())?;
             let stat = fstat(&file)?;
             Ok((file, stat))
@@ -191,10 +194,14 @@ impl TrustedDir {
     ///
     /// Fails if it may not be listed.
     pub fn names(&self) -> Result<Vec<OsString>, TrustError> {
-        let blame = |errno: Errno| TrustError {
+        let blame = |fault: Fault| TrustError {
             component: self.real_path.clone(),
-            fault: errno.into(),
+            fault,
         };
+        let _access = Use::Read
+            .begin(&self.real_path)
+            .map_err(|hangs| blame(hangs.into()))?;
+        let blame = |errno: Errno| blame(errno.into());
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut directory = Dir::openat(self, ".", flags, Mode::empty()).map_err(blame)?;
         let mut names = Vec::new();

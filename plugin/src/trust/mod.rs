@@ -1,10 +1,12 @@
 //! May root run, or act on, this file? Owner, mode, every directory and every link on the way.
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod content;
 mod error;
 mod file;
 mod judge;
+mod mounts;
 mod survey;
 mod walk;
 

@@ -11,6 +11,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
+use super::access::Use;
 use super::error::{Fault, FileKind};
 use super::judge;
 
@@ -61,7 +62,9 @@ impl Survey {
         if let Some(Place::Directory(known)) = self.known.get(root.as_os_str()) {
             return Ok(known.clone());
         }
+        let access = Use::Read.begin(root)?;
         let found = Arc::new(Found::at(AT_FDCWD, root)?);
+        drop(access);
         judge::directory(&found.stat)?;
         self.remember(root, &Place::Directory(found.clone()));
         Ok(found)
@@ -72,6 +75,7 @@ impl Survey {
         if let Some(known) = self.known.get(real.as_os_str()) {
             return Ok(known.clone());
         }
+        let _access = Use::Read.begin(real)?;
         let found = Found::at(&directory.fd, name)?;
         let place = match judge::kind(&found.stat) {
             FileKind::Directory => {

@@ -106,6 +106,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
         .map_err(|mistakes| anyhow!("the configuration is no good: {}", bounded_list(&mistakes)))?;
     let subjects = subjects::of(args, input)?;
     let selector = Selector::new(config);
+    selector.look();
     let explanation = Explanation::new(&selector, args, &subjects);
     match args.format {
         Format::Text => text::print(&explanation, out)?,

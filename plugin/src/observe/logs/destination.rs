@@ -8,28 +8,22 @@ use std::str::FromStr;
 use nix::libc::{S_IFCHR, S_IFMT};
 use nix::sys::stat::{fstat, major, minor};
 
-/// Where journald listens.
-const JOURNAL: &str = "/run/systemd/journal/socket";
+use super::journal::JOURNAL;
 
-/// Where syslog listens.
-pub(super) const SYSLOG: &str = "/dev/log";
-
-/// The file for a node that has neither.
+/// The file for a node without journald.
 const FILE: &str = "/var/log/nri-oci-hooks.log";
 
 /// Where log lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// `auto`: to journald if stderr leads there, else to stderr; but if that is the null device, as
-    /// the runtime gives it to the plugins that it launches, to journald, else to syslog, else to
-    /// `/var/log/nri-oci-hooks.log`, whichever there is first.
+    /// `auto`: to journald if stderr leads there, else to stderr. If stderr is the null device, as the
+    /// runtime gives it to the plugins that it launches: to journald, or if there is none, to
+    /// `/var/log/nri-oci-hooks.log`.
     Auto,
     /// `stderr`
     Stderr,
     /// `journald`, with its fields.
     Journald,
-    /// `syslog`: the socket `/dev/log`.
-    Syslog,
     /// A file, by absolute path.
     File(PathBuf),
 }
@@ -42,9 +36,8 @@ impl FromStr for Destination {
             "auto" => Ok(Destination::Auto),
             "stderr" => Ok(Destination::Stderr),
             "journald" => Ok(Destination::Journald),
-            "syslog" => Ok(Destination::Syslog),
             file if file.starts_with('/') => Ok(Destination::File(file.into())),
-            _ => Err("must be auto, stderr, journald, syslog or the absolute path of a file".into()),
+            _ => Err("must be auto, stderr, journald or the absolute path of a file".into()),
         }
     }
 }
@@ -54,7 +47,6 @@ impl FromStr for Destination {
 pub(super) struct Surroundings {
     pub(super) stderr: Stderr,
     pub(super) has_journald: bool,
-    pub(super) has_syslog: bool,
 }
 
 /// What stderr leads to.
@@ -71,7 +63,6 @@ impl Surroundings {
         Surroundings {
             stderr: stderr(),
             has_journald: Path::new(JOURNAL).exists(),
-            has_syslog: Path::new(SYSLOG).exists(),
         }
     }
 
@@ -81,7 +72,6 @@ impl Surroundings {
             Stderr::Journald if self.has_journald => Destination::Journald,
             Stderr::Journald | Stderr::Other => Destination::Stderr,
             Stderr::Null if self.has_journald => Destination::Journald,
-            Stderr::Null if self.has_syslog => Destination::Syslog,
             Stderr::Null => Destination::File(FILE.into()),
         }
     }
@@ -110,22 +100,14 @@ mod tests {
 
     #[test]
     fn the_lines_go_where_somebody_reads_them() {
-        let choose = |stderr, has_journald, has_syslog| {
-            Surroundings {
-                stderr,
-                has_journald,
-                has_syslog,
-            }
-            .choose()
-        };
-        for both in [true, false] {
-            assert_eq!(choose(Stderr::Other, both, both), Destination::Stderr);
+        let choose = |stderr, has_journald| Surroundings { stderr, has_journald }.choose();
+        for has_journald in [true, false] {
+            assert_eq!(choose(Stderr::Other, has_journald), Destination::Stderr);
         }
-        assert_eq!(choose(Stderr::Journald, true, true), Destination::Journald);
-        assert_eq!(choose(Stderr::Journald, false, true), Destination::Stderr);
-        assert_eq!(choose(Stderr::Null, true, true), Destination::Journald);
-        assert_eq!(choose(Stderr::Null, false, true), Destination::Syslog);
-        assert_eq!(choose(Stderr::Null, false, false), Destination::File(FILE.into()));
+        assert_eq!(choose(Stderr::Journald, true), Destination::Journald);
+        assert_eq!(choose(Stderr::Journald, false), Destination::Stderr);
+        assert_eq!(choose(Stderr::Null, true), Destination::Journald);
+        assert_eq!(choose(Stderr::Null, false), Destination::File(FILE.into()));
     }
 
     #[test]
@@ -133,7 +115,7 @@ mod tests {
         assert_eq!("auto".parse(), Ok(Destination::Auto));
         assert_eq!("journald".parse(), Ok(Destination::Journald));
         assert_eq!("/x/y".parse(), Ok(Destination::File("/x/y".into())));
-        for wrong in ["", "x.log", "journal"] {
+        for wrong in ["", "x.log", "journal", "syslog"] {
             assert!(wrong.parse::<Destination>().is_err(), "{wrong}");
         }
     }

@@ -38,6 +38,19 @@ impl LogFile {
         })
     }
 
+    /// Writes one event.
+    ///
+    /// # Errors
+    /// The kernel does not take it.
+    pub(super) fn write(&mut self, event: &[u8]) -> io::Result<()> {
+        if self.size >= self.largest {
+            self.put_aside()?;
+        }
+        self.file.write_all(event)?;
+        self.size += event.len() as u64;
+        Ok(())
+    }
+
     fn put_aside(&mut self) -> io::Result<()> {
         let mut aside = self.path.clone().into_os_string();
         aside.push(".1");
@@ -54,22 +67,6 @@ fn append(path: &Path) -> io::Result<File> {
     options.custom_flags(O_NOFOLLOW).open(path)
 }
 
-impl Write for LogFile {
-    /// Writes one event.
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        if self.size >= self.largest {
-            self.put_aside()?;
-        }
-        self.file.write_all(event)?;
-        self.size += event.len() as u64;
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +77,7 @@ mod tests {
         let path = folder.path().join("log");
         let mut log = LogFile::with_limit(&path, 10).unwrap();
         for line in ["one\n", "two\n", "three\n", "four\n"] {
-            log.write_all(line.as_bytes()).unwrap();
+            log.write(line.as_bytes()).unwrap();
         }
         assert_eq!(
             fs::read_to_string(folder.path().join("log.1")).unwrap(),
@@ -88,10 +85,7 @@ mod tests {
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
         drop(log);
-        LogFile::with_limit(&path, 10)
-            .unwrap()
-            .write_all(b"five\n")
-            .unwrap();
+        LogFile::with_limit(&path, 10).unwrap().write(b"five\n").unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             "four\nfive\n",

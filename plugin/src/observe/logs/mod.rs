@@ -2,8 +2,10 @@
 
 mod destination;
 mod file;
+mod journal;
+mod queue;
 mod start;
-mod syslog;
 
 pub use destination::Destination;
-pub use start::{LogArgs, LogFormat, start_logs};
+pub(super) use queue::dropped_lines;
+pub use start::{LogArgs, LogFormat, flush_logs, start_logs};

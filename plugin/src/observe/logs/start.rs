@@ -1,19 +1,29 @@
 //! Setting up the log lines of this process.
 
-use std::io;
-use std::path::Path;
-use std::sync::Mutex;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::panic;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::{MakeWriter, layer};
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
 use super::Destination;
-use super::destination::{SYSLOG, Surroundings};
+use super::destination::Surroundings;
 use super::file::LogFile;
-use super::syslog::Syslog;
+use super::journal::Journal;
+use super::queue::Queue;
+
+/// How long the last lines may take at the end.
+const LAST_LINES: Duration = Duration::from_millis(300);
+
+/// What is in front of the destination.
+static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 /// How a command that logs does so.
 #[derive(Debug, Clone, Args)]
@@ -22,7 +32,7 @@ pub struct LogArgs {
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// Where they go: auto, stderr, journald, syslog, or a file
+    /// Where they go: auto, stderr, journald, or a file
     #[arg(long, value_name = "WHERE", default_value = "auto")]
     pub log_to: Destination,
 
@@ -43,13 +53,19 @@ pub enum LogFormat {
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Sends all log lines from now on where `args` say, or to stderr if that cannot be had. A second
+/// Sends all log lines from now on where `args` say, or to stderr if that cannot be had. Nobody who
+/// logs waits for the destination: what it does not take in time is dropped, and counted. A second
 /// call changes nothing.
 pub fn start_logs(args: &LogArgs) {
-    let (layer, trouble) = match lines(args) {
-        Ok(layer) => (layer, None),
-        Err(error) => (text_or_json(args.log_format, io::stderr), Some(error)),
+    let (lines, trouble) = match lines(args) {
+        Ok(lines) => (Ok(lines), None),
+        Err(error) => (text_or_json(args.log_format, stderr()), Some(error)),
     };
+    let Ok((layer, queue)) = lines else {
+        // No further thread, so no daemon either; whatever starts next says so.
+        return;
+    };
+    let _ = QUEUE.set(queue);
     // The ttrpc library logs through `log`; what it has to say of a connection is ours to judge,
     // so only its errors are passed on.
     let _ = tracing_log::LogTracer::builder()
@@ -57,12 +73,21 @@ pub fn start_logs(args: &LogArgs) {
         .init();
     // Fails only where logs were started before.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(layer).with(args.log_level));
+    // By default a panic is written to stderr, by whoever panics.
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     if let Some(error) = trouble {
         tracing::warn!(%error, to = ?args.log_to, "cannot log there; logging to stderr");
     }
 }
 
-fn lines(args: &LogArgs) -> io::Result<BoxedLayer> {
+/// Waits a moment for the last lines to be written.
+pub fn flush_logs() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_LINES);
+    }
+}
+
+fn lines(args: &LogArgs) -> io::Result<(BoxedLayer, Queue)> {
     let destination = match &args.log_to {
         // Whoever asks for JSON wants it as it is.
         Destination::Auto if args.log_format == LogFormat::Json => match Surroundings::look().choose() {
@@ -72,33 +97,34 @@ fn lines(args: &LogArgs) -> io::Result<BoxedLayer> {
         Destination::Auto => Surroundings::look().choose(),
         other => other.clone(),
     };
-    Ok(match destination {
-        Destination::Auto | Destination::Stderr => text_or_json(args.log_format, io::stderr),
-        Destination::Journald => tracing_journald::layer()?
-            .with_field_prefix(None)
-            // Launched by the runtime the program has another name.
-            .with_syslog_identifier("nri-oci-hooks".to_owned())
-            .boxed(),
-        // Syslog notes the time itself.
-        Destination::Syslog => {
-            let syslog = Syslog::connect(Path::new(SYSLOG))?;
-            layer()
-                .without_time()
-                .with_ansi(false)
-                .with_writer(syslog)
-                .boxed()
+    match destination {
+        Destination::Auto | Destination::Stderr => text_or_json(args.log_format, stderr()),
+        Destination::Journald => {
+            let (journal, queue) = Journal::connect()?;
+            Ok((journal.boxed(), queue))
         }
-        Destination::File(path) => text_or_json(args.log_format, Mutex::new(LogFile::open(&path)?)),
-    })
+        Destination::File(path) => {
+            let open = move || {
+                let mut file = LogFile::open(&path)?;
+                Ok(move |line: &[u8]| file.write(line))
+            };
+            text_or_json(args.log_format, Queue::before(open))
+        }
+    }
 }
 
-fn text_or_json<W>(format: LogFormat, writer: W) -> BoxedLayer
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let lines = layer().with_ansi(false).with_writer(writer);
-    match format {
+/// Not through the standard library's lock, which a panic would wait for.
+fn stderr() -> io::Result<Queue> {
+    let mut stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    Queue::before(move || Ok(move |line: &[u8]| stderr.write_all(line)))
+}
+
+fn text_or_json(format: LogFormat, queue: io::Result<Queue>) -> io::Result<(BoxedLayer, Queue)> {
+    let queue = queue?;
+    let lines = layer().with_ansi(false).with_writer(queue.clone());
+    let layer = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
-    }
+    };
+    Ok((layer, queue))
 }

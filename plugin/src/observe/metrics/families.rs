@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
@@ -57,8 +57,14 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) in_force: usize,
     pub(in crate::observe) live_entries: usize,
     pub(in crate::observe) past_entries: usize,
+    /// Whether these two are from an earlier look.
+    pub(in crate::observe) are_entries_old: bool,
+    /// File systems that do not answer.
+    pub(in crate::observe) unanswered: usize,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
+    /// Log lines that their destination did not take.
+    pub(in crate::observe) dropped_lines: u64,
 }
 
 impl Metrics {
@@ -205,6 +211,18 @@ impl Gauges {
         );
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
         gauge("resident_memory_bytes", "Memory of the daemon", memory);
+
+        let help = "Whether the figures of the ledger are old because it does not answer";
+        gauge("ledger_entries_old", help, usize::from(self.are_entries_old));
+        gauge(
+            "unanswered_file_systems",
+            "File systems that do not answer; containers that need one are refused",
+            self.unanswered,
+        );
+
+        let dropped = ConstCounter::new(self.dropped_lines);
+        let help = "Log lines that were dropped because their destination did not take them in time";
+        registry.register("log_lines_dropped", help, dropped);
 
         let entries: Family<EntryLabel, Gauge> = Family::default();
         for (state, count) in [("live", self.live_entries), ("past", self.past_entries)] {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::{ConfigSource, Overrides};
 use crate::ledger::Ledger;
 use crate::observe::http::{Client, serve};
-use crate::observe::{Endpoint, Observed, Observer};
+use crate::observe::{Observed, Observer};
 use crate::plugin::{OciHooks, RunnerProgram};
 
 /// A node with a default hook-spec, and the daemon's observer.
@@ -34,12 +34,11 @@ impl Node {
         );
         fs::write(path("config.toml"), config).unwrap();
         let source = ConfigSource::file(&path("config.toml"), Overrides::default());
-        let read = source.read().unwrap();
         let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
             source,
-            read,
             RunnerProgram::this().unwrap(),
         ))));
+        observer.plugin().reload();
         Node { root, observer }
     }
 
@@ -49,6 +48,7 @@ impl Node {
 
     /// The value of a series, by its name and labels as they are written.
     pub(super) fn metric(&self, series: &str) -> f64 {
+        self.observer.gather();
         let text = self.observer.metrics();
         let line = text
             .lines()
@@ -77,7 +77,7 @@ impl Node {
         let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_main())
             .listen(&socket)
             .unwrap();
-        let plugin = Observed::new(self.observer.clone(), Endpoint::default());
+        let plugin = Observed::new(self.observer.clone(), Arc::default());
         let service = Service::new(plugin, Identity::new("10", "hooks").unwrap()).socket(socket);
         let serving = tokio::spawn(async move {
             service.run().await;

@@ -1,6 +1,7 @@
 //! What is told to whoever asks: it must be what happened.
 
 use std::fs;
+use std::time::Duration;
 
 use containerd_nri::api::Container;
 use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder};
@@ -8,7 +9,7 @@ use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder};
 use super::node::Node;
 use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};
 use crate::observe::Status;
-use crate::observe::hearing::Heard;
+use crate::observe::hearing::look_into;
 use crate::observe::http::Client;
 use crate::spec::Stage;
 
@@ -96,7 +97,7 @@ async fn the_status_tells_runtime_configuration_and_digests() {
 async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
-    let container = created(&mut plugin, "main").await;
+    let container = created(&node, &mut plugin, "main").await;
     assert_eq!(node.metric("nri_oci_hooks_ledger_entries{state=\"live\"}"), 1.0);
 
     time_out(&node, &container);
@@ -122,11 +123,15 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
 }
 
 /// A container that was created with its hooks.
-async fn created(plugin: &mut PluginHandle, name: &str) -> Container {
+async fn created(node: &Node, plugin: &mut PluginHandle, name: &str) -> Container {
     let pod = PodBuilder::new("pod").build();
     let container = ContainerBuilder::new(&pod, name).build();
     let answer = plugin.create_container(&pod, &container).await;
     answer.into_answer().unwrap();
+    // Made behind.
+    while !node.ledger().root().join("bell").exists() {
+        tokio::task::yield_now().await;
+    }
     container
 }
 
@@ -155,7 +160,7 @@ async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_remo
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
     for name in ["one", "two", "three"] {
-        let container = created(&mut plugin, name).await;
+        let container = created(&node, &mut plugin, name).await;
         time_out(&node, &container);
         if name == "two" {
             node.ledger().archive(&container.id.parse().unwrap()).unwrap();
@@ -171,7 +176,7 @@ async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_remo
 async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
-    let container = created(&mut plugin, "main").await;
+    let container = created(&node, &mut plugin, "main").await;
     // Not heard by the daemon's own ear.
     fs::remove_file(node.ledger().root().join("bell")).unwrap();
     time_out(&node, &container);
@@ -179,12 +184,10 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
         id: container.id.parse().unwrap(),
         stage: Stage::Prestart,
     };
-    let heard = Heard {
-        ledger: node.ledger(),
-        observer: node.observer.clone(),
-        rungs: [rung].into(),
-    };
-    drop(heard);
+    let rungs = look_into(node.ledger(), node.observer.clone()).unwrap();
+    assert!(rungs.send(rung));
+    drop(rungs);
+    node.observer.counted(Duration::from_secs(30)).await;
     assert_eq!(node.metric(RUNS), 1.0);
 }
 

@@ -62,7 +62,10 @@ impl Node {
             self.text("specs"),
             self.text("more")
         );
-        Selector::new(Config::from_text("config.toml", &text, &Overrides::default()).unwrap())
+        let config = Config::from_text("config.toml", &text, &Overrides::default()).unwrap();
+        let selector = Selector::new(config);
+        selector.look();
+        selector
     }
 
     /// As [`Node::selector`], with the default hook-spec `default.json`.

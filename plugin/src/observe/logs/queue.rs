@@ -1,0 +1,236 @@
+//! A bounded queue in front of a log destination: a destination that blocks holds up its own thread alone.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How many lines wait at most.
+const MAX_LINES: usize = 1024;
+
+/// How many bytes they have at most.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// How long is waited for the destination to be opened.
+const OPENING: Duration = Duration::from_secs(1);
+
+/// It calls nothing that goes deep.
+const STACK: usize = 128 * 1024;
+
+/// Lines that were dropped since the process began.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines were dropped because their destination did not take them.
+pub(in crate::observe) fn dropped_lines() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// The end of the queue that takes lines. Never blocks: a line for which there is no room is dropped, and counted.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    sender: SyncSender<Message>,
+    bytes: Arc<AtomicUsize>,
+}
+
+enum Message {
+    Line(Vec<u8>),
+    /// Answered when all lines before it are written.
+    Flush(SyncSender<()>),
+}
+
+impl Queue {
+    /// A queue in front of what `open` returns, which gets each line in one call. Both are called on a
+    /// thread of their own; if the destination is not open within a second, lines wait for it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or there can be no further thread.
+    pub(super) fn before<S>(open: impl FnOnce() -> io::Result<S> + Send + 'static) -> io::Result<Queue>
+    where
+        S: FnMut(&[u8]) -> io::Result<()> + 'static,
+    {
+        let (sender, receiver) = sync_channel(MAX_LINES);
+        let (is_open, opened) = sync_channel(1);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let queued = bytes.clone();
+        let work = move || match open() {
+            Ok(sink) => {
+                // Nobody may be waiting any more.
+                let _ = is_open.send(Ok(()));
+                write_all(&receiver, &queued, sink);
+            }
+            Err(error) => drop(is_open.send(Err(error))),
+        };
+        thread::Builder::new()
+            .name("log".into())
+            .stack_size(STACK)
+            .spawn(work)?;
+        match opened.recv_timeout(OPENING) {
+            Ok(Err(error)) => Err(error),
+            _ => Ok(Queue { sender, bytes }),
+        }
+    }
+
+    /// Takes a line.
+    pub(super) fn push(&self, line: Vec<u8>) {
+        let length = line.len();
+        let before = self.bytes.fetch_add(length, Ordering::Relaxed);
+        if before + length > MAX_BYTES || self.sender.try_send(Message::Line(line)).is_err() {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until all lines taken so far are written, or `limit` has passed.
+    pub(super) fn flush(&self, limit: Duration) {
+        let (done, written) = sync_channel(1);
+        if self.sender.try_send(Message::Flush(done)).is_ok() {
+            // Late or not: nothing is left to be done about it.
+            let _ = written.recv_timeout(limit);
+        }
+    }
+}
+
+fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnMut(&[u8]) -> io::Result<()>) {
+    let mut reported = 0;
+    for message in lines {
+        let line = match message {
+            Message::Line(line) => line,
+            Message::Flush(done) => {
+                let _ = done.send(());
+                continue;
+            }
+        };
+        let written = sink(&line);
+        queued.fetch_sub(line.len(), Ordering::Relaxed);
+        if written.is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        let dropped = dropped_lines();
+        if dropped > reported {
+            // Through the queue, as any line: there is room for it now.
+            tracing::warn!(
+                lines = dropped - reported,
+                "log lines were dropped: their destination did not take them in time"
+            );
+            reported = dropped;
+        }
+    }
+}
+
+/// Collects one event, which the queue takes when it is complete.
+#[derive(Debug)]
+pub(super) struct QueueWriter<'q> {
+    queue: &'q Queue,
+    line: Vec<u8>,
+}
+
+impl<'q> MakeWriter<'q> for Queue {
+    type Writer = QueueWriter<'q>;
+
+    fn make_writer(&'q self) -> QueueWriter<'q> {
+        QueueWriter {
+            queue: self,
+            line: Vec::new(),
+        }
+    }
+}
+
+impl Write for QueueWriter<'_> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for QueueWriter<'_> {
+    fn drop(&mut self) {
+        self.queue.push(std::mem::take(&mut self.line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Tests that count what is dropped, one at a time.
+    static COUNTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+    fn before(mut sink: impl FnMut(&[u8]) + Send + 'static) -> Queue {
+        let open = move || {
+            Ok(move |line: &[u8]| {
+                sink(line);
+                Ok(())
+            })
+        };
+        Queue::before(open).unwrap()
+    }
+
+    #[test]
+    fn a_destination_that_cannot_be_opened_is_an_error() {
+        let open = || Err::<fn(&[u8]) -> io::Result<()>, _>(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(Queue::before(open).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn lines_are_written_in_order_and_each_in_one_call() {
+        let (sink, written) = channel();
+        let queue = before(move |line| sink.send(line.to_vec()).unwrap());
+        for line in ["one\n", "two\n"] {
+            write!(queue.make_writer(), "{line}").unwrap();
+        }
+        queue.flush(Duration::from_secs(30));
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"one\n", b"two\n"]);
+    }
+
+    #[test]
+    fn a_destination_that_blocks_holds_nobody_up_and_what_it_does_not_take_is_counted() {
+        let _one_at_a_time = COUNTING.lock();
+        let (go_on, blocked) = channel::<()>();
+        let (sink, written) = channel();
+        let queue = before(move |line| {
+            // Until the other end is gone, that of the test.
+            let _ = blocked.recv();
+            sink.send(line.len()).unwrap();
+        });
+        let before = dropped_lines();
+        for _ in 0..MAX_LINES + 10 {
+            queue.push(b"x".to_vec());
+        }
+        // One may be with the destination already.
+        let dropped = dropped_lines() - before;
+        assert!((9..=10).contains(&dropped), "{dropped}");
+        queue.flush(Duration::ZERO);
+        drop(go_on);
+        assert_eq!(
+            written.iter().take(MAX_LINES).count(),
+            MAX_LINES,
+            "the others are not lost"
+        );
+    }
+
+    #[test]
+    fn the_memory_of_waiting_lines_is_bounded() {
+        let _one_at_a_time = COUNTING.lock();
+        let (go_on, blocked) = channel::<()>();
+        let queue = before(move |_| {
+            let _ = blocked.recv();
+        });
+        let before = dropped_lines();
+        for _ in 0..5 {
+            queue.push(vec![0; MAX_BYTES / 4]);
+        }
+        assert_eq!(dropped_lines() - before, 1);
+        drop(go_on);
+    }
+}

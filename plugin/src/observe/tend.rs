@@ -1,0 +1,39 @@
+//! What the daemon looks after now and then, whether containers come or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::aside::Aside;
+use super::{Endpoint, Observer};
+use crate::trust::access;
+
+/// How often.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long each look may take before the next thing is looked after.
+const LIMIT: Duration = Duration::from_millis(250);
+
+/// Reports file systems that do not answer, and goes by the configuration as soon as it can be read; for ever.
+pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
+    let (surveys, retries) = (Aside::default(), Aside::default());
+    let mut was_in_force = observer.plugin().has_configuration();
+    loop {
+        sleep(INTERVAL).await;
+        if access::is_any_unanswered() || observer.has_unanswered() {
+            let observer = observer.clone();
+            surveys
+                .is_done_within(LIMIT, move || observer.take_unanswered(access::unanswered()))
+                .await;
+        }
+        if !was_in_force {
+            let plugin = observer.plugin().clone();
+            retries.is_done_within(LIMIT, move || plugin.retry()).await;
+            was_in_force = observer.plugin().has_configuration();
+            if was_in_force {
+                endpoint.keep_up(&observer);
+            }
+        }
+    }
+}
