@@ -118,6 +118,18 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         };
         findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
+    for handler in &status.unhooked_handlers {
+        let (name, key) = match &**handler {
+            "" => ("the default runtime handler".to_owned(), "delivery".to_owned()),
+            handler => (
+                format!("runtime handler {}", shown(handler)),
+                format!("runtimes.{}.delivery", shown(handler)),
+            ),
+        };
+        let what = format!("{name} runs no OCI hooks: its containers get none");
+        let remedy = format!("set {key} = \"events\" in the configuration, and restart the daemon");
+        findings.push(Finding::problem("runtime-handler", what, remedy));
+    }
     let restart = "restart it: systemctl restart nri-oci-hooks";
     let ours = env!("CARGO_PKG_VERSION");
     if status.version != ours {

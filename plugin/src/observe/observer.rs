@@ -184,6 +184,7 @@ impl Observer {
                 .and_then(|ledger| ledger.as_ref().err().cloned()),
             in_force: in_force.collect(),
             mistakes: inspection.mistakes.iter().map(ToString::to_string).collect(),
+            unhooked_handlers: inspection.unhooked_handlers.clone(),
             last_error: state.last_error.clone(),
         }
     }
@@ -258,6 +259,7 @@ impl Observer {
             memory: figures.memory,
             dropped_lines: dropped_lines(),
             unanswered: state.unanswered.len(),
+            unhooked_handlers: inspection.unhooked_handlers.len(),
         };
         drop(state);
         self.metrics.text(&gauges)

@@ -41,6 +41,9 @@ pub struct Status {
     /// File systems that do not answer: containers that need one are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredPath>,
+    /// The runtime handlers that run no OCI hooks; that of the default one is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhooked_handlers: Vec<String>,
     /// What went wrong last; absent if nothing has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,

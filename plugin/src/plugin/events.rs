@@ -335,9 +335,14 @@ impl Plugin for OciHooks {
         Ok(Vec::new())
     }
 
-    async fn remove_container(&self, _: &Context, _: PodSandbox, container: Container) -> Result<(), Status> {
+    async fn remove_container(
+        &self,
+        _: &Context,
+        pod: PodSandbox,
+        container: Container,
+    ) -> Result<(), Status> {
         if let Some(ours) = self.containers_or_warn() {
-            ours.removed(container);
+            ours.removed(pod.runtime_handler, container);
         }
         Ok(())
     }

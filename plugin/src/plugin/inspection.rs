@@ -24,6 +24,8 @@ pub struct Inspection {
     pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d, as last looked at.
     pub mistakes: Vec<Diagnostic>,
+    /// The runtime handlers that run no OCI hooks, as far as seen.
+    pub unhooked_handlers: Vec<String>,
 }
 
 /// Where a configuration comes from.
@@ -48,11 +50,15 @@ impl OciHooks {
             ledger: None,
             in_force: Vec::new(),
             mistakes: now.refused().to_vec(),
+            unhooked_handlers: Vec::new(),
         };
         if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();
             inspection.mistakes.extend(in_force.selector.mistakes());
             let ledger = in_force.containers.as_ref();
+            if let Ok(containers) = ledger {
+                inspection.unhooked_handlers = containers.unhooked_handlers();
+            }
             let ledger = ledger.map(|containers| containers.ledger().clone());
             inspection.ledger = Some(ledger.map_err(String::clone));
         }

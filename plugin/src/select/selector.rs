@@ -260,11 +260,10 @@ impl Selector {
         let origins = origins.collect();
         let specs = chosen.into_iter().map(|(spec, _)| spec).collect();
         Ok(Selected {
-            frozen: self.cache().merged.get(
-                specs,
-                self.config.default_timeout,
-                self.config.limits,
-            ),
+            frozen: self
+                .cache()
+                .merged
+                .get(specs, self.config.default_timeout, self.config.limits),
             specs: origins,
             ignored,
         })

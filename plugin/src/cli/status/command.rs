@@ -83,6 +83,14 @@ pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
         let (what, file, digest) = (one_line(&file.what), shown(&file.file), shown(&file.digest));
         writeln!(out, "in force       {what} {file}\n               {digest}")?;
     }
+    for handler in &status.unhooked_handlers {
+        let handler = if handler.is_empty() { "(default)" } else { handler };
+        writeln!(
+            out,
+            "no hooks       runtime handler {} runs no OCI hooks",
+            shown(handler)
+        )?;
+    }
     if let Some(error) = &status.last_error {
         writeln!(
             out,

@@ -61,6 +61,8 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) are_entries_old: bool,
     /// File systems that do not answer.
     pub(in crate::observe) unanswered: usize,
+    /// Runtime handlers that run no OCI hooks.
+    pub(in crate::observe) unhooked_handlers: usize,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
     /// Log lines that their destination did not take.
@@ -218,6 +220,12 @@ impl Gauges {
             "unanswered_file_systems",
             "File systems that do not answer; containers that need one are refused",
             self.unanswered,
+        );
+
+        gauge(
+            "unhooked_runtime_handlers",
+            "Runtime handlers that run no OCI hooks, whose containers get none",
+            self.unhooked_handlers,
         );
 
         let dropped = ConstCounter::new(self.dropped_lines);

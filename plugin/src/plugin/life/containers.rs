@@ -12,6 +12,7 @@ use tracing::{Instrument, Span};
 
 use super::bundle;
 use super::end::Watched;
+use super::handlers::Handlers;
 use super::own_thread::OwnThread;
 use super::runners::{RunnerProgram, Running, start};
 use crate::ledger::{
@@ -37,6 +38,7 @@ struct Shared {
     thread: OwnThread,
     /// The inits whose end starts poststop.
     watched: Watched,
+    handlers: Handlers,
     /// Whether the runtime deletes a container when it ends.
     deletes_at_end: AtomicBool,
     _alive: Alive,
@@ -73,6 +75,7 @@ impl Containers {
             program,
             thread,
             watched: Watched::default(),
+            handlers: Handlers::default(),
             deletes_at_end: AtomicBool::new(true),
             _alive: alive,
         })))
@@ -105,6 +108,15 @@ impl Containers {
     /// Whether the OCI runtime starts the poststop runners of injected containers at their end.
     pub(in crate::plugin) fn deletes_at_end(&self) -> bool {
         self.0.deletes_at_end.load(Ordering::Relaxed)
+    }
+
+    /// The runtime handlers that run no OCI hooks.
+    pub(in crate::plugin) fn unhooked_handlers(&self) -> Vec<String> {
+        self.0.handlers.unhooked()
+    }
+
+    pub(super) fn handlers(&self) -> &Handlers {
+        &self.0.handlers
     }
 
     pub(super) fn watched(&self) -> &Watched {

@@ -6,6 +6,7 @@
 mod bundle;
 mod containers;
 mod end;
+mod handlers;
 mod own_thread;
 mod reconcile;
 mod runners;

@@ -120,10 +120,14 @@ impl Containers {
             return self.pending_of_unlisted(registered);
         };
         let runs = container.state.enum_value() == Ok(ContainerState::CONTAINER_RUNNING);
-        let created = match runs {
+        let is_injected = registered.header.injected;
+        let created = match runs && !is_injected {
             true => registered.created(container, true)?,
             false => registered.files.created()?,
         };
+        if runs && created.is_none() && self.starts_early(&registered) {
+            tracing::error!("it runs without its hooks: its OCI runtime has not started their runner");
+        }
         let init = created.as_ref().and_then(Init::of);
         self.watch(&registered, init);
         if !registered.header.injected && self.lost_prestart(&registered)? {
@@ -136,6 +140,13 @@ impl Containers {
             && registered.is_pending(Stage::Poststart)?
             && !registered.files.is_claimed(Stage::Poststart)?;
         Ok(is_pending.then_some((registered, Stage::Poststart)))
+    }
+
+    /// Whether a runner of an injected container is started before or when its program runs.
+    fn starts_early(&self, registered: &Registered) -> bool {
+        let counts = |stage| registered.header.count(stage) > 0;
+        let is_early = counts(Stage::Prestart) || counts(Stage::Poststart) || !self.deletes_at_end();
+        registered.header.injected && is_early
     }
 
     /// Whether prestart began and nobody is left who would end it: daemon and runner died. The

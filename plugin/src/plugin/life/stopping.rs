@@ -11,9 +11,6 @@ use super::starting::await_or_note;
 use crate::ledger::{ContainerId, LedgerError, Trigger};
 use crate::spec::Stage;
 
-/// How long an OCI runtime may take to delete a container that its runtime has begun to remove.
-const DELETE_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// After how long is tried again what failed: the node lacked processes, or room on its disk. Each
 /// time it is ten times as long, up to [`LONG_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -70,16 +67,16 @@ impl Containers {
     /// A container is removed: pending stages are run, then its records are archived, all behind the
     /// event. Until then the container stays where a runner that the OCI runtime starts finds it, and
     /// the next daemon.
-    pub(in crate::plugin) fn removed(&self, container: Container) {
+    pub(in crate::plugin) fn removed(&self, handler: String, container: Container) {
         let containers = self.clone();
         self.behind(async move {
-            if let Err(error) = containers.remove(&container).await {
+            if let Err(error) = containers.remove(&handler, &container).await {
                 warn(&error);
             }
         });
     }
 
-    async fn remove(&self, container: &Container) -> anyhow::Result<()> {
+    async fn remove(&self, handler: &str, container: &Container) -> anyhow::Result<()> {
         let registered = match self.find(&container.id) {
             Ok(Some(registered)) => registered,
             Ok(None) => return Ok(()),
@@ -91,10 +88,9 @@ impl Containers {
                 return Err(error.into());
             }
         };
-        if registered.header.injected && registered.files.created()?.is_none() && !self.deletes_at_end() {
-            // Nobody was there to see whether the OCI runtime has created it. If so, that is about to
-            // delete it, and starts the runner.
-            sleep(DELETE_TIMEOUT).await;
+        if registered.header.injected {
+            let was_started = registered.files.created()?.is_some();
+            self.handlers().note(handler, container, was_started);
         }
         self.resolve(registered, Trigger::RemoveContainer).await;
         Ok(())
