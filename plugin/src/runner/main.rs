@@ -128,7 +128,10 @@ fn is_asked_by(command: &str) -> bool {
 
 /// Has a detached copy of this process run poststart at its moment.
 fn hold(container: &Container, by: Trigger) {
-    if container.header().count(Stage::Poststart) == 0 {
+    let stage = Stage::Poststart;
+    let is_taken = || container.folder.is_claimed(stage).unwrap_or(false);
+    if container.header().count(stage) == 0 || is_taken() {
+        // Another daemon's runner holds it already.
         return;
     }
     let gate = container.init().and_then(Gate::of);
