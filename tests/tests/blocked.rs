@@ -231,10 +231,10 @@ fn needs(case: Case, name: &str) -> PodSandbox {
     }
 }
 
-/// Whether it was created with hooks; an error is the daemon's.
-async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<bool, String> {
+/// Whether it was created with hooks; the inner error is the daemon's.
+async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<Result<bool, String>> {
     let container = ContainerBuilder::new(pod, "app").build();
-    match plugin.create_container(pod, &container).await {
+    Ok(match plugin.create_container(pod, &container).await {
         Outcome::Answer(adjustment) => Ok(adjustment.adjust.as_ref().is_some_and(|adjust| {
             adjust
                 .hooks
@@ -242,8 +242,8 @@ async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<bool, Str
                 .is_some_and(|hooks| !hooks.prestart.is_empty())
         })),
         Outcome::Refused(status) => Err(status.to_string()),
-        other => panic!("{}: the runtime goes on without the plugin: {other:?}", pod.name),
-    }
+        other => bail!("{}: the runtime goes on without the plugin: {other:?}", pod.name),
+    })
 }
 
 /// No container is created without its hooks, and all others are, from before it hangs until after.
@@ -252,15 +252,15 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
     let mut daemon = Daemon::start(case, hanging)?;
     let mut plugin = daemon.connected().await?;
     ensure!(
-        create(&mut plugin, &needs(case, "before")).await == Ok(true),
+        create(&mut plugin, &needs(case, "before")).await? == Ok(true),
         "it has hooks"
     );
 
     daemon.hanging.hang()?;
-    let first = create(&mut plugin, &needs(case, "first")).await;
+    let first = create(&mut plugin, &needs(case, "first")).await?;
     ensure!(first.is_err(), "{first:?}");
     for name in ["second", "third"] {
-        let Err(error) = create(&mut plugin, &needs(case, name)).await else {
+        let Err(error) = create(&mut plugin, &needs(case, name)).await? else {
             bail!("{name} is created");
         };
         ensure!(error.contains("has not answered for "), "{error}");
@@ -272,7 +272,7 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
     if case != Case::Configuration {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
-            create(&mut plugin, &other).await == Ok(false),
+            create(&mut plugin, &other).await? == Ok(false),
             "it needs none of it"
         );
         ensure!(daemon.get("/healthz")?.0 == "200");
@@ -286,12 +286,12 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
 
     daemon.hanging.answer()?;
     wait::until("it to go on", async || {
-        Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
     })
     .await?;
 
     daemon.hanging.hang()?;
-    ensure!(create(&mut plugin, &needs(case, "last")).await.is_err());
+    ensure!(create(&mut plugin, &needs(case, "last")).await?.is_err());
     daemon.ends(plugin).await
 }
 
@@ -302,21 +302,21 @@ async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
     let mut daemon = Daemon::start(case, hanging)?;
     let mut plugin = daemon.connected().await?;
     for name in ["first", "second"] {
-        let answer = create(&mut plugin, &needs(case, name)).await;
+        let answer = create(&mut plugin, &needs(case, name)).await?;
         ensure!(answer.is_err(), "{name}: {answer:?}");
     }
     // The configuration, and the ledger that it names, come first.
     if case != Case::Configuration && case != Case::Ledger {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
-            create(&mut plugin, &other).await == Ok(false),
+            create(&mut plugin, &other).await? == Ok(false),
             "it needs none of it"
         );
         ensure!(daemon.get("/healthz")?.0 == "200");
     }
     daemon.hanging.answer()?;
     wait::until("it to go on", async || {
-        Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
     })
     .await
 }
@@ -354,14 +354,14 @@ async fn two_hundred_containers_get_an_answer_while_a_file_system_hangs() -> Res
         let name = format!("pod-{number}");
         ensure!(
             create(&mut plugin, &needs(Case::DefaultSpec, &name))
-                .await
+                .await?
                 .is_err(),
             "{name}"
         );
         let other = PodBuilder::new(&format!("other-{number}"))
             .namespace(EXCLUDED)
             .build();
-        ensure!(create(&mut plugin, &other).await == Ok(false), "{name}");
+        ensure!(create(&mut plugin, &other).await? == Ok(false), "{name}");
     }
     ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await
@@ -377,9 +377,9 @@ async fn a_stderr_that_nobody_reads_holds_no_container_up() -> Result<()> {
     let pod = PodBuilder::new("bad").annotation(ANNOTATION, "none").build();
     // Each is a line or two of some hundred bytes: far more than a pipe holds.
     for _ in 0..2000 {
-        ensure!(create(&mut plugin, &pod).await.is_err());
+        ensure!(create(&mut plugin, &pod).await?.is_err());
     }
-    ensure!(create(&mut plugin, &needs(Case::DefaultSpec, "good")).await == Ok(true));
+    ensure!(create(&mut plugin, &needs(Case::DefaultSpec, "good")).await? == Ok(true));
     let metrics = daemon.get("/metrics")?.1;
     let dropped = metrics
         .lines()
@@ -397,9 +397,9 @@ async fn a_log_file_that_hangs_holds_no_container_up() -> Result<()> {
     daemon.hanging.hang()?;
     for number in 0..100 {
         let bad = PodBuilder::new("bad").annotation(ANNOTATION, "none").build();
-        ensure!(create(&mut plugin, &bad).await.is_err());
+        ensure!(create(&mut plugin, &bad).await?.is_err());
         let good = needs(Case::LogFile, &format!("good-{number}"));
-        ensure!(create(&mut plugin, &good).await == Ok(true), "{number}");
+        ensure!(create(&mut plugin, &good).await? == Ok(true), "{number}");
     }
     ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await
