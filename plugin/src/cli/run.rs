@@ -16,6 +16,7 @@ use super::pod::{Arrived, PodArgs, keep_files};
 use crate::config::{Delivery, Overrides};
 use crate::observe::{Endpoint, LogArgs, Observed, Observer, flush_logs, service_manager, start_logs, tend};
 use crate::plugin::OciHooks;
+use crate::system;
 
 /// How long the configuration and what it names may take to be read before the runtime is connected to.
 /// What is not read then is read behind, and containers are refused until it is.
@@ -88,6 +89,7 @@ pub struct RunArgs {
 /// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
 /// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
 pub fn run(args: RunArgs) -> ExitCode {
+    system::share_heap();
     // First of all: what is opened from here on is the host's.
     let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
     start_logs(&args.logs);
