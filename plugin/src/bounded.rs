@@ -2,7 +2,15 @@
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use crate::trust::access;
+
+/// How often is looked whether a file system does not answer.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What `work` results in, done on a thread of its own; `None` if that is not there within `limit`, or the node has no
 /// room for the thread. The work goes on, and its result is dropped.
@@ -15,6 +23,19 @@ pub(crate) fn within<T: Send + 'static>(
     // Whoever waited may be gone.
     thread.spawn(move || drop(sender.send(work()))).ok()?;
     done.recv_timeout(limit).ok()
+}
+
+/// What `work` results in; `None` if that is not there within `limit`, or as soon as any file system does not answer.
+/// The work goes on.
+pub(crate) async fn answered<T>(work: &mut JoinHandle<T>, limit: Duration) -> Option<Result<T, JoinError>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match timeout(POLL_INTERVAL, &mut *work).await {
+            Ok(result) => return Some(result),
+            Err(_) if access::is_any_unanswered() || Instant::now() >= deadline => return None,
+            Err(_) => {}
+        }
+    }
 }
 
 #[cfg(test)]

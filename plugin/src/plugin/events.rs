@@ -15,18 +15,15 @@ use super::lazy_ledger::NoLedger;
 use super::life::{Containers, RunnerProgram};
 use super::live::Live;
 use super::subject::subject;
+use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
 use crate::select::Budget;
 use crate::system;
-use crate::trust::access;
 
 /// How long after an event nothing of it is in memory any more.
 const ANSWERED: Duration = Duration::from_millis(200);
-
-/// How often is looked whether what is loaded waits for a file system that does not answer.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How long before the deadline of its event a container goes without hooks that are not decided, if
 /// `failure_policy` is `"ignore"`.
@@ -69,12 +66,8 @@ impl OciHooks {
                 in_force.selector.look();
             }
         });
-        let deadline = Instant::now() + limit;
-        while timeout(LOOK, &mut loading).await.is_err() {
-            if access::is_any_unanswered() || Instant::now() >= deadline {
-                return;
-            }
-        }
+        // What is not read then is read behind; a panic of it is logged.
+        let _ = answered(&mut loading, limit).await;
     }
 
     /// Whether a configuration is in force.
