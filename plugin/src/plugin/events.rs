@@ -100,6 +100,8 @@ impl OciHooks {
     pub fn reload(&self) {
         match self.live.up_to_date() {
             Ok(in_force) => {
+                let _ = in_force.ledger.open();
+                self.make_up_for(&in_force);
                 in_force.selector.look();
                 let mut mistakes = self.live.now().refused().to_vec();
                 mistakes.extend(in_force.selector.mistakes());
