@@ -153,14 +153,29 @@ impl Daemon {
         Daemon::with(case, hanging, |command| command)
     }
 
+    /// With `failure_policy = "ignore"`.
+    fn start_ignoring(case: Case, hanging: Hanging) -> Result<Daemon> {
+        let lines = "failure_policy = \"ignore\"";
+        Daemon::with_lines(case, hanging, lines, |command| command)
+    }
+
     fn with(case: Case, hanging: Hanging, more: impl FnOnce(&mut Command) -> &mut Command) -> Result<Daemon> {
+        Daemon::with_lines(case, hanging, "", more)
+    }
+
+    fn with_lines(
+        case: Case,
+        hanging: Hanging,
+        further: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<Daemon> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("config.toml");
         let lines = case.configuration(&hanging, folder.path())?;
         fs::write(
             &config,
-            format!("listen = \"{port}\"\nexclude_namespaces = [{EXCLUDED:?}]\n{lines}\n"),
+            format!("listen = \"{port}\"\nexclude_namespaces = [{EXCLUDED:?}]\n{further}\n{lines}\n"),
         )?;
         let config = match case {
             Case::Configuration => PathBuf::from(hanging.file("config.toml")),
@@ -305,8 +320,8 @@ async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
         let answer = create(&mut plugin, &needs(case, name)).await?;
         ensure!(answer.is_err(), "{name}: {answer:?}");
     }
-    // The configuration, and the ledger that it names, come first.
-    if case != Case::Configuration && case != Case::Ledger {
+    // Without the configuration, nothing is known of any container.
+    if case != Case::Configuration {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
             create(&mut plugin, &other).await? == Ok(false),
@@ -319,6 +334,60 @@ async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
         Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
     })
     .await
+}
+
+/// By its own decision, not by the runtime's, which would go on without the plugin.
+async fn goes_without_its_hooks_if_failures_are_ignored(case: Case) -> Result<()> {
+    let mut daemon = Daemon::start_ignoring(case, case.mount()?)?;
+    let mut plugin = daemon.connected().await?;
+    let before = create(&mut plugin, &needs(case, "before")).await?;
+    ensure!(before == Ok(true), "{before:?}");
+    daemon.hanging.hang()?;
+    for name in ["first", "second"] {
+        let answer = create(&mut plugin, &needs(case, name)).await?;
+        ensure!(answer == Ok(false), "{name}: {answer:?}");
+    }
+    daemon.hanging.answer()?;
+    wait::until("it to go on", async || {
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_default_spec_that_hangs_is_gone_without_if_failures_are_ignored() -> Result<()> {
+    goes_without_its_hooks_if_failures_are_ignored(Case::DefaultSpec).await
+}
+
+#[tokio::test]
+async fn a_ledger_that_hangs_is_gone_without_if_failures_are_ignored() -> Result<()> {
+    goes_without_its_hooks_if_failures_are_ignored(Case::Ledger).await
+}
+
+/// They end, and name what they wait for.
+#[tokio::test]
+async fn status_and_doctor_name_a_configuration_that_hangs() -> Result<()> {
+    let hanging = Case::Configuration.mount()?;
+    hanging.hang()?;
+    let path = hanging.file("config.toml");
+    let ask = |what: &'static str| {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(workspace::nri_oci_hooks()?);
+            anyhow::Ok(command.args([what, "--config", &path]).output()?)
+        })
+    };
+    let (status, doctor) = (ask("status"), ask("doctor"));
+    for asked in [status, doctor] {
+        let output = timeout(wait::LIMIT, asked)
+            .await
+            .context("it waits for ever")???;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.code() == Some(1), "{said}");
+        ensure!(said.contains("has not answered for "), "{said}");
+        ensure!(said.contains(&*hanging.path().to_string_lossy()), "{said}");
+    }
+    hanging.answer()
 }
 
 macro_rules! on_each_case {
