@@ -9,6 +9,7 @@
 // They panic where nobody listens; `cli::complain` does not.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
+mod bounded;
 pub mod cli;
 pub mod config;
 pub mod diagnostic;

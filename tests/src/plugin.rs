@@ -34,6 +34,7 @@ pub struct PluginBuilder<'a> {
     index: String,
     name: String,
     configuration: String,
+    configuration_file: Option<PathBuf>,
     hook_spec: Option<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -47,6 +48,7 @@ impl<'a> PluginBuilder<'a> {
             index: "10".into(),
             name: "oci-hooks".into(),
             configuration: format!("annotation.spec_dirs = [{spec_folder:?}]\n"),
+            configuration_file: None,
             hook_spec: None,
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -115,10 +117,27 @@ impl<'a> PluginBuilder<'a> {
         Plugin::start(self.containerd, &name, command).await
     }
 
-    fn command(&self) -> Result<(String, Command)> {
+    /// Goes by this configuration file, and writes none.
+    #[must_use]
+    pub fn configuration_file(mut self, file: &Path) -> Self {
+        self.configuration_file = Some(file.into());
+        self
+    }
+
+    /// The name that it registers with, index first, and the command that starts it inside the node.
+    ///
+    /// # Errors
+    /// It does not build, or its configuration cannot be written.
+    pub fn command(&self) -> Result<(String, Command)> {
         let name = format!("{}-{}", self.index, self.name);
-        let file = configuration_file(self.containerd, &name);
-        fs::write(&file, &self.configuration)?;
+        let file = match &self.configuration_file {
+            Some(file) => file.clone(),
+            None => {
+                let file = configuration_file(self.containerd, &name);
+                fs::write(&file, &self.configuration)?;
+                file
+            }
+        };
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(file);
         command.arg("--nri-socket").arg(self.containerd.nri_socket());

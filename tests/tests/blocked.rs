@@ -153,14 +153,29 @@ impl Daemon {
         Daemon::with(case, hanging, |command| command)
     }
 
+    /// With `failure_policy = "ignore"`.
+    fn start_ignoring(case: Case, hanging: Hanging) -> Result<Daemon> {
+        let lines = "failure_policy = \"ignore\"";
+        Daemon::with_lines(case, hanging, lines, |command| command)
+    }
+
     fn with(case: Case, hanging: Hanging, more: impl FnOnce(&mut Command) -> &mut Command) -> Result<Daemon> {
+        Daemon::with_lines(case, hanging, "", more)
+    }
+
+    fn with_lines(
+        case: Case,
+        hanging: Hanging,
+        further: &str,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<Daemon> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let config = folder.path().join("config.toml");
         let lines = case.configuration(&hanging, folder.path())?;
         fs::write(
             &config,
-            format!("listen = \"{port}\"\nexclude_namespaces = [{EXCLUDED:?}]\n{lines}\n"),
+            format!("listen = \"{port}\"\nexclude_namespaces = [{EXCLUDED:?}]\n{further}\n{lines}\n"),
         )?;
         let config = match case {
             Case::Configuration => PathBuf::from(hanging.file("config.toml")),
@@ -231,10 +246,10 @@ fn needs(case: Case, name: &str) -> PodSandbox {
     }
 }
 
-/// Whether it was created with hooks; an error is the daemon's.
-async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<bool, String> {
+/// Whether it was created with hooks; the inner error is the daemon's.
+async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<Result<bool, String>> {
     let container = ContainerBuilder::new(pod, "app").build();
-    match plugin.create_container(pod, &container).await {
+    Ok(match plugin.create_container(pod, &container).await {
         Outcome::Answer(adjustment) => Ok(adjustment.adjust.as_ref().is_some_and(|adjust| {
             adjust
                 .hooks
@@ -242,8 +257,8 @@ async fn create(plugin: &mut PluginHandle, pod: &PodSandbox) -> Result<bool, Str
                 .is_some_and(|hooks| !hooks.prestart.is_empty())
         })),
         Outcome::Refused(status) => Err(status.to_string()),
-        other => panic!("{}: the runtime goes on without the plugin: {other:?}", pod.name),
-    }
+        other => bail!("{}: the runtime goes on without the plugin: {other:?}", pod.name),
+    })
 }
 
 /// No container is created without its hooks, and all others are, from before it hangs until after.
@@ -252,15 +267,15 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
     let mut daemon = Daemon::start(case, hanging)?;
     let mut plugin = daemon.connected().await?;
     ensure!(
-        create(&mut plugin, &needs(case, "before")).await == Ok(true),
+        create(&mut plugin, &needs(case, "before")).await? == Ok(true),
         "it has hooks"
     );
 
     daemon.hanging.hang()?;
-    let first = create(&mut plugin, &needs(case, "first")).await;
+    let first = create(&mut plugin, &needs(case, "first")).await?;
     ensure!(first.is_err(), "{first:?}");
     for name in ["second", "third"] {
-        let Err(error) = create(&mut plugin, &needs(case, name)).await else {
+        let Err(error) = create(&mut plugin, &needs(case, name)).await? else {
             bail!("{name} is created");
         };
         ensure!(error.contains("has not answered for "), "{error}");
@@ -272,7 +287,7 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
     if case != Case::Configuration {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
-            create(&mut plugin, &other).await == Ok(false),
+            create(&mut plugin, &other).await? == Ok(false),
             "it needs none of it"
         );
         ensure!(daemon.get("/healthz")?.0 == "200");
@@ -286,12 +301,12 @@ async fn refuses_until_it_answers(case: Case) -> Result<()> {
 
     daemon.hanging.answer()?;
     wait::until("it to go on", async || {
-        Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
     })
     .await?;
 
     daemon.hanging.hang()?;
-    ensure!(create(&mut plugin, &needs(case, "last")).await.is_err());
+    ensure!(create(&mut plugin, &needs(case, "last")).await?.is_err());
     daemon.ends(plugin).await
 }
 
@@ -302,23 +317,77 @@ async fn registers_and_refuses_until_it_answers(case: Case) -> Result<()> {
     let mut daemon = Daemon::start(case, hanging)?;
     let mut plugin = daemon.connected().await?;
     for name in ["first", "second"] {
-        let answer = create(&mut plugin, &needs(case, name)).await;
+        let answer = create(&mut plugin, &needs(case, name)).await?;
         ensure!(answer.is_err(), "{name}: {answer:?}");
     }
-    // The configuration, and the ledger that it names, come first.
-    if case != Case::Configuration && case != Case::Ledger {
+    // Without the configuration, nothing is known of any container.
+    if case != Case::Configuration {
         let other = PodBuilder::new("other").namespace(EXCLUDED).build();
         ensure!(
-            create(&mut plugin, &other).await == Ok(false),
+            create(&mut plugin, &other).await? == Ok(false),
             "it needs none of it"
         );
         ensure!(daemon.get("/healthz")?.0 == "200");
     }
     daemon.hanging.answer()?;
     wait::until("it to go on", async || {
-        Ok((create(&mut plugin, &needs(case, "after")).await == Ok(true)).then_some(()))
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
     })
     .await
+}
+
+/// By its own decision, not by the runtime's, which would go on without the plugin.
+async fn goes_without_its_hooks_if_failures_are_ignored(case: Case) -> Result<()> {
+    let mut daemon = Daemon::start_ignoring(case, case.mount()?)?;
+    let mut plugin = daemon.connected().await?;
+    let before = create(&mut plugin, &needs(case, "before")).await?;
+    ensure!(before == Ok(true), "{before:?}");
+    daemon.hanging.hang()?;
+    for name in ["first", "second"] {
+        let answer = create(&mut plugin, &needs(case, name)).await?;
+        ensure!(answer == Ok(false), "{name}: {answer:?}");
+    }
+    daemon.hanging.answer()?;
+    wait::until("it to go on", async || {
+        Ok((create(&mut plugin, &needs(case, "after")).await? == Ok(true)).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_default_spec_that_hangs_is_gone_without_if_failures_are_ignored() -> Result<()> {
+    goes_without_its_hooks_if_failures_are_ignored(Case::DefaultSpec).await
+}
+
+#[tokio::test]
+async fn a_ledger_that_hangs_is_gone_without_if_failures_are_ignored() -> Result<()> {
+    goes_without_its_hooks_if_failures_are_ignored(Case::Ledger).await
+}
+
+/// They end, and name what they wait for.
+#[tokio::test]
+async fn status_and_doctor_name_a_configuration_that_hangs() -> Result<()> {
+    let hanging = Case::Configuration.mount()?;
+    hanging.hang()?;
+    let path = hanging.file("config.toml");
+    let ask = |what: &'static str| {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(workspace::nri_oci_hooks()?);
+            anyhow::Ok(command.args([what, "--config", &path]).output()?)
+        })
+    };
+    let (status, doctor) = (ask("status"), ask("doctor"));
+    for asked in [status, doctor] {
+        let output = timeout(wait::LIMIT, asked)
+            .await
+            .context("it waits for ever")???;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.code() == Some(1), "{said}");
+        ensure!(said.contains("has not answered for "), "{said}");
+        ensure!(said.contains(&*hanging.path().to_string_lossy()), "{said}");
+    }
+    hanging.answer()
 }
 
 macro_rules! on_each_case {
@@ -354,14 +423,14 @@ async fn two_hundred_containers_get_an_answer_while_a_file_system_hangs() -> Res
         let name = format!("pod-{number}");
         ensure!(
             create(&mut plugin, &needs(Case::DefaultSpec, &name))
-                .await
+                .await?
                 .is_err(),
             "{name}"
         );
         let other = PodBuilder::new(&format!("other-{number}"))
             .namespace(EXCLUDED)
             .build();
-        ensure!(create(&mut plugin, &other).await == Ok(false), "{name}");
+        ensure!(create(&mut plugin, &other).await? == Ok(false), "{name}");
     }
     ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await
@@ -377,9 +446,9 @@ async fn a_stderr_that_nobody_reads_holds_no_container_up() -> Result<()> {
     let pod = PodBuilder::new("bad").annotation(ANNOTATION, "none").build();
     // Each is a line or two of some hundred bytes: far more than a pipe holds.
     for _ in 0..2000 {
-        ensure!(create(&mut plugin, &pod).await.is_err());
+        ensure!(create(&mut plugin, &pod).await?.is_err());
     }
-    ensure!(create(&mut plugin, &needs(Case::DefaultSpec, "good")).await == Ok(true));
+    ensure!(create(&mut plugin, &needs(Case::DefaultSpec, "good")).await? == Ok(true));
     let metrics = daemon.get("/metrics")?.1;
     let dropped = metrics
         .lines()
@@ -397,9 +466,9 @@ async fn a_log_file_that_hangs_holds_no_container_up() -> Result<()> {
     daemon.hanging.hang()?;
     for number in 0..100 {
         let bad = PodBuilder::new("bad").annotation(ANNOTATION, "none").build();
-        ensure!(create(&mut plugin, &bad).await.is_err());
+        ensure!(create(&mut plugin, &bad).await?.is_err());
         let good = needs(Case::LogFile, &format!("good-{number}"));
-        ensure!(create(&mut plugin, &good).await == Ok(true), "{number}");
+        ensure!(create(&mut plugin, &good).await? == Ok(true), "{number}");
     }
     ensure!(daemon.get("/healthz")?.0 == "200");
     daemon.ends(plugin).await

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::bounded::answered;
 use crate::host;
 use crate::install::PROGRAM;
 use crate::plugin::{OciHooks, RunnerProgram};
@@ -36,45 +38,112 @@ pub struct PodArgs {
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) runner: RunnerProgram,
-    pub(super) mirror: Option<Mirror>,
+    pub(super) files: PodFiles,
 }
 
+/// What a daemon brings from its pod to the host.
+#[derive(Debug, Default)]
+pub(super) struct PodFiles {
+    /// And where it is to be put.
+    program: Option<(Program, PathBuf)>,
+    mirror: Option<Mirror>,
+}
+
+/// Files that are being put on the host.
+type Putting = JoinHandle<(PodFiles, anyhow::Result<()>)>;
+
 impl PodArgs {
-    /// Goes where the daemon belongs, and brings along what it needs there. To be called while this
-    /// process has one thread.
+    /// Goes where the daemon belongs. To be called while this process has one thread.
     ///
     /// # Errors
-    /// The pod is not what it must be, or the host takes something not in.
+    /// The pod is not what it must be.
     pub(super) fn arrive(&self, nri_socket: &Path, config: &Path) -> anyhow::Result<Arrived> {
         let to = config.parent().unwrap_or(Path::new("/"));
         let mirror = self.files_from.as_ref().map(|from| Mirror::open(from, to));
-        let mut mirror = mirror.transpose()?;
-        let runner = match self.enter_host {
-            true => self.enter(nri_socket)?,
-            false => RunnerProgram::this()?,
-        };
-        if let Some(mirror) = &mut mirror {
-            mirror.keep_up()?;
+        let mirror = mirror.transpose()?;
+        if !self.enter_host {
+            let (runner, program) = (RunnerProgram::this()?, None);
+            let files = PodFiles { program, mirror };
+            return Ok(Arrived { runner, files });
         }
-        Ok(Arrived { runner, mirror })
+        let program = Some((Program::open()?, self.host_program.clone()));
+        host::enter_mounts(nri_socket.parent().unwrap_or(Path::new("/")))?;
+        Ok(Arrived {
+            runner: RunnerProgram::on_host(self.host_program.clone()),
+            files: PodFiles { program, mirror },
+        })
+    }
+}
+
+impl PodFiles {
+    /// Puts them on the host, and keeps them there as the pod has them, for ever. Returns when they are there for the
+    /// first time; after `limit`, or when a file system does not answer, that is done behind.
+    ///
+    /// # Errors
+    /// The host takes something not in.
+    pub(super) async fn put(mut self, plugin: Arc<OciHooks>, limit: Duration) -> anyhow::Result<()> {
+        if self.program.is_none() && self.mirror.is_none() {
+            return Ok(());
+        }
+        let mut putting: Putting = spawn_blocking(move || {
+            let done = self.put_now();
+            (self, done)
+        });
+        match answered(&mut putting, limit).await {
+            Some(result) => {
+                let (files, done) = result?;
+                done?;
+                tokio::spawn(files.keep(plugin));
+            }
+            None => {
+                tracing::error!("the host does not take the pod's files yet");
+                tokio::spawn(PodFiles::put_late(putting, plugin));
+            }
+        }
+        Ok(())
     }
 
-    fn enter(&self, nri_socket: &Path) -> anyhow::Result<RunnerProgram> {
-        let program = Program::open()?;
-        host::enter_mounts(nri_socket.parent().unwrap_or(Path::new("/")))?;
-        program.put(&self.host_program)?;
-        Ok(RunnerProgram::on_host(self.host_program.clone()))
+    fn put_now(&mut self) -> anyhow::Result<()> {
+        if let Some((program, path)) = self.program.take() {
+            program.put(&path)?;
+        }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.keep_up()?;
+        }
+        Ok(())
+    }
+
+    async fn put_late(putting: Putting, plugin: Arc<OciHooks>) {
+        let Ok((files, done)) = putting.await else {
+            return tracing::error!("the pod's files are not on the host: restart the daemon");
+        };
+        match done {
+            Ok(()) => tracing::info!("the host has the pod's files now"),
+            Err(error) => {
+                tracing::error!(error = %format_args!("{error:#}"), "the host has not all files of the pod")
+            }
+        }
+        let reloading = plugin.clone();
+        // It logs what comes of it.
+        let _ = spawn_blocking(move || reloading.reload()).await;
+        files.keep(plugin).await;
+    }
+
+    async fn keep(self, plugin: Arc<OciHooks>) {
+        if let Some(mirror) = self.mirror {
+            keep_files(mirror, plugin).await;
+        }
     }
 }
 
 /// Keeps the files on the host as `mirror` has them, for ever.
-pub(super) async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
+async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
     let mut told = String::new();
     loop {
         tokio::time::sleep(LOOK).await;
         // Disks are slow, and events wait for this thread.
         let reloading = plugin.clone();
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = spawn_blocking(move || {
             let kept = mirror.keep_up();
             if matches!(kept, Ok(Kept::Anew)) {
                 reloading.reload();

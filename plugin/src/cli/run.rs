@@ -12,14 +12,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use super::config::ConfigArg;
-use super::pod::{Arrived, PodArgs, keep_files};
+use super::pod::{Arrived, PodArgs};
 use crate::config::{Delivery, Overrides};
 use crate::observe::{Endpoint, LogArgs, Observed, Observer, flush_logs, service_manager, start_logs, tend};
 use crate::plugin::OciHooks;
+use crate::system;
 
 /// How long the configuration and what it names may take to be read before the runtime is connected to.
 /// What is not read then is read behind, and containers are refused until it is.
 const LOADING: Duration = Duration::from_secs(60);
+
+/// How long the host may take to take in the pod's files before the configuration is read.
+const ARRIVING: Duration = Duration::from_secs(10);
 
 /// How long stages that are over may take to be counted at the end.
 const LAST_STAGES: Duration = Duration::from_millis(200);
@@ -88,6 +92,7 @@ pub struct RunArgs {
 /// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
 /// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
 pub fn run(args: RunArgs) -> ExitCode {
+    system::share_heap();
     // First of all: what is opened from here on is the host's.
     let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
     start_logs(&args.logs);
@@ -124,9 +129,10 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
         .build()
         .context("cannot start")?;
     let ended = runtime.block_on(async {
-        let stop = stop(plugin.clone())?;
-        if let Some(mirror) = arrived.mirror {
-            tokio::spawn(keep_files(mirror, plugin.clone()));
+        let mut stop = Box::pin(stop(plugin.clone())?);
+        tokio::select! {
+            put = arrived.files.put(plugin.clone(), ARRIVING) => put?,
+            () = &mut stop => return Ok(()),
         }
         let endpoint = Arc::new(Endpoint::default());
         tokio::spawn(service_manager::stay_alive());
@@ -136,7 +142,10 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
             // It may yet be handed another configuration, and another state folder.
             Some(launched) => launched.run_until(connected, stop).await,
             None => {
-                plugin.load(LOADING).await;
+                tokio::select! {
+                    () = plugin.load(LOADING) => {}
+                    () = &mut stop => return Ok(()),
+                }
                 endpoint.keep_up(&observer);
                 service_manager::starting(&args.nri_socket);
                 Service::new(connected, identity)

@@ -1,15 +1,21 @@
 //! The examination: what is looked at first, then every check.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::runtime::{self, Settings};
 use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins};
+use crate::bounded::within;
 use crate::config::{Config, Overrides};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, prose};
 use crate::lint::{Looked, named_by};
 use crate::select::LoadedSpec;
 use crate::spec::Stage;
+use crate::trust::access;
+
+/// How long all checks together may take: a plugin or a daemon that is asked has five seconds of them.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be examined.
 #[derive(Debug, Clone)]
@@ -38,10 +44,48 @@ pub(super) struct Examined<'e> {
     pub(super) programs: Vec<Arc<str>>,
 }
 
-/// All findings, those that matter most first.
+/// All findings, those that matter most first. What does not answer is one of them, and ends the examination.
 pub fn examine(examination: &Examination) -> Vec<Finding> {
+    let findings = Arc::new(Mutex::new(Vec::new()));
+    let (examination, found) = (examination.clone(), findings.clone());
+    let is_complete = within(LIMIT, move || check_all(&examination, &found)).is_some();
+    let mut findings = std::mem::take(&mut *lock(&findings));
+    if !is_complete {
+        findings.extend(unanswered());
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+/// Why an examination is not complete.
+fn unanswered() -> Vec<Finding> {
+    let unanswered = access::unanswered();
+    let of_one = |one: &access::Unanswered| {
+        let remedy = "see to its disk or its server, then examine again: not all is examined";
+        Finding::problem("file-system", prose(&one.to_string()), remedy)
+    };
+    match unanswered.is_empty() {
+        true => {
+            let what = format!("not all is examined after {} s", LIMIT.as_secs());
+            vec![Finding::problem(
+                "file-system",
+                what,
+                "see to the disks and servers of this node",
+            )]
+        }
+        false => unanswered.iter().map(of_one).collect(),
+    }
+}
+
+/// What a panic leaves behind is whole: findings are only added.
+fn lock(findings: &Mutex<Vec<Finding>>) -> MutexGuard<'_, Vec<Finding>> {
+    findings.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
     let node = &examination.node;
-    let (runtimes, mut findings) = runtime::find(node);
+    let (runtimes, findings) = runtime::find(node);
+    lock(found).extend(findings);
     let (config, config_mistakes) = match &examination.config {
         None => (Config::default(), Vec::new()),
         Some(file) => match Config::from_file(file, &Overrides::default()) {
@@ -65,13 +109,18 @@ pub fn examine(examination: &Examination) -> Vec<Finding> {
         looks_at_files: looks,
         default,
     };
-    nri::check(&examined, &mut findings);
-    plugins::check(&examined, &mut findings);
-    files::check(&examined, &mut findings);
-    daemon::check(&examined, &mut findings);
-    cgroups::check(&examined, &mut findings);
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    findings
+    let checks = [
+        nri::check,
+        plugins::check,
+        files::check,
+        daemon::check,
+        cgroups::check,
+    ];
+    for check in checks {
+        let mut findings = Vec::new();
+        check(&examined, &mut findings);
+        lock(found).append(&mut findings);
+    }
 }
 
 impl Finding {

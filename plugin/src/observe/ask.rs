@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{STATUS_SOCKET, Status};
 use crate::diagnostic::{prose, shown};
+use crate::trust::access::Use;
 
 /// How long the daemon may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,7 +47,9 @@ pub enum AskError {
 /// None answers, or not in time.
 pub fn ask(state_dir: &Path) -> Result<Status, AskError> {
     let socket = state_dir.join(STATUS_SOCKET);
-    let stream = UnixStream::connect(&socket).map_err(|source| AskError::NoDaemon {
+    let access = Use::Read.begin(state_dir).map_err(|hangs| hangs.of(state_dir));
+    let stream = access.and_then(|_access| UnixStream::connect(&socket));
+    let stream = stream.map_err(|source| AskError::NoDaemon {
         socket: socket.clone(),
         source,
     })?;

@@ -13,8 +13,8 @@ use super::listener::{AGAIN, Place, Task};
 use super::{Observer, hearing};
 use crate::config::{Config, Listen};
 use crate::ledger::Ledger;
-use crate::trust::TrustedDir;
-use crate::trust::access::Use;
+use crate::trust::access::{NotAnswering, Use};
+use crate::trust::{Fault, TrustError, TrustedDir};
 
 /// The socket for root, in the state folder.
 pub const STATUS_SOCKET: &str = "status.sock";
@@ -57,7 +57,14 @@ impl Endpoint {
             open.status = None;
             let (observer, place, config) = (observer.clone(), status.clone(), inspection.config.clone());
             let serving = Task::spawn(async move {
-                if aside(async move { has_state_folder(&config) }).await == Some(true) {
+                let has_folder = loop {
+                    let config = config.clone();
+                    match aside(async move { has_state_folder(&config) }).await {
+                        Some(Err(NotAnswering { .. })) => sleep(AGAIN).await,
+                        has_folder => break has_folder,
+                    }
+                };
+                if has_folder == Some(Ok(true)) {
                     place.serve_for_ever(observer).await;
                 }
             });
@@ -96,14 +103,20 @@ async fn hear(ledger: Ledger, observer: Arc<Observer>) {
 
 /// Whether the state folder, which is made if the ledger will be in it, is there, and nobody but root could put a
 /// socket of his own there.
-fn has_state_folder(config: &Config) -> bool {
+///
+/// Fails if its file system does not answer.
+fn has_state_folder(config: &Config) -> Result<bool, NotAnswering> {
     let folder = Path::new(&*config.state_dir);
     if config.needs_ledger() {
-        let Ok(_access) = Use::Write.begin(folder) else {
-            return false;
-        };
+        let _access = Use::Write.begin(folder)?;
         // The ledger tells what is wrong.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     }
-    TrustedDir::at(folder).is_ok()
+    match TrustedDir::at(folder) {
+        Err(TrustError {
+            fault: Fault::NotAnswering(hangs),
+            ..
+        }) => Err(hangs),
+        found => Ok(found.is_ok()),
+    }
 }

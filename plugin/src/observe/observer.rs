@@ -279,8 +279,11 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     } else if !connection.synchronized {
         reasons.push("not synchronized with the runtime".to_owned());
     }
-    if inspection.ledger.is_none() && connection.registered.is_some() && inspection.mistakes.is_empty() {
+    if !inspection.has_configuration && connection.registered.is_some() && inspection.mistakes.is_empty() {
         reasons.push("no configuration is in force yet".to_owned());
+    }
+    if inspection.has_configuration && inspection.ledger.is_none() {
+        reasons.push("the ledger is not open yet".to_owned());
     }
     reasons.extend(state.unanswered.iter().map(ToString::to_string));
     if let (true, Some(Err(reason))) = (inspection.config.needs_ledger(), &inspection.ledger) {

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_millis(250);
 /// Reports file systems that do not answer, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (surveys, retries) = (Aside::default(), Aside::default());
-    let mut was_in_force = observer.plugin().has_configuration();
+    let mut was_loaded = observer.plugin().is_loaded();
     loop {
         sleep(INTERVAL).await;
         if access::is_any_unanswered() || observer.has_unanswered() {
@@ -27,11 +27,11 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
                 .is_done_within(LIMIT, move || observer.take_unanswered(access::unanswered()))
                 .await;
         }
-        if !was_in_force {
+        if !was_loaded {
             let plugin = observer.plugin().clone();
             retries.is_done_within(LIMIT, move || plugin.retry()).await;
-            was_in_force = observer.plugin().has_configuration();
-            if was_in_force {
+            was_loaded = observer.plugin().is_loaded();
+            if observer.plugin().has_configuration() {
                 endpoint.keep_up(&observer);
             }
         }

@@ -5,6 +5,7 @@ use containerd_nri::{Adjustment, MAX_MESSAGE};
 use thiserror::Error;
 
 use super::in_force::InForce;
+use super::lazy_ledger::NoLedger;
 use super::life::RegisterError;
 use super::{direct, inject};
 use crate::config::Delivery;
@@ -34,9 +35,9 @@ pub(super) enum DeliveryError {
     /// The ledger could not register the container.
     #[error(transparent)]
     Register(#[from] RegisterError),
-    /// There is no ledger.
-    #[error("{0}")]
-    NoLedger(String),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    NoLedger(#[from] NoLedger),
 }
 
 /// What is changed about the container so that it gets `frozen`. With another delivery than direct
@@ -54,12 +55,11 @@ pub(super) fn deliver(
         Delivery::Events => false,
     };
     frozen.check_delivery(delivery)?;
-    let containers = in_force.containers.as_ref();
-    let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.clone()))?;
+    let containers = in_force.ledger.open()?;
     if injected && inject::carries_runner(&container.hooks) {
         return Ok(Adjustment::new());
     }
-    let access = in_force.access_ledger()?;
+    let access = in_force.ledger.access()?;
     containers.register(pod, container, frozen, injected)?;
     drop(access);
     Ok(match injected {

@@ -11,33 +11,34 @@ use tokio::time::{sleep, timeout};
 
 use super::deliver::deliver;
 use super::in_force::InForce;
+use super::lazy_ledger::NoLedger;
 use super::life::{Containers, RunnerProgram};
 use super::live::Live;
 use super::subject::subject;
-use crate::config::{ConfigSource, FailurePolicy};
+use crate::bounded::answered;
+use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
 use crate::select::Budget;
 use crate::system;
-use crate::trust::TrustError;
-use crate::trust::access;
 
 /// How long after an event nothing of it is in memory any more.
 const ANSWERED: Duration = Duration::from_millis(200);
 
-/// How often is looked whether what is loaded waits for a file system that does not answer.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long before the deadline of its event a container goes without hooks that are not decided, if
+/// `failure_policy` is `"ignore"`.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// Gives containers their hooks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OciHooks {
     live: Arc<Live>,
-    /// Whether the runtime has listed its containers while no configuration was in force.
-    missed_synchronize: AtomicBool,
+    /// Whether the runtime has listed its containers while no ledger was open.
+    missed_synchronize: Arc<AtomicBool>,
     /// Whether it is known where the configuration comes from.
-    was_loaded: AtomicBool,
+    was_loaded: Arc<AtomicBool>,
     /// What the runtime calls itself.
-    runtime: Mutex<String>,
+    runtime: Arc<Mutex<String>>,
 }
 
 impl OciHooks {
@@ -46,9 +47,9 @@ impl OciHooks {
     pub fn new(source: ConfigSource, runner: RunnerProgram) -> OciHooks {
         OciHooks {
             live: Arc::new(Live::new(source, runner)),
-            missed_synchronize: AtomicBool::new(false),
-            was_loaded: AtomicBool::new(false),
-            runtime: Mutex::default(),
+            missed_synchronize: Arc::default(),
+            was_loaded: Arc::default(),
+            runtime: Arc::default(),
         }
     }
 
@@ -60,15 +61,13 @@ impl OciHooks {
         let live = self.live.clone();
         let mut loading = spawn_blocking(move || {
             if let Ok(in_force) = live.up_to_date() {
+                // The outcome is logged, and comes again with the next container.
+                let _ = in_force.ledger.open();
                 in_force.selector.look();
             }
         });
-        let deadline = Instant::now() + limit;
-        while timeout(LOOK, &mut loading).await.is_err() {
-            if access::is_any_unanswered() || Instant::now() >= deadline {
-                return;
-            }
-        }
+        // What is not read then is read behind; a panic of it is logged.
+        let _ = answered(&mut loading, limit).await;
     }
 
     /// Whether a configuration is in force.
@@ -76,13 +75,21 @@ impl OciHooks {
         self.live.now().in_force().is_some()
     }
 
-    /// Reads the configuration if none is in force, though it was to be [loaded](OciHooks::load): what was
-    /// wrong may be over. Blocks.
+    /// Whether a configuration is in force, and the ledger that it names has been opened.
+    pub fn is_loaded(&self) -> bool {
+        let now = self.live.now();
+        now.in_force()
+            .is_some_and(|in_force| in_force.ledger.opened().is_some())
+    }
+
+    /// Reads the configuration and opens the ledger, if that is not done though they were to be
+    /// [loaded](OciHooks::load): what was wrong may be over. Blocks.
     pub fn retry(&self) {
         if self.was_loaded.load(Ordering::Relaxed)
-            && !self.has_configuration()
+            && !self.is_loaded()
             && let Ok(in_force) = self.live.up_to_date()
         {
+            let _ = in_force.ledger.open();
             in_force.selector.look();
             self.make_up_for(&in_force);
         }
@@ -93,6 +100,8 @@ impl OciHooks {
     pub fn reload(&self) {
         match self.live.up_to_date() {
             Ok(in_force) => {
+                let _ = in_force.ledger.open();
+                self.make_up_for(&in_force);
                 in_force.selector.look();
                 let mut mistakes = self.live.now().refused().to_vec();
                 mistakes.extend(in_force.selector.mistakes());
@@ -146,35 +155,36 @@ impl OciHooks {
         }
     }
 
-    /// Does what a Synchronize asks for that came while no configuration was in force.
+    /// Does what a Synchronize asks for that came while no ledger was open.
     fn make_up_for(&self, in_force: &InForce) {
-        if self.missed_synchronize.swap(false, Ordering::Relaxed)
-            && let Ok(containers) = &in_force.containers
+        if let Some(Ok(containers)) = in_force.ledger.opened()
+            && self.missed_synchronize.swap(false, Ordering::Relaxed)
         {
             containers.serve(&self.runtime());
             containers.reconcile(Vec::new());
         }
     }
 
-    /// The containers in the ledger, if there is one.
+    /// The containers in the ledger, if that is open. Touches no path.
     fn containers(&self) -> Option<Containers> {
-        self.live.now().in_force()?.containers.clone().ok()
+        self.live.now().in_force()?.ledger.opened()?.clone().ok()
     }
 
-    /// The same, to be worked on.
+    /// The same, to be worked on; none if there is no ledger.
     ///
     /// Fails if the ledger's file system does not answer.
-    fn answering_containers(&self) -> Result<Option<Containers>, TrustError> {
+    fn answering_containers(&self) -> Result<Option<Containers>, NoLedger> {
         let now = self.live.now();
         let Some(in_force) = now.in_force() else {
             return Ok(None);
         };
-        match &in_force.containers {
+        match in_force.ledger.open() {
             Ok(containers) => {
-                drop(in_force.access_ledger()?);
+                drop(in_force.ledger.access()?);
                 Ok(Some(containers.clone()))
             }
-            Err(_) => Ok(None),
+            Err(NoLedger::None(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -198,8 +208,11 @@ impl OciHooks {
             // Whatever it will say; an event too many does no harm.
             return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
         };
-        let Ok(containers) = in_force.containers.clone() else {
-            return EventMask::CREATE_CONTAINER;
+        let containers = match in_force.ledger.opened() {
+            Some(Ok(containers)) => containers.clone(),
+            Some(Err(_)) => return EventMask::CREATE_CONTAINER,
+            // Whatever it will hold.
+            None => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all,
         };
         containers.serve(&self.runtime());
         let mut events = EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER;
@@ -239,6 +252,56 @@ impl OciHooks {
     }
 }
 
+impl OciHooks {
+    /// The same, or no hooks if that is not known when the time is almost up.
+    async fn hooks_or_none(
+        &self,
+        pod: PodSandbox,
+        container: Container,
+        time: Duration,
+    ) -> Result<Adjustment, Status> {
+        let limit = time.saturating_sub(MARGIN);
+        let deadline = Instant::now() + limit;
+        let plugin = self.clone();
+        let deciding = spawn_blocking(move || {
+            let answer = plugin.hooks(&pod, &container, limit);
+            if Instant::now() >= deadline
+                && let Some(containers) = plugin.containers()
+            {
+                // It has gone without the hooks that it is registered with.
+                containers.forget(&container);
+            }
+            answer
+        });
+        match timeout(limit, deciding).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(Status::internal(format!("nri-oci-hooks: {error}"))),
+            Err(_) => {
+                tracing::warn!(
+                    ?limit,
+                    "container goes without its hooks, which cannot be decided in time: failure_policy is ignore"
+                );
+                Ok(Adjustment::new())
+            }
+        }
+    }
+
+    /// The configuration in force, if any. Looks at no file.
+    fn config<T>(&self, of: impl FnOnce(&Config) -> T) -> Option<T> {
+        let now = self.live.now();
+        now.in_force().map(|in_force| of(in_force.selector.config()))
+    }
+
+    fn needs_all_events(&self) -> bool {
+        self.config(Config::needs_all_events).unwrap_or(true)
+    }
+
+    fn ignores_failures(&self) -> bool {
+        let policy = self.config(|config| config.failure_policy);
+        policy == Some(FailurePolicy::Ignore)
+    }
+}
+
 impl Plugin for OciHooks {
     async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         self.live.configure(&configuration.config).map_err(|mistakes| {
@@ -260,7 +323,7 @@ impl Plugin for OciHooks {
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
         pods.clear();
-        match self.containers_or_warn() {
+        match self.containers() {
             Some(ours) => ours.retain_registered(containers),
             None => containers.clear(),
         }
@@ -291,7 +354,10 @@ impl Plugin for OciHooks {
         pod: PodSandbox,
         container: Container,
     ) -> Result<Adjustment, Status> {
-        let answer = self.hooks(&pod, &container, ctx.remaining());
+        let answer = match self.ignores_failures() {
+            true => self.hooks_or_none(pod, container, ctx.remaining()).await,
+            false => self.hooks(&pod, &container, ctx.remaining()),
+        };
         answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
 
@@ -302,9 +368,15 @@ impl Plugin for OciHooks {
         container: Container,
     ) -> Result<(), Status> {
         let failed = |reason: String| Status::failed_precondition(format!("nri-oci-hooks: {reason}"));
-        let ours = self
-            .answering_containers()
-            .map_err(|error| failed(error.to_string()))?;
+        let ours = match self.answering_containers() {
+            Ok(ours) => ours,
+            // Only containers without injected hooks need the ledger to start.
+            Err(error) if self.containers().is_none() && !self.needs_all_events() => {
+                tracing::warn!(%error, "the ledger cannot be used");
+                return Ok(());
+            }
+            Err(error) => return Err(failed(error.to_string())),
+        };
         match ours {
             Some(ours) => ours.starting(container, ctx.remaining()).await.map_err(failed),
             None => Ok(()),

@@ -18,7 +18,9 @@ pub struct Inspection {
     pub config: Config,
     /// Where it comes from.
     pub configured_by: ConfiguredBy,
-    /// The ledger, or why there is none; absent as long as no configuration is in force.
+    /// Whether a configuration is in force.
+    pub has_configuration: bool,
+    /// The ledger, or why there is none; absent as long as it has not been opened.
     pub ledger: Option<Result<Ledger, String>>,
     /// The files in force without being picked, and what they are.
     pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
@@ -47,6 +49,7 @@ impl OciHooks {
         let mut inspection = Inspection {
             config: now.config(),
             configured_by: now.configured_by(),
+            has_configuration: now.in_force().is_some(),
             ledger: None,
             in_force: Vec::new(),
             mistakes: now.refused().to_vec(),
@@ -55,12 +58,12 @@ impl OciHooks {
         if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();
             inspection.mistakes.extend(in_force.selector.mistakes());
-            let ledger = in_force.containers.as_ref();
-            if let Ok(containers) = ledger {
+            let opened = in_force.ledger.opened();
+            if let Some(Ok(containers)) = opened {
                 inspection.unhooked_handlers = containers.unhooked_handlers();
             }
-            let ledger = ledger.map(|containers| containers.ledger().clone());
-            inspection.ledger = Some(ledger.map_err(String::clone));
+            let ledger = opened.map(|opened| opened.as_ref().map(|containers| containers.ledger().clone()));
+            inspection.ledger = ledger.map(|ledger| ledger.map_err(String::clone));
         }
         inspection
     }

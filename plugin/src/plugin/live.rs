@@ -143,7 +143,7 @@ impl Live {
                 Look::Same => return Err(self.being_made()),
             },
         };
-        let made = Arc::new(InForce::new(config, &self.runner)?);
+        let made = Arc::new(InForce::new(config, &self.runner));
         self.now.work_on(|now| {
             let now = Arc::make_mut(now);
             now.in_force = Some(made.clone());

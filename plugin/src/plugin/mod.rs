@@ -6,6 +6,7 @@ mod events;
 mod in_force;
 mod inject;
 mod inspection;
+mod lazy_ledger;
 mod life;
 mod live;
 mod nri_hooks;

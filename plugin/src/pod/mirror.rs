@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::PodError;
 use crate::install::{back_up, is_put, put};
 use crate::spec::MAX_SIZE;
+use crate::trust::access::Use;
 
 /// The folder below with hook-specs that pods may pick; there are no others.
 const SPECS: &str = "specs";
@@ -78,6 +79,10 @@ impl Mirror {
     /// # Errors
     /// A file cannot be read or written; those that can be are.
     pub fn keep_up(&mut self) -> Result<Kept, PodError> {
+        let to = &self.to;
+        let _access = Use::Write
+            .begin(to)
+            .map_err(|hangs| PodError::io("write to", to)(hangs.of(to)))?;
         if !self.has_lock()? {
             return Ok(Kept::ByAnother);
         }

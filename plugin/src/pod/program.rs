@@ -9,6 +9,7 @@ use super::PodError;
 use super::version::Version;
 use crate::install::{is_put, put};
 use crate::trust::TrustedFile;
+use crate::trust::access::Use;
 
 /// Everybody may execute it, root alone may write it.
 const MODE: u32 = 0o755;
@@ -36,6 +37,9 @@ impl Program {
     /// # Errors
     /// The file system refuses, or lets nothing be executed.
     pub fn put(mut self, path: &Path) -> Result<(), PodError> {
+        let _access = Use::Write
+            .begin(path)
+            .map_err(|hangs| PodError::io("write", path)(hangs.of(path)))?;
         let mut content = Vec::new();
         self.0
             .rewind()

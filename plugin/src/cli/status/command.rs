@@ -3,14 +3,18 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Args;
 
+use crate::bounded::within;
 use crate::cli::complain::fail;
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::{one_line, shown};
 use crate::observe::{Connection, Status, ask};
 use crate::plugin::ConfiguredBy;
+use crate::trust::access;
 
 const MORE: &str = "\
 Exit status:
@@ -21,6 +25,9 @@ Exit status:
 Examples:
   nri-oci-hooks status
   nri-oci-hooks status --format json | jq .connection";
+
+/// How long the configuration may take to be read, and the daemon to answer.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What `status` is asked.
 #[derive(Debug, Args)]
@@ -46,8 +53,12 @@ pub fn status(args: StatusArgs) -> ExitCode {
 
 /// Whether the daemon is ready.
 fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
-    let config = args.ledger.read_config()?;
-    let status = ask(Path::new(&*config.state_dir))?;
+    let ledger = args.ledger.clone();
+    let asked = within(LIMIT, move || {
+        let config = ledger.read_config()?;
+        Ok(ask(Path::new(&*config.state_dir))?)
+    });
+    let status = asked.unwrap_or_else(|| Err(not_answered()))?;
     match args.format {
         Format::Text => print(&status, out)?,
         Format::Json => {
@@ -56,6 +67,14 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
         }
     }
     Ok(status.not_ready.is_empty())
+}
+
+/// What the daemon's socket cannot be found for.
+fn not_answered() -> anyhow::Error {
+    match access::unanswered().first() {
+        Some(unanswered) => anyhow!("{unanswered}; see to its disk or its server"),
+        None => anyhow!("cannot find the daemon within {} s", LIMIT.as_secs()),
+    }
 }
 
 /// For people. Text that others wrote is escaped.

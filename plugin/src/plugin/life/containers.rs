@@ -198,6 +198,13 @@ impl Containers {
         self.start(registered, Stage::Poststop, by, &created)
     }
 
+    /// Takes a container that goes without its hooks out of the ledger.
+    pub(in crate::plugin) fn forget(&self, container: &Container) {
+        if let Ok(id) = container.id.parse() {
+            self.archive(&id);
+        }
+    }
+
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
         let archived = self.0.ledger.archive(id).and_then(|()| {

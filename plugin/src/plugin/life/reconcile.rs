@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::containers::{Containers, Registered};
 use super::stopping::LONG_RETRY;
+use crate::bounded::within;
 use crate::ledger::{Boot, ContainerId, LedgerError, Moment, Trigger};
 use crate::runner::Init;
 use crate::spec::Stage;
@@ -25,12 +26,18 @@ const CREATE_TIMEOUT: Duration = LONG_RETRY;
 /// How long it may take to register a container: longer than its runtime waits for it.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long the runtime's list of containers may wait for the ledger's.
+const LIST_TIMEOUT: Duration = Duration::from_millis(500);
+
 impl Containers {
     /// Keeps of the containers that the runtime lists those in the ledger, which alone
     /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
     pub(in crate::plugin) fn retain_registered(&self, listed: &mut Vec<Container>) {
         // All of them, if it cannot be told: to be missing means to be gone.
-        let Ok(ids) = self.ledger().live() else { return };
+        let ledger = self.ledger().clone();
+        let Some(Ok(ids)) = within(LIST_TIMEOUT, move || ledger.live()) else {
+            return;
+        };
         listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
         listed.shrink_to_fit();
     }
@@ -42,9 +49,12 @@ impl Containers {
     pub(in crate::plugin) fn reconcile(&self, listed: Vec<Container>) {
         let containers = self.clone();
         self.behind(async move {
-            let ids = match containers.ledger().live() {
-                Ok(ids) => ids,
-                Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
+            let ids = loop {
+                match containers.ledger().live() {
+                    Ok(ids) => break ids,
+                    Err(error) => tracing::warn!(%error, "cannot tell what is pending, trying again"),
+                }
+                sleep(LONG_RETRY).await;
             };
             let mut lost = containers.reconcile_each(ids, listed).await;
             while !lost.is_empty() {

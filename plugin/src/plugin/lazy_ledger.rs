@@ -1,0 +1,132 @@
+//! The ledger of the active configuration, opened by whoever needs it first: its file system may not answer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+
+use thiserror::Error;
+
+use super::life::{Containers, RunnerProgram};
+use crate::config::Config;
+use crate::ledger::Ledger;
+use crate::trust::access::{Access, NotAnswering, Use};
+use crate::trust::{TrustError, TrustedDir, TrustedFile};
+
+/// The ledger, or why there is none, as soon as that is known. Only [`LazyLedger::open`] touches a path.
+#[derive(Debug)]
+pub(super) struct LazyLedger {
+    state_dir: Arc<str>,
+    is_needed: bool,
+    runner: RunnerProgram,
+    /// The path of the state directory without links, once that is known.
+    real_path: OnceLock<PathBuf>,
+    opened: OnceLock<Opened>,
+    /// Held by whoever opens it.
+    opening: Mutex<()>,
+}
+
+/// The tracked containers, or why there is no ledger.
+type Opened = Result<Containers, String>;
+
+/// Why the ledger cannot be used now.
+#[derive(Debug, Error)]
+pub(super) enum NoLedger {
+    /// Its file system does not answer.
+    #[error("the ledger: {0}")]
+    NotAnswering(#[from] TrustError),
+    /// Another thread opens it at this moment.
+    #[error("the ledger is still being opened; try again in a moment")]
+    BeingOpened,
+    /// There is none.
+    #[error("{0}")]
+    None(String),
+}
+
+impl LazyLedger {
+    /// The ledger that `config` names, not opened yet; `runner` is run as the runner.
+    pub(super) fn new(config: &Config, runner: &RunnerProgram) -> LazyLedger {
+        LazyLedger {
+            state_dir: config.state_dir.clone(),
+            is_needed: config.needs_ledger(),
+            runner: runner.clone(),
+            real_path: OnceLock::new(),
+            opened: OnceLock::new(),
+            opening: Mutex::new(()),
+        }
+    }
+
+    /// What opening it resulted in; `None` as long as that is not known.
+    pub(super) fn opened(&self) -> Option<&Opened> {
+        self.opened.get()
+    }
+
+    /// Opens it, unless it is open. Makes it if it is needed and not there.
+    ///
+    /// # Errors
+    /// Its file system does not answer, or another thread waits for that, or there is none.
+    pub(super) fn open(&self) -> Result<&Containers, NoLedger> {
+        let opened = match self.opened.get() {
+            Some(opened) => opened,
+            None => self.open_first()?,
+        };
+        opened.as_ref().map_err(|reason| NoLedger::None(reason.clone()))
+    }
+
+    /// Begins an access to it.
+    ///
+    /// # Errors
+    /// Its file system does not answer.
+    pub(super) fn access(&self) -> Result<Access, TrustError> {
+        let path = self.real_path.get().map_or(Path::new(&*self.state_dir), |it| it);
+        Use::Write.begin(path).map_err(|hangs| not_answering(path, hangs))
+    }
+
+    fn open_first(&self) -> Result<&Opened, NoLedger> {
+        let _opening = match self.opening.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                drop(self.access()?);
+                return Err(NoLedger::BeingOpened);
+            }
+            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
+            Ok(opening) => opening,
+        };
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let state_dir = Path::new(&*self.state_dir);
+        let found = TrustedDir::at(state_dir);
+        // What is not there yet is made on the file system of what is named.
+        let real_path = found.map_or_else(|_| state_dir.to_owned(), |found| found.real_path().to_owned());
+        let _access = Use::Write
+            .begin(&real_path)
+            .map_err(|hangs| not_answering(&real_path, hangs))?;
+        let _ = self.real_path.set(real_path);
+        let is_needed = self.is_needed || has_containers(state_dir);
+        let opened = match is_needed {
+            true => containers(state_dir, &self.runner)
+                .inspect_err(|error| tracing::error!(%error, "no hooks but direct ones can be delivered")),
+            false => Err("there is no ledger".into()),
+        };
+        Ok(self.opened.get_or_init(|| opened))
+    }
+}
+
+fn not_answering(path: &Path, hangs: NotAnswering) -> TrustError {
+    let (component, fault) = (path.to_owned(), hangs.into());
+    TrustError { component, fault }
+}
+
+/// Whether a ledger from before, with another delivery, still has containers: what is owed to them
+/// is paid whatever the configuration says now.
+fn has_containers(state_dir: &Path) -> bool {
+    let live = Ledger::open(state_dir).and_then(|ledger| ledger.live());
+    live.is_ok_and(|containers| !containers.is_empty())
+}
+
+fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, String> {
+    // Told and no more: whoever could replace it could have replaced this daemon before it started.
+    if let Err(error) = TrustedFile::to_execute(runner.path()) {
+        let help = error.help();
+        tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");
+    }
+    Containers::new(state_dir, runner.clone()).map_err(|error| error.to_string())
+}
