@@ -15,7 +15,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::Mode;
 
-use super::claim::{Claim, Claimed, append};
+use super::claim::{Claim, Claimed};
+use super::seal::{self, Format};
 use super::{Created, Entry, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
@@ -33,6 +34,8 @@ pub struct EntryFolder {
     path: PathBuf,
     /// Where the entry was then.
     entry: PathBuf,
+    /// As the entry says, once it was read.
+    format: OnceLock<Format>,
 }
 
 impl EntryFolder {
@@ -44,14 +47,24 @@ impl EntryFolder {
             return Ok(None);
         }
         let folder = folder.map_or_else(OnceLock::new, OnceLock::from);
-        Ok(Some(EntryFolder { folder, path, entry }))
+        Ok(Some(EntryFolder {
+            folder,
+            path,
+            entry,
+            format: OnceLock::new(),
+        }))
     }
 
     /// A container whose files are all in the folder at `path`; `None` if there is none.
     pub(super) fn past(path: PathBuf) -> Result<Option<EntryFolder>, LedgerError> {
         let folder = open_folder(&path)?.map(OnceLock::from);
         let entry = path.join(ENTRY);
-        Ok(folder.map(|folder| EntryFolder { folder, path, entry }))
+        Ok(folder.map(|folder| EntryFolder {
+            folder,
+            path,
+            entry,
+            format: OnceLock::new(),
+        }))
     }
 
     /// Where its records were when it was opened.
@@ -105,7 +118,17 @@ impl EntryFolder {
             opened => Some(opened.map_err(LedgerError::io("open", &self.entry))?),
         };
         let file = file.ok_or_else(|| LedgerError::damaged(&self.entry, "it is missing"))?;
-        Entry::read(self.entry.clone(), file)
+        let entry = Entry::read(self.entry.clone(), file)?;
+        let _ = self.format.set(entry.format);
+        Ok(entry)
+    }
+
+    /// How the container's files are written.
+    fn format(&self) -> Result<Format, LedgerError> {
+        match self.format.get() {
+            Some(format) => Ok(*format),
+            None => Ok(self.entry()?.format),
+        }
     }
 
     /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
@@ -114,7 +137,7 @@ impl EntryFolder {
     /// The records cannot be read.
     pub fn created(&self) -> Result<Option<Created>, LedgerError> {
         for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
-            let record = self.read(stage, |bytes| Record::parse_one(bytes, "created"))?;
+            let record = self.read(stage, |bytes, format| Record::parse_one(bytes, format, "created"))?;
             let created = record.and_then(|record| record.created().cloned());
             if created.is_some() {
                 return Ok(created);
@@ -145,20 +168,22 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read.
     pub fn finished(&self, stage: Stage) -> Result<Option<StageResult>, LedgerError> {
-        let record = self.read(stage, |bytes| Record::parse_one(bytes, "finished"))?;
+        let record = self.read(stage, |bytes, format| {
+            Record::parse_one(bytes, format, "finished")
+        })?;
         Ok(record.and_then(|record| record.finished().cloned()))
     }
 
     fn read(
         &self,
         stage: Stage,
-        parse: impl FnOnce(&[u8]) -> Result<Record, &'static str>,
+        parse: impl FnOnce(&[u8], Format) -> Result<Record, String>,
     ) -> Result<Option<Record>, LedgerError> {
         let Some(bytes) = self.bytes(stage.key())? else {
             return Ok(None);
         };
         let path = || self.path.join(stage.key());
-        let record = parse(&bytes).map_err(|reason| LedgerError::damaged(path(), reason))?;
+        let record = parse(&bytes, self.format()?).map_err(|reason| LedgerError::damaged(path(), reason))?;
         Ok(Some(record))
     }
 
@@ -175,6 +200,7 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read or written.
     pub fn claim(&self, stage: Stage, by: Trigger) -> Result<Claimed, LedgerError> {
+        let format = self.format()?;
         let (file, path) = self.append_only(stage)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -187,7 +213,7 @@ impl EntryFolder {
             }
             Err(TryLockError::Error(error)) => return Err(LedgerError::io("lock", path)(error)),
         }
-        Claim::of(file, path, by)
+        Claim::of(file, path, format, by)
     }
 
     /// Whether a runner is at `stage` right now.
@@ -231,8 +257,9 @@ impl EntryFolder {
     }
 
     fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {
-        let (mut file, path) = self.append_only(stage)?;
-        append(&mut file, line).map_err(LedgerError::io("write", path))
+        let format = self.format()?;
+        let (file, path) = self.append_only(stage)?;
+        seal::append(&file, line, format).map_err(LedgerError::io("write", path))
     }
 
     /// Whether nothing ever happened to the container but that it was entered.

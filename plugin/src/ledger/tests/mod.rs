@@ -1,6 +1,7 @@
 mod bell;
 mod claims;
 mod entries;
+mod flips;
 mod folders;
 mod records;
 
@@ -50,6 +51,16 @@ pub(super) fn created(pid: i32) -> Created {
         bundle: Some("/b".into()),
         ..Created::default()
     }
+}
+
+/// What format 1 would have of `text`: no checksums.
+pub(super) fn plain(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let (object, _) = line.rsplit_once(",\"sum\"").unwrap();
+        let object = object.replacen("{\"format\":2", "{\"format\":1", 1);
+        format!("{object}}}\n")
+    });
+    lines.collect()
 }
 
 pub(super) fn frozen() -> Frozen {
