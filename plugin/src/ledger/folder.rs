@@ -3,10 +3,10 @@
 //! Its records are reached through a descriptor of their folder, so it stays the same folder when it
 //! is moved from `live` to `past` by another process.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -330,7 +330,12 @@ impl EntryFolder {
 fn open_folder(path: &Path) -> Result<Option<OwnedFd>, LedgerError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     match open(path, flags, Mode::empty()) {
-        Ok(folder) => Ok(Some(folder)),
+        Ok(folder) => {
+            let folder = File::from(folder);
+            let checked = folder.metadata().and_then(|metadata| check(&metadata));
+            checked.map_err(LedgerError::io("trust", path))?;
+            Ok(Some(folder.into()))
+        }
         Err(Errno::ENOENT) => Ok(None),
         // No folder; a link.
         Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path: path.into() }),
@@ -342,8 +347,21 @@ fn open_file(folder: impl AsFd, name: &Path, flags: OFlag) -> io::Result<File> {
     // A pipe would make us wait for its other end; to a file the last flag means nothing.
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = File::from(openat(folder, name, flags, OWNER_ONLY)?);
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is no file"));
     }
+    check(&metadata)?;
     Ok(file)
+}
+
+/// Fails unless what was opened is root's, and root alone may write to it.
+fn check(metadata: &Metadata) -> io::Result<()> {
+    let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    match uid == 0 && mode & 0o022 == 0 {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "others than root can write to it (owner {uid}, mode {mode:04o})"
+        ))),
+    }
 }

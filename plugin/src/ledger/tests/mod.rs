@@ -28,7 +28,14 @@ impl Fixture {
 
     /// Enters a container to which something happens, has `change` change its files, and removes it.
     pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) {
-        self.ledger.add(identity(id), &frozen(), true).unwrap();
+        self.had_of(id, "web", change);
+    }
+
+    /// The same, of this pod.
+    pub(super) fn had_of(&self, id: &str, pod: &str, change: impl FnOnce(&EntryFolder)) {
+        self.ledger
+            .add(Identity::for_test(id, pod), &frozen(), true)
+            .unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = self.ledger.find(&id).unwrap().unwrap();
         container.note_created(Stage::Poststop, &created(1)).unwrap();
