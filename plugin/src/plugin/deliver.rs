@@ -5,6 +5,7 @@ use containerd_nri::{Adjustment, MAX_MESSAGE};
 use thiserror::Error;
 
 use super::life::{Containers, RegisterError};
+use super::mark::mark;
 use super::{direct, inject};
 use crate::config::Delivery;
 use crate::select::{Frozen, NeedsDirect};
@@ -34,7 +35,7 @@ pub(super) enum DeliveryError {
     NoLedger(String),
 }
 
-/// What is changed about the container so that it gets `frozen`. With another delivery than direct
+/// What is changed about the container, which no other daemon has marked, so that it gets `frozen`. With another delivery than direct
 /// it is registered in the ledger.
 pub(super) fn deliver(
     delivery: Delivery,
@@ -44,18 +45,19 @@ pub(super) fn deliver(
     containers: Result<&Containers, &str>,
 ) -> Result<Adjustment, DeliveryError> {
     let injected = match delivery {
-        Delivery::Direct => return direct::adjustment(frozen, &container.hooks),
+        Delivery::Direct => {
+            let adjustment = direct::adjustment(frozen, &container.hooks)?;
+            return Ok(mark(adjustment, container));
+        }
         Delivery::Runner => true,
         Delivery::Events => false,
     };
     frozen.check_delivery(delivery)?;
     let containers = containers.map_err(|reason| DeliveryError::NoLedger(reason.to_owned()))?;
-    if injected && inject::carries_runner(&container.hooks) {
-        return Ok(Adjustment::new());
-    }
     containers.register(pod, container, frozen, injected)?;
-    Ok(match injected {
+    let adjustment = match injected {
         true => inject::adjustment(frozen, containers),
         false => Adjustment::new(),
-    })
+    };
+    Ok(mark(adjustment, container))
 }

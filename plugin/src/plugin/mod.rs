@@ -8,6 +8,7 @@ mod inject;
 mod inspection;
 mod life;
 mod live;
+mod mark;
 mod nri_hooks;
 mod subject;
 
