@@ -1,6 +1,7 @@
 //! Any bytes as files of the ledger: each is read, or refused with a line that can be shown.
 //!
-//! The first byte says which file the others are: the entry of a container if it is even, else a record.
+//! The first byte says what the others are: the entry of a container, a record (with checksums or without), or
+//! the place of a bit that is flipped in a record: that is then damaged.
 #![no_main]
 
 use std::fs;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use nri_oci_hooks::ledger::{ContainerId, Ledger};
+use nri_oci_hooks::ledger::{Claimed, ContainerId, Identity, Ledger, Trigger};
+use nri_oci_hooks::select::Frozen;
 use nri_oci_hooks::spec::Stage;
 use tempfile::TempDir;
 
@@ -18,21 +20,44 @@ struct Node {
     _folder: TempDir,
     ledger: Ledger,
     id: ContainerId,
-    files: [PathBuf; 2],
+    entry: PathBuf,
+    record: PathBuf,
+    /// The entry without hooks, in format 2 and in format 1.
+    entries: [String; 2],
+    /// A record of format 2.
+    claimed: Vec<u8>,
 }
 
 /// A ledger of one container.
 static NODE: LazyLock<Node> = LazyLock::new(|| {
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let ledger = Ledger::create(folder.path()).unwrap();
-    let records = folder.path().join("live/fuzzed");
-    fs::create_dir_all(&records).unwrap();
-    let files = [folder.path().join("entries/fuzzed"), records.join("prestart")];
+    let id: ContainerId = "fuzzed".parse().unwrap();
+    let identity = Identity {
+        id: id.clone(),
+        container: "app".into(),
+        pod: "web".into(),
+        namespace: "default".into(),
+        uid: "u".into(),
+    };
+    ledger.add(identity, &Frozen::default(), true).unwrap();
+    let entry = folder.path().join("entries/fuzzed");
+    let record = folder.path().join("live/fuzzed/prestart");
+    let container = ledger.find(&id).unwrap().unwrap();
+    for _ in 0..2 {
+        let claimed = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
+        assert!(matches!(claimed, Claimed::Ours(_)));
+    }
+    let sealed = fs::read_to_string(&entry).unwrap();
+    let plain = sealed.replacen("\"format\":2", "\"format\":1", 1);
     Node {
         _folder: folder,
         ledger,
-        id: "fuzzed".parse().unwrap(),
-        files,
+        id,
+        entry,
+        claimed: fs::read(&record).unwrap(),
+        record,
+        entries: [sealed, plain],
     }
 });
 
@@ -41,10 +66,18 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let node = &*NODE;
-    for file in &node.files {
-        let _ = fs::remove_file(file);
+    let _ = fs::remove_file(&node.record);
+    match which % 4 {
+        0 => fs::write(&node.entry, bytes).unwrap(),
+        3 => {
+            fs::write(&node.entry, &node.entries[0]).unwrap();
+            return flip(node, bytes);
+        }
+        format => {
+            fs::write(&node.entry, &node.entries[usize::from(format - 1)]).unwrap();
+            fs::write(&node.record, bytes).unwrap();
+        }
     }
-    fs::write(&node.files[usize::from(which % 2)], bytes).unwrap();
     let folder = node.ledger.find(&node.id).unwrap().unwrap();
     let errors = [
         folder.header().err(),
@@ -67,3 +100,16 @@ fuzz_target!(|bytes: &[u8]| {
         record.late().count();
     }
 });
+
+/// Flips one bit of a record, and reads that.
+fn flip(node: &Node, bytes: &[u8]) {
+    let [low, high, ..] = *bytes else { return };
+    let mut record = node.claimed.clone();
+    let bit = usize::from(u16::from_le_bytes([low, high])) % (8 * record.len());
+    record[bit / 8] ^= 1 << (bit % 8);
+    fs::write(&node.record, record).unwrap();
+    let folder = node.ledger.find(&node.id).unwrap().unwrap();
+    let error = folder.record(Stage::Prestart).unwrap_err();
+    assert!(error.is_damaged());
+    told::assert_line(&error.to_string());
+}

@@ -1,11 +1,12 @@
 //! The right to run one stage of one container, which at most one process has at a time.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use super::bell;
+use super::seal::{self, Format};
 use super::{LedgerError, Line, Moment, Outcome, Output, Record, StageResult, Trigger};
 use crate::select::FrozenHook;
 
@@ -32,6 +33,7 @@ pub enum Claimed {
 pub struct Claim {
     file: File,
     path: PathBuf,
+    format: Format,
     /// From the hook that began last on: a stage may have tens of thousands.
     record: Record,
     /// How many bytes of what hooks wrote are in the record.
@@ -42,23 +44,25 @@ impl Claim {
     /// Makes a claim of `file`, the record at `path`, on which the lock is held. A hook that began
     /// and of which nobody wrote that it ended was interrupted: who wrote the one would have
     /// written the other while he had the lock.
-    pub(super) fn of(mut file: File, path: PathBuf, by: Trigger) -> Result<Claimed, LedgerError> {
+    pub(super) fn of(
+        mut file: File,
+        path: PathBuf,
+        format: Format,
+        by: Trigger,
+    ) -> Result<Claimed, LedgerError> {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(0))
             .and_then(|_| file.read_to_end(&mut bytes))
             .map_err(LedgerError::io("read", &path))?;
-        let record = Record::parse(&bytes).map_err(|reason| LedgerError::damaged(&path, reason))?;
+        let record = Record::parse(&bytes, format).map_err(|reason| LedgerError::damaged(&path, reason))?;
         if let Some(result) = record.finished() {
             return Ok(Claimed::Over(result.clone()));
-        }
-        if bytes.last().is_some_and(|byte| *byte != b'\n') {
-            // What comes next must not be lost together with the line that was cut off.
-            file.write_all(b"\n").map_err(LedgerError::io("write", &path))?;
         }
         let kept = record.lines.iter().map(Line::output).sum();
         let mut claim = Claim {
             file,
             path,
+            format,
             record: record.of_last_run(),
             kept,
         };
@@ -141,7 +145,7 @@ impl Claim {
     }
 
     fn append(&mut self, line: Line) -> Result<(), LedgerError> {
-        append(&mut self.file, &line).map_err(LedgerError::io("write", &self.path))?;
+        seal::append(&self.file, &line, self.format).map_err(LedgerError::io("write", &self.path))?;
         self.heard(line);
         Ok(())
     }
@@ -151,11 +155,4 @@ impl AsRawFd for Claim {
     fn as_raw_fd(&self) -> RawFd {
         self.file.as_raw_fd()
     }
-}
-
-/// Appends one line in one write, so that lines of two processes never mix.
-pub(super) fn append(file: &mut File, line: &Line) -> io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
-    file.write_all(&text)
 }

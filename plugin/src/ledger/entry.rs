@@ -11,13 +11,10 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::{self, Format};
 use super::{ContainerId, LedgerError, Moment};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
-
-/// The format of the files of one container. It is raised by a change that an older release would
-/// read wrongly; keys that are new and may be absent need none.
-pub(super) const FORMAT: u32 = 1;
 
 /// Which container it is, in the words of its users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +105,7 @@ impl Header {
     pub fn new(identity: Identity, frozen: &Frozen, injected: bool) -> Result<Header, LedgerError> {
         let counts = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
         Ok(Header {
-            format: FORMAT,
+            format: Format::CURRENT,
             identity,
             boot: Boot::current()?,
             at: Moment::now(),
@@ -124,12 +121,11 @@ impl Header {
 
     /// Writes the whole entry.
     pub(super) fn write(&self, frozen: &Frozen, mut out: impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut out, self)?;
-        out.write_all(b"\n")?;
+        out.write_all(&seal::to_line(self, Format::Sealed)?)?;
         for stage in self.hooks.keys() {
             let hooks = frozen.stage(*stage);
-            serde_json::to_writer(&mut out, &StageLine { stage: *stage, hooks })?;
-            out.write_all(b"\n")?;
+            let line = StageLine { stage: *stage, hooks };
+            out.write_all(&seal::to_line(&line, Format::Sealed)?)?;
         }
         out.flush()
     }
@@ -140,6 +136,7 @@ impl Header {
 pub struct Entry {
     /// Its header.
     pub header: Header,
+    pub(super) format: Format,
     path: PathBuf,
     rest: BufReader<File>,
 }
@@ -148,22 +145,28 @@ impl Entry {
     /// Reads the header of the entry at `path`, which `file` is.
     pub(super) fn read(path: PathBuf, file: File) -> Result<Entry, LedgerError> {
         #[derive(Deserialize)]
-        struct Format {
+        struct Number {
             format: u32,
         }
         let mut rest = BufReader::new(file);
         let line = next_line(&path, &mut rest)?.ok_or_else(|| LedgerError::damaged(&path, "it is empty"))?;
         // The format comes first: what a later release means by the rest is not ours to guess.
-        let Format { format } = parse(&path, &line)?;
-        if format > FORMAT {
-            return Err(LedgerError::Newer {
-                path,
-                found: format,
-                known: FORMAT,
+        let Number { format: found } = parse(&path, &line)?;
+        let Some(format) = Format::of(found) else {
+            let known = Format::CURRENT;
+            return Err(match found {
+                0 => LedgerError::damaged(path, "it has format 0"),
+                _ => LedgerError::Newer { path, found, known },
             });
-        }
+        };
+        check(&path, &line, format)?;
         let header = parse(&path, &line)?;
-        Ok(Entry { header, path, rest })
+        Ok(Entry {
+            header,
+            format,
+            path,
+            rest,
+        })
     }
 
     /// Reads on to the hooks of `stage`; none if the header counts none.
@@ -171,12 +174,18 @@ impl Entry {
     /// # Errors
     /// The entry is damaged.
     pub fn hooks(mut self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
-        let Entry { header, path, rest } = &mut self;
+        let Entry {
+            header,
+            format,
+            path,
+            rest,
+        } = &mut self;
         let expected = header.count(stage);
         if expected == 0 {
             return Ok(Vec::new());
         }
         while let Some(line) = next_line(path, rest)? {
+            check(path, &line, *format)?;
             if parse::<StageOnly>(path, &line)?.stage != stage {
                 continue;
             }
@@ -203,6 +212,17 @@ fn next_line(path: &Path, file: &mut impl BufRead) -> Result<Option<Vec<u8>>, Le
         None => Ok(None),
         Some(b'\n') => Ok(Some(line)),
         Some(_) => Err(LedgerError::damaged(path, "it ends in the middle of a line")),
+    }
+}
+
+/// Fails if `line`, which ends with its line feed, does not match its checksum.
+fn check(path: &Path, line: &[u8], format: Format) -> Result<(), LedgerError> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match format {
+        Format::Sealed if !seal::matches(line) => {
+            Err(LedgerError::damaged(path, "a line does not match its checksum"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -30,8 +30,8 @@ pub enum LedgerError {
     },
     /// A file does not hold what its writer puts there: it was cut off by a crash, or changed.
     #[error(
-        "ledger: {} is damaged ({reason}); which hooks the container has can no longer be told: \
-         delete its pod, so that it is made anew",
+        "ledger: {} is damaged ({reason}), so no more hooks are run by it; \
+         delete the container's pod, so that it is made anew",
         shown_path(.path)
     )]
     Damaged {

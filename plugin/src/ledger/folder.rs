@@ -3,10 +3,10 @@
 //! Its records are reached through a descriptor of their folder, so it stays the same folder when it
 //! is moved from `live` to `past` by another process.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat};
 
-use super::claim::{Claim, Claimed, append};
+use super::claim::{Claim, Claimed};
+use super::seal::{self, Format};
 use super::{Created, Entry, Header, LedgerError, Line, Moment, Record, StageResult, Trigger};
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
@@ -34,6 +35,8 @@ pub struct EntryFolder {
     path: PathBuf,
     /// Where the entry was then.
     entry: PathBuf,
+    /// As the entry says, once it was read.
+    format: OnceLock<Format>,
 }
 
 impl EntryFolder {
@@ -45,14 +48,24 @@ impl EntryFolder {
             return Ok(None);
         }
         let folder = folder.map_or_else(OnceLock::new, OnceLock::from);
-        Ok(Some(EntryFolder { folder, path, entry }))
+        Ok(Some(EntryFolder {
+            folder,
+            path,
+            entry,
+            format: OnceLock::new(),
+        }))
     }
 
     /// A container whose files are all in the folder at `path`; `None` if there is none.
     pub(super) fn past(path: PathBuf) -> Result<Option<EntryFolder>, LedgerError> {
         let folder = open_folder(&path)?.map(OnceLock::from);
         let entry = path.join(ENTRY);
-        Ok(folder.map(|folder| EntryFolder { folder, path, entry }))
+        Ok(folder.map(|folder| EntryFolder {
+            folder,
+            path,
+            entry,
+            format: OnceLock::new(),
+        }))
     }
 
     /// Where its records were when it was opened.
@@ -115,7 +128,17 @@ impl EntryFolder {
             opened => Some(opened.map_err(LedgerError::io("open", &self.entry))?),
         };
         let file = file.ok_or_else(|| LedgerError::damaged(&self.entry, "it is missing"))?;
-        Entry::read(self.entry.clone(), file)
+        let entry = Entry::read(self.entry.clone(), file)?;
+        let _ = self.format.set(entry.format);
+        Ok(entry)
+    }
+
+    /// How the container's files are written.
+    fn format(&self) -> Result<Format, LedgerError> {
+        match self.format.get() {
+            Some(format) => Ok(*format),
+            None => Ok(self.entry()?.format),
+        }
     }
 
     /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
@@ -124,7 +147,7 @@ impl EntryFolder {
     /// The records cannot be read.
     pub fn created(&self) -> Result<Option<Created>, LedgerError> {
         for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
-            let record = self.read(stage, |bytes| Record::parse_one(bytes, "created"))?;
+            let record = self.read(stage, |bytes, format| Record::parse_one(bytes, format, "created"))?;
             let created = record.and_then(|record| record.created().cloned());
             if created.is_some() {
                 return Ok(created);
@@ -155,20 +178,22 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read.
     pub fn finished(&self, stage: Stage) -> Result<Option<StageResult>, LedgerError> {
-        let record = self.read(stage, |bytes| Record::parse_one(bytes, "finished"))?;
+        let record = self.read(stage, |bytes, format| {
+            Record::parse_one(bytes, format, "finished")
+        })?;
         Ok(record.and_then(|record| record.finished().cloned()))
     }
 
     fn read(
         &self,
         stage: Stage,
-        parse: impl FnOnce(&[u8]) -> Result<Record, &'static str>,
+        parse: impl FnOnce(&[u8], Format) -> Result<Record, String>,
     ) -> Result<Option<Record>, LedgerError> {
         let Some(bytes) = self.bytes(stage.key())? else {
             return Ok(None);
         };
         let path = || self.path.join(stage.key());
-        let record = parse(&bytes).map_err(|reason| LedgerError::damaged(path(), reason))?;
+        let record = parse(&bytes, self.format()?).map_err(|reason| LedgerError::damaged(path(), reason))?;
         Ok(Some(record))
     }
 
@@ -185,6 +210,7 @@ impl EntryFolder {
     /// # Errors
     /// The record cannot be read or written.
     pub fn claim(&self, stage: Stage, by: Trigger) -> Result<Claimed, LedgerError> {
+        let format = self.format()?;
         let (file, path) = self.append_only(stage)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -197,7 +223,7 @@ impl EntryFolder {
             }
             Err(TryLockError::Error(error)) => return Err(LedgerError::io("lock", path)(error)),
         }
-        Claim::of(file, path, by)
+        Claim::of(file, path, format, by)
     }
 
     /// Whether a runner is at `stage` right now.
@@ -242,8 +268,9 @@ impl EntryFolder {
 
     fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {
         let _access = LedgerError::begin(Use::Write, &self.path)?;
-        let (mut file, path) = self.append_only(stage)?;
-        append(&mut file, line).map_err(LedgerError::io("write", path))
+        let format = self.format()?;
+        let (file, path) = self.append_only(stage)?;
+        seal::append(&file, line, format).map_err(LedgerError::io("write", path))
     }
 
     /// Whether nothing ever happened to the container but that it was entered.
@@ -314,7 +341,12 @@ impl EntryFolder {
 fn open_folder(path: &Path) -> Result<Option<OwnedFd>, LedgerError> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     match open(path, flags, Mode::empty()) {
-        Ok(folder) => Ok(Some(folder)),
+        Ok(folder) => {
+            let folder = File::from(folder);
+            let checked = folder.metadata().and_then(|metadata| check(&metadata));
+            checked.map_err(LedgerError::io("trust", path))?;
+            Ok(Some(folder.into()))
+        }
         Err(Errno::ENOENT) => Ok(None),
         // No folder; a link.
         Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path: path.into() }),
@@ -326,8 +358,21 @@ fn open_file(folder: impl AsFd, name: &Path, flags: OFlag) -> io::Result<File> {
     // A pipe would make us wait for its other end; to a file the last flag means nothing.
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = File::from(openat(folder, name, flags, OWNER_ONLY)?);
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::other("it is no file"));
     }
+    check(&metadata)?;
     Ok(file)
+}
+
+/// Fails unless what was opened is root's, and root alone may write to it.
+fn check(metadata: &Metadata) -> io::Result<()> {
+    let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    match uid == 0 && mode & 0o022 == 0 {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "others than root can write to it (owner {uid}, mode {mode:04o})"
+        ))),
+    }
 }

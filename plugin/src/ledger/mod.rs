@@ -9,6 +9,9 @@
 //! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
 //! ```
 //!
+//! Every line of entries and records carries a checksum (format 2). Format 1 had none; a container that
+//! was created by a release that wrote it keeps it.
+//!
 //! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.
 #![forbid(unsafe_code)]
 
@@ -23,6 +26,7 @@ mod moment;
 mod output;
 mod past;
 mod record;
+mod seal;
 mod standing;
 mod store;
 mod trigger;

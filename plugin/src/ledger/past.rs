@@ -15,16 +15,20 @@ pub struct Kept {
     pub containers: usize,
     /// At most so many bytes together, of the youngest.
     pub bytes: u64,
+    /// Of one pod's container of one name at most so many, the youngest: one that crashes again and again leaves
+    /// room for the others.
+    pub of_one_name: usize,
     /// None that were removed longer ago.
     pub age: Duration,
 }
 
 impl Default for Kept {
-    /// 200 containers, 64 MiB, for seven days.
+    /// 200 containers, five of one name in one pod, 64 MiB, for seven days.
     fn default() -> Self {
         Kept {
             containers: 200,
             bytes: 64 * 1024 * 1024,
+            of_one_name: 5,
             age: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
@@ -65,8 +69,8 @@ pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryFolder>,
     }
 }
 
-/// Keeps the removed containers within bounds. It remembers how large each is, so that not all of them
-/// are looked through, under the runtime's lock, whenever one more is removed.
+/// Keeps the removed containers within bounds. It remembers how large each is and whose, so that not all of
+/// them are looked through whenever one more is removed.
 ///
 /// What a runner writes to a record after its container was removed is not counted: it is bounded by
 /// itself.
@@ -74,8 +78,29 @@ pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryFolder>,
 pub struct Keeper {
     past: PathBuf,
     kept: Kept,
-    /// How many bytes each folder has, by name.
-    sizes: HashMap<String, u64>,
+    /// By the name of the folder.
+    known: HashMap<String, Removed>,
+}
+
+/// A removed container.
+#[derive(Debug)]
+struct Removed {
+    /// How many bytes its folder has.
+    size: u64,
+    /// The namespace, pod and name of the container; absent if its entry is damaged.
+    name: Option<[String; 3]>,
+}
+
+impl Removed {
+    fn look(folder: PathBuf) -> Removed {
+        let size = size(&folder);
+        let files = EntryFolder::past(folder).ok().flatten();
+        let identity = files.and_then(|files| Some(files.header().ok()?.identity));
+        Removed {
+            size,
+            name: identity.map(|it| [it.namespace, it.pod, it.container]),
+        }
+    }
 }
 
 impl Keeper {
@@ -83,7 +108,7 @@ impl Keeper {
         Keeper {
             past,
             kept,
-            sizes: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -95,25 +120,35 @@ impl Keeper {
         let names = names(&self.past)?;
         let now = Moment::now().unix_nanos();
         let oldest = digits(now.saturating_sub(self.kept.age.as_nanos()));
-        let mut sizes = HashMap::with_capacity(names.len());
+        let mut kept = HashMap::with_capacity(names.len());
+        let mut of_name: HashMap<[String; 3], usize> = HashMap::new();
         let mut left = self.kept.bytes;
-        for (index, name) in names.into_iter().rev().enumerate() {
+        for name in names.into_iter().rev() {
             let path = self.past.join(&name);
-            let size = self.sizes.remove(&name).unwrap_or_else(|| size(&path));
-            if index < self.kept.containers && size <= left && name >= oldest {
-                left -= size;
-                sizes.insert(name, size);
-                continue;
+            let removed = self.known.remove(&name);
+            let removed = removed.unwrap_or_else(|| Removed::look(path.clone()));
+            let mut others = 0;
+            let count = match &removed.name {
+                Some(name) => of_name.entry(name.clone()).or_default(),
+                None => &mut others,
+            };
+            if *count < self.kept.of_one_name {
+                *count += 1;
+                if kept.len() < self.kept.containers && removed.size <= left && name >= oldest {
+                    left -= removed.size;
+                    kept.insert(name, removed);
+                    continue;
+                }
+                // No older one is kept for having less.
+                left = 0;
             }
-            // No older one is kept for having less.
-            left = 0;
             match fs::remove_dir_all(&path) {
                 // Gone already, or not ours.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 removed => removed.map_err(LedgerError::io("remove", path))?,
             }
         }
-        self.sizes = sizes;
+        self.known = kept;
         Ok(())
     }
 }

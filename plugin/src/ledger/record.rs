@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::{self, Format};
 use super::{Created, Moment, Output, Trigger};
 
 /// One line of a record.
@@ -230,23 +231,25 @@ pub struct HookEnd<'r> {
 }
 
 impl Record {
-    /// Reads a record. A last line that was cut off counts as never written; so does one in the
-    /// middle that this release cannot read: a later one has written it, or a full disk cut it off.
+    /// Reads a record. A last line that was cut off counts as never written; so does one that this
+    /// release does not know: a later one has written it.
     ///
-    /// Fails with the reason if lines are lost that were there: what ran can no longer be told.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Record, &'static str> {
+    /// Fails with the reason if lines are lost or changed: what ran can no longer be determined.
+    pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Record, String> {
+        let lines = seal::lines(bytes, format)?.into_iter();
         Ok(Record {
-            lines: whole_lines(bytes)?
-                .filter_map(|line| serde_json::from_slice(line).ok())
+            lines: lines
+                .filter_map(|line| serde_json::from_slice(&line).ok())
                 .collect(),
         })
     }
 
     /// Reads of a record only its line of this `kind`, which it has at most once: `created` or
     /// `finished`. A record may be long, and an event waits.
-    pub(super) fn parse_one(bytes: &[u8], kind: &str) -> Result<Record, &'static str> {
+    pub(super) fn parse_one(bytes: &[u8], format: Format, kind: &str) -> Result<Record, String> {
         let begin = format!("{{\"{kind}\":");
-        let mut lines = whole_lines(bytes)?.filter(|line| line.starts_with(begin.as_bytes()));
+        let lines = seal::lines(bytes, format)?;
+        let mut lines = lines.iter().filter(|line| line.starts_with(begin.as_bytes()));
         let line = lines.find_map(|line| serde_json::from_slice(line).ok());
         Ok(Record {
             lines: line.into_iter().collect(),
@@ -318,18 +321,6 @@ impl Record {
             _ => None,
         })
     }
-}
-
-/// The lines that were written whole.
-fn whole_lines(bytes: &[u8]) -> Result<impl Iterator<Item = &[u8]>, &'static str> {
-    // No line of ours has one; a file system leaves them where power failed before the data were
-    // on the disk.
-    if bytes.contains(&0) {
-        return Err("a part of it was lost");
-    }
-    let end = bytes.iter().rposition(|byte| *byte == b'\n');
-    let whole = &bytes[..end.map_or(0, |end| end + 1)];
-    Ok(whole.split_inclusive(|byte| *byte == b'\n'))
 }
 
 /// The hooks that began in `lines`. A hook's end follows its beginning, and no other hook begins

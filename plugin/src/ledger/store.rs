@@ -11,12 +11,13 @@ use super::folder::ENTRY;
 use super::past::{self, Keeper, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
-use crate::trust::TrustedDir;
 use crate::trust::access::Use;
+use crate::trust::{Fault, Survey, TrustedDir};
 
 const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
 const PAST: &str = "past";
+const FOLDERS: [&str; 3] = [ENTRIES, LIVE, PAST];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -43,7 +44,10 @@ impl Ledger {
     pub fn create(root: &Path) -> Result<Ledger, LedgerError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        for folder in [ENTRIES, LIVE, PAST] {
+        builder.create(root).map_err(LedgerError::io("create", root))?;
+        // First: where others can write, nothing is made.
+        check(&mut Survey::new(), root)?;
+        for folder in FOLDERS {
             let path = root.join(folder);
             builder.create(&path).map_err(LedgerError::io("create", &path))?;
         }
@@ -55,8 +59,16 @@ impl Ledger {
     /// # Errors
     /// It is not, or others than root could write to it.
     pub fn open(root: &Path) -> Result<Ledger, LedgerError> {
-        // What is below is made by us, and in a folder of root's alone nobody else changes it.
-        TrustedDir::at(&root.join(LIVE)).map_err(|fault| LedgerError::Untrusted { fault })?;
+        let mut survey = Survey::new();
+        check(&mut survey, root)?;
+        for folder in FOLDERS {
+            match check(&mut survey, &root.join(folder)) {
+                // The daemon that made the ledger kept entries elsewhere.
+                Err(LedgerError::Untrusted { fault }) if folder != LIVE && fault.fault == Fault::NotFound => {
+                }
+                checked => checked?,
+            }
+        }
         Ok(Ledger { root: root.into() })
     }
 
@@ -237,6 +249,15 @@ impl Ledger {
     fn live_path(&self, id: &ContainerId) -> PathBuf {
         self.root.join(LIVE).join(id.as_str())
     }
+}
+
+/// Fails unless the directory at `path` and every one on the way to it are root's, and nobody else can make
+/// files in it.
+fn check(survey: &mut Survey, path: &Path) -> Result<(), LedgerError> {
+    let directory = survey.directory(path).and_then(TrustedDir::unshared);
+    directory
+        .map(drop)
+        .map_err(|fault| LedgerError::Untrusted { fault })
 }
 
 /// Gives the file `from`, if there is one, another name, if that is free.

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::in_force::InForce;
 use super::lazy_ledger::NoLedger;
 use super::life::RegisterError;
+use super::mark::mark;
 use super::{direct, inject};
 use crate::config::Delivery;
 use crate::select::{Frozen, NeedsDirect};
@@ -40,8 +41,8 @@ pub(super) enum DeliveryError {
     NoLedger(#[from] NoLedger),
 }
 
-/// What is changed about the container so that it gets `frozen`. With another delivery than direct
-/// it is registered in the ledger.
+/// What is changed about the container, which no other daemon has marked, so that it gets `frozen`.
+/// With another delivery than direct it is registered in the ledger.
 pub(super) fn deliver(
     delivery: Delivery,
     frozen: &Frozen,
@@ -50,20 +51,21 @@ pub(super) fn deliver(
     in_force: &InForce,
 ) -> Result<Adjustment, DeliveryError> {
     let injected = match delivery {
-        Delivery::Direct => return direct::adjustment(frozen, &container.hooks),
+        Delivery::Direct => {
+            let adjustment = direct::adjustment(frozen, &container.hooks)?;
+            return Ok(mark(adjustment, container));
+        }
         Delivery::Runner => true,
         Delivery::Events => false,
     };
     frozen.check_delivery(delivery)?;
     let containers = in_force.ledger.open()?;
-    if injected && inject::carries_runner(&container.hooks) {
-        return Ok(Adjustment::new());
-    }
     let access = in_force.ledger.access()?;
     containers.register(pod, container, frozen, injected)?;
     drop(access);
-    Ok(match injected {
+    let adjustment = match injected {
         true => inject::adjustment(frozen, containers),
         false => Adjustment::new(),
-    })
+    };
+    Ok(mark(adjustment, container))
 }

@@ -4,6 +4,7 @@ use containerd_nri::api::{self, MessageField};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
 
 use super::deliver::DeliveryError;
+use super::mark::MARK_SIZE;
 use super::nri_hooks::{list, to_nri_stage};
 use crate::select::{Frozen, FrozenHook};
 
@@ -26,7 +27,7 @@ pub(super) fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjust
             adjustment = adjustment.hook(to_nri_stage(*stage), hook);
         }
     }
-    match adjustment.encoded_len() {
+    match adjustment.encoded_len() + MARK_SIZE {
         bytes if bytes > MAX_MESSAGE => Err(DeliveryError::TooLarge { hooks: count, bytes }),
         _ => Ok(adjustment),
     }

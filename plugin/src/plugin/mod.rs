@@ -9,6 +9,7 @@ mod inspection;
 mod lazy_ledger;
 mod life;
 mod live;
+mod mark;
 mod nri_hooks;
 mod subject;
 

@@ -180,6 +180,20 @@ impl TrustedDir {
         Survey::new().directory(path)
     }
 
+    /// The directory, if root alone can make files in it: not even a sticky one is enough.
+    ///
+    /// # Errors
+    /// Others can make files in it.
+    pub fn unshared(self) -> Result<TrustedDir, TrustError> {
+        match self.is_shared() {
+            true => Err(TrustError {
+                fault: judge::writable(&self.directory.stat),
+                component: self.real_path,
+            }),
+            false => Ok(self),
+        }
+    }
+
     /// Its path without links, `.` and `..`.
     pub fn real_path(&self) -> &Path {
         &self.real_path

@@ -90,7 +90,7 @@ fn owner(stat: &FileStat) -> Result<(), Fault> {
     }
 }
 
-fn writable(stat: &FileStat) -> Fault {
+pub(super) fn writable(stat: &FileStat) -> Fault {
     Fault::Writable {
         kind: kind(stat),
         mode: mode(stat),

@@ -105,6 +105,10 @@ fn of_log() {
         json!({"finished": {"result": "failed", "message": HOSTILE, "at": at}}),
     ];
     let lines = lines.map(|line| format!("{line}\n")).concat();
+    // Format 1 has no checksums.
+    let entry = node.state_dir().join("entries/c1");
+    let text = fs::read_to_string(&entry).unwrap();
+    fs::write(&entry, text.replacen("\"format\":2", "\"format\":1", 1)).unwrap();
     fs::create_dir(node.state_dir().join("live/c1")).unwrap();
     fs::write(node.state_dir().join("live/c1/prestart"), lines).unwrap();
     let text = harmless(&mut node.looking(&["log"]));

@@ -21,6 +21,10 @@ fn ledger() -> tempfile::TempDir {
                 .into(),
         };
         ledger.add(Identity::for_test(id, pod), &frozen, true).unwrap();
+        // Format 1 has no checksums.
+        let entry = folder.path().join("entries").join(id);
+        let text = fs::read_to_string(&entry).unwrap();
+        fs::write(&entry, text.replacen("\"format\":2", "\"format\":1", 1)).unwrap();
         let record = |stage: &str, lines: &str| {
             let live = folder.path().join("live").join(id);
             fs::create_dir_all(&live).unwrap();

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::Fixture;
+use super::{Fixture, created};
 use crate::ledger::{Claim, Claimed, EntryFolder, Outcome, Output, StageResult, Trigger};
 use crate::select::FrozenHook;
 use crate::spec::Stage;
@@ -103,10 +103,10 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
     assert_eq!(second.record().next(), 1);
     second.began(1, &FrozenHook::for_test("/bin/b")).unwrap();
     drop(second);
-    assert_eq!(
-        container.record(Stage::Prestart).unwrap().unwrap().open(),
-        Some(1)
-    );
+    let record = container.record(Stage::Prestart).unwrap().unwrap();
+    assert_eq!(record.open(), Some(1));
+    container.note_created(Stage::Prestart, &created(1)).unwrap();
+    assert_eq!(container.created().unwrap(), Some(created(1)));
 }
 
 #[test]

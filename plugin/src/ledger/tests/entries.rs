@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{Fixture, created, frozen};
 use crate::ledger::LedgerError;
+use crate::ledger::seal;
 use crate::select::{Frozen, FrozenHook};
 use crate::spec::Stage;
 
@@ -67,15 +68,15 @@ fn an_entry_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_list() {
 fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
     let fixture = Fixture::new();
     let escapes = "\"\u{1b}[2J\u{1a3}\"\n";
+    let container = fixture.container();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
     for text in ["", "\n", "{}\n", "null\n", "\u{0}\u{0}\u{0}\n", "[[[[\n", escapes] {
         fs::write(entry_path(&fixture), text).unwrap();
         let error = fixture.container().header().unwrap_err().to_string();
         assert!(error.contains("/entries/c1 is damaged ("), "{text:?}: {error}");
-        assert!(error.contains("delete its pod"), "{error}");
+        assert!(error.contains("delete the container's pod"), "{error}");
         assert!(error.chars().all(|c| (' '..='~').contains(&c)), "{error:?}");
     }
-    let container = fixture.container();
-    container.note_created(Stage::Poststop, &created(1)).unwrap();
     fs::remove_file(entry_path(&fixture)).unwrap();
     let error = fixture.container().header().unwrap_err().to_string();
     assert!(error.contains("is missing"), "{error}");
@@ -84,10 +85,10 @@ fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
 #[test]
 fn an_entry_of_a_later_format_is_refused_before_anything_else_of_it_is_read() {
     let fixture = Fixture::new();
-    fs::write(entry_path(&fixture), "{\"format\":2,\"boot\":{}}\n").unwrap();
+    fs::write(entry_path(&fixture), "{\"format\":3,\"boot\":{}}\n").unwrap();
     let error = fixture.container().header().unwrap_err().to_string();
     assert!(
-        error.contains("has format 2, but this release reads formats up to 1"),
+        error.contains("has format 3, but this release reads formats up to 2"),
         "{error}"
     );
 }
@@ -96,7 +97,11 @@ fn an_entry_of_a_later_format_is_refused_before_anything_else_of_it_is_read() {
 fn what_a_later_release_adds_to_the_same_format_is_passed_over() {
     let fixture = Fixture::new();
     let text = fs::read_to_string(entry_path(&fixture)).unwrap();
-    let text = text.replacen("{\"format\"", "{\"new\":[1],\"format\"", 1);
+    let (header, rest) = text.split_once('\n').unwrap();
+    let (header, _) = header.rsplit_once(",\"sum\"").unwrap();
+    let mut header = format!("{header},\"new\":[1]}}").into_bytes();
+    seal::seal(&mut header);
+    let text = format!("{}\n{rest}", String::from_utf8(header).unwrap());
     fs::write(entry_path(&fixture), text).unwrap();
     assert_eq!(fixture.container().hooks(Stage::Prestart).unwrap().len(), 2);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::Duration;
 
 use super::{Fixture, created};
-use crate::ledger::{Claimed, ContainerId, Kept, Ledger, StageResult, Trigger};
+use crate::ledger::{Claimed, ContainerId, Kept, Ledger, LedgerError, StageResult, Trigger};
 use crate::spec::Stage;
 
 #[test]
@@ -45,6 +45,73 @@ fn a_ledger_that_others_could_write_to_is_refused() {
     fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
     chown(root.join("live"), Some(1), None).unwrap();
     assert!(Ledger::open(root).is_err());
+}
+
+#[test]
+fn a_directory_of_the_ledger_that_another_user_made_first_is_refused() {
+    for folder in ["entries", "live", "past"] {
+        let sticky = tempfile::tempdir().unwrap();
+        let path = sticky.path().join(folder);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(1), Some(1)).unwrap();
+        let error = Ledger::create(sticky.path()).unwrap_err();
+        assert!(matches!(error, LedgerError::Untrusted { .. }), "{error}");
+        assert!(Ledger::open(sticky.path()).is_err());
+    }
+}
+
+#[test]
+fn a_ledger_in_which_others_can_make_files_is_refused_though_it_is_sticky_and_nothing_is_made() {
+    for folder in ["", "entries", "live", "past"] {
+        let folder_of_all = tempfile::tempdir().unwrap();
+        let root = folder_of_all.path().join("state");
+        if folder.is_empty() {
+            fs::create_dir(&root).unwrap();
+        } else {
+            Ledger::create(&root).unwrap();
+        }
+        fs::set_permissions(root.join(folder), Permissions::from_mode(0o1777)).unwrap();
+        for error in [
+            Ledger::create(&root).unwrap_err(),
+            Ledger::open(&root).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error, LedgerError::Untrusted { .. }),
+                "{folder}: {error}"
+            );
+        }
+        let is_made = root.join("entries").exists();
+        assert_eq!(is_made, !folder.is_empty(), "{folder}");
+    }
+    // Above it, a sticky directory does no harm: what is root's stays root's.
+    let sticky = tempfile::tempdir().unwrap();
+    fs::set_permissions(sticky.path(), Permissions::from_mode(0o1777)).unwrap();
+    Ledger::create(&sticky.path().join("state")).unwrap();
+}
+
+#[test]
+fn a_file_or_directory_of_a_container_that_others_could_write_to_is_not_used() {
+    for (file, mode, uid) in [
+        ("entries/c1", 0o666, 0),
+        ("entries/c1", 0o600, 1),
+        ("live/c1/prestart", 0o620, 0),
+        ("live/c1/prestart", 0o600, 1),
+        ("live/c1", 0o1777, 0),
+        ("live/c1", 0o700, 1),
+    ] {
+        let fixture = Fixture::new();
+        fixture
+            .container()
+            .note_created(Stage::Prestart, &created(1))
+            .unwrap();
+        let path = fixture.ledger.root().join(file);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        chown(&path, Some(uid), None).unwrap();
+        let claimed = fixture.ledger.find(&"c1".parse().unwrap());
+        let claimed = claimed.and_then(|found| found.unwrap().claim(Stage::Prestart, Trigger::Oci));
+        let error = claimed.unwrap_err();
+        assert!(error.to_string().contains("others than root"), "{file}: {error}");
+    }
 }
 
 #[test]
@@ -121,6 +188,30 @@ fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
         past(&fixture),
         ["c3"],
         "an older one is not kept in place of a younger"
+    );
+}
+
+#[test]
+fn of_a_container_that_crashes_again_and_again_the_youngest_are_kept_and_of_the_others_all() {
+    let fixture = Fixture::new();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    let kept = Kept {
+        containers: 6,
+        ..Kept::default()
+    };
+    let mut keeper = fixture.ledger.keeper(kept);
+    fixture.had_of("other", "db", |_| {});
+    for crash in 0..20 {
+        fixture.had(&format!("c{crash:02}"), |_| {});
+        keeper.keep().unwrap();
+    }
+    let expected = ["other", "c15", "c16", "c17", "c18", "c19"];
+    assert_eq!(past(&fixture), expected);
+    fixture.ledger.keeper(kept).keep().unwrap();
+    assert_eq!(
+        past(&fixture),
+        expected,
+        "a daemon that knows nothing yet keeps the same"
     );
 }
 

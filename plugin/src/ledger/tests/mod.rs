@@ -1,6 +1,7 @@
 mod bell;
 mod claims;
 mod entries;
+mod flips;
 mod folders;
 mod records;
 
@@ -27,7 +28,14 @@ impl Fixture {
 
     /// Enters a container to which something happens, has `change` change its files, and removes it.
     pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) {
-        self.ledger.add(identity(id), &frozen(), true).unwrap();
+        self.had_of(id, "web", change);
+    }
+
+    /// The same, of this pod.
+    pub(super) fn had_of(&self, id: &str, pod: &str, change: impl FnOnce(&EntryFolder)) {
+        self.ledger
+            .add(Identity::for_test(id, pod), &frozen(), true)
+            .unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = self.ledger.find(&id).unwrap().unwrap();
         container.note_created(Stage::Poststop, &created(1)).unwrap();
@@ -50,6 +58,16 @@ pub(super) fn created(pid: i32) -> Created {
         bundle: Some("/b".into()),
         ..Created::default()
     }
+}
+
+/// What format 1 would have of `text`: no checksums.
+pub(super) fn plain(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let (object, _) = line.rsplit_once(",\"sum\"").unwrap();
+        let object = object.replacen("{\"format\":2", "{\"format\":1", 1);
+        format!("{object}}}\n")
+    });
+    lines.collect()
 }
 
 pub(super) fn frozen() -> Frozen {

@@ -1,13 +1,24 @@
 //! What a record tells.
 
 use super::created;
+use crate::ledger::seal::{self, Format};
 use crate::ledger::{Created, Line, Moment, Outcome, Output, ProcessId, Record, StageResult, Trigger};
 
 fn text(lines: &[Line]) -> String {
-    let lines = lines
-        .iter()
-        .map(|line| serde_json::to_string(line).unwrap() + "\n");
-    lines.collect()
+    text_in(lines, Format::Sealed)
+}
+
+fn text_in(lines: &[Line], format: Format) -> String {
+    let lines = lines.iter().map(|line| seal::to_line(line, format).unwrap());
+    String::from_utf8(lines.flatten().collect()).unwrap()
+}
+
+fn parse(bytes: &[u8]) -> Result<Record, String> {
+    Record::parse(bytes, Format::Sealed)
+}
+
+fn parse_one(bytes: &[u8], kind: &str) -> Result<Record, String> {
+    Record::parse_one(bytes, Format::Sealed, kind)
 }
 
 fn began(hook: usize) -> Line {
@@ -73,29 +84,32 @@ fn every_line_reads_back_as_it_was_written() {
             .flat_map(|outcome| [began(0), ended(0, outcome)]),
     );
     lines.extend(results.map(|result| Line::Finished { result, at }));
-    assert_eq!(Record::parse(text(&lines).as_bytes()).unwrap().lines, lines);
+    assert_eq!(parse(text(&lines).as_bytes()).unwrap().lines, lines);
 }
 
 #[test]
 fn a_line_that_was_cut_off_counts_as_never_written() {
     let whole = text(&[began(0), ended(0, Outcome::Interrupted), began(1)]);
     let cut = &whole.as_bytes()[..whole.len() - 1];
-    assert_eq!(Record::parse(cut).unwrap().next(), 1);
-    assert_eq!(Record::parse(whole.as_bytes()).unwrap().next(), 2);
+    assert_eq!(parse(cut).unwrap().next(), 1);
+    assert_eq!(parse(whole.as_bytes()).unwrap().next(), 2);
 }
 
 #[test]
-fn a_line_of_a_later_release_and_one_that_nobody_can_read_hide_none_of_the_others() {
-    let record = format!("{{\"paused\":{{}}}}\n{{\"beg\n{}", text(&[began(0)]));
-    assert_eq!(Record::parse(record.as_bytes()).unwrap().open(), Some(0));
+fn a_line_of_a_later_release_hides_none_of_the_others() {
+    let mut later = b"{\"paused\":{}}".to_vec();
+    seal::seal(&mut later);
+    let later = String::from_utf8(later).unwrap();
+    let record = format!("{later}\n{}", text(&[began(0)]));
+    assert_eq!(parse(record.as_bytes()).unwrap().open(), Some(0));
 }
 
 #[test]
 fn a_record_that_lost_a_part_is_damaged_and_not_gone_on_with() {
     let mut record = text(&[began(0), ended(0, Outcome::Exited { status: 0 })]).into_bytes();
     record.extend([0; 4096]);
-    assert!(Record::parse(&record).is_err());
-    assert!(Record::parse_one(&record, "finished").is_err());
+    assert!(parse(&record).is_err());
+    assert!(parse_one(&record, "finished").is_err());
 }
 
 #[test]
@@ -109,11 +123,11 @@ fn one_line_is_found_without_the_others() {
         Line::Finished { result, at },
     ];
     let text = text(&lines);
-    let created = Record::parse_one(text.as_bytes(), "created").unwrap();
+    let created = parse_one(text.as_bytes(), "created").unwrap();
     assert_eq!(created.lines, lines[..1]);
-    let finished = Record::parse_one(text.as_bytes(), "finished").unwrap();
+    let finished = parse_one(text.as_bytes(), "finished").unwrap();
     assert_eq!(finished.lines, lines[3..]);
-    assert!(Record::parse_one(b"", "finished").unwrap().lines.is_empty());
+    assert!(parse_one(b"", "finished").unwrap().lines.is_empty());
 }
 
 #[test]
@@ -132,7 +146,7 @@ fn of_an_output_that_is_shortened_the_end_is_kept_and_the_rest_counted() {
 
 #[test]
 fn a_hook_that_began_is_open_until_its_end_is_on_record() {
-    let record = |lines: &[Line]| Record::parse(text(lines).as_bytes()).unwrap();
+    let record = |lines: &[Line]| parse(text(lines).as_bytes()).unwrap();
     assert_eq!(record(&[]).open(), None);
     assert_eq!(record(&[began(0)]).open(), Some(0));
     let done = record(&[began(0), ended(0, Outcome::Exited { status: 0 })]);
@@ -149,4 +163,24 @@ fn the_last_lines_of_an_output_are_whole_lines_of_its_end() {
     };
     assert_eq!(output.last_lines(3), ["c", " d"]);
     assert!(Output::default().last_lines(3).is_empty());
+}
+
+#[test]
+fn a_record_of_the_format_without_checksums_is_read_as_before() {
+    let lines = [began(0), ended(0, Outcome::Interrupted), began(1)];
+    let text = text_in(&lines, Format::Plain);
+    assert!(!text.contains("\"sum\""));
+    let with_cut_off = text.replacen("{\"ended\"", "{\"beg\n{\"ended\"", 1);
+    for text in [text, with_cut_off] {
+        let record = Record::parse(text.as_bytes(), Format::Plain).unwrap();
+        assert_eq!(record.lines, lines);
+    }
+}
+
+#[test]
+fn a_line_without_a_checksum_makes_a_record_damaged() {
+    let plain = text_in(&[began(0)], Format::Plain);
+    let record = format!("{plain}{}", text(&[began(1)]));
+    let reason = parse(record.as_bytes()).unwrap_err();
+    assert!(reason.contains("line 1 "), "{reason}");
 }

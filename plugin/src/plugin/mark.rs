@@ -1,0 +1,54 @@
+//! The mark of a container that has been given its hooks: another daemon leaves it alone, whatever the delivery,
+//! index or name of either.
+
+use containerd_nri::Adjustment;
+use containerd_nri::api::Container;
+
+use super::inject;
+
+/// The annotation that a container gets with its hooks. Its value is the container's id, which nobody knows
+/// who writes a pod or an image: so neither can keep the hooks away from a container.
+const MARK: &str = "nri-oci-hooks.noderesource.dev/given-to";
+
+/// More bytes than the mark takes in a message.
+pub(super) const MARK_SIZE: usize = 256;
+
+/// Marks `container`, which gets its hooks by `adjustment` or is registered for them.
+pub(super) fn mark(adjustment: Adjustment, container: &Container) -> Adjustment {
+    adjustment.annotation(MARK, &container.id)
+}
+
+/// Whether another daemon has given `container` its hooks. Earlier releases left no mark, but with delivery
+/// `runner` a runner.
+pub(super) fn is_marked(container: &Container) -> bool {
+    let marked_as = container.annotations.get(MARK);
+    let is_marked = marked_as.is_some_and(|id| *id == container.id && !id.is_empty());
+    is_marked || inject::carries_runner(&container.hooks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(annotations: &[(&str, &str)]) -> Container {
+        let annotations = annotations.iter();
+        Container {
+            id: "c1".into(),
+            annotations: annotations
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Container::default()
+        }
+    }
+
+    #[test]
+    fn a_container_is_marked_by_its_own_id_and_nothing_else() {
+        assert!(!is_marked(&container(&[])));
+        for forged in ["", "true", "c2"] {
+            assert!(!is_marked(&container(&[(MARK, forged)])), "{forged}");
+        }
+        let adjustment = mark(Adjustment::new(), &container(&[]));
+        assert_eq!(adjustment.raw().annotations[MARK], "c1");
+        assert!(is_marked(&container(&[(MARK, "c1")])));
+    }
+}
