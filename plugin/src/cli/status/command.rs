@@ -12,7 +12,7 @@ use crate::bounded::within;
 use crate::cli::complain::fail;
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::{one_line, shown};
-use crate::observe::{Connection, Status, ask};
+use crate::observe::{Connection, OnSilence, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::access;
 
@@ -153,5 +153,14 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
         out,
         "               registered since {}{state}",
         registered.to_the_millisecond()
-    )
+    )?;
+    let Some(on_silence) = connection.on_silence else {
+        return Ok(());
+    };
+    let does = match on_silence {
+        OnSilence::Refuse => "the runtime refuses containers",
+        OnSilence::Ignore => "the runtime creates containers without hooks: failure_policy is ignore",
+        OnSilence::LetThrough => "the runtime creates containers without hooks: its NRI is older than 0.12.5",
+    };
+    writeln!(out, "if it hangs    {does}")
 }
