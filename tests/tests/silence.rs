@@ -3,19 +3,23 @@
 //! From NRI 0.12.5 on, the runtime goes by the failure policy that the daemon declares. Older runtimes ignore it, and
 //! let containers go without hooks as they always have.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::hanging::{File, HangingFolder};
 use e2e::plugin::NAME;
-use e2e::{Container, Containerd, Plugin, Pod, Version, wait};
+use e2e::{Container, Containerd, Plugin, Pod, Version, on_each_containerd, wait};
 use nix::sys::signal::Signal;
 use tokio::time::timeout;
 
 /// What the runtime says to whoever has asked for the container.
 const REFUSAL: &str =
     "plugin 10-oci-hooks failed to handle CreateContainer request: context deadline exceeded";
+
+/// What the daemon says of a request that it read too late.
+const MISSED: &str = "while this request may have waited";
 
 /// NRI's own limit, and time for what is not NRI.
 const LIMIT: Duration = Duration::from_millis(2500);
@@ -94,6 +98,17 @@ async fn one_late_answer_leaves_the_connection_and_the_next_container_has_its_ho
         if !honours(version) {
             containerd.await_connection(NAME, 2).await?;
         }
+        // The request that it missed is named, with its pod and container.
+        let log = plugin.process().log();
+        log.wait_for(MISSED, 1).await?;
+        let lines = log.text()?;
+        let line = lines
+            .lines()
+            .find(|line| line.contains(MISSED))
+            .context("no line")?;
+        for part in ["\"CreateContainer\"", "\"web\"", "\"late\"", "\"default\""] {
+            ensure!(line.contains(part), "{part} is not in {line}");
+        }
         let next = pod.container("next").create().await?;
         ensure!(has_hooks(&containerd, &next).await?, "{policy}");
         ensure!(
@@ -142,12 +157,14 @@ async fn a_creation_in_the_middle_of_which_the_daemon_dies_is_refused(version: V
             })
             .await?;
             // The kernel keeps a process that waits for the file; stopped, it does not answer when it has the file.
-            plugin.process().signal(Signal::SIGSTOP)?;
+            let frozen = plugin.process().freeze()?;
             folder.answer();
-            plugin.kill().await
+            plugin.process().signal(Signal::SIGKILL)?;
+            drop(frozen);
+            plugin.process().wait().await
         };
         let (creation, death) = tokio::join!(pod.container("app").create(), death);
-        death?;
+        let _status = death?;
         match creation {
             Err(error) => {
                 ensure!(honours(version) && policy == "fail", "{policy}: {error}");
@@ -199,6 +216,46 @@ async fn containers_are_stopped_and_removed_while_the_daemon_hangs(version: Vers
     Ok(())
 }
 
+/// By the file that it leaves: fresh, or marked by the thread that saw it hang.
+async fn a_daemon_says_whether_the_one_before_it_hung_was_killed_or_ended(version: Version) -> Result<()> {
+    let (containerd, mut plugin) = started(version, "fail").await?;
+    let heartbeat = async || {
+        wait::until("the heartbeat", async || {
+            let names = fs::read_dir(containerd.ledger().folder())?.flatten();
+            Ok(names
+                .map(|name| name.path())
+                .find(|path| path.to_string_lossy().contains("/heartbeat-")))
+        })
+        .await
+    };
+    heartbeat().await?;
+    plugin.process().signal(Signal::SIGTERM)?;
+    plugin.process().wait().await?;
+    plugin = plugin.start_again(&containerd).await?;
+    heartbeat().await?;
+    ensure!(plugin.process().log().count("the daemon before this one")? == 0);
+
+    plugin.kill().await?;
+    plugin = plugin.start_again(&containerd).await?;
+    plugin
+        .process()
+        .log()
+        .wait_for("did not end by itself", 1)
+        .await?;
+
+    let file = heartbeat().await?;
+    plugin.kill().await?;
+    let text = fs::read_to_string(&file)?;
+    ensure!(text.contains("\"hung\":false"), "{text}");
+    fs::write(&file, text.replace("\"hung\":false", "\"hung\":true"))?;
+    plugin = plugin.start_again(&containerd).await?;
+    plugin
+        .process()
+        .log()
+        .wait_for("the daemon before this one hung until it was killed", 1)
+        .await
+}
+
 /// Runs each case on containerds that go by the policy and on those that do not know it.
 macro_rules! on_each {
     ($($case:ident),+ $(,)?) => {$(
@@ -243,3 +300,5 @@ on_each!(
     a_creation_in_the_middle_of_which_the_daemon_dies_is_refused,
     containers_are_stopped_and_removed_while_the_daemon_hangs,
 );
+
+on_each_containerd!(a_daemon_says_whether_the_one_before_it_hung_was_killed_or_ended);

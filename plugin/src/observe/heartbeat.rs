@@ -293,7 +293,11 @@ mod tests {
     fn a_daemon_without_a_beat_is_marked_as_hung_until_there_is_one() {
         let folder = folder();
         let (sender, kept, file) = running(folder.path(), Duration::from_millis(1));
-        let hangs = || serde_json::from_slice::<Sign>(&fs::read(&file).unwrap()).unwrap().hung;
+        let hangs = || {
+            serde_json::from_slice::<Sign>(&fs::read(&file).unwrap())
+                .unwrap()
+                .hung
+        };
         while !hangs() {
             thread::yield_now();
         }
