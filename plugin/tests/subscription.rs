@@ -1,10 +1,10 @@
-//! Which events the daemon asks a runtime for.
+//! Which events the daemon asks a runtime for, and what the runtime does when it does not answer one.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 
 use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
-use containerd_nri::{EventMask, Identity, Service};
+use containerd_nri::{EventMask, FailurePolicy, Identity, Service};
 use nri_oci_hooks::config::{ConfigSource, Overrides};
 use nri_oci_hooks::ledger::{self, Ledger};
 use nri_oci_hooks::plugin::{OciHooks, RunnerProgram};
@@ -13,6 +13,11 @@ use tempfile::TempDir;
 
 /// The events that a daemon with this configuration, and the ledger in `folder`, asks for.
 async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
+    subscription(folder, runtime, config).await.0
+}
+
+/// These events, and the failure policy that it declares.
+async fn subscription(folder: &TempDir, runtime: &str, config: &str) -> (EventMask, FailurePolicy) {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let config = format!("state_dir = {:?}\n{config}", path("state"));
     fs::write(path("config.toml"), config).unwrap();
@@ -27,9 +32,9 @@ async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
     let serving = tokio::spawn(async move {
         service.run().await;
     });
-    let events = runtime.accept().await.unwrap().events();
+    let plugin = runtime.accept().await.unwrap();
     serving.abort();
-    events
+    (plugin.events(), plugin.failure_policy())
 }
 
 const CREATE: EventMask = EventMask::CREATE_CONTAINER;
@@ -80,4 +85,21 @@ async fn a_container_from_before_that_depends_on_events_still_gets_them() {
     assert_eq!(asked_for(&folder, "containerd", "").await, fewest());
     enter("by-events", false);
     assert_eq!(asked_for(&folder, "containerd", "").await, all());
+}
+
+#[tokio::test]
+async fn silence_refuses_unless_the_policy_is_ignore_and_disconnects_in_neither_case() {
+    let connected = FailurePolicy::default().keep_connected();
+    for (config, expected) in [
+        ("", connected.fail_request()),
+        ("failure_policy = \"fail\"", connected.fail_request()),
+        ("failure_policy = \"ignore\"", connected),
+        ("delivery = \"direct\"", connected.fail_request()),
+        // None is in force: no container is created.
+        ("failure_policy = \"unknown\"", connected.fail_request()),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, policy) = subscription(&folder, "containerd", config).await;
+        assert_eq!(policy, expected, "{config}");
+    }
 }

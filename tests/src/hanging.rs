@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
@@ -45,6 +46,7 @@ pub struct File {
 struct Switch {
     hangs: Mutex<bool>,
     changed: Condvar,
+    waiting: AtomicUsize,
 }
 
 impl HangingFolder {
@@ -108,6 +110,11 @@ impl HangingFolder {
         self.switch.set(true);
     }
 
+    /// Whether somebody waits for an answer.
+    pub fn is_waited_for(&self) -> bool {
+        self.switch.waiting.load(Ordering::SeqCst) > 0
+    }
+
     /// Everything is answered again, what was asked meanwhile too.
     pub fn answer(&self) {
         self.switch.set(false);
@@ -133,8 +140,10 @@ impl Switch {
     }
 
     fn wait(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         let hangs = self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.changed.wait_while(hangs, |hangs| *hangs));
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

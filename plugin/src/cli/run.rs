@@ -14,7 +14,9 @@ use tokio::task::spawn_blocking;
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{Delivery, Overrides};
-use crate::observe::{Endpoint, LogArgs, Observed, Observer, flush_logs, service_manager, start_logs, tend};
+use crate::observe::{
+    Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
+};
 use crate::plugin::OciHooks;
 use crate::system;
 
@@ -136,6 +138,7 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
         }
         let endpoint = Arc::new(Endpoint::default());
         tokio::spawn(service_manager::stay_alive());
+        tokio::spawn(pulse(observer.clone(), endpoint.clone()));
         tokio::spawn(tend(observer.clone(), endpoint.clone()));
         let connected = Observed::new(observer.clone(), endpoint.clone());
         let ended = match launched {

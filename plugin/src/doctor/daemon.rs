@@ -10,7 +10,7 @@ use super::Finding;
 use super::examine::Examined;
 use crate::diagnostic::{prose, shown};
 use crate::ledger::Ledger;
-use crate::observe::{AskError, Status, ask};
+use crate::observe::{AskError, OnSilence, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::{Fault, TrustedDir};
 
@@ -130,6 +130,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         let remedy = format!("set {key} = \"events\" in the configuration, and restart the daemon");
         findings.push(Finding::problem("runtime-handler", what, remedy));
     }
+    findings.extend(status.connection.on_silence.map(silence));
     let restart = "restart it: systemctl restart nri-oci-hooks";
     let ours = env!("CARGO_PKG_VERSION");
     if status.version != ours {
@@ -155,4 +156,23 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         ));
     }
     findings
+}
+
+/// What the runtime does when the daemon does not answer.
+fn silence(does: OnSilence) -> Finding {
+    let name = "silence";
+    match does {
+        OnSilence::Refuse => Finding::good(name, "the runtime refuses containers while the daemon hangs"),
+        OnSilence::Ignore => Finding::note(
+            name,
+            "the runtime creates containers without hooks while the daemon hangs: failure_policy is ignore",
+        ),
+        OnSilence::LetThrough => Finding {
+            remedy: Some("use a runtime with NRI 0.12.5 or newer, which refuses them".to_owned()),
+            ..Finding::note(
+                name,
+                "the runtime creates containers without hooks once the daemon does not answer, until it is connected again",
+            )
+        },
+    }
 }

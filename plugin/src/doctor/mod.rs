@@ -17,5 +17,6 @@ mod tests;
 pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
 pub use node::Node;
+pub(crate) use nri::requires_plugin;
 pub use runtime::{InstalledRuntime, NotTold, installed_runtime};
 pub(crate) use runtime::{NRI, containerd_imports};

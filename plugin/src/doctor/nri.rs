@@ -5,11 +5,14 @@ use std::path::Path;
 
 use super::Finding;
 use super::examine::Examined;
-use super::node::Version;
-use super::runtime::{Kind, Settings};
+use super::node::{Node, Version};
+use super::runtime::{Kind, Settings, find};
 use crate::config::Delivery;
 use crate::diagnostic::{shown, shown_path};
 use crate::spec::Stage;
+
+/// The name that the daemon registers with.
+const NAME: &str = "oci-hooks";
 
 /// What is to be found about the runtimes of the node.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
@@ -135,16 +138,42 @@ fn check_validator(examined: &Examined<'_>, settings: &Settings, findings: &mut 
         let remedy = "set delivery = \"events\", or take the rule reject_oci_hook_adjustment out of the runtime's validator";
         findings.push(Finding::problem("validator", what, remedy));
     }
-    let name = "oci-hooks";
-    if settings.required_plugins.iter().any(|required| required == name) {
+    if is_required(settings) {
         findings.push(Finding::good(
             "required",
-            format!("{label} creates no container without {name}"),
+            format!("{label} creates no container without {NAME}"),
         ));
     } else {
         let what = format!("{label} creates containers without hooks while the daemon is not connected");
-        findings.push(Finding::note("required", what));
+        findings.push(Finding {
+            remedy: can_require(settings)
+                .then(|| format!("to have it refuse them, make {NAME} a required plugin of its validator")),
+            ..Finding::note("required", what)
+        });
     }
+}
+
+/// Whether the runtime creates no container while the daemon is not connected.
+fn is_required(settings: &Settings) -> bool {
+    settings.required_plugins.iter().any(|required| required == NAME)
+}
+
+/// Whether the runtime is of a version that has required plugins.
+fn can_require(settings: &Settings) -> bool {
+    let since = match settings.kind {
+        Kind::Containerd => Version(2, 2, 0),
+        Kind::Crio => Version(1, 34, 0),
+    };
+    settings.version.is_some_and(|version| version >= since)
+}
+
+/// Whether this node's runtime creates no container while the daemon is not connected, by its files; nothing if there
+/// is no runtime to be found, or several that differ.
+pub(crate) fn requires_plugin(node: &Node) -> Option<bool> {
+    let (runtimes, _) = find(node);
+    let mut answers = runtimes.iter().map(is_required);
+    let first = answers.next()?;
+    answers.all(|answer| answer == first).then_some(first)
 }
 
 /// What the version of runtime and OCI runtime means for the moment of hooks.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::sleep;
 
 use super::aside::aside;
+use super::heartbeat::Heartbeat;
 use super::listener::{AGAIN, Place, Task};
 use super::{Observer, hearing};
 use crate::config::{Config, Listen};
@@ -31,6 +32,7 @@ struct Open {
     listen: Option<(Place, Task)>,
     status: Option<(Place, Task)>,
     bell: Option<(PathBuf, Task)>,
+    heartbeat: Option<Heartbeat>,
 }
 
 impl Endpoint {
@@ -70,6 +72,11 @@ impl Endpoint {
             });
             open.status = Some((status, serving));
         }
+        let state_dir = Path::new(&*inspection.config.state_dir);
+        if open.heartbeat.as_ref().map(Heartbeat::folder) != Some(state_dir) {
+            open.heartbeat = None;
+            open.heartbeat = Heartbeat::start(&inspection.config, observer.since());
+        }
         let bell = inspection.ledger.and_then(Result::ok);
         if open.bell.as_ref().map(|(root, _)| &**root) != bell.as_ref().map(|ledger| ledger.root()) {
             open.bell = bell.map(|ledger| {
@@ -77,6 +84,14 @@ impl Endpoint {
                 let observer = observer.clone();
                 (root, Task::spawn(hear(ledger, observer)))
             });
+        }
+    }
+
+    /// The thread that answers the runtime runs.
+    pub(super) fn beat(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(heartbeat) = &open.heartbeat {
+            heartbeat.beat();
         }
     }
 
@@ -105,7 +120,7 @@ async fn hear(ledger: Ledger, observer: Arc<Observer>) {
 /// socket of his own there.
 ///
 /// Fails if its file system does not answer.
-fn has_state_folder(config: &Config) -> Result<bool, NotAnswering> {
+pub(super) fn has_state_folder(config: &Config) -> Result<bool, NotAnswering> {
     let folder = Path::new(&*config.state_dir);
     if config.needs_ledger() {
         let _access = Use::Write.begin(folder)?;

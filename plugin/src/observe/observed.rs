@@ -1,13 +1,16 @@
 //! The plugin, with every event timed and counted.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::{Adjustment, Configuration, Context, Error, Plugin, Status, Subscription};
 
 use super::metrics::EventResult;
 use super::{Endpoint, Observer};
+
+/// How long a runtime waits for an answer by default.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The plugin, observed. It subscribes to what the plugin does, and changes no answer.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ impl Observed {
     /// What the handling of `event` came to.
     async fn timed<T>(
         &self,
+        ctx: &Context,
         event: &'static str,
         handling: impl Future<Output = Result<T, Status>>,
     ) -> Result<T, Status> {
@@ -35,6 +39,7 @@ impl Observed {
             result: EventResult::Dropped,
         };
         let answer = handling.await;
+        self.report_missed(ctx, event, timer.began);
         timer.result = match &answer {
             Ok(_) => EventResult::Ok,
             Err(status) => {
@@ -43,6 +48,21 @@ impl Observed {
             }
         };
         answer
+    }
+
+    /// Logs an event that the daemon did not answer in time, as far as it can know: not when it was sent, but for how
+    /// long nothing was read.
+    fn report_missed(&self, ctx: &Context, event: &'static str, began: Instant) {
+        let limit = ctx.runtime().request_timeout.unwrap_or(REQUEST_TIMEOUT);
+        let waited = self.observer.pulse().waited(began, Instant::now());
+        if let Some(waited) = waited.filter(|waited| *waited >= limit) {
+            let milliseconds = waited.as_millis();
+            tracing::warn!(
+                event,
+                milliseconds,
+                "the daemon did not run while this request may have waited: the runtime may have given it up"
+            );
+        }
     }
 }
 
@@ -65,8 +85,8 @@ impl Plugin for Observed {
     async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
         let runtime = configuration.runtime.clone();
         let configured = self.observer.plugin().configure(ctx, configuration);
-        let subscription = self.timed("Configure", configured).await?;
-        self.observer.configured(&runtime);
+        let subscription = self.timed(ctx, "Configure", configured).await?;
+        self.observer.configured(&runtime, subscription.failure_policy);
         // The runtime may have handed over another configuration.
         self.endpoint.keep_up(&self.observer);
         Ok(subscription)
@@ -83,7 +103,7 @@ impl Plugin for Observed {
         containers: Vec<Container>,
     ) -> Result<Vec<ContainerUpdate>, Status> {
         let synchronized = self.observer.plugin().synchronize(ctx, pods, containers);
-        let updates = self.timed("Synchronize", synchronized).await?;
+        let updates = self.timed(ctx, "Synchronize", synchronized).await?;
         self.observer.synchronized();
         Ok(updates)
     }
@@ -95,7 +115,7 @@ impl Plugin for Observed {
         container: Container,
     ) -> Result<Adjustment, Status> {
         let created = self.observer.plugin().create_container(ctx, pod, container);
-        self.timed("CreateContainer", created).await
+        self.timed(ctx, "CreateContainer", created).await
     }
 
     async fn start_container(
@@ -105,7 +125,7 @@ impl Plugin for Observed {
         container: Container,
     ) -> Result<(), Status> {
         let started = self.observer.plugin().start_container(ctx, pod, container);
-        self.timed("StartContainer", started).await
+        self.timed(ctx, "StartContainer", started).await
     }
 
     async fn post_start_container(
@@ -115,7 +135,7 @@ impl Plugin for Observed {
         container: Container,
     ) -> Result<(), Status> {
         let started = self.observer.plugin().post_start_container(ctx, pod, container);
-        self.timed("PostStartContainer", started).await
+        self.timed(ctx, "PostStartContainer", started).await
     }
 
     async fn stop_container(
@@ -125,7 +145,7 @@ impl Plugin for Observed {
         container: Container,
     ) -> Result<Vec<ContainerUpdate>, Status> {
         let stopped = self.observer.plugin().stop_container(ctx, pod, container);
-        self.timed("StopContainer", stopped).await
+        self.timed(ctx, "StopContainer", stopped).await
     }
 
     async fn remove_container(
@@ -135,7 +155,7 @@ impl Plugin for Observed {
         container: Container,
     ) -> Result<(), Status> {
         let removed = self.observer.plugin().remove_container(ctx, pod, container);
-        self.timed("RemoveContainer", removed).await
+        self.timed(ctx, "RemoveContainer", removed).await
     }
 
     fn disconnected(&self, reason: &Error) {

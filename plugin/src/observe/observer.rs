@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use containerd_nri::RuntimeInfo;
+use containerd_nri::{FailurePolicy, RuntimeInfo};
 use tokio::time::{sleep, timeout};
 
 use super::aside::Aside;
 use super::logs::dropped_lines;
 use super::metrics::{EventResult, Gauges, Metrics};
+use super::pulse::Pulse;
 use super::service_manager;
-use super::status::{Connection, InForceFile, LastError, Status, UnansweredPath};
+use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
 use crate::diagnostic::shown;
 use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
@@ -35,6 +36,7 @@ pub struct Observer {
     metrics: Metrics,
     state: Mutex<State>,
     gathering: Aside,
+    pulse: Pulse,
     /// How many stages are over and not counted yet.
     uncounted: AtomicUsize,
 }
@@ -67,6 +69,7 @@ impl Observer {
             metrics: Metrics::new(),
             state: Mutex::default(),
             gathering: Aside::default(),
+            pulse: Pulse::default(),
             uncounted: AtomicUsize::new(0),
         }
     }
@@ -76,9 +79,18 @@ impl Observer {
         &self.plugin
     }
 
-    pub(super) fn configured(&self, runtime: &RuntimeInfo) {
+    /// When the daemon began.
+    pub(super) fn since(&self) -> Moment {
+        self.since
+    }
+
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    pub(super) fn configured(&self, runtime: &RuntimeInfo, policy: FailurePolicy) {
         self.metrics.connected();
-        self.state().connection = Connection::to(runtime);
+        self.state().connection = Connection::to(runtime, policy);
     }
 
     pub(super) fn synchronized(&self) {
@@ -250,6 +262,7 @@ impl Observer {
         let gauges = Gauges {
             registered: state.connection.registered.is_some(),
             synchronized: state.connection.synchronized,
+            refuses_on_silence: state.connection.on_silence == Some(OnSilence::Refuse),
             ready: not_ready(&state, &inspection).is_empty(),
             mistakes: inspection.mistakes.len(),
             in_force: inspection.in_force.len(),

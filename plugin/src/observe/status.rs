@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use containerd_nri::RuntimeInfo;
+use containerd_nri::{FailurePolicy, RuntimeInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::shown;
@@ -66,9 +66,36 @@ pub struct Connection {
     /// Its NRI version; told since NRI 0.12.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nri_version: Option<String>,
+    /// What the runtime does when the daemon does not answer, by the NRI version that it announced and the policy that
+    /// the daemon declared; absent if it does not have the plugin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_silence: Option<OnSilence>,
     /// Since when the connection is lost, and why; absent unless it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LastError>,
+}
+
+/// What the runtime does with a container when the daemon does not answer for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnSilence {
+    /// The container is refused.
+    Refuse,
+    /// `failure_policy` is `ignore`, and the runtime goes by that: the container is created without its hooks.
+    Ignore,
+    /// The runtime knows no failure policy: the container is created without its hooks, and so are all others until
+    /// the daemon is connected again.
+    LetThrough,
+}
+
+impl OnSilence {
+    fn of(runtime: &RuntimeInfo, policy: FailurePolicy) -> OnSilence {
+        match (runtime.honours_failure_policy(), policy.fail_request) {
+            (true, true) => OnSilence::Refuse,
+            (true, false) => OnSilence::Ignore,
+            (false, _) => OnSilence::LetThrough,
+        }
+    }
 }
 
 /// Something that went wrong.
@@ -140,13 +167,14 @@ impl InForceFile {
 
 impl Connection {
     /// One that the runtime has configured just now.
-    pub(super) fn to(runtime: &RuntimeInfo) -> Connection {
+    pub(super) fn to(runtime: &RuntimeInfo, policy: FailurePolicy) -> Connection {
         Connection {
             registered: Some(Moment::now()),
             synchronized: false,
             runtime: Some(runtime.name.clone()),
             runtime_version: Some(runtime.version.clone()),
             nri_version: runtime.nri_version.map(|version| version.to_string()),
+            on_silence: Some(OnSilence::of(runtime, policy)),
             lost: None,
         }
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
-use containerd_nri::{Adjustment, Configuration, Context, EventMask, Plugin, Status, Subscription};
+use containerd_nri::{
+    Adjustment, Configuration, Context, EventMask, FailurePolicy as Silence, Plugin, Status, Subscription,
+};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
@@ -229,6 +231,17 @@ impl OciHooks {
         }
     }
 
+    /// What the runtime is to do when the daemon does not answer. Without a configuration nothing is created, so silence
+    /// refuses too. One late answer disconnects in neither case. The runtime asks only when it connects: a changed
+    /// `failure_policy` takes effect for this at the next connection.
+    fn silence(&self) -> Silence {
+        let policy = Silence::default().keep_connected();
+        match self.live.now().in_force() {
+            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => policy,
+            _ => policy.fail_request(),
+        }
+    }
+
     /// What is changed about a container that is being created, told within `time`.
     fn hooks(&self, pod: &PodSandbox, container: &Container, time: Duration) -> Result<Adjustment, Status> {
         if is_marked(container) {
@@ -322,7 +335,7 @@ impl Plugin for OciHooks {
         self.runtime().clone_from(&runtime.name);
         let events = self.events(ctx.remaining() / 2).await;
         tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
-        Ok(events.into())
+        Ok(Subscription::new(events).failure_policy(self.silence()))
     }
 
     fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {

@@ -12,7 +12,8 @@ use crate::bounded::within;
 use crate::cli::complain::fail;
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::{one_line, shown};
-use crate::observe::{Connection, Status, ask};
+use crate::doctor::{Node, requires_plugin};
+use crate::observe::{Connection, OnSilence, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::access;
 
@@ -60,7 +61,10 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     });
     let status = asked.unwrap_or_else(|| Err(not_answered()))?;
     match args.format {
-        Format::Text => print(&status, out)?,
+        Format::Text => {
+            let is_required = within(LIMIT, || requires_plugin(&Node::new("/")));
+            print(&status, is_required.flatten(), out)?;
+        }
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &status)?;
             writeln!(out)?;
@@ -77,12 +81,21 @@ fn not_answered() -> anyhow::Error {
     }
 }
 
-/// For people. Text that others wrote is escaped.
-pub(super) fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
+/// For people; `is_required` is whether the runtime creates no container without the daemon, if that is known. Text
+/// that others wrote is escaped.
+pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl Write) -> io::Result<()> {
     let since = status.since.to_the_millisecond();
     let (version, pid) = (shown(&status.version), status.pid);
     writeln!(out, "daemon         {version}, process {pid}, since {since}")?;
     print_connection(&status.connection, out)?;
+    match is_required {
+        Some(true) => writeln!(
+            out,
+            "if it is gone  the runtime refuses containers: the daemon is a required plugin"
+        )?,
+        Some(false) => writeln!(out, "if it is gone  the runtime creates containers without hooks")?,
+        None => {}
+    }
     let state = if status.not_ready.is_empty() { "yes" } else { "no" };
     writeln!(out, "ready          {state}")?;
     for reason in &status.not_ready {
@@ -153,5 +166,14 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
         out,
         "               registered since {}{state}",
         registered.to_the_millisecond()
-    )
+    )?;
+    let Some(on_silence) = connection.on_silence else {
+        return Ok(());
+    };
+    let does = match on_silence {
+        OnSilence::Refuse => "the runtime refuses containers",
+        OnSilence::Ignore => "the runtime creates containers without hooks: failure_policy is ignore",
+        OnSilence::LetThrough => "the runtime creates containers without hooks: its NRI is older than 0.12.5",
+    };
+    writeln!(out, "if it hangs    {does}")
 }

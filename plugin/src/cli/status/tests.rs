@@ -24,9 +24,13 @@ const LOST: &str = r#"{
 }"#;
 
 fn printed(json: &str) -> String {
+    printed_with(json, None)
+}
+
+fn printed_with(json: &str, is_required: Option<bool>) -> String {
     let status: Status = serde_json::from_str(json).unwrap();
     let mut out = Vec::new();
-    print(&status, &mut out).unwrap();
+    print(&status, is_required, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -38,6 +42,39 @@ fn a_daemon_that_is_ready_says_with_which_runtime_and_what_is_in_force() {
 #[test]
 fn a_daemon_that_is_not_ready_says_why() {
     insta::assert_snapshot!("not_ready", printed(LOST));
+}
+
+#[test]
+fn what_the_runtime_does_without_an_answer_and_without_the_daemon_is_printed() {
+    for (does, required, hangs, gone) in [
+        (
+            "refuse",
+            true,
+            "the runtime refuses containers",
+            "refuses containers: the daemon is",
+        ),
+        (
+            "ignore",
+            false,
+            "failure_policy is ignore",
+            "creates containers without hooks",
+        ),
+        (
+            "let-through",
+            false,
+            "its NRI is older than 0.12.5",
+            "creates containers without hooks",
+        ),
+    ] {
+        let json = CONNECTED.replace(
+            r#""synchronized": true"#,
+            &format!(r#""synchronized": true, "on_silence": "{does}""#),
+        );
+        let text = printed_with(&json, Some(required));
+        let line = |label: &str| text.lines().find(|line| line.starts_with(label)).unwrap();
+        assert!(line("if it hangs    ").contains(hangs), "{text}");
+        assert!(line("if it is gone  ").contains(gone), "{text}");
+    }
 }
 
 #[test]

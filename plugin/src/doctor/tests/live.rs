@@ -16,7 +16,7 @@ use crate::doctor::files::noexec;
 use crate::doctor::nri::socket;
 use crate::doctor::plugins::other_process;
 use crate::doctor::runtime::unreadable;
-use crate::observe::{AskError, Status, ask};
+use crate::observe::{AskError, OnSilence, Status, ask};
 
 /// `level check: remedy`.
 fn told(finding: &Finding) -> String {
@@ -98,6 +98,18 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
         told(&good, Some("/etc/other.toml")),
         ["good daemon", "warning config"]
     );
+    for (does, level) in [
+        (OnSilence::Refuse, "good"),
+        (OnSilence::Ignore, "note"),
+        (OnSilence::LetThrough, "note"),
+    ] {
+        let mut status = good.clone();
+        status.connection.on_silence = Some(does);
+        assert_eq!(
+            told(&status, None),
+            ["good daemon".to_owned(), format!("{level} silence")]
+        );
+    }
     let older = status("0.0.1", pid, &[]);
     assert_eq!(told(&older, None), ["good daemon", "warning daemon-version"]);
     let waits = status(ours, pid, &["not registered \u{1b}[31m"]);

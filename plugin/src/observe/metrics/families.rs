@@ -50,6 +50,8 @@ pub(in crate::observe) struct Metrics {
 pub(in crate::observe) struct Gauges {
     pub(in crate::observe) registered: bool,
     pub(in crate::observe) synchronized: bool,
+    /// Whether the runtime refuses a container for which the daemon does not answer.
+    pub(in crate::observe) refuses_on_silence: bool,
     pub(in crate::observe) ready: bool,
     /// In the configuration, the default hook-spec and hooks.d.
     pub(in crate::observe) mistakes: usize,
@@ -204,6 +206,9 @@ impl Gauges {
             "Whether all is as it should be, as /readyz says",
             usize::from(self.ready),
         );
+        let help =
+            "Whether the runtime refuses containers while this plugin is connected and does not answer";
+        gauge("refused_on_silence", help, usize::from(self.refuses_on_silence));
         let help = "Mistakes in the configuration, the default hook-spec and hooks.d";
         gauge("mistakes", help, self.mistakes);
         gauge(

@@ -73,10 +73,16 @@ impl Node {
     pub(super) async fn connected(
         &self,
     ) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
+        self.connected_to(RuntimeProfile::containerd_main()).await
+    }
+
+    /// Connects the daemon to such a runtime.
+    pub(super) async fn connected_to(
+        &self,
+        profile: RuntimeProfile,
+    ) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
         let socket = self.root.path().join("nri.sock");
-        let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_main())
-            .listen(&socket)
-            .unwrap();
+        let mut runtime = FakeRuntime::builder(profile).listen(&socket).unwrap();
         let plugin = Observed::new(self.observer.clone(), Arc::default());
         let service = Service::new(plugin, Identity::new("10", "hooks").unwrap()).socket(socket);
         let serving = tokio::spawn(async move {

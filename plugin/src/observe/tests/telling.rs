@@ -4,13 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use containerd_nri::api::Container;
-use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder};
+use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder, RuntimeProfile};
 
 use super::node::Node;
 use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};
-use crate::observe::Status;
 use crate::observe::hearing::look_into;
 use crate::observe::http::Client;
+use crate::observe::{OnSilence, Status};
 use crate::spec::Stage;
 
 const KEY: &str = "hook-spec.noderesource.dev";
@@ -72,6 +72,27 @@ async fn ready_is_who_is_registered_synchronized_and_sound() {
         "{connection:?}"
     );
     serving.abort();
+}
+
+#[tokio::test]
+async fn what_the_runtime_does_on_silence_is_known_by_its_nri_version_and_the_policy() {
+    let (old, new) = (
+        RuntimeProfile::containerd_2_1(),
+        RuntimeProfile::containerd_2_4_nri_0_12_5(),
+    );
+    for (profile, policy, expected) in [
+        (old.clone(), "fail", OnSilence::LetThrough),
+        (old, "ignore", OnSilence::LetThrough),
+        (new.clone(), "fail", OnSilence::Refuse),
+        (new, "ignore", OnSilence::Ignore),
+    ] {
+        let node = Node::new(&format!("failure_policy = \"{policy}\""));
+        assert_eq!(node.observer.status().connection.on_silence, None);
+        let (_runtime, _plugin, _serving) = node.connected_to(profile).await;
+        assert_eq!(node.observer.status().connection.on_silence, Some(expected));
+        let refuses = f64::from(u8::from(expected == OnSilence::Refuse));
+        assert_eq!(node.metric("nri_oci_hooks_refused_on_silence"), refuses);
+    }
 }
 
 #[tokio::test]

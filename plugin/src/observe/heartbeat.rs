@@ -1,0 +1,336 @@
+//! A file that each daemon keeps fresh while it runs, from which the next one sees how it ended.
+//!
+//! A daemon that ends removes its file. One that is killed leaves it: fresh if it ran until then, stale or marked as
+//! hung if not. A thread of its own writes it, so that the disk never holds up the thread that answers the runtime.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc::O_NOFOLLOW;
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::has_state_folder;
+use crate::config::Config;
+use crate::diagnostic::shown_path;
+use crate::ledger::{Boot, Moment};
+
+const PREFIX: &str = "heartbeat-";
+
+/// How often the file is written at most.
+const WRITE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// After how long without a beat the daemon counts as hung. Its supervisors need longer to see that; see `WatchdogSec`
+/// of the unit and the liveness probe.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How old the last sign of life of a hung daemon is at least when the next one starts: its supervisors have waited
+/// for more. After a crash it is at most what lies between two writes, and the delay of the restart.
+const STALE: Duration = Duration::from_secs(8);
+
+/// How long the end of the daemon waits until its file is removed.
+const REMOVAL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// More than a file of ours has, in bytes.
+const MAX_LENGTH: u64 = 4096;
+
+/// How much of the file a sign of life takes, so that each overwrites the whole of the last in one call.
+const LENGTH: usize = 256;
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sign {
+    pid: u32,
+    boot: Boot,
+    /// The last sign of life.
+    alive: Moment,
+    /// Whether none came when it was due.
+    hung: bool,
+}
+
+/// How an earlier daemon ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ending {
+    /// It had no time to say so.
+    Killed,
+    /// It had given no sign of life.
+    Hung,
+    /// It had given none for so long before this daemon began; that may have been started late.
+    Stale(Duration),
+}
+
+/// The file of this daemon. Dropping it removes the file.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    folder: PathBuf,
+    beats: Option<SyncSender<()>>,
+    removed: Receiver<()>,
+}
+
+impl Heartbeat {
+    /// Reports how earlier daemons with the same state directory ended, and begins a file in it for this one, which
+    /// began at `since`. Returns at once; no path is touched before.
+    pub(super) fn start(config: &Config, since: Moment) -> Option<Heartbeat> {
+        let folder = PathBuf::from(&*config.state_dir);
+        let (sender, beats) = sync_channel(1);
+        let (done, removed) = sync_channel(1);
+        let (config, place) = (config.clone(), folder.clone());
+        let keep = move || {
+            if awaits_folder(&config, &beats) {
+                report_earlier(&place, since);
+                if let Err(error) = keep(&place, &beats, SILENCE) {
+                    let folder = shown_path(&place);
+                    tracing::warn!(%error, folder, "cannot write the heartbeat: the next daemon cannot tell whether this one hung");
+                }
+            }
+            let _ = done.send(());
+        };
+        let thread = thread::Builder::new().name("heartbeat".into());
+        thread
+            .stack_size(128 * 1024)
+            .spawn(keep)
+            .inspect_err(|error| tracing::warn!(%error, "cannot start the thread of the heartbeat"))
+            .ok()?;
+        Some(Heartbeat {
+            folder,
+            beats: Some(sender),
+            removed,
+        })
+    }
+
+    /// Where the file is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The daemon is alive. Never waits.
+    pub(super) fn beat(&self) {
+        if let Some(beats) = &self.beats {
+            // A thread that waits for its disk needs none.
+            let _ = beats.try_send(());
+        }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.beats = None;
+        let _ = self.removed.recv_timeout(REMOVAL_TIMEOUT);
+    }
+}
+
+/// Whether the state directory is there, once its file system answers; not if there can be no further beat before.
+fn awaits_folder(config: &Config, beats: &Receiver<()>) -> bool {
+    loop {
+        match has_state_folder(config) {
+            Ok(is_there) => return is_there,
+            Err(_) if beats.recv_timeout(SILENCE) == Err(RecvTimeoutError::Disconnected) => return false,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Keeps a file fresh until there can be no further beat; a daemon without one for `silence` counts as hung.
+fn keep(folder: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
+    let mut sign = Sign {
+        pid: std::process::id(),
+        boot: Boot::current().map_err(io::Error::other)?,
+        alive: Moment::now(),
+        hung: false,
+    };
+    let name = format!("{}-{}", sign.alive.unix_nanos(), sign.pid);
+    // It has its final name once it is locked: without a lock, it is of a daemon that has ended.
+    let (new, path) = (
+        folder.join(format!("new-{name}")),
+        folder.join(format!("{PREFIX}{name}")),
+    );
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(&new)?;
+    let kept = sign
+        .write(&file)
+        .and_then(|()| file.try_lock().map_err(io::Error::from))
+        .and_then(|()| fs::rename(&new, &path))
+        .and_then(|()| sign.keep_fresh(&file, beats, silence));
+    let _ = fs::remove_file(&new);
+    let _ = fs::remove_file(&path);
+    kept
+}
+
+impl Sign {
+    fn keep_fresh(&mut self, file: &File, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
+        let mut written = Instant::now();
+        loop {
+            match beats.recv_timeout(silence) {
+                Ok(()) if !self.hung && written.elapsed() < WRITE_INTERVAL => continue,
+                Ok(()) => (self.alive, self.hung) = (Moment::now(), false),
+                Err(RecvTimeoutError::Timeout) if self.hung => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.hung = true;
+                    let since = self.alive.to_the_millisecond();
+                    tracing::error!(%since, "the thread that answers the runtime hangs");
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.write(file)?;
+            written = Instant::now();
+        }
+    }
+
+    fn write(&self, file: &File) -> io::Result<()> {
+        let mut text = serde_json::to_vec(self)?;
+        text.resize(LENGTH.max(text.len()), b' ');
+        file.write_all_at(&text, 0)
+    }
+
+    /// How the daemon that wrote this ended, as one that began at `next` sees it; nothing if the node was restarted.
+    fn ending(&self, boot: &Boot, next: Moment) -> Option<Ending> {
+        let age = next.since(self.alive);
+        match self.hung {
+            _ if self.boot != *boot => None,
+            true => Some(Ending::Hung),
+            false if age >= STALE => Some(Ending::Stale(age)),
+            false => Some(Ending::Killed),
+        }
+    }
+}
+
+/// Logs how the daemons ended that left a file, and removes it.
+fn report_earlier(folder: &Path, since: Moment) {
+    let Ok(boot) = Boot::current() else {
+        return;
+    };
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = names.filter(|name| name.file_name().to_string_lossy().starts_with(PREFIX));
+    for path in ours.map(|name| name.path()) {
+        let Some(sign) = left_behind(&path) else {
+            continue;
+        };
+        let (pid, last_sign) = (sign.pid, sign.alive.to_the_millisecond());
+        match sign.ending(&boot, since) {
+            Some(Ending::Hung) => {
+                tracing::warn!(pid, %last_sign, "the daemon before this one hung until it was killed");
+            }
+            Some(Ending::Stale(age)) => {
+                let seconds = age.as_secs();
+                tracing::warn!(pid, %last_sign, seconds, "the daemon before this one hung until it was killed, or was killed and not replaced at once");
+            }
+            Some(Ending::Killed) => {
+                tracing::warn!(pid, %last_sign, "the daemon before this one did not end by itself: it was killed, or crashed");
+            }
+            None => {}
+        }
+        let _ = fs::remove_file(&path);
+    }
+}
+
+/// What a daemon left that has ended; nothing if it goes on.
+fn left_behind(path: &Path) -> Option<Sign> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(O_NOFOLLOW).open(path).ok()?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
+    }
+    let mut text = String::new();
+    io::Read::read_to_string(&mut io::Read::take(&file, MAX_LENGTH), &mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let names = fs::read_dir(folder).unwrap();
+        names.map(|name| name.unwrap().path()).collect()
+    }
+
+    fn sign(boot: &Boot, age: Duration, hung: bool) -> (Sign, Moment) {
+        let now = std::time::SystemTime::now();
+        let sign = Sign {
+            pid: 7,
+            boot: boot.clone(),
+            alive: Moment::from(now - age),
+            hung,
+        };
+        (sign, Moment::from(now))
+    }
+
+    /// A daemon that runs, or hangs, until the sender is dropped; and its file.
+    fn running(folder: &Path, silence: Duration) -> (SyncSender<()>, thread::JoinHandle<()>, PathBuf) {
+        let (sender, beats) = sync_channel(1);
+        let place = folder.to_owned();
+        let kept = thread::spawn(move || keep(&place, &beats, silence).unwrap());
+        let is_named = |path: &PathBuf| path.to_string_lossy().contains(PREFIX);
+        let file = loop {
+            match files(folder).pop().filter(is_named) {
+                Some(path) => break path,
+                None => thread::yield_now(),
+            }
+        };
+        (sender, kept, file)
+    }
+
+    #[test]
+    fn a_daemon_that_ends_leaves_nothing_and_one_that_runs_is_left_alone() {
+        let folder = folder();
+        let (sender, kept, file) = running(folder.path(), SILENCE);
+        assert_eq!(left_behind(&file), None, "its daemon runs");
+        drop(sender);
+        kept.join().unwrap();
+        assert!(files(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_daemon_without_a_beat_is_marked_as_hung_until_there_is_one() {
+        let folder = folder();
+        let (sender, kept, file) = running(folder.path(), Duration::from_millis(1));
+        let hangs = || {
+            serde_json::from_slice::<Sign>(&fs::read(&file).unwrap())
+                .unwrap()
+                .hung
+        };
+        while !hangs() {
+            thread::yield_now();
+        }
+        while hangs() {
+            let _ = sender.try_send(());
+        }
+        drop(sender);
+        kept.join().unwrap();
+    }
+
+    #[test]
+    fn a_daemon_that_hung_is_told_from_one_that_was_killed_and_from_a_restart_of_the_node() {
+        let boot = Boot::current().unwrap();
+        let ending = |age, hung| {
+            let (sign, next) = sign(&boot, Duration::from_secs(age), hung);
+            sign.ending(&boot, next)
+        };
+        assert_eq!(ending(3, false), Some(Ending::Killed));
+        assert_eq!(ending(9, false), Some(Ending::Stale(Duration::from_secs(9))));
+        assert_eq!(ending(6, true), Some(Ending::Hung));
+        let other: Boot = serde_json::from_str("\"other\"").unwrap();
+        let (sign, next) = sign(&other, Duration::from_secs(9), true);
+        assert_eq!(sign.ending(&boot, next), None);
+    }
+
+    #[test]
+    fn what_a_killed_daemon_left_is_read_once() {
+        let folder = folder();
+        let (sign, next) = sign(&Boot::current().unwrap(), Duration::from_secs(1), false);
+        let path = folder.path().join(format!("{PREFIX}1-7"));
+        sign.write(&File::create(&path).unwrap()).unwrap();
+        assert_eq!(left_behind(&path), Some(sign));
+        report_earlier(folder.path(), next);
+        assert!(files(folder.path()).is_empty());
+    }
+}
