@@ -41,9 +41,13 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
                 // None of a later release, perhaps.
                 let rung = Rung::parse(&message[..length?]);
                 if let Some(rung) = &rung {
-                    heard.observer.plugin().reported(&rung.id);
+                    let plugin = heard.observer.plugin();
+                    match &rung.trouble {
+                        None => plugin.reported(&rung.id),
+                        Some(trouble) => plugin.cannot_record(&rung.id, rung.stage, trouble),
+                    }
                 }
-                heard.rungs.extend(rung);
+                heard.rungs.extend(rung.filter(|rung| rung.trouble.is_none()));
             }
             () = sleep_until(due), if !heard.rungs.is_empty() => {
                 // Events come first, before each of them.

@@ -178,6 +178,7 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
     let rung = Rung {
         id: container.id.parse().unwrap(),
         stage: Stage::Prestart,
+        trouble: None,
     };
     let heard = Heard {
         ledger: node.ledger(),
