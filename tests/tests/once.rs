@@ -171,6 +171,30 @@ async fn two_instances_give_a_container_its_hooks_once(runtime: Runtime) -> Resu
     Ok(())
 }
 
+async fn two_daemons_with_other_deliveries_give_a_container_its_hooks_once(runtime: Runtime) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let spec = containerd.hooks().recording_spec("default")?;
+    let deliveries = ["direct", "runner", "events"];
+    for first in deliveries {
+        for second in deliveries.into_iter().filter(|second| *second != first) {
+            let case = format!("{first}-{second}");
+            let plugin = |delivery| containerd.plugin().delivery(delivery).hook_spec(&spec);
+            let mut one = plugin(first).start().await?;
+            let mut other = plugin(second).identity("20", "other").start().await?;
+            let container = containerd.pod(&case).run().await?.start("app").await?;
+            container.stop(10).await?;
+            let mut ran = containerd.hooks().ran(container.id())?;
+            ran.sort_unstable();
+            let mut all = ALL;
+            all.sort_unstable();
+            assert_eq!(ran, all, "{case}");
+            one.kill().await?;
+            other.kill().await?;
+        }
+    }
+    Ok(())
+}
+
 async fn a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next(
     runtime: Runtime,
 ) -> Result<()> {
@@ -310,6 +334,7 @@ on_each_runtime_and_the_newest!(
     a_plugin_that_is_back_gives_what_is_owed,
     after_a_reset_of_the_machine_a_lost_container_gets_its_poststop,
     two_instances_give_a_container_its_hooks_once,
+    two_daemons_with_other_deliveries_give_a_container_its_hooks_once,
     a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next,
     a_hook_whose_watcher_is_killed_is_interrupted_and_not_run_again,
 );

@@ -1,4 +1,5 @@
-//! The bell: runners, which are other processes, tell the daemon that a stage is over.
+//! The bell: runners, which are other processes, tell the daemon that a stage is over, or that they could
+//! not write its record.
 //!
 //! It is a datagram socket in the ledger. Whoever finishes a stage rings, once; where no daemon
 //! listens, nobody hears it, and nothing is lost but the moment.
@@ -21,15 +22,21 @@ const BELL: &str = "bell";
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Longest message, in bytes.
-const LONGEST: usize = 512;
+const LONGEST: usize = 2048;
 
-/// That a stage is over.
+/// How many characters of an error are reported.
+pub(super) const MAX_TROUBLE: usize = 256;
+
+/// That a stage is over, or cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rung {
     /// Of which container.
     pub id: ContainerId,
     /// Which stage.
     pub stage: Stage,
+    /// Why the runner could not write its record; absent if the stage is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 impl Rung {
@@ -47,17 +54,22 @@ impl Rung {
         let container = record.parent()?;
         let id = container.file_name()?.to_str()?.parse().ok()?;
         let stage = Stage::from_key(record.file_name()?.to_str()?)?;
-        Some((Rung { id, stage }, container.parent()?.parent()?))
+        let trouble = None;
+        Some((Rung { id, stage, trouble }, container.parent()?.parent()?))
     }
 }
 
 /// Tells the daemon that the stage whose record is at `record` is over. Trouble is nobody's: the
 /// record says all.
 pub(super) fn ring(record: &Path) {
-    let Some((rung, root)) = Rung::of_record(record) else {
-        return;
-    };
-    let Ok(message) = serde_json::to_vec(&rung) else {
+    if let Some((rung, root)) = Rung::of_record(record) {
+        send(root, &rung);
+    }
+}
+
+/// Reports `rung` to the daemon of the ledger at `root`, if there is one.
+pub(super) fn send(root: &Path, rung: &Rung) {
+    let Ok(message) = serde_json::to_vec(rung) else {
         return;
     };
     let sent = UnixDatagram::unbound().and_then(|socket| {

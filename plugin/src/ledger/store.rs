@@ -6,11 +6,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use super::bell;
+use nix::sys::statvfs::statvfs;
+
+use super::bell::{self, Rung};
 use super::folder::ENTRY;
 use super::past::{self, Keeper, Kept, Past};
 use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
 use crate::select::Frozen;
+use crate::spec::Stage;
 use crate::trust::access::Use;
 use crate::trust::{Fault, Survey, TrustedDir};
 
@@ -106,6 +109,26 @@ impl Ledger {
     /// It cannot be made.
     pub fn bell(&self) -> io::Result<UnixDatagram> {
         bell::hang(&self.root)
+    }
+
+    /// Reports to the daemon that a runner could not write the record of `stage`, and has run nothing more.
+    pub fn report_trouble(&self, id: &ContainerId, stage: Stage, error: &LedgerError) {
+        let trouble = error.to_string().chars().take(bell::MAX_TROUBLE).collect();
+        let rung = Rung {
+            id: id.clone(),
+            stage,
+            trouble: Some(trouble),
+        };
+        bell::send(&self.root, &rung);
+    }
+
+    /// Whether the file system of the ledger has room for records. Trouble counts as yes.
+    pub fn has_room(&self) -> bool {
+        statvfs(&self.root).map_or(true, |it| {
+            // Some file systems do not count their files.
+            let has_files = it.files() == 0 || it.files_available() > 0;
+            it.blocks_available() > 0 && has_files
+        })
     }
 
     /// Enters a container that is being created, with the hooks that it gets; `injected` if its OCI

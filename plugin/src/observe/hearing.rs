@@ -41,6 +41,10 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
         let length = socket.recv(&mut message).await?;
         // None of a later release, perhaps.
         if let Some(rung) = Rung::parse(&message[..length]) {
+            if let Some(trouble) = &rung.trouble {
+                observer.plugin().cannot_record(&rung.id, rung.stage, trouble);
+                continue;
+            }
             observer.plugin().reported(&rung.id);
             if !rungs.send(rung) {
                 tracing::warn!("how a stage ended is not counted: the ledger is not read fast enough");

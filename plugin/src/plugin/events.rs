@@ -23,6 +23,7 @@ use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
 use crate::select::Budget;
+use crate::spec::Stage;
 use crate::system;
 
 /// How long after an event nothing of it is in memory any more.
@@ -128,6 +129,13 @@ impl OciHooks {
     pub fn reported(&self, id: &ContainerId) {
         if let Some(containers) = self.containers() {
             containers.reported(id);
+        }
+    }
+
+    /// A runner of the container `id` could not write the record of `stage`, because of this `trouble`.
+    pub fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
+        if let Some(containers) = self.containers() {
+            containers.cannot_record(id, stage, trouble);
         }
     }
 

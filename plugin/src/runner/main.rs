@@ -90,6 +90,13 @@ fn run(call: &Call) -> Told {
         return Ok(Vec::new());
     }
     let result = stages::run(&container, call.stage, call.trigger);
+    if let Err(error) = &result
+        && !error.is_damaged()
+        && (call.stage, call.trigger) == (Stage::Poststop, Trigger::Oci)
+    {
+        // An OCI runtime does not run its poststop hooks again, and few read what it logs of them.
+        ledger.report_trouble(&container.header().identity.id, call.stage, error);
+    }
     if call.stage == Stage::Prestart && call.trigger == Trigger::StartContainer {
         started_by_event(&container, &result)?;
     }

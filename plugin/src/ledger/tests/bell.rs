@@ -27,6 +27,7 @@ fn whoever_finishes_a_stage_rings_once_and_whoever_finds_it_over_does_not() {
     let rung = Rung {
         id: "c1".parse().unwrap(),
         stage: Stage::Prestart,
+        trouble: None,
     };
     assert_eq!(heard(&bell), [rung]);
 }

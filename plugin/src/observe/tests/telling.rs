@@ -204,6 +204,7 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
     let rung = Rung {
         id: container.id.parse().unwrap(),
         stage: Stage::Prestart,
+        trouble: None,
     };
     let rungs = look_into(node.ledger(), node.observer.clone()).unwrap();
     assert!(rungs.send(rung));

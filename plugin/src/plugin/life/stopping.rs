@@ -15,6 +15,9 @@ use crate::spec::Stage;
 /// time it is ten times as long, up to [`LONG_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
+/// How often it is at least looked whether a ledger that was full has room.
+const ROOM_RETRY: Duration = Duration::from_secs(10);
+
 /// How often is tried again what is nobody's hurry.
 pub(super) const LONG_RETRY: Duration = Duration::from_secs(10 * 60);
 
@@ -94,6 +97,51 @@ impl Containers {
         }
         self.resolve(registered, Trigger::RemoveContainer).await;
         Ok(())
+    }
+
+    /// A runner of the container could not write the record of `stage`, because of this `trouble`, and has run
+    /// nothing more. A poststop is tried again as soon as the ledger has room.
+    pub(in crate::plugin) fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
+        let (containers, id, trouble) = (self.clone(), id.clone(), trouble.to_owned());
+        self.behind(async move {
+            let registered = match containers.find(id.as_str()) {
+                Ok(Some(registered)) => registered,
+                Ok(None) => return,
+                Err(error) => return warn(&error),
+            };
+            let span = registered.span();
+            span.in_scope(|| {
+                tracing::error!(%stage, "its hooks wait, because they cannot be recorded: {trouble}");
+            });
+            if stage == Stage::Poststop {
+                containers.retry_poststop(registered).instrument(span).await;
+            }
+        });
+    }
+
+    async fn retry_poststop(&self, registered: Registered) {
+        let mut pause = FIRST_RETRY;
+        loop {
+            sleep(pause).await;
+            pause = ROOM_RETRY.min(pause * 2);
+            let is_pending = registered.is_pending(Stage::Poststop);
+            let is_removed = self
+                .ledger()
+                .find(&registered.id)
+                .is_ok_and(|found| found.is_none());
+            match is_pending {
+                // Whoever removes it runs what is pending.
+                _ if is_removed => return,
+                Ok(false) => return,
+                Err(error) if error.is_damaged() => return warn(&error),
+                _ if !self.ledger().has_room() => continue,
+                _ => {}
+            }
+            match self.start_poststop(&registered, Trigger::InitEnded) {
+                Ok(running) => drop(running.end().await),
+                Err(error) => warn(&error),
+            }
+        }
     }
 
     /// Runs what is pending of a container that its runtime no longer has, and archives its records.
