@@ -71,8 +71,9 @@ impl Subject {
         let bystander = slowest_start(&self.bystander, &all_started);
         let ((containers, starts), bystander) = try_join(others, bystander).await?;
 
+        // Without grace: right after its start, the program may not handle a signal yet, and would outlive it.
         let begin = Instant::now();
-        try_join_all(containers.iter().map(|container| container.stop(10))).await?;
+        try_join_all(containers.iter().map(|container| container.stop(0))).await?;
         let stops = begin.elapsed();
         try_join_all(containers.into_iter().map(Container::remove)).await?;
         if !is_warm_up {
@@ -107,7 +108,7 @@ async fn slowest_start(pod: &Pod, is_over: &Cell<bool>) -> Result<Duration> {
         let begin = Instant::now();
         let container = pod.start("app").await.context("start the bystander")?;
         slowest = slowest.max(begin.elapsed());
-        container.stop(10).await?;
+        container.stop(0).await?;
         container.remove().await?;
     }
     Ok(slowest)

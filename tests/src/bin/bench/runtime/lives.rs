@@ -91,7 +91,8 @@ impl Subject {
             let container = pod.container("app").attempt(attempt).create().await?;
             let start = timed(container.start()).await.context("start a container")?;
             let create_and_start = begin.elapsed();
-            let stop = timed(container.stop(10)).await.context("stop a container")?;
+            // Without grace: right after its start, the program may not handle a signal yet, and would outlive it.
+            let stop = timed(container.stop(0)).await.context("stop a container")?;
             let remove = timed(container.remove()).await.context("remove a container")?;
             if !is_warm_up {
                 measured.creates_and_starts.push(create_and_start);
