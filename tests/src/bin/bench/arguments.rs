@@ -1,14 +1,15 @@
 //! The command line of the benchmark.
 
 pub(crate) const USAGE: &str = "\
-usage: bench [--creates N] [--starts N] [--containers N] --plugin '[NAME=]COMMAND'...
+usage: bench [--creates N] [--starts N] [--containers N] [--lives N] --plugin '[NAME=]COMMAND'...
 
   --plugin 'COMMAND'  a plugin to measure; {socket}, {hook-spec}, {state-dir} and {listening}, a configuration
                       that has metrics told and them read before memory is looked at, are replaced; split at
                       spaces, run without a shell; the others are compared with the first
   --creates N         calls of CreateContainer for each plugin (5000)
   --starts N          starts of each plugin (20)
-  --containers N      containers in the large Synchronize (2000)";
+  --containers N      containers in the large Synchronize (2000)
+  --lives N           containers of each plugin that live from creation to removal (1000)";
 
 /// What to measure.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub(crate) struct Arguments {
     pub(crate) creates: usize,
     pub(crate) starts: usize,
     pub(crate) containers: usize,
+    pub(crate) lives: usize,
 }
 
 impl Arguments {
@@ -27,6 +29,7 @@ impl Arguments {
             creates: 5_000,
             starts: 20,
             containers: 2_000,
+            lives: 1_000,
         };
         while let Some(option) = arguments.next() {
             let mut value = || {
@@ -38,6 +41,7 @@ impl Arguments {
                 "--plugin" => parsed.plugins.push(value()?),
                 "--creates" => parsed.creates = count(&option, &value()?)?,
                 "--starts" => parsed.starts = count(&option, &value()?)?,
+                "--lives" => parsed.lives = count(&option, &value()?)?,
                 "--containers" => parsed.containers = count(&option, &value()?)?,
                 _ => anyhow::bail!("unknown argument {option:?}"),
             }

@@ -4,6 +4,7 @@
 //! Plugins take turns within every phase, so that whatever else the machine does hits them alike.
 
 mod arguments;
+mod bystander;
 mod hook_spec;
 mod message;
 mod phases;
@@ -11,6 +12,7 @@ mod plugin;
 mod process;
 mod report;
 mod runtime;
+mod statistics;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,11 @@ fn main() -> ExitCode {
         match runtime::Arguments::parse(arguments) {
             Ok(arguments) => run_on_a_runtime(&arguments),
             Err(error) => return misused(&error, runtime::USAGE),
+        }
+    } else if arguments.next_if_eq("--bystander").is_some() {
+        match bystander::Arguments::parse(arguments) {
+            Ok(arguments) => run_with_a_bystander(&arguments),
+            Err(error) => return misused(&error, bystander::USAGE),
         }
     } else {
         match Arguments::parse(arguments) {
@@ -51,6 +58,11 @@ fn misused(error: &anyhow::Error, usage: &str) -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn run_on_a_runtime(arguments: &runtime::Arguments) -> anyhow::Result<()> {
     runtime::run(arguments).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run_with_a_bystander(arguments: &bystander::Arguments) -> anyhow::Result<()> {
+    bystander::run(arguments).await
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -81,5 +93,6 @@ async fn measure(arguments: &Arguments, subjects: &mut [Subject]) -> anyhow::Res
     phases::rest(subjects).await?;
     phases::creates(subjects, arguments.creates).await?;
     phases::synchronize(subjects, arguments.containers).await?;
-    phases::long_message(subjects).await
+    phases::long_message(subjects).await?;
+    phases::lives(subjects, arguments.lives).await
 }

@@ -25,6 +25,13 @@ pub(crate) fn realistic(number: usize) -> (PodSandbox, Container) {
     (pod, container)
 }
 
+/// As [`realistic`], of other names.
+pub(crate) fn short_lived(number: usize) -> (PodSandbox, Container) {
+    let pod = pod("short-lived");
+    let container = container(&pod, &format!("job-{number}")).build();
+    (pod, container)
+}
+
 /// A pod whose annotations have 2 MB, and a container in it.
 pub(crate) fn long() -> (PodSandbox, Container) {
     let pod = PodBuilder::new("long").annotations(ANNOTATIONS, 100_000).build();

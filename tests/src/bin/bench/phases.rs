@@ -82,3 +82,20 @@ pub(crate) async fn long_message(subjects: &mut [Subject]) -> anyhow::Result<()>
     }
     Ok(())
 }
+
+/// Has containers live, after one turn to warm up.
+pub(crate) async fn lives(subjects: &mut [Subject], count: usize) -> anyhow::Result<()> {
+    for first in (0..count + TURN).step_by(TURN) {
+        for subject in &mut *subjects {
+            for number in first..(first + TURN).min(count + TURN) {
+                let (pod, container) = message::short_lived(number);
+                subject.create(&pod, &container).await?;
+                let took = subject.other_events(&pod, &container).await?;
+                if number >= TURN {
+                    subject.measured.other_events.push(took);
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
-use containerd_nri::testkit::{FakeRuntime, PluginHandle, RuntimeProfile};
+use containerd_nri::testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile};
 use tokio::time::timeout;
 
 use crate::process;
@@ -34,6 +34,8 @@ pub(crate) struct Measured {
     pub(crate) synchronize: Duration,
     /// How long CreateContainer with 2 MB of annotations took.
     pub(crate) long_message: Duration,
+    /// How long the events of a container's life took together, without its CreateContainer.
+    pub(crate) other_events: Vec<Duration>,
 }
 
 /// A plugin, and the runtime that it alone is connected to.
@@ -181,6 +183,28 @@ impl Subject {
         Ok((took, answer))
     }
 
+    /// Calls the events of a container's life behind its CreateContainer, as far as the plugin subscribes to them;
+    /// how long they took together, which is as long as they hold the runtime's lock.
+    pub(crate) async fn other_events(
+        &mut self,
+        pod: &PodSandbox,
+        container: &Container,
+    ) -> anyhow::Result<Duration> {
+        let name = &self.name;
+        let running = self
+            .running
+            .as_mut()
+            .with_context(|| format!("{name} is not running"))?;
+        let handle = &mut running.handle;
+        let begin = Instant::now();
+        answered(handle.post_create_container(pod, container).await)?;
+        answered(handle.start_container(pod, container).await)?;
+        answered(handle.post_start_container(pod, container).await)?;
+        answered(handle.stop_container(pod, container).await)?;
+        answered(handle.remove_container(pod, container).await)?;
+        Ok(begin.elapsed())
+    }
+
     /// Its resident memory in kB; of one that tells metrics, after it has told them.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         if let Some(metrics) = &self.metrics {
@@ -210,6 +234,14 @@ impl Subject {
     /// Bytes of the program's file, or none if it is found by `PATH`.
     pub(crate) fn program_size(&self) -> Option<u64> {
         std::fs::metadata(&self.program).ok().map(|file| file.len())
+    }
+}
+
+/// Fails unless the plugin answered the event or does not subscribe to it.
+fn answered<T>(outcome: Outcome<T>) -> anyhow::Result<()> {
+    match outcome {
+        Outcome::NotSubscribed => Ok(()),
+        outcome => Ok(outcome.into_answer().map(drop)?),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::plugin::{Measured, Subject};
+use crate::statistics::percentile;
 
 /// A row: what it shows, and how many decimals it has.
 struct Row {
@@ -50,6 +51,9 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         }),
         row("CreateContainer, calls/s", 0, &|m| {
             m.creates.len() as f64 / m.creates.iter().sum::<Duration>().as_secs_f64()
+        }),
+        row("a life's other events p50, µs", 1, &|m| {
+            micros(percentile(&m.other_events, 50.0))
         }),
         row("hooks in each answer", 0, &|m| m.hooks as f64),
         row("2 MB of annotations, ms", 1, &|m| millis(m.long_message)),
@@ -118,14 +122,6 @@ fn render(names: &[&str], rows: &[Row]) -> String {
     text
 }
 
-/// The smallest duration that is not exceeded by `percent` of all. Zero if there are none.
-pub(crate) fn percentile(durations: &[Duration], percent: f64) -> Duration {
-    let mut sorted = durations.to_vec();
-    sorted.sort_unstable();
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
-}
-
 fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
@@ -137,15 +133,6 @@ fn millis(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_percentile_is_one_of_the_values() {
-        let durations: Vec<Duration> = (1..=200).rev().map(Duration::from_micros).collect();
-        assert_eq!(percentile(&durations, 50.0), Duration::from_micros(100));
-        assert_eq!(percentile(&durations, 99.0), Duration::from_micros(198));
-        assert_eq!(percentile(&durations, 100.0), Duration::from_micros(200));
-        assert_eq!(percentile(&[], 50.0), Duration::ZERO);
-    }
 
     #[test]
     fn every_plugin_after_the_first_has_its_ratio_to_it() {

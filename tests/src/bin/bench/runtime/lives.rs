@@ -1,4 +1,4 @@
-//! The lives of containers with one hook at one stage, timed call by call.
+//! The lives of containers with one hook at one stage or at each, timed call by call.
 
 use std::time::{Duration, Instant};
 
@@ -6,50 +6,73 @@ use anyhow::{Context as _, Result};
 use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, Delivery, Hook, HookSpec, Plugin, Pod, Runtime};
 
-/// The stages, in the order of a life.
-pub(crate) const STAGES: [&str; 3] = ["prestart", "poststart", "poststop"];
+/// The hook-specs, each with a pod of its own: one hook at one stage, in the order of a life, then one at each.
+pub(crate) const SPECS: [&str; 4] = ["prestart", "poststart", "poststop", "all"];
 
 /// What every stage's one hook runs: it reads the state that it gets, and does nothing else. crun is killed by SIGPIPE
 /// if it starts a hook itself that ends before it has written the state.
 const HOOK: [&str; 3] = ["/bin/dd", "of=/dev/null", "status=none"];
 
-/// A containerd of its own with a plugin, and a pod for each stage whose containers get a hook there alone.
+/// What a node has of the daemon.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// No daemon.
+    NoDaemon,
+    /// A daemon, and no container that selects a hook.
+    NoHooks,
+    /// A daemon that delivers hooks so.
+    Hooks(Delivery),
+}
+
+/// A containerd of its own, and a pod for each of [`SPECS`].
 pub(crate) struct Subject {
     pods: Vec<Pod>,
-    pub(crate) measured: [Measured; 3],
-    _plugin: Plugin,
+    pub(crate) measured: [Measured; SPECS.len()],
+    _plugin: Option<Plugin>,
     containerd: Containerd,
 }
 
-/// How long the calls took for the containers with a hook at one stage.
+/// How long the calls took for the containers of one pod.
 #[derive(Default)]
 pub(crate) struct Measured {
+    /// Create and start together.
+    pub(crate) creates_and_starts: Vec<Duration>,
     pub(crate) starts: Vec<Duration>,
     pub(crate) stops: Vec<Duration>,
+    pub(crate) removes: Vec<Duration>,
 }
 
 impl Subject {
-    /// Hooks delivered so; without `delivery`, containers get none.
-    pub(crate) async fn new(runtime: Runtime, delivery: Option<Delivery>) -> Result<Self> {
+    /// A node with its pods, ready for [`Subject::live`].
+    pub(crate) async fn new(runtime: Runtime, setup: Setup) -> Result<Self> {
         let containerd = runtime.start().await?;
-        for stage in STAGES {
+        for name in SPECS {
             let hook = Hook::new(HOOK[0]).args(HOOK).timeout(5);
-            let spec = match stage {
+            let spec = match name {
                 "prestart" => HookSpec::new().prestart(hook),
                 "poststart" => HookSpec::new().poststart(hook),
-                _ => HookSpec::new().poststop(hook),
+                "poststop" => HookSpec::new().poststop(hook),
+                _ => HookSpec::new()
+                    .prestart(hook.clone())
+                    .poststart(hook.clone())
+                    .poststop(hook),
             };
-            containerd.hooks().spec(stage, &spec)?;
+            containerd.hooks().spec(name, &spec)?;
         }
-        let plugin = containerd
-            .plugin()
-            .delivery(delivery.unwrap_or(Delivery::Direct).word());
-        let plugin = plugin.start().await?;
+        let delivery = match setup {
+            Setup::NoDaemon => None,
+            Setup::NoHooks => Some(Delivery::Runner),
+            Setup::Hooks(delivery) => Some(delivery),
+        };
+        let plugin = match delivery {
+            Some(delivery) => Some(containerd.plugin().delivery(delivery.word()).start().await?),
+            None => None,
+        };
         let mut pods = Vec::new();
-        for stage in STAGES {
-            let mut pod = containerd.pod(stage);
-            if delivery.is_some() {
-                pod = pod.annotation(ANNOTATION, stage);
+        for name in SPECS {
+            let mut pod = containerd.pod(name);
+            if matches!(setup, Setup::Hooks(_)) {
+                pod = pod.annotation(ANNOTATION, name);
             }
             pods.push(pod.run().await?);
         }
@@ -61,16 +84,21 @@ impl Subject {
         })
     }
 
-    /// Has one container live for each stage; the times count unless this is to warm up.
+    /// Has one container live in each pod; the times count unless this is to warm up.
     pub(crate) async fn live(&mut self, attempt: u32, is_warm_up: bool) -> Result<()> {
         for (pod, measured) in self.pods.iter().zip(&mut self.measured) {
+            let begin = Instant::now();
             let container = pod.container("app").attempt(attempt).create().await?;
             let start = timed(container.start()).await.context("start a container")?;
-            let stop = timed(container.stop(10)).await.context("stop a container")?;
-            container.remove().await?;
+            let create_and_start = begin.elapsed();
+            // Without grace: right after its start, the program may not handle a signal yet, and would outlive it.
+            let stop = timed(container.stop(0)).await.context("stop a container")?;
+            let remove = timed(container.remove()).await.context("remove a container")?;
             if !is_warm_up {
+                measured.creates_and_starts.push(create_and_start);
                 measured.starts.push(start);
                 measured.stops.push(stop);
+                measured.removes.push(remove);
             }
         }
         Ok(())

@@ -1,35 +1,30 @@
-//! The table of the measurements on a real containerd.
+//! The tables of the measurements on a real containerd.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::lives::{Measured, STAGES, Subject};
-use crate::report::percentile;
+use super::lives::{Measured, SPECS};
+use crate::statistics::{difference, median, ratio};
 
-/// The whole report; `subjects` are without hooks, direct and runner.
-pub(crate) fn table(starts: usize, subjects: &[Subject; 3], peak: u64) -> String {
+/// The durations of one call, of what was measured for a pod.
+type Call = fn(&Measured) -> &[Duration];
+
+/// What was measured for the pod of each of [`SPECS`].
+type Pods = [Measured; SPECS.len()];
+
+/// The pod whose containers have one hook at each stage.
+const ALL_STAGES: usize = SPECS.len() - 1;
+
+/// The whole report; `measured` are without the daemon, without hooks, direct and runner.
+pub(crate) fn table(starts: usize, measured: [&Pods; 4], peak: u64) -> String {
     let mut text = format!(
         "median of {starts} containers for each stage and delivery, one hook that reads its state, ms; 90% interval \
-         of the\ndifference by bootstrap\n\n{:<28}{:>10}{:>10}{:>10}{:>16}{:>18}\n",
-        "", "no hook", "direct", "runner", "runner - direct", "90% interval"
+         of the\ndifference by bootstrap\n\n"
     );
-    for (index, stage) in STAGES.iter().enumerate() {
-        let (call, times): (_, fn(&Measured) -> &[Duration]) = match *stage {
-            "poststop" => ("StopContainer", |measured| &measured.stops),
-            _ => ("StartContainer", |measured| &measured.starts),
-        };
-        let times = subjects.each_ref().map(|subject| times(&subject.measured[index]));
-        let [none, direct, runner] = times.map(median);
-        let (least, most) = interval(times[1], times[2]);
-        let title = format!("{call} with {stage}");
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{title:<28}{none:>10.2}{direct:>10.2}{runner:>10.2}{:>+16.2}{:>18}",
-            runner - direct,
-            format!("{least:+.2} to {most:+.2}")
-        );
-    }
+    differences(&mut text, measured);
+    text.push_str("\nratio of the medians; 90% interval by bootstrap\n\n");
+    ratios(&mut text, measured);
+    // Writing to a string cannot fail.
     let _ = writeln!(
         text,
         "\npeak RSS of a runner with a hook-spec of 3 hooks: {:.2} MB",
@@ -38,41 +33,109 @@ pub(crate) fn table(starts: usize, subjects: &[Subject; 3], peak: u64) -> String
     text
 }
 
-/// In milliseconds.
-fn median(times: &[Duration]) -> f64 {
-    percentile(times, 50.0).as_secs_f64() * 1e3
+/// What one hook at one stage costs in the call that waits for it.
+fn differences(text: &mut String, [_, none, direct, runner]: [&Pods; 4]) {
+    let _ = writeln!(
+        text,
+        "{:<30}{:>10}{:>10}{:>10}{:>16}{:>18}",
+        "", "no hook", "direct", "runner", "runner - direct", "90% interval"
+    );
+    for (index, stage) in SPECS.iter().enumerate().take(ALL_STAGES) {
+        let (call, durations): (_, Call) = match *stage {
+            "poststop" => ("StopContainer", |measured| &measured.stops),
+            _ => ("StartContainer", |measured| &measured.starts),
+        };
+        let [none, direct, runner] = [none, direct, runner].map(|pods| durations(&pods[index]));
+        let difference = difference(runner, direct);
+        let title = format!("{call} with {stage}");
+        let [none, direct, runner] = [none, direct, runner].map(median);
+        let _ = writeln!(
+            text,
+            "{title:<30}{none:>10.2}{direct:>10.2}{runner:>10.2}{:>+16.2}{:>18}",
+            difference.value,
+            format!("{:+.2} to {:+.2}", difference.least, difference.most)
+        );
+    }
 }
 
-/// How often the containers are drawn anew.
-const DRAWS: usize = 1000;
-
-/// Between what the difference of the medians lies in 90 of 100 draws, with replacement, from what was measured: a
-/// start takes tens of milliseconds and varies by several, so a difference of two medians says little without it.
-fn interval(direct: &[Duration], runner: &[Duration]) -> (f64, f64) {
-    let drawn = |times: &[Duration]| {
-        let again: Vec<Duration> = times
-            .iter()
-            .filter_map(|_| fastrand::choice(times).copied())
-            .collect();
-        median(&again)
-    };
-    let mut differences: Vec<f64> = (0..DRAWS).map(|_| drawn(runner) - drawn(direct)).collect();
-    differences.sort_by(f64::total_cmp);
-    (differences[DRAWS / 20], differences[DRAWS - DRAWS / 20])
+/// What a life costs with one hook at each stage, and what the daemon costs a container that has none.
+fn ratios(text: &mut String, [no_daemon, none, direct, runner]: [&Pods; 4]) {
+    let create_and_start: Call = |measured| &measured.creates_and_starts;
+    let rows: [(&str, Call, &str, _, _); 4] = [
+        (
+            "create+start, 1+1+1 hooks",
+            create_and_start,
+            "runner : direct",
+            runner,
+            direct,
+        ),
+        (
+            "stop, 1+1+1 hooks",
+            |measured| &measured.stops,
+            "runner : direct",
+            runner,
+            direct,
+        ),
+        (
+            "remove, 1+1+1 hooks",
+            |measured| &measured.removes,
+            "runner : direct",
+            runner,
+            direct,
+        ),
+        (
+            "create+start, no hook",
+            create_and_start,
+            "daemon : no daemon",
+            none,
+            no_daemon,
+        ),
+    ];
+    for (title, durations, compared, measured, peer) in rows {
+        let [measured, peer] = [measured, peer].map(|pods| durations(&pods[ALL_STAGES]));
+        let ratio = ratio(measured, peer);
+        let _ = writeln!(
+            text,
+            "{title:<30}{compared:>20}{:>8.3} [{:.3}, {:.3}]",
+            ratio.value, ratio.least, ratio.most
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Pods in which every call took `millis` or a multiple of it.
+    fn pods(millis: u64) -> Pods {
+        SPECS.map(|_| Measured {
+            creates_and_starts: vec![Duration::from_millis(4 * millis)],
+            starts: vec![Duration::from_millis(millis)],
+            stops: vec![Duration::from_millis(2 * millis)],
+            removes: vec![Duration::from_millis(3 * millis)],
+        })
+    }
+
     #[test]
-    fn the_interval_holds_the_difference_and_is_narrow_where_times_are() {
-        let times = |from: u64, by: u64| -> Vec<Duration> {
-            (0..200).map(|i| Duration::from_micros(from + i * by)).collect()
-        };
-        let (least, most) = interval(&times(40_000, 1), &times(42_000, 1));
-        assert!(least > 1.9 && most < 2.1, "{least} to {most}");
-        let (least, most) = interval(&times(40_000, 100), &times(42_000, 100));
-        assert!(least < 1.5 && most > 2.5, "{least} to {most}");
+    fn the_runner_is_compared_with_direct_and_the_daemon_with_none() {
+        let [no_daemon, none, direct, runner] = [10, 11, 20, 30].map(pods);
+        let text = table(1, [&no_daemon, &none, &direct, &runner], 1000);
+        let (_, tables) = text.split_once("\n\n").unwrap();
+        let expected = [
+            "                                 no hook    direct    runner runner - direct      90% interval",
+            "StartContainer with prestart       11.00     20.00     30.00          +10.00  +10.00 to +10.00",
+            "StartContainer with poststart      11.00     20.00     30.00          +10.00  +10.00 to +10.00",
+            "StopContainer with poststop        22.00     40.00     60.00          +20.00  +20.00 to +20.00",
+            "",
+            "ratio of the medians; 90% interval by bootstrap",
+            "",
+            "create+start, 1+1+1 hooks          runner : direct   1.500 [1.500, 1.500]",
+            "stop, 1+1+1 hooks                  runner : direct   1.500 [1.500, 1.500]",
+            "remove, 1+1+1 hooks                runner : direct   1.500 [1.500, 1.500]",
+            "create+start, no hook           daemon : no daemon   1.100 [1.100, 1.100]",
+            "",
+            "peak RSS of a runner with a hook-spec of 3 hooks: 1.02 MB",
+        ];
+        assert_eq!(tables.lines().collect::<Vec<_>>(), expected);
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use e2e::Delivery;
 
-use super::lives::Subject;
+use super::lives::{Setup, Subject};
 use super::{Arguments, memory, report};
 
 /// How many containers live before the times count.
@@ -14,9 +14,10 @@ const WARM_UP: usize = 5;
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let runtime = arguments.runtime;
     let mut subjects = [
-        Subject::new(runtime, None).await?,
-        Subject::new(runtime, Some(Delivery::Direct)).await?,
-        Subject::new(runtime, Some(Delivery::Runner)).await?,
+        Subject::new(runtime, Setup::NoDaemon).await?,
+        Subject::new(runtime, Setup::NoHooks).await?,
+        Subject::new(runtime, Setup::Hooks(Delivery::Direct)).await?,
+        Subject::new(runtime, Setup::Hooks(Delivery::Runner)).await?,
     ];
     for attempt in 0..arguments.starts + WARM_UP {
         let mut turns: Vec<&mut Subject> = subjects.iter_mut().collect();
@@ -26,7 +27,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     let peak = memory::peak(runtime).await?;
-    print!("{}", report::table(arguments.starts, &subjects, peak));
+    let measured = subjects.each_ref().map(|subject| &subject.measured);
+    print!("{}", report::table(arguments.starts, measured, peak));
     for subject in subjects {
         subject.end();
     }
