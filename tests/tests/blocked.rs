@@ -364,28 +364,37 @@ async fn a_ledger_that_hangs_is_gone_without_if_failures_are_ignored() -> Result
     goes_without_its_hooks_if_failures_are_ignored(Case::Ledger).await
 }
 
-/// They end, and name what they wait for.
+/// They print it before the kernel lets them end.
 #[tokio::test]
 async fn status_and_doctor_name_a_configuration_that_hangs() -> Result<()> {
     let hanging = Case::Configuration.mount()?;
     hanging.hang()?;
-    let path = hanging.file("config.toml");
-    let ask = |what: &'static str| {
-        let path = path.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut command = Command::new(workspace::nri_oci_hooks()?);
-            anyhow::Ok(command.args([what, "--config", &path]).output()?)
-        })
+    let folder = tempfile::tempdir()?;
+    let ask = |what: &str| {
+        let path = folder.path().join(what);
+        let output = fs::File::create(&path)?;
+        let mut command = Command::new(workspace::nri_oci_hooks()?);
+        command.args([what, "--config", &hanging.file("config.toml")]);
+        let process = command.stdout(output.try_clone()?).stderr(output).spawn()?;
+        anyhow::Ok((process, path))
     };
-    let (status, doctor) = (ask("status"), ask("doctor"));
-    for asked in [status, doctor] {
-        let output = timeout(wait::LIMIT, asked)
-            .await
-            .context("it waits for ever")???;
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        ensure!(output.status.code() == Some(1), "{said}");
-        ensure!(said.contains("has not answered for "), "{said}");
-        ensure!(said.contains(&*hanging.path().to_string_lossy()), "{said}");
+    let asked = ["status", "doctor"].map(ask);
+    let named = async |path: &Path| {
+        wait::until("it to be named", async || {
+            let said = fs::read_to_string(path)?;
+            let is_named = said.contains(&*hanging.path().to_string_lossy());
+            Ok((is_named && said.contains("has not answered for ")).then_some(()))
+        })
+        .await
+    };
+    for command in asked {
+        let (mut process, path) = command?;
+        let named = named(&path).await;
+        hanging.answer()?;
+        let status = process.wait()?;
+        hanging.hang()?;
+        named?;
+        ensure!(status.code() == Some(1), "{status}");
     }
     hanging.answer()
 }

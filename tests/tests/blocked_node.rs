@@ -234,7 +234,9 @@ async fn a_program_that_hangs_refuses() -> Result<()> {
     let containerd = Containerd::start(Version::V2_1).await?;
     let (program, _) = hook(&containerd)?;
     containerd.hooks().raw_spec("picked", "{}")?;
-    let hanging = Hanging::files(&containerd, vec![file("hook", fs::read(program)?, 0o755)])?;
+    // The recorder writes beside itself.
+    let script = format!("#!/bin/sh\nexec {program} \"$@\"\n");
+    let hanging = Hanging::files(&containerd, vec![file("hook", script, 0o755)])?;
     let spec = format!("{{\"prestart\": [{{\"path\": {:?}}}]}}", hanging.file("hook"));
     let plugin = daemon(&containerd).hook_spec(&containerd.hooks().raw_spec("default", &spec)?);
     let plugin = plugin.start().await?;
