@@ -36,7 +36,7 @@ require_command() {
 # require_runtimes ARGUMENT...: fetches Debian's runtimes, and builds those that --containerd and --oci-runtime name
 # among the arguments and that are built (see hack/build-runtimes).
 require_runtimes() {
-    local name names=()
+    local name built=()
     "$ROOT/hack/fetch-runtimes"
     while [ $# -gt 1 ]; do
         case $1 in
@@ -45,11 +45,11 @@ require_runtimes() {
             *) name= ;;
         esac
         if [ "$name" ] && [ -e "$ROOT/tests/runtimes/$name/go.mod" ]; then
-            names+=("$name")
+            built+=("$name")
         fi
         shift
     done
-    [ ${#names[@]} -eq 0 ] || "$ROOT/hack/build-runtimes" "${names[@]}"
+    [ ${#built[@]} -eq 0 ] || "$ROOT/hack/build-runtimes" "${built[@]}"
 }
 
 # require_rust: Rust is the one thing that a machine must bring; what it links with is installed if missing.

@@ -5,17 +5,18 @@
 //! StartContainer. The copy has the claim from the beginning, so whoever comes for poststop waits
 //! for it, and it ends when init does.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::Inotify;
-use nix::unistd::{close, dup2_stderr, dup2_stdin, dup2_stdout};
+use nix::unistd::close;
 
 use super::container::Container;
 use super::gate::Gate;
+use super::guard::let_go_of_caller;
 use super::init::Init;
 use super::pidfd::Pidfd;
 use super::stages;
@@ -55,7 +56,7 @@ fn run_detached(
 ) -> i32 {
     // The reading end is the original's alone: it is to see that the copy is gone.
     let _ = close(held.as_raw_fd());
-    if release_caller().is_err() {
+    if let_go_of_caller().is_err() {
         return 1;
     }
     // The outcome is on record; nobody listens here.
@@ -211,13 +212,4 @@ fn wait(events: &mut [PollFd<'_>], limit: Option<Duration>) {
     });
     // An interrupted wait is a short one: callers look again.
     let _ = poll(events, limit);
-}
-
-/// Closes what the caller waits for the end of.
-fn release_caller() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
-    dup2_stderr(&null)?;
-    Ok(())
 }
