@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{Delivery, Overrides};
+use crate::doctor::{Node, requires_plugin};
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
 };
@@ -123,7 +124,7 @@ fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
     };
     let source = args.config.source(overrides);
     let plugin = Arc::new(OciHooks::new(source, arrived.runner));
-    let observer = Arc::new(Observer::new(plugin.clone()));
+    let observer = Arc::new(Observer::new(plugin.clone(), || requires_plugin(&Node::new("/"))));
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

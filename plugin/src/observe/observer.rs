@@ -37,6 +37,8 @@ pub struct Observer {
     state: Mutex<State>,
     gathering: Aside,
     pulse: Pulse,
+    /// Finds out whether the runtime creates no container without this plugin.
+    is_required: fn() -> Option<bool>,
     /// How many stages are over and not counted yet.
     uncounted: AtomicUsize,
 }
@@ -46,6 +48,9 @@ struct State {
     connection: Connection,
     last_error: Option<LastError>,
     figures: Figures,
+    /// Whether the runtime of this connection creates no container without this plugin, if that can be
+    /// told; `None` until it was looked at.
+    is_required: Option<Option<bool>>,
     unanswered: Vec<UnansweredPath>,
 }
 
@@ -61,10 +66,12 @@ struct Figures {
 }
 
 impl Observer {
-    /// An observer of `plugin`, which is not connected.
-    pub fn new(plugin: Arc<OciHooks>) -> Observer {
+    /// An observer of `plugin`, which is not connected. `is_required` tells whether the runtime creates
+    /// no container without it; it may block.
+    pub fn new(plugin: Arc<OciHooks>, is_required: fn() -> Option<bool>) -> Observer {
         Observer {
             plugin,
+            is_required,
             since: Moment::now(),
             metrics: Metrics::new(),
             state: Mutex::default(),
@@ -90,7 +97,9 @@ impl Observer {
 
     pub(super) fn configured(&self, runtime: &RuntimeInfo, policy: FailurePolicy) {
         self.metrics.connected();
-        self.state().connection = Connection::to(runtime, policy);
+        let mut state = self.state();
+        state.connection = Connection::to(runtime, policy);
+        state.is_required = None;
     }
 
     pub(super) fn synchronized(&self) {
@@ -238,6 +247,11 @@ impl Observer {
 
     /// Looks at the files that the metrics are about.
     pub(super) fn gather(&self) {
+        if self.state().is_required.is_none() {
+            // Once for a connection: it takes programs of the runtime to tell.
+            let is_required = (self.is_required)();
+            self.state().is_required = Some(is_required);
+        }
         let now = self.plugin.inspect();
         let ledger = now.ledger.as_ref().and_then(|ledger| ledger.as_ref().ok());
         let mut figures = Figures {
@@ -263,6 +277,7 @@ impl Observer {
             registered: state.connection.registered.is_some(),
             synchronized: state.connection.synchronized,
             refuses_on_silence: state.connection.on_silence == Some(OnSilence::Refuse),
+            refuses_without: state.is_required == Some(Some(true)),
             ready: not_ready(&state, &inspection).is_empty(),
             mistakes: inspection.mistakes.len(),
             in_force: inspection.in_force.len(),

@@ -10,4 +10,5 @@ mod groups;
 mod interrupted;
 mod order;
 mod refusals;
+mod repeated;
 mod stuck;

@@ -52,6 +52,8 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) synchronized: bool,
     /// Whether the runtime refuses a container for which the daemon does not answer.
     pub(in crate::observe) refuses_on_silence: bool,
+    /// Whether the runtime refuses containers while the plugin is not connected.
+    pub(in crate::observe) refuses_without: bool,
     pub(in crate::observe) ready: bool,
     /// In the configuration, the default hook-spec and hooks.d.
     pub(in crate::observe) mistakes: usize,
@@ -209,6 +211,9 @@ impl Gauges {
         let help =
             "Whether the runtime refuses containers while this plugin is connected and does not answer";
         gauge("refused_on_silence", help, usize::from(self.refuses_on_silence));
+        let help =
+            "Whether the runtime refuses containers while this plugin is not connected (required plugins)";
+        gauge("refused_without", help, usize::from(self.refuses_without));
         let help = "Mistakes in the configuration, the default hook-spec and hooks.d";
         gauge("mistakes", help, self.mistakes);
         gauge(

@@ -34,10 +34,10 @@ impl Node {
         );
         fs::write(path("config.toml"), config).unwrap();
         let source = ConfigSource::file(&path("config.toml"), Overrides::default());
-        let observer = Arc::new(Observer::new(Arc::new(OciHooks::new(
-            source,
-            RunnerProgram::this().unwrap(),
-        ))));
+        let observer = Arc::new(Observer::new(
+            Arc::new(OciHooks::new(source, RunnerProgram::this().unwrap())),
+            || Some(true),
+        ));
         observer.plugin().reload();
         Node { root, observer }
     }

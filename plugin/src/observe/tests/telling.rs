@@ -92,6 +92,7 @@ async fn what_the_runtime_does_on_silence_is_known_by_its_nri_version_and_the_po
         assert_eq!(node.observer.status().connection.on_silence, Some(expected));
         let refuses = f64::from(u8::from(expected == OnSilence::Refuse));
         assert_eq!(node.metric("nri_oci_hooks_refused_on_silence"), refuses);
+        assert_eq!(node.metric("nri_oci_hooks_refused_without"), 1.0);
     }
 }
 
