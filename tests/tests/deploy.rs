@@ -140,12 +140,11 @@ fn the_sample_configuration_tells_the_defaults() -> Result<()> {
     let lines = paragraphs.flat_map(str::lines);
     let settings = lines.filter_map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)));
     let told: Vec<String> = settings
-        .map(
-            |line| match line.starts_with("key") || line.starts_with("spec_dirs") {
-                true => format!("annotation.{line}"),
-                false => line.to_owned(),
-            },
-        )
+        .map(|line| match line.split(' ').next() {
+            Some("key" | "spec_dirs") => format!("annotation.{line}"),
+            Some("processes") => format!("limits.{line}"),
+            _ => line.to_owned(),
+        })
         .collect();
     assert!(told.len() >= 7, "{told:?}");
     assert_eq!(read(&told.join("\n")), Ok(Config::default()));
