@@ -408,7 +408,7 @@ async fn with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs(version: 
 
     let container = cluster.life("web").await?;
     let mut ran = containerd.hooks().ran(container.id())?;
-    // runc up to 1.5.1 runs poststart inside of create.
+    // runc up to 1.5 runs poststart inside of create.
     ran.sort();
     assert_eq!(ran, ["default-poststart", "default-poststop", "default-prestart"]);
     assert!(containerd.ledger().live()?.is_empty(), "it has made a ledger");

@@ -182,7 +182,7 @@ fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     if let Some(runc) = examined
         .node
         .version("runc")
-        .filter(|runc| *runc <= Version(1, 5, 1))
+        .filter(|runc| *runc < Version(1, 6, 0))
     {
         let what = format!("runc {runc} runs poststart hooks before process 1");
         findings.push(if direct {
@@ -202,6 +202,11 @@ fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
             what,
             "set delivery = \"runner\", whose poststop hooks go on",
         ));
+    }
+    if examined.config.delivery == Delivery::Events && settings.kind == Kind::Crio {
+        let what = "with events, CRI-O reports a failing prestart as a container that has stopped; the reason is in \
+                    CRI-O's log and in nri-oci-hooks log";
+        findings.push(Finding::note("timing", what.to_owned()));
     }
     if direct && settings.kind == Kind::Crio {
         let what = "CRI-O runs poststop hooks when a container is removed, not when it stops";
