@@ -252,6 +252,25 @@ impl OciHooks {
 
     /// What is changed about a container that is being created, told within `time`.
     fn hooks(&self, pod: &PodSandbox, container: &Container, time: Duration) -> Result<Adjustment, Status> {
+        let creation = self.containers().map(|ours| (ours.creation(container), ours));
+        let hooks = self.decided_hooks(pod, container, time);
+        if let Some((creation, ours)) = creation
+            && creation.end()
+        {
+            ours.forget(container);
+            return Err(Status::failed_precondition(
+                "nri-oci-hooks: the runtime has removed the container while this request waited",
+            ));
+        }
+        hooks
+    }
+
+    fn decided_hooks(
+        &self,
+        pod: &PodSandbox,
+        container: &Container,
+        time: Duration,
+    ) -> Result<Adjustment, Status> {
         if is_marked(container) {
             return Ok(Adjustment::new());
         }

@@ -11,6 +11,7 @@ use containerd_nri::api::{Container, PodSandbox};
 use tracing::{Instrument, Span};
 
 use super::bundle;
+use super::creating::{Creating, Creation};
 use super::end::Watched;
 use super::handlers::Handlers;
 use super::own_thread::OwnThread;
@@ -36,6 +37,7 @@ struct Shared {
     program: RunnerProgram,
     archive: Mutex<Keeper>,
     thread: OwnThread,
+    creating: Creating,
     /// The inits whose end starts poststop.
     watched: Watched,
     handlers: Handlers,
@@ -74,6 +76,7 @@ impl Containers {
             ledger,
             program,
             thread,
+            creating: Creating::default(),
             watched: Watched::default(),
             handlers: Handlers::default(),
             deletes_at_end: AtomicBool::new(true),
@@ -138,6 +141,16 @@ impl Containers {
     /// The same, without anybody waiting.
     pub(super) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.0.thread.spawn(work.in_current_span()));
+    }
+
+    /// The creation of this container begins.
+    pub(in crate::plugin) fn creation(&self, container: &Container) -> Creation {
+        self.0.creating.begin(&container.id)
+    }
+
+    /// Whether this container, which is removed, is still being created: then its creation undoes itself.
+    pub(super) fn is_being_created(&self, container: &Container) -> bool {
+        self.0.creating.remove(&container.id)
     }
 
     /// Registers a container that is being created; `injected` if the OCI runtime will start runners.

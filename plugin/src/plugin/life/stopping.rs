@@ -80,6 +80,9 @@ impl Containers {
     }
 
     async fn remove(&self, handler: &str, container: &Container) -> anyhow::Result<()> {
+        if self.is_being_created(container) {
+            return Ok(());
+        }
         let registered = match self.find(&container.id) {
             Ok(Some(registered)) => registered,
             Ok(None) => return Ok(()),
