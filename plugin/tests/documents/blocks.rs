@@ -22,16 +22,18 @@ pub(crate) fn root() -> PathBuf {
 
 /// Every document: its name and its text.
 pub(crate) fn documents() -> Vec<(String, String)> {
-    let mut names = vec!["README.md".to_owned(), "examples/README.md".to_owned()];
-    for entry in fs::read_dir(root().join("docs")).unwrap() {
-        names.push(format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()));
+    let mut documents = Vec::new();
+    for directory in ["", "docs", "docs/decisions", "examples"] {
+        for entry in fs::read_dir(root().join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                documents.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
     }
-    names.sort();
-    let text = |name: &String| fs::read_to_string(root().join(name)).unwrap();
-    names
-        .into_iter()
-        .map(|name| (name.clone(), text(&name)))
-        .collect()
+    documents.sort();
+    documents
 }
 
 /// Every block of the kinds that are asked for.
