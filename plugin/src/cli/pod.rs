@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::bounded::answered;
+use crate::config::ConfigSource;
 use crate::host;
 use crate::install::PROGRAM;
 use crate::plugin::{OciHooks, RunnerProgram};
@@ -42,11 +43,13 @@ pub(super) struct Arrived {
 }
 
 /// What a daemon brings from its pod to the host.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PodFiles {
     /// And where it is to be put.
     program: Option<(Program, PathBuf)>,
     mirror: Option<Mirror>,
+    /// The daemon's configuration, by which its files are judged.
+    config: ConfigSource,
 }
 
 /// Files that are being put on the host.
@@ -57,20 +60,28 @@ impl PodArgs {
     ///
     /// # Errors
     /// The pod is not what it must be.
-    pub(super) fn arrive(&self, nri_socket: &Path, config: &Path) -> anyhow::Result<Arrived> {
-        let to = config.parent().unwrap_or(Path::new("/"));
+    pub(super) fn arrive(&self, nri_socket: &Path, config: ConfigSource) -> anyhow::Result<Arrived> {
+        let to = Path::new(&**config.path()).parent().unwrap_or(Path::new("/"));
         let mirror = self.files_from.as_ref().map(|from| Mirror::open(from, to));
         let mirror = mirror.transpose()?;
         if !self.enter_host {
             let (runner, program) = (RunnerProgram::this()?, None);
-            let files = PodFiles { program, mirror };
+            let files = PodFiles {
+                program,
+                mirror,
+                config,
+            };
             return Ok(Arrived { runner, files });
         }
         let program = Some((Program::open()?, self.host_program.clone()));
         host::enter_mounts(nri_socket.parent().unwrap_or(Path::new("/")))?;
         Ok(Arrived {
             runner: RunnerProgram::on_host(self.host_program.clone()),
-            files: PodFiles { program, mirror },
+            files: PodFiles {
+                program,
+                mirror,
+                config,
+            },
         })
     }
 }
@@ -108,7 +119,7 @@ impl PodFiles {
             program.put(&path)?;
         }
         if let Some(mirror) = &mut self.mirror {
-            mirror.keep_up()?;
+            mirror.keep_up(&self.config)?;
         }
         Ok(())
     }
@@ -131,20 +142,20 @@ impl PodFiles {
 
     async fn keep(self, plugin: Arc<OciHooks>) {
         if let Some(mirror) = self.mirror {
-            keep_files(mirror, plugin).await;
+            keep_files(mirror, self.config, plugin).await;
         }
     }
 }
 
 /// Keeps the files on the host as `mirror` has them, for ever.
-async fn keep_files(mut mirror: Mirror, plugin: Arc<OciHooks>) {
+async fn keep_files(mut mirror: Mirror, config: ConfigSource, plugin: Arc<OciHooks>) {
     let mut told = String::new();
     loop {
         tokio::time::sleep(LOOK).await;
         // Disks are slow, and events wait for this thread.
-        let reloading = plugin.clone();
+        let (reloading, config) = (plugin.clone(), config.clone());
         let looked = spawn_blocking(move || {
-            let kept = mirror.keep_up();
+            let kept = mirror.keep_up(&config);
             if matches!(kept, Ok(Kept::Anew)) {
                 reloading.reload();
             }

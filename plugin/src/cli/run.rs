@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
-use crate::config::{Delivery, Overrides};
+use crate::config::{ConfigSource, Delivery, Overrides};
 use crate::doctor::{Node, requires_plugin};
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
@@ -97,9 +97,10 @@ pub struct RunArgs {
 pub fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     // First of all: what is opened from here on is the host's.
-    let arrived = args.pod.arrive(&args.nri_socket, args.config.path());
+    let source = args.source();
+    let arrived = args.pod.arrive(&args.nri_socket, source.clone());
     start_logs(&args.logs);
-    let ended = match arrived.and_then(|arrived| serve(args, arrived)) {
+    let ended = match arrived.and_then(|arrived| serve(args, source, arrived)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -115,14 +116,19 @@ pub fn is_launched() -> bool {
     std::env::var_os("NRI_PLUGIN_SOCKET").is_some()
 }
 
-fn serve(args: RunArgs, arrived: Arrived) -> anyhow::Result<()> {
+impl RunArgs {
+    /// Where the configuration comes from.
+    fn source(&self) -> ConfigSource {
+        self.config.source(Overrides {
+            hook_spec: self.hook_spec.clone(),
+            delivery: self.delivery,
+            state_dir: self.state_dir.clone(),
+        })
+    }
+}
+
+fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Result<()> {
     let launched = Launched::from_env()?;
-    let overrides = Overrides {
-        hook_spec: args.hook_spec,
-        delivery: args.delivery,
-        state_dir: args.state_dir,
-    };
-    let source = args.config.source(overrides);
     let plugin = Arc::new(OciHooks::new(source, arrived.runner));
     let observer = Arc::new(Observer::new(plugin.clone(), || requires_plugin(&Node::new("/"))));
     let identity = Identity::new(&args.index, &args.name)?;

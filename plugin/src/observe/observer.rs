@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,9 +17,10 @@ use super::metrics::{EventResult, Gauges, Metrics};
 use super::pulse::Pulse;
 use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
-use crate::diagnostic::shown;
+use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
+use crate::pod::refused_in;
 use crate::spec::Stage;
 use crate::trust::access::{Unanswered, Use};
 
@@ -52,6 +54,8 @@ struct State {
     /// told; `None` until it was looked at.
     is_required: Option<Option<bool>>,
     unanswered: Vec<UnansweredPath>,
+    /// The errors of files that a pod brings and that were refused.
+    refused: Vec<String>,
 }
 
 /// What takes a look at files, as it was last looked at.
@@ -173,6 +177,29 @@ impl Observer {
         }
     }
 
+    /// Looks whether files that a pod brings were refused, and logs what has changed. Blocks.
+    pub(super) fn look_for_refused_files(&self) {
+        let file = self.plugin.config_file();
+        let directory = Path::new(&*file).parent().unwrap_or(Path::new("/"));
+        // What cannot be read is reported for the configuration, which lies beside it.
+        let Ok(refused) = refused_in(directory) else {
+            return;
+        };
+        let before = std::mem::replace(&mut self.state().refused, refused.clone());
+        if refused == before {
+            return;
+        }
+        if refused.is_empty() {
+            return tracing::info!("every file of the pod is active");
+        }
+        let errors = bounded_list(&refused);
+        tracing::error!(
+            errors,
+            "the pod's files are refused: the versions before them stay active"
+        );
+        self.failed(&format!("the pod's files are refused: {errors}"));
+    }
+
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
@@ -204,7 +231,7 @@ impl Observer {
                 .as_ref()
                 .and_then(|ledger| ledger.as_ref().err().cloned()),
             in_force: in_force.collect(),
-            mistakes: inspection.mistakes.iter().map(ToString::to_string).collect(),
+            mistakes: mistakes(&state, &inspection),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
             last_error: state.last_error.clone(),
         }
@@ -279,7 +306,7 @@ impl Observer {
             refuses_on_silence: state.connection.on_silence == Some(OnSilence::Refuse),
             refuses_without: state.is_required == Some(Some(true)),
             ready: not_ready(&state, &inspection).is_empty(),
-            mistakes: inspection.mistakes.len(),
+            mistakes: mistakes(&state, &inspection).len(),
             in_force: inspection.in_force.len(),
             live_entries: figures.live_entries,
             past_entries: figures.past_entries,
@@ -317,8 +344,14 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     if let (true, Some(Err(reason))) = (inspection.config.needs_ledger(), &inspection.ledger) {
         reasons.push(format!("no ledger: {reason}"));
     }
-    reasons.extend(inspection.mistakes.iter().map(ToString::to_string));
+    reasons.extend(mistakes(state, inspection));
     reasons
+}
+
+/// What is wrong with files, those that a pod brings included.
+fn mistakes(state: &State, inspection: &Inspection) -> Vec<String> {
+    let of_host = inspection.mistakes.iter().map(ToString::to_string);
+    of_host.chain(state.refused.iter().cloned()).collect()
 }
 
 /// In bytes; 0 if the kernel does not say.

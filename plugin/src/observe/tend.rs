@@ -15,9 +15,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long each look may take before the next thing is looked after.
 const LIMIT: Duration = Duration::from_millis(250);
 
-/// Reports file systems that do not answer, and goes by the configuration as soon as it can be read; for ever.
+/// Reports file systems that do not answer and files of the pod that are refused, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
-    let (surveys, retries) = (Aside::default(), Aside::default());
+    let (surveys, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
     let mut was_loaded = observer.plugin().is_loaded();
     loop {
         sleep(INTERVAL).await;
@@ -27,6 +27,10 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
                 .is_done_within(LIMIT, move || observer.take_unanswered(access::unanswered()))
                 .await;
         }
+        let asking = observer.clone();
+        reports
+            .is_done_within(LIMIT, move || asking.look_for_refused_files())
+            .await;
         if !was_loaded {
             let plugin = observer.plugin().clone();
             retries.is_done_within(LIMIT, move || plugin.retry()).await;

@@ -43,6 +43,11 @@ pub enum ConfiguredBy {
 }
 
 impl OciHooks {
+    /// The configuration file, whether it is there or not.
+    pub fn config_file(&self) -> Arc<str> {
+        self.live().now().file().clone()
+    }
+
     /// What there is to say now. Looks at no file, and waits for nobody who does.
     pub fn inspect(&self) -> Inspection {
         let now = self.live().now();

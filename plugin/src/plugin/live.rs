@@ -187,6 +187,11 @@ impl Now {
         }
     }
 
+    /// The configuration file, whether it is there or not.
+    pub(super) fn file(&self) -> &Arc<str> {
+        self.reload.source().path()
+    }
+
     /// Where that comes from.
     pub(super) fn configured_by(&self) -> ConfiguredBy {
         match self.reload.file() {

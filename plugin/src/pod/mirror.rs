@@ -9,6 +9,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::PodError;
+use super::judge::Judge;
+use super::refused::{self, beside, is_beside};
+use crate::config::ConfigSource;
+use crate::diagnostic::{Diagnostic, Rule};
 use crate::install::{back_up, is_put, put};
 use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
@@ -74,11 +78,12 @@ impl Mirror {
     /// Makes the folder on the host the same as the pod's, unless it is. It reads and writes files,
     /// which takes its time.
     ///
-    /// A file of somebody else that is in the way is kept beside it.
+    /// A file of somebody else that is in the way is kept beside it. A file that the daemon would refuse does not
+    /// replace one that it goes by: it lies beside that one, and is reported. `config` is the daemon's configuration.
     ///
     /// # Errors
     /// A file cannot be read or written; those that can be are.
-    pub fn keep_up(&mut self) -> Result<Kept, PodError> {
+    pub fn keep_up(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
         let to = &self.to;
         let _access = Use::Write
             .begin(to)
@@ -86,31 +91,69 @@ impl Mirror {
         if !self.has_lock()? {
             return Ok(Kept::ByAnother);
         }
-        let now = self.look()?;
-        let before = self.noted()?;
-        let names: BTreeSet<PathBuf> = now.iter().cloned().collect();
-        if names != before {
-            // Noted first: what was put there is never taken for somebody else's.
-            self.note(before.union(&names))?;
-        }
-        let copied = now.iter().map(|name| self.copy(name, before.contains(name)));
-        let removed = before.difference(&names).map(|name| self.remove(name));
-        let mut kept = Kept::AsTheyWere;
-        let mut trouble = None;
-        for done in copied.chain(removed) {
-            match done {
-                Ok(true) => kept = Kept::Anew,
-                Ok(false) => {}
-                Err(error) => drop(trouble.get_or_insert(error)),
+        let names = self.look()?;
+        let noted = self.noted()?;
+        let mut work = Work::default();
+        let judge = self.judge(config)?;
+        let mut changed = Vec::new();
+        for name in &names {
+            match self.change(name) {
+                Ok(change) => changed.extend(change.map(|content| (name, content))),
+                Err(error) => work.failed(error),
             }
         }
-        if let Some(error) = trouble {
+        // Noted first: what was put there is never taken for somebody else's.
+        let besides = changed.iter().map(|(name, _)| beside(name));
+        let ours: BTreeSet<PathBuf> = noted.iter().chain(&names).cloned().chain(besides).collect();
+        if ours != noted {
+            self.note(ours.iter())?;
+        }
+        let mut wanted: BTreeSet<PathBuf> = names.iter().cloned().collect();
+        for (name, content) in changed {
+            match self.replace(name, &content, &noted, &judge) {
+                Ok(errors) if errors.is_empty() => work.is_anew = true,
+                Ok(errors) => {
+                    wanted.insert(beside(name));
+                    work.refused.extend(errors);
+                }
+                Err(error) => work.failed(error),
+            }
+        }
+        // By the configuration as it is now.
+        let judge = Judge::new(config, None);
+        for name in ours.difference(&wanted.clone()) {
+            let path = self.to.join(name);
+            if !is_beside(name) && judge.needs(&path) && path.exists() {
+                wanted.insert(name.clone());
+                work.refused.push(missing(&path));
+                continue;
+            }
+            match self.remove(name) {
+                Ok(was_there) => work.is_anew |= was_there,
+                Err(error) => work.failed(error),
+            }
+        }
+        refused::report(&self.to, &work.refused)?;
+        if let Some(error) = work.trouble {
             return Err(error);
         }
-        if names != before {
-            self.note(names.iter())?;
+        if ours != wanted {
+            self.note(wanted.iter())?;
         }
-        Ok(kept)
+        Ok(match work.is_anew {
+            true => Kept::Anew,
+            false => Kept::AsTheyWere,
+        })
+    }
+
+    /// What the pod's files are held to.
+    fn judge<'s>(&self, config: &'s ConfigSource) -> Result<Judge<'s>, PodError> {
+        let name = Path::new(&**config.path()).strip_prefix(&self.to).ok();
+        let text = match name {
+            Some(name) if self.real(name).is_file() => Some(self.content(name)?),
+            _ => None,
+        };
+        Ok(Judge::new(config, text.as_deref()))
     }
 
     fn has_lock(&mut self) -> Result<bool, PodError> {
@@ -144,11 +187,10 @@ impl Mirror {
             let mut files = Vec::new();
             for entry in listed {
                 let name = entry.map_err(PodError::io("list", &path))?.file_name();
-                if name.as_encoded_bytes().starts_with(b".") {
-                    // How a ConfigMap's mount keeps its files.
+                let name = folder.join(name);
+                if is_hidden(&name) || is_beside(&name) {
                     continue;
                 }
-                let name = folder.join(name);
                 let about = fs::metadata(self.real(&name));
                 if about
                     .map_err(PodError::io("look at", self.from.join(&name)))?
@@ -164,25 +206,48 @@ impl Mirror {
         Ok(all)
     }
 
-    /// Returns whether it was not there as it is.
-    fn copy(&self, name: &Path, is_ours: bool) -> Result<bool, PodError> {
+    fn content(&self, name: &Path) -> Result<Vec<u8>, PodError> {
         let from = self.from.join(name);
         let mut content = Vec::new();
         File::open(self.real(name))
             .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut content))
             .map_err(PodError::io("read", &from))?;
-        if content.len() as u64 > MAX_SIZE {
-            return Err(PodError::TooLarge(from));
+        match content.len() as u64 > MAX_SIZE {
+            true => Err(PodError::TooLarge(from)),
+            false => Ok(content),
         }
-        let to = self.to.join(name);
-        if is_put(&to, &content, MODE) {
-            return Ok(false);
+    }
+
+    /// What the pod has as `name`, unless the host has the same.
+    fn change(&self, name: &Path) -> Result<Option<Vec<u8>>, PodError> {
+        let content = self.content(name)?;
+        let is_there = is_put(&self.to.join(name), &content, MODE);
+        Ok((!is_there).then_some(content))
+    }
+
+    /// Puts `content` on the host as `name`, or only beside it: then returns why the daemon would refuse it.
+    fn replace(
+        &self,
+        name: &Path,
+        content: &[u8],
+        noted: &BTreeSet<PathBuf>,
+        judge: &Judge<'_>,
+    ) -> Result<Vec<Diagnostic>, PodError> {
+        let (to, aside) = (self.to.join(name), self.to.join(beside(name)));
+        for (path, name) in [(&to, name), (&aside, &beside(name))] {
+            if !noted.contains(name) {
+                back_up(path).map_err(PodError::File)?;
+            }
         }
-        if !is_ours {
-            back_up(&to).map_err(PodError::File)?;
+        if !is_put(&aside, content, MODE) {
+            put(&aside, content, MODE).map_err(PodError::File)?;
         }
-        put(&to, &content, MODE).map_err(PodError::File)?;
-        Ok(true)
+        let errors = judge.errors(&to, &aside);
+        if !errors.is_empty() && to.exists() && judge.errors(&to, &to).is_empty() {
+            return Ok(errors);
+        }
+        fs::rename(&aside, &to).map_err(PodError::io("write", to))?;
+        Ok(Vec::new())
     }
 
     /// Returns whether it was there.
@@ -218,6 +283,34 @@ impl Mirror {
         let text: String = names.map(|name| format!("{}\n", name.display())).collect();
         put(&self.to.join(NOTE), text.as_bytes(), 0o600).map_err(PodError::File)
     }
+}
+
+/// What is done with the files of a pod.
+#[derive(Default)]
+struct Work {
+    is_anew: bool,
+    refused: Vec<Diagnostic>,
+    /// The first that went wrong.
+    trouble: Option<PodError>,
+}
+
+impl Work {
+    fn failed(&mut self, error: PodError) {
+        self.trouble.get_or_insert(error);
+    }
+}
+
+/// That the pod has no longer what the daemon needs.
+fn missing(path: &Path) -> Diagnostic {
+    let message = "is no longer among the pod's files, and stays as it was because the daemon needs it";
+    let help = "put it into the ConfigMap again, or take its name out of the configuration";
+    Diagnostic::of_file(&path.to_string_lossy().into(), Rule::NotFound, message, help)
+}
+
+/// Whether a ConfigMap's mount uses the name to keep its files.
+fn is_hidden(name: &Path) -> bool {
+    let file = name.file_name().unwrap_or_default();
+    file.as_encoded_bytes().starts_with(b".")
 }
 
 /// Whether a name is one that may have been noted: what a damaged note says is not removed.

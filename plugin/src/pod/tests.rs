@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Kept, Mirror, PodError};
+use super::{Kept, Mirror, PodError, refused_in};
+use crate::config::{ConfigSource, Overrides};
 use crate::spec::MAX_SIZE;
 
 /// A ConfigMap's mount, which kubelet makes of a folder with a date for each version and links to the
@@ -60,6 +61,28 @@ impl Pod {
         Mirror::open(&self.path("mount"), &self.path("host")).unwrap()
     }
 
+    /// The daemon's configuration, on the host.
+    fn config(&self) -> ConfigSource {
+        let file = self.path("host/config.toml");
+        ConfigSource::file(file.to_str().unwrap(), Overrides::default())
+    }
+
+    /// A configuration with this text more, by which the files on the host are the daemon's.
+    fn config_text(&self, more: &str) -> String {
+        let (default, specs) = (self.path("host/default.json"), self.path("host/specs"));
+        format!("hook_spec = {default:?}\nannotation.spec_dirs = [{specs:?}]\n{more}")
+    }
+
+    /// The file on the host.
+    fn on_host(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path("host").join(name)).ok()
+    }
+
+    /// What the daemon reports.
+    fn refused(&self) -> String {
+        refused_in(&self.path("host")).unwrap().join("\n")
+    }
+
     /// The files on the host that do not begin with a dot.
     fn host(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
@@ -94,13 +117,13 @@ fn the_host_has_what_the_configmap_has_and_keeps_up_with_it() {
     ];
     let mut pod = Pod::new(&first);
     let mut mirror = pod.mirror();
-    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&first));
-    assert_eq!(mirror.keep_up().unwrap(), Kept::AsTheyWere);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::AsTheyWere);
 
     let second = [("config.toml", "a2"), ("specs/fpga.json", "d")];
     pod.publish(&second);
-    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&second), "what is gone there is gone here");
 }
 
@@ -110,7 +133,7 @@ fn what_is_put_there_is_for_root_to_write_whatever_the_mount_allows() {
     for name in ["mount", "mount/specs", "mount/..data/config.toml"] {
         fs::set_permissions(pod.path(name), fs::Permissions::from_mode(0o777)).unwrap();
     }
-    pod.mirror().keep_up().unwrap();
+    pod.mirror().keep_up(&pod.config()).unwrap();
     for (name, mode) in [
         ("host/config.toml", 0o644),
         ("host/specs", 0o755),
@@ -127,9 +150,9 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
     fs::write(pod.path("host/config.toml"), "theirs").unwrap();
     fs::write(pod.path("host/other.json"), "theirs").unwrap();
     let mut mirror = pod.mirror();
-    mirror.keep_up().unwrap();
+    mirror.keep_up(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "ours, changed")]);
-    mirror.keep_up().unwrap();
+    mirror.keep_up(&pod.config()).unwrap();
     let kept = "config.toml.before-nri-oci-hooks";
     let expected = [
         ("config.toml", "ours, changed"),
@@ -142,9 +165,9 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
 #[test]
 fn the_next_daemon_removes_what_an_earlier_one_put_there() {
     let mut pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "c")]);
-    pod.mirror().keep_up().unwrap();
+    pod.mirror().keep_up(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "a")]);
-    pod.mirror().keep_up().unwrap();
+    pod.mirror().keep_up(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&[("config.toml", "a")]));
 }
 
@@ -162,7 +185,7 @@ fn no_note_leads_to_the_removal_of_anything_outside() {
         "specs/..",
     ];
     fs::write(pod.path("host/.files-from"), names.join("\n")).unwrap();
-    pod.mirror().keep_up().unwrap();
+    pod.mirror().keep_up(&pod.config()).unwrap();
     assert!(outside.exists());
 }
 
@@ -173,13 +196,13 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
     large.set_len(MAX_SIZE + 1).unwrap();
     let mut mirror = pod.mirror();
     for _ in 0..2 {
-        let error = mirror.keep_up().unwrap_err();
+        let error = mirror.keep_up(&pod.config()).unwrap_err();
         assert!(matches!(error, PodError::TooLarge(_)), "{error}");
         assert!(error.to_string().contains("mount/default.json"), "{error}");
     }
     fs::remove_file(pod.path("mount/default.json")).unwrap();
     pod.publish(&[("config.toml", "b")]);
-    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "b")]));
 }
 
@@ -187,10 +210,10 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
 fn what_somebody_changes_on_the_host_is_put_right() {
     let pod = Pod::new(&[("config.toml", "a"), ("default.json", "b")]);
     let mut mirror = pod.mirror();
-    mirror.keep_up().unwrap();
+    mirror.keep_up(&pod.config()).unwrap();
     fs::write(pod.path("host/config.toml"), "changed").unwrap();
     std::os::unix::fs::chown(pod.path("host/default.json"), Some(1000), None).unwrap();
-    assert_eq!(mirror.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "a"), ("default.json", "b")]));
     let owner = fs::metadata(pod.path("host/default.json")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);
@@ -200,13 +223,13 @@ fn what_somebody_changes_on_the_host_is_put_right() {
 fn of_two_pods_the_first_keeps_the_files_until_it_ends() {
     let mut pod = Pod::new(&[("config.toml", "old")]);
     let mut old = pod.mirror();
-    old.keep_up().unwrap();
+    old.keep_up(&pod.config()).unwrap();
     let mut new = pod.mirror();
     pod.publish(&[("config.toml", "new")]);
-    assert_eq!(new.keep_up().unwrap(), Kept::ByAnother);
+    assert_eq!(new.keep_up(&pod.config()).unwrap(), Kept::ByAnother);
     assert_eq!(pod.host(), files(&[("config.toml", "old")]));
     drop(old);
-    assert_eq!(new.keep_up().unwrap(), Kept::Anew);
+    assert_eq!(new.keep_up(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "new")]));
 }
 
@@ -215,9 +238,175 @@ fn one_bad_file_keeps_none_of_the_others_back() {
     let pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "b")]);
     let large = fs::File::create(pod.path("mount/default.json")).unwrap();
     large.set_len(MAX_SIZE + 1).unwrap();
-    assert!(pod.mirror().keep_up().is_err());
+    assert!(pod.mirror().keep_up(&pod.config()).is_err());
     assert_eq!(
         pod.host(),
         files(&[("config.toml", "a"), ("specs/gpu.json", "b")])
     );
+}
+
+/// A hook-spec of one hook; `path` is its program.
+fn spec(path: &str) -> String {
+    format!(r#"{{"prestart":[{{"path":"{path}"}}]}}"#)
+}
+
+const GOOD: &str = "/bin/sh";
+
+#[test]
+fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
+    let mut pod = Pod::new(&[]);
+    let (config, good) = (pod.config_text(""), spec(GOOD));
+    let all = |config: &str, default: &str, selectable: &str| {
+        [
+            ("config.toml", config.to_owned()),
+            ("default.json", default.to_owned()),
+            ("specs/gpu.json", selectable.to_owned()),
+        ]
+    };
+    let publish = |pod: &mut Pod, files: &[(&str, String)]| {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        pod.publish(&files);
+    };
+    publish(&mut pod, &all(&config, &good, &good));
+    let mut mirror = pod.mirror();
+    mirror.keep_up(&pod.config()).unwrap();
+    let before = pod.host();
+    assert_eq!(pod.refused(), "");
+
+    let (relative, absent, letter) = (spec("sh"), spec("/nowhere"), pod.config_text("hook_sepc = 1\n"));
+    for (name, bad, rule) in [
+        ("config.toml", &letter, "unknown-key"),
+        ("default.json", &relative, "path-not-absolute"),
+        ("default.json", &absent, "not-found"),
+        ("specs/gpu.json", &relative, "path-not-absolute"),
+    ] {
+        let mut files = all(&config, &good, &good);
+        files
+            .iter_mut()
+            .find(|(it, _)| *it == name)
+            .unwrap()
+            .1
+            .clone_from(bad);
+        publish(&mut pod, &files);
+        for _ in 0..2 {
+            assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::AsTheyWere, "{name}");
+            let aside = format!("{name}.refused");
+            assert_eq!(pod.on_host(&aside).as_ref(), Some(bad));
+            assert!(
+                pod.refused().contains(&format!("host/{aside}")),
+                "{}",
+                pod.refused()
+            );
+            assert!(pod.refused().contains(rule), "{}", pod.refused());
+            let mut host = pod.host();
+            host.remove(&aside);
+            assert_eq!(host, before, "{name}");
+        }
+        // The next pod finds it as the one before left it.
+        mirror = {
+            drop(mirror);
+            pod.mirror()
+        };
+        publish(&mut pod, &all(&config, &good, &good));
+        mirror.keep_up(&pod.config()).unwrap();
+        assert_eq!(pod.host(), before, "the refused file goes when a good one comes");
+        assert_eq!(pod.refused(), "");
+    }
+}
+
+#[test]
+fn a_refused_file_is_taken_as_soon_as_its_program_is_there() {
+    let mut pod = Pod::new(&[]);
+    let program = pod.path("program");
+    let (config, good, late) = (pod.config_text(""), spec(GOOD), spec(program.to_str().unwrap()));
+    pod.publish(&[("config.toml", &config), ("default.json", &good)]);
+    let mut mirror = pod.mirror();
+    mirror.keep_up(&pod.config()).unwrap();
+    pod.publish(&[("config.toml", &config), ("default.json", &late)]);
+    mirror.keep_up(&pod.config()).unwrap();
+    assert_eq!(pod.on_host("default.json"), Some(good));
+    fs::write(&program, "").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(pod.on_host("default.json"), Some(late));
+    assert_eq!(pod.on_host("default.json.refused"), None);
+    assert_eq!(pod.refused(), "");
+}
+
+#[test]
+fn where_no_good_file_is_the_daemon_gets_the_invalid_one_to_refuse() {
+    let pod = Pod::new(&[("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")]);
+    assert_eq!(pod.mirror().keep_up(&pod.config()).unwrap(), Kept::Anew);
+    let expected = [("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")];
+    assert_eq!(pod.host(), files(&expected));
+    assert_eq!(pod.refused(), "");
+}
+
+#[test]
+fn a_configuration_whose_new_default_hook_spec_is_invalid_is_refused() {
+    let mut pod = Pod::new(&[]);
+    let (config, good) = (pod.config_text(""), spec(GOOD));
+    pod.publish(&[("config.toml", &config), ("default.json", &good)]);
+    let mut mirror = pod.mirror();
+    mirror.keep_up(&pod.config()).unwrap();
+    let other = config.replace("default.json", "other.json");
+    pod.publish(&[
+        ("config.toml", &other),
+        ("default.json", &good),
+        ("other.json", "broken"),
+    ]);
+    mirror.keep_up(&pod.config()).unwrap();
+    assert_eq!(pod.on_host("config.toml"), Some(config));
+    assert!(pod.refused().contains("host/other.json"), "{}", pod.refused());
+
+    pod.publish(&[("config.toml", &other), ("other.json", &good)]);
+    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(
+        pod.host(),
+        files(&[("config.toml", &other), ("other.json", &good)])
+    );
+    assert_eq!(pod.refused(), "");
+}
+
+#[test]
+fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
+    let mut pod = Pod::new(&[]);
+    let (config, good) = (pod.config_text(""), spec(GOOD));
+    let all = [
+        ("config.toml", &*config),
+        ("default.json", &*good),
+        ("specs/gpu.json", &*good),
+    ];
+    pod.publish(&all);
+    let mut mirror = pod.mirror();
+    mirror.keep_up(&pod.config()).unwrap();
+    pod.publish(&[]);
+    for _ in 0..2 {
+        mirror.keep_up(&pod.config()).unwrap();
+        assert_eq!(
+            pod.host(),
+            files(&all[..2]),
+            "pods select what was removed no more"
+        );
+        for name in ["host/config.toml", "host/default.json"] {
+            assert!(pod.refused().contains(name), "{}", pod.refused());
+        }
+    }
+    pod.publish(&all);
+    mirror.keep_up(&pod.config()).unwrap();
+    assert_eq!(pod.host(), files(&all));
+    assert_eq!(pod.refused(), "");
+    // Then they are the pod's again, and go when the configuration names others.
+    pod.publish(&[("config.toml", "default_timeout = 7")]);
+    mirror.keep_up(&pod.config()).unwrap();
+    assert_eq!(pod.host(), files(&[("config.toml", "default_timeout = 7")]));
+}
+
+#[test]
+fn a_good_file_of_the_administrator_is_not_replaced_by_an_invalid_one() {
+    let pod = Pod::new(&[("config.toml", "hook_sepc = 1")]);
+    fs::write(pod.path("host/config.toml"), "default_timeout = 7").unwrap();
+    pod.mirror().keep_up(&pod.config()).unwrap();
+    assert_eq!(pod.on_host("config.toml").as_deref(), Some("default_timeout = 7"));
+    assert!(pod.refused().contains("unknown-key"), "{}", pod.refused());
 }
