@@ -7,10 +7,9 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Backoff, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
-    Subscription,
+    Subscription, event,
 };
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -29,7 +28,7 @@ impl Plugin for Idle {
         Ok(EventMask::ALL.into())
     }
 
-    async fn create_container(&self, _: &Context, _: PodSandbox, _: Container) -> Result<Adjustment, Status> {
+    async fn create_container(&self, _: &Context, _: event::CreateContainer) -> Result<Adjustment, Status> {
         Ok(Adjustment::new())
     }
 }

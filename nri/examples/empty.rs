@@ -3,15 +3,14 @@
 //! `cargo run --example empty -- [SOCKET]`
 
 use containerd_nri::{
-    Configuration, Context, DEFAULT_SOCKET, EventMask, Identity, Launched, Plugin, Service, Status,
-    Subscription,
+    Adjustment, Context, DEFAULT_SOCKET, Identity, Launched, Plugin, Service, Status, event,
 };
 
 struct Empty;
 
 impl Plugin for Empty {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
-        Ok(EventMask::CREATE_CONTAINER.into())
+    async fn create_container(&self, _: &Context, _: event::CreateContainer) -> Result<Adjustment, Status> {
+        Ok(Adjustment::new())
     }
 }
 

@@ -4,10 +4,9 @@
 //!
 //! `cargo run --example guard -- [SOCKET]`, or link the binary as `/opt/nri/plugins/05-guard`.
 
-use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Configuration, Context, DEFAULT_SOCKET, EventMask, FailurePolicy, Identity, Launched, Plugin,
-    Service, Status, Subscription,
+    Service, Status, Subscription, event,
 };
 
 const DENY: &str = "guard.example.com/deny";
@@ -30,9 +29,9 @@ impl Plugin for Guard {
     async fn create_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { pod, container, .. } = event;
         match pod.annotations.get(DENY) {
             None => Ok(Adjustment::new()),
             Some(reason) => Err(Status::failed_precondition(format!(

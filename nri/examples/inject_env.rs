@@ -7,10 +7,8 @@
 //!
 //! `cargo run --example inject_env -- [SOCKET]`, or link the binary as `/opt/nri/plugins/20-inject-env`.
 
-use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
-    Adjustment, Configuration, Context, DEFAULT_SOCKET, EventMask, Identity, Launched, Plugin, Service,
-    Status, Subscription,
+    Adjustment, Context, DEFAULT_SOCKET, Identity, Launched, Plugin, Service, Status, event,
 };
 
 const PREFIX: &str = "env.example.com/";
@@ -18,16 +16,12 @@ const PREFIX: &str = "env.example.com/";
 struct InjectEnv;
 
 impl Plugin for InjectEnv {
-    async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
-        Ok(EventMask::CREATE_CONTAINER.into())
-    }
-
     async fn create_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { pod, container, .. } = event;
         let mut adjustment = Adjustment::new();
         for (key, value) in &pod.annotations {
             let Some(variable) = key.strip_prefix(PREFIX) else {

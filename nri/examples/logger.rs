@@ -4,12 +4,10 @@
 
 use std::io::{self, Write};
 
-use containerd_nri::api::{
-    Container, ContainerUpdate, LinuxResources, PodSandbox, ValidateContainerAdjustmentRequest,
-};
+use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Configuration, Context, DEFAULT_SOCKET, Error, EventMask, Identity, Plugin, Service, Status,
-    Subscription, Updates, Verdict,
+    Subscription, Updates, Verdict, event,
 };
 
 struct Logger;
@@ -45,47 +43,46 @@ impl Plugin for Logger {
         Ok(events.into())
     }
 
-    async fn synchronize(
-        &self,
-        _: &Context,
-        pods: Vec<PodSandbox>,
-        containers: Vec<Container>,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn synchronize(&self, _: &Context, event: event::Synchronize) -> Result<Updates, Status> {
+        let event::Synchronize { pods, containers, .. } = event;
         log(format_args!(
             "synchronize {} pods, {} containers",
             pods.len(),
             containers.len()
         ));
-        Ok(Vec::new())
+        Ok(Updates::new())
     }
 
-    async fn run_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn run_pod_sandbox(&self, _: &Context, event: event::RunPodSandbox) -> Result<(), Status> {
+        let event::RunPodSandbox { pod, .. } = event;
         log_pod("run_pod_sandbox", &pod);
         Ok(())
     }
 
-    async fn update_pod_sandbox(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        _overhead: LinuxResources,
-        _resources: LinuxResources,
-    ) -> Result<(), Status> {
+    async fn update_pod_sandbox(&self, _: &Context, event: event::UpdatePodSandbox) -> Result<(), Status> {
+        let event::UpdatePodSandbox { pod, .. } = event;
         log_pod("update_pod_sandbox", &pod);
         Ok(())
     }
 
-    async fn post_update_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn post_update_pod_sandbox(
+        &self,
+        _: &Context,
+        event: event::PostUpdatePodSandbox,
+    ) -> Result<(), Status> {
+        let event::PostUpdatePodSandbox { pod, .. } = event;
         log_pod("post_update_pod_sandbox", &pod);
         Ok(())
     }
 
-    async fn stop_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn stop_pod_sandbox(&self, _: &Context, event: event::StopPodSandbox) -> Result<(), Status> {
+        let event::StopPodSandbox { pod, .. } = event;
         log_pod("stop_pod_sandbox", &pod);
         Ok(())
     }
 
-    async fn remove_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn remove_pod_sandbox(&self, _: &Context, event: event::RemovePodSandbox) -> Result<(), Status> {
+        let event::RemovePodSandbox { pod, .. } = event;
         log_pod("remove_pod_sandbox", &pod);
         Ok(())
     }
@@ -93,9 +90,9 @@ impl Plugin for Logger {
     async fn create_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { pod, container, .. } = event;
         log_container("create_container", &pod, &container);
         Ok(Adjustment::new())
     }
@@ -103,19 +100,15 @@ impl Plugin for Logger {
     async fn post_create_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostCreateContainer,
     ) -> Result<(), Status> {
+        let event::PostCreateContainer { pod, container, .. } = event;
         log_container("post_create_container", &pod, &container);
         Ok(())
     }
 
-    async fn start_container(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
+    async fn start_container(&self, _: &Context, event: event::StartContainer) -> Result<(), Status> {
+        let event::StartContainer { pod, container, .. } = event;
         log_container("start_container", &pod, &container);
         Ok(())
     }
@@ -123,20 +116,15 @@ impl Plugin for Logger {
     async fn post_start_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostStartContainer,
     ) -> Result<(), Status> {
+        let event::PostStartContainer { pod, container, .. } = event;
         log_container("post_start_container", &pod, &container);
         Ok(())
     }
 
-    async fn update_container(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        container: Container,
-        _resources: LinuxResources,
-    ) -> Result<Updates, Status> {
+    async fn update_container(&self, _: &Context, event: event::UpdateContainer) -> Result<Updates, Status> {
+        let event::UpdateContainer { pod, container, .. } = event;
         log_container("update_container", &pod, &container);
         Ok(Updates::new())
     }
@@ -144,29 +132,21 @@ impl Plugin for Logger {
     async fn post_update_container(
         &self,
         _: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostUpdateContainer,
     ) -> Result<(), Status> {
+        let event::PostUpdateContainer { pod, container, .. } = event;
         log_container("post_update_container", &pod, &container);
         Ok(())
     }
 
-    async fn stop_container(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn stop_container(&self, _: &Context, event: event::StopContainer) -> Result<Updates, Status> {
+        let event::StopContainer { pod, container, .. } = event;
         log_container("stop_container", &pod, &container);
-        Ok(Vec::new())
+        Ok(Updates::new())
     }
 
-    async fn remove_container(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
+    async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
+        let event::RemoveContainer { pod, container, .. } = event;
         log_container("remove_container", &pod, &container);
         Ok(())
     }
@@ -174,7 +154,7 @@ impl Plugin for Logger {
     async fn validate_adjustment(
         &self,
         _: &Context,
-        proposal: ValidateContainerAdjustmentRequest,
+        proposal: event::ValidateAdjustment,
     ) -> Result<Verdict, Status> {
         log_container("validate_adjustment", &proposal.pod, &proposal.container);
         Ok(Verdict::Accept)

@@ -12,6 +12,7 @@ use ttrpc::r#async::TtrpcContext;
 use crate::answer::{Handlers, refuse, sendable, time_to_answer};
 use crate::api::*;
 use crate::context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
+use crate::event;
 use crate::events::EventMask;
 use crate::plugin::Plugin;
 use crate::room::Room;
@@ -24,17 +25,11 @@ pub(crate) struct Adapter<P> {
     handlers: Handlers<P>,
     handle: RuntimeHandle,
     runtime: Mutex<Arc<RuntimeInfo>>,
-    gathered: Mutex<Gathered>,
+    /// The pods and containers of a synchronization that comes in several messages.
+    gathered: Mutex<event::Synchronize>,
     room: Room,
     configured: AtomicBool,
     synchronized: AtomicBool,
-}
-
-/// The pods and containers of a synchronization that comes in several messages.
-#[derive(Default)]
-struct Gathered {
-    pods: Vec<PodSandbox>,
-    containers: Vec<Container>,
 }
 
 impl<P: Plugin> Adapter<P> {
@@ -85,27 +80,59 @@ impl<P: Plugin> Adapter<P> {
         let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
         let span = about(&pod, &container);
         let handler = async move |plugin: &P, ctx: &Context| match event {
-            Event::RUN_POD_SANDBOX => plugin.run_pod_sandbox(ctx, pod).await,
-            Event::POST_UPDATE_POD_SANDBOX => plugin.post_update_pod_sandbox(ctx, pod).await,
-            Event::STOP_POD_SANDBOX => plugin.stop_pod_sandbox(ctx, pod).await,
-            Event::REMOVE_POD_SANDBOX => plugin.remove_pod_sandbox(ctx, pod).await,
-            Event::POST_CREATE_CONTAINER => plugin.post_create_container(ctx, pod, container).await,
-            Event::START_CONTAINER => plugin.start_container(ctx, pod, container).await,
-            Event::POST_START_CONTAINER => plugin.post_start_container(ctx, pod, container).await,
-            Event::POST_UPDATE_CONTAINER => plugin.post_update_container(ctx, pod, container).await,
-            Event::REMOVE_CONTAINER => plugin.remove_container(ctx, pod, container).await,
+            Event::RUN_POD_SANDBOX => plugin.run_pod_sandbox(ctx, event::RunPodSandbox::new(pod)).await,
+            Event::POST_UPDATE_POD_SANDBOX => {
+                plugin
+                    .post_update_pod_sandbox(ctx, event::PostUpdatePodSandbox::new(pod))
+                    .await
+            }
+            Event::STOP_POD_SANDBOX => {
+                plugin
+                    .stop_pod_sandbox(ctx, event::StopPodSandbox::new(pod))
+                    .await
+            }
+            Event::REMOVE_POD_SANDBOX => {
+                plugin
+                    .remove_pod_sandbox(ctx, event::RemovePodSandbox::new(pod))
+                    .await
+            }
+            Event::POST_CREATE_CONTAINER => {
+                plugin
+                    .post_create_container(ctx, event::PostCreateContainer::new(pod, container))
+                    .await
+            }
+            Event::START_CONTAINER => {
+                plugin
+                    .start_container(ctx, event::StartContainer::new(pod, container))
+                    .await
+            }
+            Event::POST_START_CONTAINER => {
+                plugin
+                    .post_start_container(ctx, event::PostStartContainer::new(pod, container))
+                    .await
+            }
+            Event::POST_UPDATE_CONTAINER => {
+                plugin
+                    .post_update_container(ctx, event::PostUpdateContainer::new(pod, container))
+                    .await
+            }
+            Event::REMOVE_CONTAINER => {
+                plugin
+                    .remove_container(ctx, event::RemoveContainer::new(pod, container))
+                    .await
+            }
             _ => Ok(()),
         };
         self.handlers.answer(method, ctx, handler).instrument(span).await
     }
 
     /// Adds what is left of a message of a synchronization to what was gathered.
-    fn gather(&self, pods: Vec<PodSandbox>, containers: Vec<Container>) {
-        self.room.keep(pods.iter().map(size).sum());
-        self.room.keep(containers.iter().map(size).sum());
+    fn gather(&self, part: event::Synchronize) {
+        self.room.keep(part.pods.iter().map(size).sum());
+        self.room.keep(part.containers.iter().map(size).sum());
         let mut gathered = lock(&self.gathered);
-        gathered.pods.extend(pods);
-        gathered.containers.extend(containers);
+        gathered.pods.extend(part.pods);
+        gathered.containers.extend(part.containers);
     }
 }
 
@@ -142,7 +169,11 @@ fn about(pod: &PodSandbox, container: &Container) -> Span {
 
 /// As much of a name as one can have in Kubernetes: a longer one is not to fill every log line.
 fn beginning(name: &str) -> &str {
-    &name[..name.floor_char_boundary(253)]
+    let mut end = name.len().min(253);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -170,6 +201,10 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
                 plugin.configure(ctx, configuration).await
             })
             .await?;
+        let missing = wanted - EventMask::implemented_by::<P>();
+        if !missing.is_empty() {
+            tracing::warn!(events = %missing, "subscribing to events that the plugin does not implement, which only costs time");
+        }
         let events = wanted & known;
         if events.is_empty() {
             let problem = format!(
@@ -195,30 +230,25 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<SynchronizeResponse> {
         const METHOD: &str = "Synchronize";
         let ctx = self.context(rpc);
-        let SynchronizeRequest {
-            mut pods,
-            mut containers,
-            more,
-            ..
-        } = request;
-        let lightened = async move |plugin: &P, _: &Context| {
-            plugin.lighten(&mut pods, &mut containers);
-            Ok((pods, containers))
+        let more = request.more;
+        let mut part = event::Synchronize::from(request);
+        let filtered = async move |plugin: &P, _: &Context| {
+            plugin.filter_synchronize(&mut part);
+            Ok(part)
         };
-        let (pods, containers) = self.handlers.answer(METHOD, ctx.clone(), lightened).await?;
-        self.gather(pods, containers);
+        let part = self.handlers.answer(METHOD, ctx.clone(), filtered).await?;
+        self.gather(part);
         if more {
             return Ok(SynchronizeResponse {
                 more,
                 ..Default::default()
             });
         }
-        let Gathered { pods, containers } = mem::take(&mut *lock(&self.gathered));
-        let synchronized =
-            async move |plugin: &P, ctx: &Context| plugin.synchronize(ctx, pods, containers).await;
+        let event = mem::take(&mut *lock(&self.gathered));
+        let synchronized = async move |plugin: &P, ctx: &Context| plugin.synchronize(ctx, event).await;
         let update = self.handlers.answer(METHOD, ctx, synchronized).await;
         self.room.clear();
-        let update = update?;
+        let update = update?.into();
         let response = sendable(
             METHOD,
             SynchronizeResponse {
@@ -233,7 +263,9 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     async fn shutdown(&self, rpc: &TtrpcContext, _: Empty) -> ttrpc::Result<Empty> {
         let ctx = self.context(rpc);
         self.handlers
-            .answer("Shutdown", ctx, async |plugin, ctx| plugin.shutdown(ctx).await)
+            .answer("Shutdown", ctx, async |plugin, ctx| {
+                plugin.shutdown(ctx, event::Shutdown::new()).await
+            })
             .await?;
         Ok(Empty::default())
     }
@@ -245,16 +277,13 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<CreateContainerResponse> {
         const METHOD: &str = "CreateContainer";
         let ctx = self.context(rpc);
-        let (pod, container) = (
-            request.pod.unwrap_or_default(),
-            request.container.unwrap_or_default(),
-        );
-        let span = about(&pod, &container);
+        let event = event::CreateContainer::from(request);
+        let span = about(&event.pod, &event.container);
         let answered = async {
             let adjustment = self
                 .handlers
                 .answer(METHOD, ctx, async move |plugin, ctx| {
-                    plugin.create_container(ctx, pod, container).await
+                    plugin.create_container(ctx, event).await
                 })
                 .await?;
             sendable(METHOD, adjustment.into())
@@ -269,17 +298,17 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<UpdateContainerResponse> {
         const METHOD: &str = "UpdateContainer";
         let ctx = self.context(rpc);
-        let (pod, container) = (
-            request.pod.unwrap_or_default(),
-            request.container.unwrap_or_default(),
-        );
-        let resources = request.linux_resources.unwrap_or_default();
-        let span = about(&pod, &container);
+        let event = event::UpdateContainer::from(request);
+        let span = about(&event.pod, &event.container);
         let answered = async {
             let updates = self.handlers.answer(METHOD, ctx, async move |plugin, ctx| {
-                plugin.update_container(ctx, pod, container, resources).await
+                plugin.update_container(ctx, event).await
             });
-            sendable(METHOD, updates.await?.into())
+            let response = UpdateContainerResponse {
+                update: updates.await?.into(),
+                ..Default::default()
+            };
+            sendable(METHOD, response)
         };
         answered.instrument(span).await
     }
@@ -291,20 +320,17 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<StopContainerResponse> {
         const METHOD: &str = "StopContainer";
         let ctx = self.context(rpc);
-        let (pod, container) = (
-            request.pod.unwrap_or_default(),
-            request.container.unwrap_or_default(),
-        );
-        let span = about(&pod, &container);
+        let event = event::StopContainer::from(request);
+        let span = about(&event.pod, &event.container);
         let answered = async {
-            let update = self
+            let updates = self
                 .handlers
                 .answer(METHOD, ctx, async move |plugin, ctx| {
-                    plugin.stop_container(ctx, pod, container).await
+                    plugin.stop_container(ctx, event).await
                 })
                 .await?;
             let response = StopContainerResponse {
-                update,
+                update: updates.into(),
                 ..Default::default()
             };
             sendable(METHOD, response)
@@ -318,14 +344,12 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: UpdatePodSandboxRequest,
     ) -> ttrpc::Result<UpdatePodSandboxResponse> {
         let ctx = self.context(rpc);
-        let pod = request.pod.unwrap_or_default();
-        let overhead = request.overhead_linux_resources.unwrap_or_default();
-        let resources = request.linux_resources.unwrap_or_default();
-        let span = about(&pod, &Container::default());
+        let event = event::UpdatePodSandbox::from(request);
+        let span = about(&event.pod, &Container::default());
         let answered = self
             .handlers
             .answer("UpdatePodSandbox", ctx, async move |plugin, ctx| {
-                plugin.update_pod_sandbox(ctx, pod, overhead, resources).await
+                plugin.update_pod_sandbox(ctx, event).await
             });
         answered.instrument(span).await?;
         Ok(UpdatePodSandboxResponse::default())
@@ -338,13 +362,12 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<ValidateContainerAdjustmentResponse> {
         const METHOD: &str = "ValidateContainerAdjustment";
         let ctx = self.context(rpc);
-        let verdict = self
-            .handlers
-            .answer(METHOD, ctx, async move |plugin, ctx| {
-                plugin.validate_adjustment(ctx, request).await
-            })
-            .await?;
-        sendable(METHOD, verdict.into())
+        let event = event::ValidateAdjustment::from(request);
+        let span = about(&event.pod, &event.container);
+        let verdict = self.handlers.answer(METHOD, ctx, async move |plugin, ctx| {
+            plugin.validate_adjustment(ctx, event).await
+        });
+        sendable(METHOD, verdict.instrument(span).await?.into())
     }
 
     async fn state_change(&self, rpc: &TtrpcContext, request: StateChangeEvent) -> ttrpc::Result<Empty> {

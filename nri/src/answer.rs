@@ -183,13 +183,13 @@ impl Drop for AbortOnDrop {
 /// The error answer for a status that the plugin chose; the plugin knows best what to log of it.
 fn pass_on(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::debug!(method, %status, "answering the runtime with the plugin's error");
-    status.into()
+    status.into_rpc()
 }
 
 /// The error answer for a status that the plugin did not choose, which is logged.
 pub(crate) fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::warn!(method, %status, "answering the runtime with an error");
-    status.into()
+    status.into_rpc()
 }
 
 /// What a panic said.

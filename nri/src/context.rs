@@ -151,7 +151,7 @@ impl RuntimeHandle {
             Ok(response) => Ok(response.failed),
             Err(error) => Err(Error::Call {
                 method: "UpdateContainers",
-                status: Status::from(error),
+                status: Status::received(error),
             }),
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
 
+use crate::implemented;
+use crate::plugin::Plugin;
 use crate::version::Version;
 
 /// A set of events.
@@ -73,6 +75,12 @@ impl EventMask {
             Some(version) if version < SINCE_0_10 => Self::SINCE_0_2,
             _ => Self::ALL,
         }
+    }
+
+    /// The events that a plugin implements: those whose method of [`Plugin`] is not the default one. A plugin that
+    /// hands its events on to another one implements all that it hands on.
+    pub fn implemented_by<P: Plugin>() -> Self {
+        implemented::implemented_by::<P>()
     }
 
     /// Whether all of `events` are in this set.

@@ -4,25 +4,13 @@
 //! their environment, mounts, devices, hooks, resources. Write one by implementing [`Plugin`]:
 //!
 //! ```no_run
-//! use containerd_nri::api::{Container, PodSandbox};
-//! use containerd_nri::{
-//!     Adjustment, Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription,
-//! };
+//! use containerd_nri::{Adjustment, Context, Identity, Plugin, Service, Status, event};
 //!
 //! struct Greeter;
 //!
 //! impl Plugin for Greeter {
-//!     async fn configure(&self, _: &Context, _: Configuration) -> Result<Subscription, Status> {
-//!         Ok(EventMask::CREATE_CONTAINER.into())
-//!     }
-//!
-//!     async fn create_container(
-//!         &self,
-//!         _: &Context,
-//!         pod: PodSandbox,
-//!         _: Container,
-//!     ) -> Result<Adjustment, Status> {
-//!         match pod.annotations.get("greeting.example.com") {
+//!     async fn create_container(&self, _: &Context, event: event::CreateContainer) -> Result<Adjustment, Status> {
+//!         match event.pod.annotations.get("greeting.example.com") {
 //!             None => Ok(Adjustment::new()),
 //!             Some(greeting) if greeting.is_empty() => Err(Status::invalid_argument("an empty greeting")),
 //!             Some(greeting) => Ok(Adjustment::new().env("GREETING", greeting)),
@@ -84,10 +72,12 @@ pub mod api;
 mod backoff;
 mod context;
 mod error;
+pub mod event;
 mod events;
 mod frame;
 mod generated;
 mod identity;
+mod implemented;
 mod infer;
 mod launched;
 mod mux;

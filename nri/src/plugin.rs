@@ -3,17 +3,17 @@
 use std::future::{Future, ready};
 
 use crate::adjustment::Adjustment;
-use crate::api::{
-    Container, ContainerUpdate, LinuxResources, PodSandbox, ValidateContainerAdjustmentRequest,
-};
 use crate::context::{Configuration, Context};
 use crate::error::Error;
+use crate::event;
+use crate::events::EventMask;
+use crate::implemented::NotImplemented;
 use crate::status::Status;
 use crate::subscription::Subscription;
 use crate::updates::{Updates, Verdict};
 
-/// A plugin: one method per event. Implement the events that [`Plugin::configure`] subscribes to, as `async fn`;
-/// the others need not be written.
+/// A plugin: one method per event. Implement those of the events that the plugin needs, as `async fn`; the others
+/// need not be written, and the plugin does not subscribe to them.
 ///
 /// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast.
 /// Every answer is given in time by the crate: a handler that is still at it when [`Context::deadline`] comes is
@@ -23,81 +23,89 @@ use crate::updates::{Updates, Verdict};
 ///
 /// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
 ///
+/// # Not for `dyn`
+/// The methods are `async fn`, so the trait cannot be a `dyn Plugin`: that takes a box and an allocation for every
+/// event of every plugin, for the sake of the few programs that choose a plugin while they run. Those can hold an
+/// enum of their plugins, and implement the trait for that.
+///
 /// [`Code::DeadlineExceeded`]: crate::Code::DeadlineExceeded
 /// [`Code::Internal`]: crate::Code::Internal
 #[allow(unused_variables, reason = "the names of the parameters are documentation")]
-pub trait Plugin: Send + Sync + 'static {
+pub trait Plugin: Send + Sync + Sized + 'static {
     /// The first event on every connection: what the runtime is, and the configuration it has for the plugin.
+    ///
     /// Returns the events to subscribe to, and a [failure policy](crate::FailurePolicy) if the plugin wants one:
-    /// `Ok(EventMask::CREATE_CONTAINER.into())`, or a [`Subscription`]. Events that the runtime does not know are left
-    /// out; an empty set is an error, since NRI reads it as all events. An error makes the runtime close the connection.
+    /// `Ok(EventMask::CREATE_CONTAINER.into())`, or a [`Subscription`]. By default these are the events whose methods
+    /// the plugin implements, [`EventMask::implemented_by`]. A subscription to an event whose method is not implemented
+    /// is logged as a warning.
+    ///
+    /// Events that the runtime does not know are left out; an empty set is an error, since NRI reads it as all events.
+    /// An error makes the runtime close the connection.
     fn configure(
         &self,
         ctx: &Context,
         configuration: Configuration,
-    ) -> impl Future<Output = Result<Subscription, Status>> + Send;
+    ) -> impl Future<Output = Result<Subscription, Status>> + Send {
+        ready(Ok(EventMask::implemented_by::<Self>().into()))
+    }
 
-    /// Takes away of the pods and containers that a Synchronize brings what [`Plugin::synchronize`] will not look at.
-    /// Called for each of its messages, as soon as it is there, so that a full node need not be held in memory at
-    /// once. By default nothing is taken away.
-    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {}
+    /// Removes the pods and containers of a Synchronize that [`Plugin::synchronize`] does not need. Called for each of
+    /// its messages, as soon as it is there, so that a full node need not be in memory at once. By default, nothing is
+    /// removed.
+    fn filter_synchronize(&self, part: &mut event::Synchronize) {}
 
-    /// The second event: all pods and containers that the runtime has, however many messages it took to send them.
-    /// Returns updates to make. Of containers, containerd lists those created or running.
+    /// The second event: all pods and containers that the runtime has. Returns updates to make.
     fn synchronize(
         &self,
         ctx: &Context,
-        pods: Vec<PodSandbox>,
-        containers: Vec<Container>,
-    ) -> impl Future<Output = Result<Vec<ContainerUpdate>, Status>> + Send {
-        ready(Ok(Vec::new()))
+        event: event::Synchronize,
+    ) -> impl Future<Output = Result<Updates, Status>> + Send {
+        NotImplemented::new()
     }
 
     /// A pod was started. An error fails it.
     fn run_pod_sandbox(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
+        event: event::RunPodSandbox,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// The resources of a pod are being changed (NRI 0.10).
     fn update_pod_sandbox(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        overhead: LinuxResources,
-        resources: LinuxResources,
+        event: event::UpdatePodSandbox,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// The resources of a pod were changed (NRI 0.10).
     fn post_update_pod_sandbox(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
+        event: event::PostUpdatePodSandbox,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// A pod is stopped.
     fn stop_pod_sandbox(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
+        event: event::StopPodSandbox,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// A pod is removed.
     fn remove_pod_sandbox(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
+        event: event::RemovePodSandbox,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// A container is being created; nothing of it exists yet. Returns what to change about it. An error fails the
@@ -105,41 +113,37 @@ pub trait Plugin: Send + Sync + 'static {
     fn create_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> impl Future<Output = Result<Adjustment, Status>> + Send {
-        ready(Ok(Adjustment::new()))
+        NotImplemented::new()
     }
 
     /// A container was created.
     fn post_create_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostCreateContainer,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
-    /// A container is being started; its first process exists, but its program does not run yet. An error fails the
+    /// A container is being started: its init process exists, but does not run its program yet. An error fails the
     /// start on containerd; CRI-O only warns.
     fn start_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::StartContainer,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// A container was started. If its program ended at once, [`Plugin::stop_container`] may have come before.
     fn post_start_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostStartContainer,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// The resources of a container are being changed. Returns changes to that, and to other containers. An error
@@ -147,41 +151,36 @@ pub trait Plugin: Send + Sync + 'static {
     fn update_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
-        resources: LinuxResources,
+        event: event::UpdateContainer,
     ) -> impl Future<Output = Result<Updates, Status>> + Send {
-        ready(Ok(Updates::new()))
+        NotImplemented::new()
     }
 
     /// The resources of a container were changed.
     fn post_update_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostUpdateContainer,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// A container has stopped, whether asked to or not. Returns updates for those that remain.
     fn stop_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> impl Future<Output = Result<Vec<ContainerUpdate>, Status>> + Send {
-        ready(Ok(Vec::new()))
+        event: event::StopContainer,
+    ) -> impl Future<Output = Result<Updates, Status>> + Send {
+        NotImplemented::new()
     }
 
     /// A container is removed. It may never have been started.
     fn remove_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::RemoveContainer,
     ) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+        NotImplemented::new()
     }
 
     /// Judges what all plugins together want to change about a container (NRI 0.10). An error, as a rejection, fails
@@ -189,14 +188,18 @@ pub trait Plugin: Send + Sync + 'static {
     fn validate_adjustment(
         &self,
         ctx: &Context,
-        proposal: ValidateContainerAdjustmentRequest,
+        event: event::ValidateAdjustment,
     ) -> impl Future<Output = Result<Verdict, Status>> + Send {
-        ready(Ok(Verdict::Accept))
+        NotImplemented::new()
     }
 
     /// The runtime no longer wants the plugin. No runtime is known to say so; they just close the connection.
-    fn shutdown(&self, ctx: &Context) -> impl Future<Output = Result<(), Status>> + Send {
-        ready(Ok(()))
+    fn shutdown(
+        &self,
+        ctx: &Context,
+        event: event::Shutdown,
+    ) -> impl Future<Output = Result<(), Status>> + Send {
+        NotImplemented::new()
     }
 
     /// The connection that the plugin was configured on has ended. From here on containers are created without it,

@@ -66,7 +66,7 @@ impl MethodHandler for Guarded {
         tracing::warn!(method = %request.method.escape_default(), "refused {problem}");
         let status = Status::new(Code::ResourceExhausted, problem);
         Ok(Response {
-            status: Some(ttrpc::Status::from(status)).into(),
+            status: Some(status.into_wire()).into(),
             ..Default::default()
         })
     }

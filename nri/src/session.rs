@@ -164,7 +164,7 @@ async fn register(client: &RuntimeClient, identity: &Identity) -> Result<(), Err
         }
         Ok(Err(error @ ttrpc::Error::RpcStatus(_))) => Err(Error::Refused {
             plugin: identity.to_string(),
-            status: Status::from(error),
+            status: Status::received(error),
         }),
         Ok(Err(_)) => Err(Error::RpcEnded),
         Err(_) => Err(Error::RegistrationTimeout {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use protobuf::EnumOrUnknown;
+
 /// Why a handler could not do what it was asked. It becomes the ttrpc status of the answer.
 ///
 /// What an error does depends on the event. From `create_container` it fails the creation of the container, and
@@ -46,132 +48,109 @@ impl Status {
 #[non_exhaustive]
 pub enum Code {
     /// The caller gave up.
-    Cancelled,
+    Cancelled = 1,
     /// None of the others is known to apply.
-    Unknown,
+    Unknown = 2,
     /// The request is wrong, whatever the state of the node.
-    InvalidArgument,
+    InvalidArgument = 3,
     /// There was not enough time.
-    DeadlineExceeded,
+    DeadlineExceeded = 4,
     /// Something that the request names does not exist.
-    NotFound,
+    NotFound = 5,
     /// Something that should be made exists already.
-    AlreadyExists,
+    AlreadyExists = 6,
     /// A policy forbids it.
-    PermissionDenied,
+    PermissionDenied = 7,
     /// A limit is reached, for instance the size of a message.
-    ResourceExhausted,
+    ResourceExhausted = 8,
     /// The node is not in the state that the request needs.
-    FailedPrecondition,
+    FailedPrecondition = 9,
     /// A conflict with something concurrent.
-    Aborted,
+    Aborted = 10,
     /// A value outside of its range.
-    OutOfRange,
+    OutOfRange = 11,
     /// There is no such method.
-    Unimplemented,
+    Unimplemented = 12,
     /// A bug.
-    Internal,
+    Internal = 13,
     /// Not possible right now.
-    Unavailable,
+    Unavailable = 14,
     /// Data is lost or damaged.
-    DataLoss,
+    DataLoss = 15,
     /// The caller is not known.
-    Unauthenticated,
+    Unauthenticated = 16,
 }
 
-/// Each code, its number on the wire, and its name.
-const CODES: [(Code, ttrpc::Code, &str); 16] = [
-    (Code::Cancelled, ttrpc::Code::CANCELLED, "cancelled"),
-    (Code::Unknown, ttrpc::Code::UNKNOWN, "unknown"),
-    (
-        Code::InvalidArgument,
-        ttrpc::Code::INVALID_ARGUMENT,
-        "invalid argument",
-    ),
-    (
-        Code::DeadlineExceeded,
-        ttrpc::Code::DEADLINE_EXCEEDED,
-        "deadline exceeded",
-    ),
-    (Code::NotFound, ttrpc::Code::NOT_FOUND, "not found"),
-    (Code::AlreadyExists, ttrpc::Code::ALREADY_EXISTS, "already exists"),
-    (
-        Code::PermissionDenied,
-        ttrpc::Code::PERMISSION_DENIED,
-        "permission denied",
-    ),
-    (
-        Code::ResourceExhausted,
-        ttrpc::Code::RESOURCE_EXHAUSTED,
-        "resource exhausted",
-    ),
-    (
-        Code::FailedPrecondition,
-        ttrpc::Code::FAILED_PRECONDITION,
-        "failed precondition",
-    ),
-    (Code::Aborted, ttrpc::Code::ABORTED, "aborted"),
-    (Code::OutOfRange, ttrpc::Code::OUT_OF_RANGE, "out of range"),
-    (Code::Unimplemented, ttrpc::Code::UNIMPLEMENTED, "unimplemented"),
-    (Code::Internal, ttrpc::Code::INTERNAL, "internal error"),
-    (Code::Unavailable, ttrpc::Code::UNAVAILABLE, "unavailable"),
-    (Code::DataLoss, ttrpc::Code::DATA_LOSS, "data loss"),
-    (
-        Code::Unauthenticated,
-        ttrpc::Code::UNAUTHENTICATED,
-        "unauthenticated",
-    ),
+/// Each code and its name.
+const CODES: [(Code, &str); 16] = [
+    (Code::Cancelled, "cancelled"),
+    (Code::Unknown, "unknown"),
+    (Code::InvalidArgument, "invalid argument"),
+    (Code::DeadlineExceeded, "deadline exceeded"),
+    (Code::NotFound, "not found"),
+    (Code::AlreadyExists, "already exists"),
+    (Code::PermissionDenied, "permission denied"),
+    (Code::ResourceExhausted, "resource exhausted"),
+    (Code::FailedPrecondition, "failed precondition"),
+    (Code::Aborted, "aborted"),
+    (Code::OutOfRange, "out of range"),
+    (Code::Unimplemented, "unimplemented"),
+    (Code::Internal, "internal error"),
+    (Code::Unavailable, "unavailable"),
+    (Code::DataLoss, "data loss"),
+    (Code::Unauthenticated, "unauthenticated"),
 ];
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = CODES
             .iter()
-            .find(|(code, ..)| code == self)
-            .map_or("unknown", |(.., name)| name);
+            .find(|(code, _)| code == self)
+            .map_or("unknown", |(_, name)| name);
         f.write_str(name)
     }
 }
 
-impl From<Code> for ttrpc::Code {
-    fn from(code: Code) -> Self {
+impl Code {
+    /// The number of the code in gRPC.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The code with this number in gRPC; [`Code::Unknown`] if there is none, and for 0, which stands for success.
+    pub fn from_number(number: i32) -> Self {
         CODES
             .iter()
-            .find(|(ours, ..)| *ours == code)
-            .map_or(Self::UNKNOWN, |(_, theirs, _)| *theirs)
+            .find(|(code, _)| code.number() == number)
+            .map_or(Self::Unknown, |(code, _)| *code)
     }
 }
 
-impl From<ttrpc::Code> for Code {
-    fn from(code: ttrpc::Code) -> Self {
-        CODES
-            .iter()
-            .find(|(_, theirs, _)| *theirs == code)
-            .map_or(Self::Unknown, |(ours, ..)| *ours)
+impl Status {
+    /// The status as it goes over the wire.
+    pub(crate) fn into_wire(self) -> ttrpc::Status {
+        ttrpc::Status {
+            code: EnumOrUnknown::from_i32(self.code.number()),
+            message: self.message,
+            ..Default::default()
+        }
     }
-}
 
-impl From<Status> for ttrpc::Status {
-    fn from(status: Status) -> Self {
-        ttrpc::get_status(status.code.into(), status.message)
-    }
-}
-
-impl From<Status> for ttrpc::Error {
-    fn from(status: Status) -> Self {
-        Self::RpcStatus(status.into())
+    /// The error of a call that is answered with this status.
+    pub(crate) fn into_rpc(self) -> ttrpc::Error {
+        ttrpc::Error::RpcStatus(self.into_wire())
     }
 }
 
 /// How much of another's message is taken over, in characters.
 const MOST_OF_MESSAGE: usize = 1000;
 
-/// What another has sent: the beginning of its message, in one line.
-impl From<ttrpc::Error> for Status {
-    fn from(error: ttrpc::Error) -> Self {
+impl Status {
+    /// What another has sent: the beginning of its message, in one line.
+    pub(crate) fn received(error: ttrpc::Error) -> Self {
         match error {
             ttrpc::Error::RpcStatus(status) => {
-                let code = status.code.enum_value().map_or(Code::Unknown, Code::from);
+                let code = Code::from_number(status.code.value());
                 let beginning = status.message.chars().take(MOST_OF_MESSAGE);
                 let shown = beginning.map(|c| if c.is_control() { ' ' } else { c });
                 Self::new(code, shown.collect::<String>())
@@ -187,9 +166,9 @@ mod tests {
 
     #[test]
     fn every_code_keeps_its_meaning_over_the_wire() {
-        for (code, ..) in CODES {
+        for (code, _) in CODES {
             let status = Status::new(code, "because");
-            assert_eq!(Status::from(ttrpc::Error::from(status.clone())), status);
+            assert_eq!(Status::received(status.clone().into_rpc()), status);
         }
     }
 
@@ -197,7 +176,7 @@ mod tests {
     fn of_anothers_message_the_beginning_is_taken_over_in_one_line() {
         let sent = format!("no\n\u{1b}[2J{}", "x".repeat(1 << 20));
         let error = ttrpc::Error::RpcStatus(ttrpc::get_status(ttrpc::Code::INTERNAL, sent));
-        let shown = Status::from(error).to_string();
+        let shown = Status::received(error).to_string();
         assert!(shown.len() < 1100 && !shown.contains(char::is_control), "{shown}");
         assert!(shown.contains("no  [2Jxxx"), "{shown}");
     }

@@ -1,11 +1,14 @@
-//! The answers to the update of a container, and to what all plugins want to change about one.
+//! The answers that change containers which exist, and the verdict on what all plugins want to change about a new one.
 
 use crate::api;
 
-/// The answer to the update of a container: changes to that update (same container id) and to other containers.
+/// Updates of containers that exist.
+///
+/// From [`Plugin::update_container`](crate::Plugin::update_container), one with the id of the container of the event
+/// changes the update itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
-pub struct Updates(api::UpdateContainerResponse);
+pub struct Updates(Vec<api::ContainerUpdate>);
 
 impl Updates {
     /// No change.
@@ -14,20 +17,39 @@ impl Updates {
     }
 
     /// Updates a container.
-    pub fn update(mut self, update: api::ContainerUpdate) -> Self {
-        self.0.update.push(update);
+    pub fn update(mut self, update: impl Into<api::ContainerUpdate>) -> Self {
+        self.0.push(update.into());
         self
+    }
+
+    /// The updates as the messages that go over the wire.
+    pub fn as_slice(&self) -> &[api::ContainerUpdate] {
+        &self.0
     }
 }
 
-impl From<Updates> for api::UpdateContainerResponse {
+impl From<Vec<api::ContainerUpdate>> for Updates {
+    fn from(updates: Vec<api::ContainerUpdate>) -> Self {
+        Self(updates)
+    }
+}
+
+impl From<Updates> for Vec<api::ContainerUpdate> {
     fn from(updates: Updates) -> Self {
         updates.0
     }
 }
 
-/// Judgement on what all plugins together want to change about a container.
+impl FromIterator<api::ContainerUpdate> for Updates {
+    fn from_iter<I: IntoIterator<Item = api::ContainerUpdate>>(updates: I) -> Self {
+        Self(updates.into_iter().collect())
+    }
+}
+
+/// The verdict on what all plugins together want to change about a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
 pub enum Verdict {
     /// Let it pass.
     #[default]
@@ -37,6 +59,15 @@ pub enum Verdict {
         /// Why, for a person to read.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// Fails the creation of the container for this reason.
+    pub fn reject(reason: impl Into<String>) -> Self {
+        Self::Reject {
+            reason: reason.into(),
+        }
+    }
 }
 
 impl From<Verdict> for api::ValidateContainerAdjustmentResponse {

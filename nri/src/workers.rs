@@ -84,9 +84,8 @@ impl Workers {
         let Owner(shared) = &*self.0;
         let mut state = shared.lock();
         let since = Instant::now();
-        if state.running.len() >= limit
-            && let Some(oldest) = state.running.iter().min_by_key(|running| running.since)
-        {
+        let oldest = state.running.iter().min_by_key(|running| running.since);
+        if let Some(oldest) = oldest.filter(|_| state.running.len() >= limit) {
             return Err(Refusal::AllStuck {
                 count: state.running.len(),
                 method: oldest.method,

@@ -142,7 +142,9 @@ impl Caller {
             .into_option()
             .filter(|status| status.code.value() != 0)
         {
-            Some(status) => Err(CallError::Refused(ttrpc::Error::RpcStatus(status).into())),
+            Some(status) => Err(CallError::Refused(Status::received(ttrpc::Error::RpcStatus(
+                status,
+            )))),
             None => A::parse_from_bytes(&response.payload).map_err(undecodable),
         }
     }

@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
 use containerd_nri::testkit::{
     AcceptError, ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile, Unfinished,
 };
 use containerd_nri::{
     Adjustment, Code, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
-    Subscription,
+    Subscription, Updates, event,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -87,28 +86,28 @@ impl Plugin for Gated {
         ))
     }
 
-    fn lighten(&self, _: &mut Vec<PodSandbox>, _: &mut Vec<Container>) {
-        self.enter("lighten");
+    fn filter_synchronize(&self, _: &mut event::Synchronize) {
+        self.enter("filter_synchronize");
     }
 
-    async fn synchronize(
+    async fn synchronize(&self, _: &Context, _: event::Synchronize) -> Result<Updates, Status> {
+        self.enter("synchronize");
+        Ok(Updates::new())
+    }
+
+    async fn create_container(
         &self,
         _: &Context,
-        _: Vec<PodSandbox>,
-        _: Vec<Container>,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
-        self.enter("synchronize");
-        Ok(Vec::new())
-    }
-
-    async fn create_container(&self, _: &Context, _: PodSandbox, c: Container) -> Result<Adjustment, Status> {
+        event: event::CreateContainer,
+    ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { container: c, .. } = event;
         if c.name == "stuck" {
             self.enter("create_container");
         }
         Ok(Adjustment::new())
     }
 
-    async fn remove_container(&self, _: &Context, _: PodSandbox, _: Container) -> Result<(), Status> {
+    async fn remove_container(&self, _: &Context, _: event::RemoveContainer) -> Result<(), Status> {
         self.enter("remove_container");
         Ok(())
     }
@@ -174,7 +173,7 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_in_time_and_the_next_e
     }
     let expected = [
         "configure",
-        "lighten",
+        "filter_synchronize",
         "synchronize",
         "create_container",
         "remove_container",
@@ -216,11 +215,11 @@ async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_
 
 #[tokio::test]
 async fn a_plugin_that_is_stuck_in_the_handshake_refuses_it_and_is_taken_in_when_it_is_let_go() {
-    for call in ["configure", "lighten", "synchronize"] {
+    for call in ["configure", "filter_synchronize", "synchronize"] {
         let (mut runtime, directory) = hurried();
         let (gated, opener, _entered) = Gated::new(match call {
             "configure" => &["configure"],
-            "lighten" => &["lighten"],
+            "filter_synchronize" => &["filter_synchronize"],
             _ => &["synchronize"],
         });
         let _service = serve(gated, &directory);

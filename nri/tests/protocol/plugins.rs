@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use containerd_nri::api::{
-    Container, ContainerUpdate, CreateContainerResponse, LinuxResources, PodSandbox,
-    ValidateContainerAdjustmentRequest,
-};
+use containerd_nri::api::{Container, ContainerUpdate, CreateContainerResponse, PodSandbox};
 use containerd_nri::testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
 use containerd_nri::{
     Adjustment, Backoff, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
-    Subscription, Updates, Verdict,
+    Subscription, Updates, Verdict, event,
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -71,9 +68,9 @@ where
     async fn create_container(
         &self,
         ctx: &Context,
-        _: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { container, .. } = event;
         (self.0)(ctx.clone(), container).await
     }
 }
@@ -126,66 +123,89 @@ impl Plugin for Recorder {
         Ok(EventMask::ALL.into())
     }
 
-    async fn synchronize(
-        &self,
-        _: &Context,
-        pods: Vec<PodSandbox>,
-        containers: Vec<Container>,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn synchronize(&self, _: &Context, event: event::Synchronize) -> Result<Updates, Status> {
+        let event::Synchronize { pods, containers, .. } = event;
         self.note(&format!("synchronize {} {}", pods.len(), containers.len()));
-        Ok(Vec::new())
+        Ok(Updates::new())
     }
 
-    async fn run_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn run_pod_sandbox(&self, _: &Context, event: event::RunPodSandbox) -> Result<(), Status> {
+        let event::RunPodSandbox { pod, .. } = event;
         self.note_pod("run_pod_sandbox", &pod)
     }
 
-    async fn update_pod_sandbox(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        _: LinuxResources,
-        _: LinuxResources,
-    ) -> Result<(), Status> {
+    async fn update_pod_sandbox(&self, _: &Context, event: event::UpdatePodSandbox) -> Result<(), Status> {
+        let event::UpdatePodSandbox { pod, .. } = event;
         self.note_pod("update_pod_sandbox", &pod)
     }
 
-    async fn post_update_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn post_update_pod_sandbox(
+        &self,
+        _: &Context,
+        event: event::PostUpdatePodSandbox,
+    ) -> Result<(), Status> {
+        let event::PostUpdatePodSandbox { pod, .. } = event;
         self.note_pod("post_update_pod_sandbox", &pod)
     }
 
-    async fn stop_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn stop_pod_sandbox(&self, _: &Context, event: event::StopPodSandbox) -> Result<(), Status> {
+        let event::StopPodSandbox { pod, .. } = event;
         self.note_pod("stop_pod_sandbox", &pod)
     }
 
-    async fn remove_pod_sandbox(&self, _: &Context, pod: PodSandbox) -> Result<(), Status> {
+    async fn remove_pod_sandbox(&self, _: &Context, event: event::RemovePodSandbox) -> Result<(), Status> {
+        let event::RemovePodSandbox { pod, .. } = event;
         self.note_pod("remove_pod_sandbox", &pod)
     }
 
-    async fn create_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<Adjustment, Status> {
+    async fn create_container(
+        &self,
+        _: &Context,
+        event: event::CreateContainer,
+    ) -> Result<Adjustment, Status> {
+        let event::CreateContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("create_container", &p, &c)?;
         Ok(Adjustment::new().env("CREATED", "yes"))
     }
 
-    async fn post_create_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+    async fn post_create_container(
+        &self,
+        _: &Context,
+        event: event::PostCreateContainer,
+    ) -> Result<(), Status> {
+        let event::PostCreateContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("post_create_container", &p, &c)
     }
 
-    async fn start_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+    async fn start_container(&self, _: &Context, event: event::StartContainer) -> Result<(), Status> {
+        let event::StartContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("start_container", &p, &c)
     }
 
-    async fn post_start_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+    async fn post_start_container(
+        &self,
+        _: &Context,
+        event: event::PostStartContainer,
+    ) -> Result<(), Status> {
+        let event::PostStartContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("post_start_container", &p, &c)
     }
 
-    async fn update_container(
-        &self,
-        _: &Context,
-        p: PodSandbox,
-        c: Container,
-        resources: LinuxResources,
-    ) -> Result<Updates, Status> {
+    async fn update_container(&self, _: &Context, event: event::UpdateContainer) -> Result<Updates, Status> {
+        let event::UpdateContainer {
+            pod: p,
+            container: c,
+            resources,
+            ..
+        } = event;
         self.note_container("update_container", &p, &c)?;
         let mut update = ContainerUpdate {
             container_id: c.id,
@@ -195,36 +215,42 @@ impl Plugin for Recorder {
         Ok(Updates::new().update(update))
     }
 
-    async fn post_update_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+    async fn post_update_container(
+        &self,
+        _: &Context,
+        event: event::PostUpdateContainer,
+    ) -> Result<(), Status> {
+        let event::PostUpdateContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("post_update_container", &p, &c)
     }
 
-    async fn stop_container(
-        &self,
-        _: &Context,
-        p: PodSandbox,
-        c: Container,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn stop_container(&self, _: &Context, event: event::StopContainer) -> Result<Updates, Status> {
+        let event::StopContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("stop_container", &p, &c)?;
-        Ok(vec![ContainerUpdate {
+        Ok(Updates::new().update(ContainerUpdate {
             container_id: c.id,
             ..Default::default()
-        }])
+        }))
     }
 
-    async fn remove_container(&self, _: &Context, p: PodSandbox, c: Container) -> Result<(), Status> {
+    async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
+        let event::RemoveContainer {
+            pod: p, container: c, ..
+        } = event;
         self.note_container("remove_container", &p, &c)
     }
 
     async fn validate_adjustment(
         &self,
         _: &Context,
-        proposal: ValidateContainerAdjustmentRequest,
+        proposal: event::ValidateAdjustment,
     ) -> Result<Verdict, Status> {
         self.note_container("validate_adjustment", &proposal.pod, &proposal.container)?;
-        Ok(Verdict::Reject {
-            reason: "not today".to_owned(),
-        })
+        Ok(Verdict::reject("not today"))
     }
 
     fn disconnected(&self, _: &Error) {

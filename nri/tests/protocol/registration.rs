@@ -6,8 +6,9 @@ use containerd_nri::api::{ConfigureRequest, RegisterPluginRequest, SynchronizeRe
 use containerd_nri::testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, PodBuilder, RuntimeProfile, Unfinished,
 };
-use containerd_nri::{Code, EventMask};
+use containerd_nri::{Adjustment, Code, Context, EventMask, Plugin, Status, event};
 
+use crate::plugins::serve;
 use crate::raw_plugin::{
     PLUGIN, RUNTIME, RawPlugin, error, events, introduced, listen, outcome, registration, request, socket,
 };
@@ -233,4 +234,28 @@ async fn every_request_says_how_long_it_may_take() {
         .await;
         assert!(result.is_ok());
     }
+}
+
+/// A plugin that implements two events and says nothing about its subscription.
+struct TwoEvents;
+
+impl Plugin for TwoEvents {
+    async fn create_container(&self, _: &Context, _: event::CreateContainer) -> Result<Adjustment, Status> {
+        Ok(Adjustment::new())
+    }
+
+    async fn remove_container(&self, _: &Context, _: event::RemoveContainer) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_without_configure_subscribes_to_what_it_implements() {
+    let (mut runtime, directory) = listen(FakeRuntime::builder(RuntimeProfile::containerd_1_7()));
+    let _running = serve(TwoEvents, &directory);
+    let plugin = runtime.accept().await.unwrap();
+    assert_eq!(
+        plugin.events(),
+        EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER
+    );
 }

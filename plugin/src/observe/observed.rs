@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
-use containerd_nri::{Adjustment, Configuration, Context, Error, Plugin, Status, Subscription};
+use containerd_nri::{
+    Adjustment, Configuration, Context, Error, Plugin, Status, Subscription, Updates, event,
+};
 
 use super::metrics::EventResult;
 use super::{Endpoint, Observer};
@@ -92,17 +93,12 @@ impl Plugin for Observed {
         Ok(subscription)
     }
 
-    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
-        self.observer.plugin().lighten(pods, containers);
+    fn filter_synchronize(&self, part: &mut event::Synchronize) {
+        self.observer.plugin().filter_synchronize(part);
     }
 
-    async fn synchronize(
-        &self,
-        ctx: &Context,
-        pods: Vec<PodSandbox>,
-        containers: Vec<Container>,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
-        let synchronized = self.observer.plugin().synchronize(ctx, pods, containers);
+    async fn synchronize(&self, ctx: &Context, event: event::Synchronize) -> Result<Updates, Status> {
+        let synchronized = self.observer.plugin().synchronize(ctx, event);
         let updates = self.timed(ctx, "Synchronize", synchronized).await?;
         self.observer.synchronized();
         Ok(updates)
@@ -111,50 +107,33 @@ impl Plugin for Observed {
     async fn create_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
-        let created = self.observer.plugin().create_container(ctx, pod, container);
+        let created = self.observer.plugin().create_container(ctx, event);
         self.timed(ctx, "CreateContainer", created).await
     }
 
-    async fn start_container(
-        &self,
-        ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
-        let started = self.observer.plugin().start_container(ctx, pod, container);
+    async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
+        let started = self.observer.plugin().start_container(ctx, event);
         self.timed(ctx, "StartContainer", started).await
     }
 
     async fn post_start_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::PostStartContainer,
     ) -> Result<(), Status> {
-        let started = self.observer.plugin().post_start_container(ctx, pod, container);
+        let started = self.observer.plugin().post_start_container(ctx, event);
         self.timed(ctx, "PostStartContainer", started).await
     }
 
-    async fn stop_container(
-        &self,
-        ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
-        let stopped = self.observer.plugin().stop_container(ctx, pod, container);
+    async fn stop_container(&self, ctx: &Context, event: event::StopContainer) -> Result<Updates, Status> {
+        let stopped = self.observer.plugin().stop_container(ctx, event);
         self.timed(ctx, "StopContainer", stopped).await
     }
 
-    async fn remove_container(
-        &self,
-        ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
-        let removed = self.observer.plugin().remove_container(ctx, pod, container);
+    async fn remove_container(&self, ctx: &Context, event: event::RemoveContainer) -> Result<(), Status> {
+        let removed = self.observer.plugin().remove_container(ctx, event);
         self.timed(ctx, "RemoveContainer", removed).await
     }
 

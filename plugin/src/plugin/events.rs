@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use containerd_nri::api::{Container, ContainerUpdate, PodSandbox};
+use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{
     Adjustment, Configuration, Context, EventMask, FailurePolicy as Silence, Plugin, Status, Subscription,
+    Updates, event,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -365,20 +366,16 @@ impl Plugin for OciHooks {
         Ok(Subscription::new(events).failure_policy(self.silence()))
     }
 
-    fn lighten(&self, pods: &mut Vec<PodSandbox>, containers: &mut Vec<Container>) {
-        pods.clear();
+    fn filter_synchronize(&self, part: &mut event::Synchronize) {
+        part.pods.clear();
         match self.containers() {
-            Some(ours) => ours.retain_registered(containers),
-            None => containers.clear(),
+            Some(ours) => ours.retain_registered(&mut part.containers),
+            None => part.containers.clear(),
         }
     }
 
-    async fn synchronize(
-        &self,
-        _: &Context,
-        _: Vec<PodSandbox>,
-        containers: Vec<Container>,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn synchronize(&self, _: &Context, event: event::Synchronize) -> Result<Updates, Status> {
+        let event::Synchronize { containers, .. } = event;
         tracing::info!(with_hooks = containers.len(), "synchronized");
         match self.containers() {
             Some(ours) => ours.reconcile(containers),
@@ -389,15 +386,15 @@ impl Plugin for OciHooks {
             sleep(ANSWERED).await;
             system::return_free_memory();
         });
-        Ok(Vec::new())
+        Ok(Updates::new())
     }
 
     async fn create_container(
         &self,
         ctx: &Context,
-        pod: PodSandbox,
-        container: Container,
+        event: event::CreateContainer,
     ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { pod, container, .. } = event;
         let answer = match self.ignores_failures() {
             true => self.hooks_or_none(pod, container, ctx.remaining()).await,
             false => self.hooks(&pod, &container, ctx.remaining()),
@@ -405,12 +402,8 @@ impl Plugin for OciHooks {
         answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
 
-    async fn start_container(
-        &self,
-        ctx: &Context,
-        _: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
+    async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
+        let event::StartContainer { container, .. } = event;
         let failed = |reason: String| Status::failed_precondition(format!("nri-oci-hooks: {reason}"));
         let ours = match self.answering_containers() {
             Ok(ours) => ours,
@@ -430,33 +423,25 @@ impl Plugin for OciHooks {
     async fn post_start_container(
         &self,
         ctx: &Context,
-        _: PodSandbox,
-        container: Container,
+        event: event::PostStartContainer,
     ) -> Result<(), Status> {
+        let event::PostStartContainer { container, .. } = event;
         if let Some(ours) = self.containers_or_warn() {
             ours.started(container, ctx.remaining()).await;
         }
         Ok(())
     }
 
-    async fn stop_container(
-        &self,
-        ctx: &Context,
-        _: PodSandbox,
-        container: Container,
-    ) -> Result<Vec<ContainerUpdate>, Status> {
+    async fn stop_container(&self, ctx: &Context, event: event::StopContainer) -> Result<Updates, Status> {
+        let event::StopContainer { container, .. } = event;
         if let Some(ours) = self.containers_or_warn() {
             ours.stopped(container, ctx.remaining()).await;
         }
-        Ok(Vec::new())
+        Ok(Updates::new())
     }
 
-    async fn remove_container(
-        &self,
-        _: &Context,
-        pod: PodSandbox,
-        container: Container,
-    ) -> Result<(), Status> {
+    async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
+        let event::RemoveContainer { pod, container, .. } = event;
         if let Some(ours) = self.containers_or_warn() {
             ours.removed(pod.runtime_handler, container);
         }
