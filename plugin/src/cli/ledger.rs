@@ -57,10 +57,15 @@ impl LedgerArg {
 /// its pod's name, or by `NAMESPACE/POD` and `NAMESPACE/POD/CONTAINER`.
 pub(super) fn is_meant(wanted: &str, id: &ContainerId, header: &Header) -> bool {
     let identity = &header.identity;
-    let pod = format!("{}/{}", identity.namespace, identity.pod);
-    id.as_str().starts_with(wanted)
-        || identity.container == wanted
-        || identity.pod == wanted
+    let names = [&identity.namespace, &identity.pod, &identity.container];
+    is_named(wanted, id.as_str(), names)
+}
+
+/// The same, of a container with these names: namespace, pod and container.
+pub(super) fn is_named(wanted: &str, id: &str, [namespace, pod, container]: [&String; 3]) -> bool {
+    id.starts_with(wanted)
+        || container == wanted
         || pod == wanted
-        || format!("{pod}/{}", identity.container) == wanted
+        || format!("{namespace}/{pod}") == wanted
+        || format!("{namespace}/{pod}/{container}") == wanted
 }

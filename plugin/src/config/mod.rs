@@ -16,7 +16,7 @@ mod tests;
 
 pub use glob::Glob;
 pub use listen::Listen;
-pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy};
+pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
 pub use policy::{Effect, Limits, PickRule};
 pub use read::{Overrides, keys};
 pub use reload::{Look, Reload};

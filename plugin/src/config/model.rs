@@ -38,6 +38,8 @@ pub struct Config {
     pub default_timeout: Timeout,
     /// `[limits]`: what each hook may take of the node; 1,024 processes if unset.
     pub limits: HookLimits,
+    /// `[missed]`, `action`: what is done about a container that was created without its hooks.
+    pub missed: MissedAction,
     /// `[annotation]`: how a pod picks hook-specs.
     pub annotation: Annotation,
 }
@@ -55,6 +57,7 @@ impl Default for Config {
             listen: None,
             default_timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),
+            missed: MissedAction::default(),
             annotation: Annotation::default(),
         }
     }
@@ -171,6 +174,23 @@ pub enum FailurePolicy {
 impl Word for FailurePolicy {
     const WORDS: &'static [(&'static str, Self)] =
         &[("fail", FailurePolicy::Fail), ("ignore", FailurePolicy::Ignore)];
+}
+
+/// What is done about a container that was created without the hooks that it should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissedAction {
+    /// `"report"`: it is reported.
+    #[default]
+    Report,
+    /// `"restart"`: its init is ended too, so that the kubelet creates the container anew.
+    Restart,
+}
+
+impl Word for MissedAction {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("report", MissedAction::Report),
+        ("restart", MissedAction::Restart),
+    ];
 }
 
 /// How hooks get to run.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::model::{Annotation, AnnotationKey, Config, Delivery};
+use super::model::{Annotation, AnnotationKey, Config, Delivery, MissedAction};
 use super::values::{Entry, Reader};
 use super::{read_limits, read_policy};
 use crate::diagnostic::{Diagnostic, Rule, shown};
@@ -101,18 +101,19 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
 
 /// Every key of a configuration, with the tables that it is in: `annotation.rules[].effect`.
 pub fn keys() -> Vec<String> {
-    let tables = ["runtimes", "limits", "annotation"];
+    let tables = ["runtimes", "limits", "missed", "annotation"];
     let top = TOP_KEYS.iter().filter(|key| !tables.contains(key));
     let annotation = ANNOTATION_KEYS.iter().filter(|key| **key != "rules");
     let mut keys: Vec<String> = top.map(ToString::to_string).collect();
     keys.extend(RUNTIME_KEYS.map(|key| format!("runtimes.NAME.{key}")));
     keys.extend(read_limits::KEYS.map(|key| format!("limits.{key}")));
+    keys.extend(MISSED_KEYS.map(|key| format!("missed.{key}")));
     keys.extend(annotation.map(|key| format!("annotation.{key}")));
     keys.extend(read_policy::RULE_KEYS.map(|key| format!("annotation.rules[].{key}")));
     keys
 }
 
-const TOP_KEYS: [&str; 11] = [
+const TOP_KEYS: [&str; 12] = [
     "hook_spec",
     "hooks_dirs",
     "exclude_namespaces",
@@ -123,6 +124,7 @@ const TOP_KEYS: [&str; 11] = [
     "listen",
     "default_timeout",
     "limits",
+    "missed",
     "annotation",
 ];
 
@@ -144,6 +146,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
             "listen" => config.listen = reader.listen(&entry),
             "default_timeout" => reader.timeout(&entry, &mut config.default_timeout),
             "limits" => read_limits::read(reader, &entry, &mut config.limits),
+            "missed" => read_missed(reader, &entry, &mut config.missed),
             "annotation" => read_annotation(reader, &entry, &mut config.annotation),
             _ => reader.unknown(&entry, &TOP_KEYS),
         }
@@ -165,6 +168,18 @@ fn read_runtimes(reader: &mut Reader<'_>, entry: &Entry<'_>, runtimes: &mut BTre
                 }
                 _ => reader.unknown(&entry, &RUNTIME_KEYS),
             }
+        }
+    }
+}
+
+const MISSED_KEYS: [&str; 1] = ["action"];
+
+fn read_missed(reader: &mut Reader<'_>, entry: &Entry<'_>, action: &mut MissedAction) {
+    for (key, value) in reader.table(entry).into_iter().flatten() {
+        let entry = Entry::new("missed.", key, value);
+        match key.get_ref().as_ref() {
+            "action" => reader.word(&entry, action),
+            _ => reader.unknown(&entry, &MISSED_KEYS),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::examine::Examined;
 use crate::diagnostic::{prose, shown};
 use crate::ledger::Ledger;
 use crate::observe::{AskError, OnSilence, Status, ask};
-use crate::plugin::ConfiguredBy;
+use crate::plugin::{ConfiguredBy, WithoutHooks};
 use crate::trust::{Fault, TrustedDir};
 
 /// Less free space than this, in bytes, and records may not be written.
@@ -19,6 +19,9 @@ const LEAST_SPACE: u64 = 16 * 1024 * 1024;
 
 /// Fewer free inodes than this, and neither may entries.
 const LEAST_FILES: u64 = 1000;
+
+/// How many containers a finding names.
+const MAX_NAMED: usize = 5;
 
 /// What is to be found about the daemon.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
@@ -130,6 +133,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         let remedy = format!("set {key} = \"events\" in the configuration, and restart the daemon");
         findings.push(Finding::problem("runtime-handler", what, remedy));
     }
+    findings.extend(without_hooks(&status.without_hooks));
     findings.extend(status.connection.on_silence.map(silence));
     let restart = "restart it: systemctl restart nri-oci-hooks";
     let ours = env!("CARGO_PKG_VERSION");
@@ -156,6 +160,26 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         ));
     }
     findings
+}
+
+/// That containers lack the hooks that they should have: the first of them are named.
+fn without_hooks(all: &[WithoutHooks]) -> Option<Finding> {
+    let name = |it: &WithoutHooks| prose(&format!("{}/{}/{} ({})", it.namespace, it.pod, it.container, it.why));
+    let named: Vec<String> = all.iter().take(MAX_NAMED).map(name).collect();
+    let more = match all.len().checked_sub(MAX_NAMED) {
+        Some(more) if more > 0 => format!(", and {more} more"),
+        _ => String::new(),
+    };
+    let what = match all {
+        [] => return None,
+        [_] => "a container runs without the hooks that it should have".to_owned(),
+        _ => format!("{} containers run without the hooks that they should have", all.len()),
+    };
+    Some(Finding::problem(
+        "without-hooks",
+        format!("{what}: {}{more}", named.join(", ")),
+        "delete their pods, or set missed.action = \"restart\"; nri-oci-hooks ps lists them",
+    ))
 }
 
 /// What the runtime does when the daemon does not answer.

@@ -7,6 +7,9 @@
 //! STATE_DIR/entries/ID             the frozen hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
 //! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
+//! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
+//! STATE_DIR/decided-since          since when the daemon notes that
+//! STATE_DIR/ended/DIGEST           that the init of a container without hooks was ended
 //! ```
 //!
 //! Every line of entries and records carries a checksum (format 2). Format 1 had none; a container that
@@ -30,6 +33,7 @@ mod seal;
 mod standing;
 mod store;
 mod trigger;
+mod without;
 
 #[cfg(test)]
 mod tests;
@@ -48,3 +52,4 @@ pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};
 pub use standing::Standing;
 pub use store::{Alive, Ledger};
 pub use trigger::Trigger;
+pub use without::DecidedSince;

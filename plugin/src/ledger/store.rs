@@ -20,7 +20,8 @@ use crate::trust::{Fault, Survey, TrustedDir};
 const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
 const PAST: &str = "past";
-const FOLDERS: [&str; 3] = [ENTRIES, LIVE, PAST];
+pub(super) const WITHOUT: &str = "without";
+const FOLDERS: [&str; 4] = [ENTRIES, LIVE, PAST, WITHOUT];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -292,7 +293,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// What was done, if it was to what may be gone already.
-fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_missing(done: io::Result<()>) -> io::Result<()> {
     done.or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),

@@ -233,6 +233,7 @@ impl Observer {
             in_force: in_force.collect(),
             mistakes: mistakes(&state, &inspection),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
+            without_hooks: inspection.without_hooks.iter().map(|it| (**it).clone()).collect(),
             last_error: state.last_error.clone(),
         }
     }
@@ -315,6 +316,7 @@ impl Observer {
             dropped_lines: dropped_lines(),
             unanswered: state.unanswered.len(),
             unhooked_handlers: inspection.unhooked_handlers.len(),
+            without_hooks: inspection.without_hooks.len(),
         };
         drop(state);
         self.metrics.text(&gauges)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::shown;
 use crate::ledger::Moment;
-use crate::plugin::ConfiguredBy;
+use crate::plugin::{ConfiguredBy, WithoutHooks};
 use crate::select::{LoadedSpec, Origin};
 use crate::trust::access::Unanswered;
 
@@ -44,6 +44,9 @@ pub struct Status {
     /// The runtime handlers that run no OCI hooks; that of the default one is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unhooked_handlers: Vec<String>,
+    /// The containers that lack the hooks that they should have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_hooks: Vec<WithoutHooks>,
     /// What went wrong last; absent if nothing has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,

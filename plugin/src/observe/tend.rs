@@ -15,12 +15,21 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long each look may take before the next thing is looked after.
 const LIMIT: Duration = Duration::from_millis(250);
 
-/// Reports file systems that do not answer and files of the pod that are refused, and goes by the configuration as soon as it can be read; for ever.
+/// How many intervals lie between two looks for containers without hooks that are gone.
+const TENDING_MISSED: usize = 10;
+
+/// Reports file systems that do not answer and files of the pod that are refused, forgets containers without hooks that
+/// are gone, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (surveys, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
+    let missed = Aside::default();
     let mut was_loaded = observer.plugin().is_loaded();
-    loop {
+    for interval in 1_usize.. {
         sleep(INTERVAL).await;
+        if interval.is_multiple_of(TENDING_MISSED) {
+            let plugin = observer.plugin().clone();
+            missed.is_done_within(LIMIT, move || plugin.tend_missed()).await;
+        }
         if access::is_any_unanswered() || observer.has_unanswered() {
             let observer = observer.clone();
             surveys

@@ -18,6 +18,7 @@ use super::lazy_ledger::NoLedger;
 use super::life::{Containers, RunnerProgram};
 use super::live::Live;
 use super::mark::is_marked;
+use super::missed::Missed;
 use super::subject::subject;
 use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
@@ -44,6 +45,8 @@ pub struct OciHooks {
     was_loaded: Arc<AtomicBool>,
     /// What the runtime calls itself.
     runtime: Arc<Mutex<String>>,
+    /// The containers that were created without their hooks.
+    missed: Arc<Missed>,
 }
 
 impl OciHooks {
@@ -55,6 +58,7 @@ impl OciHooks {
             missed_synchronize: Arc::default(),
             was_loaded: Arc::default(),
             runtime: Arc::default(),
+            missed: Arc::default(),
         }
     }
 
@@ -144,6 +148,10 @@ impl OciHooks {
         &self.live
     }
 
+    pub(super) fn missed(&self) -> &Missed {
+        &self.missed
+    }
+
     /// What is in force, after a look at whether it still is what the configuration says.
     fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
         let mistakes = match self.live.up_to_date() {
@@ -175,6 +183,7 @@ impl OciHooks {
             containers.serve(&self.runtime());
             containers.reconcile(Vec::new());
         }
+        self.find_missed();
     }
 
     /// The containers in the ledger, if that is open. Touches no path.
@@ -222,7 +231,7 @@ impl OciHooks {
         };
         let containers = match in_force.ledger.opened() {
             Some(Ok(containers)) => containers.clone(),
-            Some(Err(_)) => return EventMask::CREATE_CONTAINER,
+            Some(Err(_)) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
             // Whatever it will hold.
             None => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all,
         };
@@ -283,6 +292,7 @@ impl OciHooks {
             .select(&subject(pod, container), budget)
             .map_err(|error| Status::failed_precondition(format!("nri-oci-hooks: {error}")))?;
         if selected.frozen.is_empty() {
+            self.decided_without(&in_force, &container.id);
             return Ok(Adjustment::new());
         }
         let delivery = selector.config().delivery(&pod.runtime_handler);
@@ -290,6 +300,7 @@ impl OciHooks {
             Ok(adjustment) => Ok(adjustment),
             Err(error) if selector.config().failure_policy == FailurePolicy::Ignore => {
                 tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
+                self.decided_without(&in_force, &container.id);
                 Ok(Adjustment::new())
             }
             Err(error) => Err(Status::failed_precondition(format!("nri-oci-hooks: {error}"))),
@@ -315,6 +326,7 @@ impl OciHooks {
             {
                 // It has gone without the hooks that it is registered with.
                 containers.forget(&container);
+                container.id.parse().into_iter().for_each(|id| containers.note_without(id));
             }
             answer
         });
@@ -359,6 +371,7 @@ impl Plugin for OciHooks {
         if !self.has_configuration() {
             self.load(ctx.remaining() / 2).await;
         }
+        self.missed.configured();
         let runtime = &configuration.runtime;
         self.runtime().clone_from(&runtime.name);
         let events = self.events(ctx.remaining() / 2).await;
@@ -367,6 +380,9 @@ impl Plugin for OciHooks {
     }
 
     fn filter_synchronize(&self, part: &mut event::Synchronize) {
+        let now = self.live.now();
+        let config = now.in_force().map(|in_force| in_force.selector.config());
+        self.missed.add(&part.pods, &part.containers, config);
         part.pods.clear();
         match self.containers() {
             Some(ours) => ours.retain_registered(&mut part.containers),
@@ -381,6 +397,8 @@ impl Plugin for OciHooks {
             Some(ours) => ours.reconcile(containers),
             None => self.missed_synchronize.store(true, Ordering::Relaxed),
         }
+        self.missed.synchronized();
+        self.find_missed();
         // The message itself, which is large, is let go of after the answer.
         tokio::spawn(async {
             sleep(ANSWERED).await;
@@ -442,6 +460,7 @@ impl Plugin for OciHooks {
 
     async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
         let event::RemoveContainer { pod, container, .. } = event;
+        self.missed.removed(&container.id);
         if let Some(ours) = self.containers_or_warn() {
             ours.removed(pod.runtime_handler, container);
         }
@@ -449,6 +468,7 @@ impl Plugin for OciHooks {
     }
 
     fn disconnected(&self, reason: &containerd_nri::Error) {
+        self.missed.disconnected();
         tracing::warn!(%reason, "disconnected: containers are created without hooks until this is mended");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::OciHooks;
+use super::{OciHooks, WithoutHooks};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::ledger::Ledger;
@@ -28,6 +28,8 @@ pub struct Inspection {
     pub mistakes: Vec<Diagnostic>,
     /// The runtime handlers that run no OCI hooks, as far as seen.
     pub unhooked_handlers: Vec<String>,
+    /// The containers that lack the hooks that they should have.
+    pub without_hooks: Vec<Arc<WithoutHooks>>,
 }
 
 /// Where a configuration comes from.
@@ -59,6 +61,7 @@ impl OciHooks {
             in_force: Vec::new(),
             mistakes: now.refused().to_vec(),
             unhooked_handlers: Vec::new(),
+            without_hooks: self.missed().list(),
         };
         if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();

@@ -10,9 +10,12 @@ mod lazy_ledger;
 mod life;
 mod live;
 mod mark;
+mod missed;
 mod nri_hooks;
 mod subject;
 
 pub use events::OciHooks;
 pub use inspection::{ConfiguredBy, Inspection};
 pub use life::RunnerProgram;
+pub use missed::WithoutHooks;
+pub(crate) use missed::always_restarts;

@@ -17,7 +17,7 @@ pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container) -> Subj
 }
 
 /// As the OCI runtime-spec has it (config.md, "Mounts"): by its type or by its options.
-fn is_bind_mount(mount: &Mount) -> bool {
+pub(super) fn is_bind_mount(mount: &Mount) -> bool {
     let by_option = |option: &String| option == "bind" || option == "rbind";
     mount.type_ == "bind" || mount.options.iter().any(by_option)
 }

@@ -95,6 +95,11 @@ impl Init {
         self.program().is_some_and(|program| program != before)
     }
 
+    /// Asks it to end.
+    pub fn terminate(self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Kills it.
     pub fn kill(self) {
         self.signal(Signal::KILL);

@@ -235,7 +235,19 @@ impl Selector {
     /// `"ignore"`: then whichever of the two is no good is left out. Fails in any case if the
     /// conditions of hooks.d take more than `budget`: else a pod's author could leave hooks out.
     /// A file system that does not answer counts as a file on it that is no good.
-    pub fn select(&self, subject: &Subject<'_>, mut budget: Budget) -> Result<Selected, SelectError> {
+    pub fn select(&self, subject: &Subject<'_>, budget: Budget) -> Result<Selected, SelectError> {
+        let selected = self.choose(subject, budget)?;
+        for error in &selected.ignored {
+            tracing::warn!(%error, "container goes without these hooks: failure_policy is ignore");
+        }
+        Ok(selected)
+    }
+
+    /// As [`Selector::select`], and nothing that is ignored is logged: no container is created.
+    ///
+    /// # Errors
+    /// As [`Selector::select`].
+    pub fn choose(&self, subject: &Subject<'_>, mut budget: Budget) -> Result<Selected, SelectError> {
         let mut survey = Survey::new();
         let mut chosen = Vec::new();
         let mut ignored = Vec::new();
@@ -246,10 +258,7 @@ impl Selector {
         ] {
             match part {
                 Ok(part) => chosen.extend(part),
-                Err(error) if self.may_ignore(&error) => {
-                    tracing::warn!(%error, "container goes without these hooks: failure_policy is ignore");
-                    ignored.push(error);
-                }
+                Err(error) if self.may_ignore(&error) => ignored.push(error),
                 Err(error) => return Err(error),
             }
         }

@@ -1,20 +1,30 @@
 //! What `ps` is asked, and the table it prints.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use crate::bounded::within;
 use crate::cli::complain::{complain, fail};
-use crate::cli::ledger::is_meant;
+use crate::cli::ledger::{is_meant, is_named};
 use crate::cli::{Format, LedgerArg};
-use crate::diagnostic::shown;
+use crate::diagnostic::{one_line, shown};
 use crate::ledger::{ContainerId, EntryFolder, Header, Ledger, LedgerError, Moment, Standing};
+use crate::observe::ask;
+use crate::plugin::WithoutHooks;
 use crate::spec::Stage;
 
+/// How long the daemon may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
 const MORE: &str = "\
+Containers that run without the hooks that they should have follow, if the daemon answers.
+
 A stage is waiting (nothing of it has happened), running, interrupted (its runner died; the next one
 goes on), done, failed (prestart: the container did not start) or skipped; then, which of its hooks.
 
@@ -96,16 +106,81 @@ impl Row {
 }
 
 pub(super) fn run(args: &PsArgs, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut rows = rows(&args.ledger.open()?, args.wanted.as_deref())?;
+    let ledger = args.ledger.open()?;
+    let mut rows = rows(&ledger, args.wanted.as_deref())?;
     rows.sort_by_key(|row| row.at);
+    let without = without_hooks(ledger.root(), args.wanted.as_deref());
     match args.format {
         Format::Json => {
             for row in &rows {
                 serde_json::to_writer(&mut *out, row)?;
                 writeln!(out)?;
             }
+            for row in without.iter().map(WithoutRow::new) {
+                serde_json::to_writer(&mut *out, &row)?;
+                writeln!(out)?;
+            }
         }
-        Format::Text => table(&rows, out).context("cannot print")?,
+        Format::Text => {
+            table(&rows, out).context("cannot print")?;
+            print_without(&without, out).context("cannot print")?;
+        }
+    }
+    Ok(())
+}
+
+/// The containers that the daemon has found without their hooks; none if no daemon answers in time.
+fn without_hooks(state_dir: &Path, wanted: Option<&str>) -> Vec<WithoutHooks> {
+    let state_dir = state_dir.to_owned();
+    let status = within(ANSWER_TIMEOUT, move || ask(&state_dir).ok()).flatten();
+    let found = status.map(|status| status.without_hooks).unwrap_or_default();
+    let is_wanted = |it: &WithoutHooks| {
+        wanted.is_none_or(|wanted| is_named(wanted, &it.id, [&it.namespace, &it.pod, &it.container]))
+    };
+    found.into_iter().filter(is_wanted).collect()
+}
+
+/// One of them, for programs.
+#[derive(Serialize)]
+struct WithoutRow<'r> {
+    namespace: &'r str,
+    pod: &'r str,
+    container: &'r str,
+    id: &'r str,
+    without_hooks: WhyAndThen<'r>,
+}
+
+#[derive(Serialize)]
+struct WhyAndThen<'r> {
+    why: &'r str,
+    then: &'r str,
+}
+
+impl<'r> WithoutRow<'r> {
+    fn new(it: &'r WithoutHooks) -> WithoutRow<'r> {
+        WithoutRow {
+            namespace: &it.namespace,
+            pod: &it.pod,
+            container: &it.container,
+            id: &it.id,
+            without_hooks: WhyAndThen {
+                why: &it.why,
+                then: &it.then,
+            },
+        }
+    }
+}
+
+fn print_without(without: &[WithoutHooks], out: &mut impl Write) -> io::Result<()> {
+    if without.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nwithout the hooks that they should have:")?;
+    for it in without {
+        let name = [&it.namespace, &it.pod, &it.container].map(|part| shown(part).to_string());
+        let id: String = it.id.chars().take(13).collect();
+        let (why, then) = (one_line(&it.why), one_line(&it.then));
+        writeln!(out, "{}  {}  {why}; {then}", name.join("/"), shown(&id))?;
     }
     Ok(())
 }

@@ -123,6 +123,11 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
             shown(handler)
         )?;
     }
+    for it in &status.without_hooks {
+        let name = [&it.namespace, &it.pod, &it.container].map(|part| shown(part).to_string());
+        let (why, then) = (one_line(&it.why), one_line(&it.then));
+        writeln!(out, "without hooks  {}: {why}; {then}", name.join("/"))?;
+    }
     if let Some(error) = &status.last_error {
         writeln!(
             out,

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU16, NonZeroU64};
 
 use super::brief::{found, read};
-use crate::config::{AnnotationKey, Config, Delivery, FailurePolicy, Overrides};
+use crate::config::{AnnotationKey, Config, Delivery, FailurePolicy, MissedAction, Overrides};
 use crate::diagnostic::{MOST_MISTAKES, Rule};
 use crate::spec::Timeout;
 
@@ -37,6 +37,8 @@ fn every_key_is_read() {
         processes = 77
         memory = "64Mi"
         cpu_weight = 20
+        [missed]
+        action = "restart"
         [annotation]
         key = "hooks.example.com"
         spec_dirs = ["/a/b/", "/c"]
@@ -58,6 +60,7 @@ fn every_key_is_read() {
     assert_eq!(config.limits.processes.get(), 77);
     assert_eq!(config.limits.memory.map(NonZeroU64::get), Some(64 << 20));
     assert_eq!(config.limits.cpu_weight.map(NonZeroU16::get), Some(20));
+    assert_eq!(config.missed, MissedAction::Restart);
     assert_eq!(config.annotation.key.as_str(), "hooks.example.com");
     assert_eq!(config.annotation.spec_dirs, ["/a/b".into(), "/c".into()]);
 }
@@ -92,6 +95,9 @@ fn a_wrong_value_is_refused_where_it_stands() {
             "invalid-value 1:21 limits.cpu_weight",
         ),
         ("limits.x = 1", "unknown-key 1:8"),
+        ("missed = \"restart\"", "wrong-type 1:10 missed"),
+        ("missed.action = \"kill\"", "invalid-value 1:17 missed.action"),
+        ("missed.x = 1", "unknown-key 1:8"),
         ("runtimes = 1", "wrong-type 1:12 runtimes"),
         ("runtimes.kata = 1", "wrong-type 1:17 runtimes.kata"),
         (

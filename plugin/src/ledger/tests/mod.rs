@@ -4,6 +4,7 @@ mod entries;
 mod flips;
 mod folders;
 mod records;
+mod without;
 
 use super::{ContainerId, Created, EntryFolder, Identity, Ledger, ProcessId};
 use crate::select::{Frozen, FrozenHook};

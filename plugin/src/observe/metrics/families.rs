@@ -67,6 +67,8 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) unanswered: usize,
     /// Runtime handlers that run no OCI hooks.
     pub(in crate::observe) unhooked_handlers: usize,
+    /// Containers that lack the hooks that they should have.
+    pub(in crate::observe) without_hooks: usize,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
     /// Log lines that their destination did not take.
@@ -236,6 +238,11 @@ impl Gauges {
             "unhooked_runtime_handlers",
             "Runtime handlers that run no OCI hooks, whose containers get none",
             self.unhooked_handlers,
+        );
+        gauge(
+            "containers_without_hooks",
+            "Containers that run without the hooks that they should have",
+            self.without_hooks,
         );
 
         let dropped = ConstCounter::new(self.dropped_lines);

@@ -218,6 +218,24 @@ impl Containers {
         }
     }
 
+    /// Notes that this container gets no hooks, as was decided. Returns at once.
+    pub(in crate::plugin) fn note_without(&self, id: ContainerId) {
+        let containers = self.clone();
+        self.behind(async move {
+            if let Err(error) = containers.ledger().note_without(&id) {
+                warn(&error);
+            }
+        });
+    }
+
+    /// Whether a container that runs has started no runner, though its OCI runtime should have.
+    pub(in crate::plugin) fn lacks_runner(&self, id: &ContainerId) -> bool {
+        let Ok(Some(registered)) = self.find(id.as_str()) else {
+            return false;
+        };
+        self.starts_early(&registered) && matches!(registered.files.created(), Ok(None))
+    }
+
     /// Takes a removed container out of the ledger; its records are kept for a while.
     pub(super) fn archive(&self, id: &ContainerId) {
         let archived = self.0.ledger.archive(id).and_then(|()| {

@@ -153,7 +153,7 @@ impl Containers {
     }
 
     /// Whether a runner of an injected container is started before or when its program runs.
-    fn starts_early(&self, registered: &Registered) -> bool {
+    pub(super) fn starts_early(&self, registered: &Registered) -> bool {
         let counts = |stage| registered.header.count(stage) > 0;
         let is_early = counts(Stage::Prestart) || counts(Stage::Poststart) || !self.deletes_at_end();
         registered.header.injected && is_early

@@ -85,7 +85,10 @@ impl Containers {
         }
         let registered = match self.find(&container.id) {
             Ok(Some(registered)) => registered,
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                let id: Option<ContainerId> = container.id.parse().ok();
+                return Ok(id.map_or(Ok(()), |id| self.ledger().forget_without(&id))?);
+            }
             Err(error) => {
                 // What is damaged is never read again.
                 if let (true, Ok(id)) = (error.is_damaged(), container.id.parse()) {

@@ -1,0 +1,257 @@
+//! Comparing what runs with what should have hooks by the active configuration, behind a Synchronize.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::OciHooks;
+use super::super::in_force::InForce;
+use super::super::lazy_ledger::NoLedger;
+use super::super::life::Containers;
+use super::end::{self, ToEnd};
+use super::listed::{Candidate, Listed, PodFacts};
+use super::registry::{Connection, Found, WithoutHooks};
+use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
+use crate::config::FailurePolicy;
+use crate::diagnostic::bounded_list;
+use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
+use crate::runner::{Init, process};
+use crate::select::{Budget, Selector};
+use crate::system;
+
+/// How long the selection for one container may take: nobody waits for it.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a decision may be noted about a container that its runtime does not list yet.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How many lines the log takes at once; further ones are written slowly, so that it loses none.
+const MAX_LINES_AT_ONCE: usize = 256;
+const SLOWLY: Duration = Duration::from_millis(2);
+
+impl OciHooks {
+    /// Compares what the last Synchronize listed, unless that is done, on a thread of its own. Returns at once.
+    pub(in crate::plugin) fn find_missed(&self) {
+        if !self.missed().begin_comparing() {
+            return;
+        }
+        let plugin = self.clone();
+        let spawned = thread::Builder::new()
+            .name("missed".into())
+            .spawn(move || plugin.compare_all());
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "cannot look for containers without hooks");
+        }
+    }
+
+    /// Forgets containers without hooks whose init has ended, and compares what could not be compared before. Blocks.
+    pub fn tend_missed(&self) {
+        self.missed().prune();
+        self.find_missed();
+    }
+
+    fn compare_all(&self) {
+        while let Some((listed, connection)) = self.missed().next_to_compare() {
+            match Ground::of(self) {
+                Ok(Some(ground)) => self.compare(&listed, connection, &ground),
+                // There will be a configuration and a ledger, or this is not compared.
+                Ok(None) => return self.missed().put_back(listed),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for containers without hooks, trying again");
+                    return self.missed().put_back(listed);
+                }
+            }
+            drop(listed);
+            system::return_free_memory();
+        }
+    }
+
+    fn compare(&self, listed: &Listed, connection: Connection, ground: &Ground) {
+        let remembered = self.missed().remembered_decisions(&listed.ids);
+        let (mut found, mut to_end) = (BTreeMap::new(), Vec::new());
+        for candidate in &listed.candidates {
+            let Some(pod) = listed.pods.get(&candidate.pod) else {
+                continue;
+            };
+            let init = ground.init(candidate);
+            let hooks = ground.hooks(candidate, pod);
+            let situation = Situation {
+                init,
+                entry: ground.entry(&candidate.id),
+                was_decided: ground.was_decided(&candidate.id) || remembered.contains(&candidate.id),
+                hooks: &hooks,
+                is_excluded: ground.config().exclude_namespaces.contains(&pod.namespace),
+                always_restarts: pod.always_restarts,
+                daemon: &ground.daemon,
+            };
+            match situation.judge() {
+                Verdict::Settled => {}
+                Verdict::DecidedNow => self.decided_without(&ground.in_force, &candidate.id),
+                Verdict::Missed(why, then) => {
+                    let container = Arc::new(WithoutHooks {
+                        namespace: pod.namespace.clone(),
+                        pod: pod.name.clone(),
+                        container: candidate.name.clone(),
+                        id: candidate.id.clone(),
+                        why: why.to_string(),
+                        then: then.to_string(),
+                    });
+                    let init = init.map(Init::new);
+                    if let (Then::End, Some(init)) = (then, init) {
+                        let container = container.clone();
+                        to_end.push(ToEnd { container, init });
+                    }
+                    found.insert(candidate.id.clone(), Found { container, init });
+                }
+            }
+        }
+        ground.prune_decisions(&listed.ids);
+        report(&self.missed().replace(found));
+        end::end_all(self, connection, to_end);
+    }
+
+    /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
+    pub(in crate::plugin) fn decided_without(&self, in_force: &InForce, id: &str) {
+        match (in_force.ledger.opened(), id.parse()) {
+            (Some(Ok(containers)), Ok(id)) => containers.note_without(id),
+            _ => self.missed().remember_decision(id),
+        }
+    }
+
+    /// Why the active configuration is not to be relied on, as last looked at; none if it is.
+    pub(super) fn unsound(&self, in_force: &InForce) -> Option<String> {
+        let mut mistakes = self.live().now().refused().to_vec();
+        mistakes.extend(in_force.selector.mistakes());
+        if !mistakes.is_empty() {
+            return Some(bounded_list(&mistakes).to_string());
+        }
+        match in_force.ledger.opened() {
+            Some(Ok(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
+            Some(Err(reason)) => Some(reason.clone()),
+            None => Some("the ledger is not open yet".to_owned()),
+        }
+    }
+}
+
+/// One warning per container.
+fn report(found: &[Arc<WithoutHooks>]) {
+    for (number, container) in found.iter().enumerate() {
+        let WithoutHooks { namespace, pod, container, id, why, then } = &**container;
+        let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
+        tracing::warn!("it runs without the hooks that it should have: {why}; {then}");
+        if number >= MAX_LINES_AT_ONCE {
+            thread::sleep(SLOWLY);
+        }
+    }
+}
+
+/// What containers are compared with.
+struct Ground {
+    in_force: Arc<InForce>,
+    /// None if there is no ledger.
+    containers: Option<Containers>,
+    /// In the ledger.
+    registered: HashSet<ContainerId>,
+    /// Decided to get no hooks.
+    decided: HashSet<ContainerId>,
+    daemon: Daemon,
+}
+
+impl Ground {
+    /// None if there is no active configuration, or no ledger yet.
+    fn of(plugin: &OciHooks) -> Result<Option<Ground>, LedgerError> {
+        let up_to_date = plugin.live().up_to_date().ok();
+        let Some(in_force) = up_to_date.or_else(|| plugin.live().now().in_force().cloned()) else {
+            return Ok(None);
+        };
+        let containers = match in_force.ledger.open() {
+            Ok(containers) => Some(containers.clone()),
+            Err(NoLedger::None(_)) => None,
+            Err(_) => return Ok(None),
+        };
+        in_force.selector.look();
+        let own_pid = i32::try_from(std::process::id()).ok();
+        let Some(own_process) = own_pid.and_then(process) else {
+            return Ok(None);
+        };
+        let (mut registered, mut decided, mut decided_since) = (HashSet::new(), HashSet::new(), None);
+        if let Some(containers) = &containers {
+            registered.extend(containers.ledger().live()?);
+            decided.extend(containers.ledger().without()?);
+            decided_since = Some(containers.ledger().decided_since(own_process)?);
+        }
+        let daemon = Daemon {
+            process: own_process,
+            boot: Boot::current()?,
+            decided_since,
+            action: in_force.selector.config().missed,
+            unsound: plugin.unsound(&in_force),
+        };
+        Ok(Some(Ground {
+            in_force,
+            containers,
+            registered,
+            decided,
+            daemon,
+        }))
+    }
+
+    fn config(&self) -> &crate::config::Config {
+        self.selector().config()
+    }
+
+    fn selector(&self) -> &Selector {
+        &self.in_force.selector
+    }
+
+    /// Without a ledger the daemon may not see the node's processes.
+    fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
+        self.containers.as_ref()?;
+        let pid = i32::try_from(candidate.pid).ok().filter(|pid| *pid > 0)?;
+        process(pid)
+    }
+
+    fn entry(&self, id: &str) -> Entry {
+        match (id.parse::<ContainerId>(), &self.containers) {
+            (Ok(id), Some(containers)) if self.registered.contains(&id) => {
+                match containers.lacks_runner(&id) {
+                    true => Entry::NothingRan,
+                    false => Entry::Registered,
+                }
+            }
+            _ => Entry::None,
+        }
+    }
+
+    fn was_decided(&self, id: &str) -> bool {
+        id.parse().is_ok_and(|id: ContainerId| self.decided.contains(&id))
+    }
+
+    /// What the active configuration gives the container.
+    fn hooks(&self, candidate: &Candidate, pod: &PodFacts) -> Hooks {
+        let budget = Budget::until(Instant::now() + SELECTION_TIMEOUT);
+        let selected = match self.selector().choose(&candidate.subject(pod), budget) {
+            Ok(selected) => selected,
+            Err(error) => return Hooks::Refused(error.to_string()),
+        };
+        if selected.frozen.is_empty() {
+            return Hooks::None;
+        }
+        let delivery = self.config().delivery(&pod.runtime_handler);
+        match (selected.frozen.check_delivery(delivery), self.config().failure_policy) {
+            (Ok(()), _) => Hooks::Some,
+            (Err(_), FailurePolicy::Ignore) => Hooks::None,
+            (Err(error), FailurePolicy::Fail) => Hooks::Refused(error.to_string()),
+        }
+    }
+
+    fn prune_decisions(&self, there: &HashSet<String>) {
+        if let Some(containers) = &self.containers {
+            let is_there = |id: &ContainerId| there.contains(id.as_str());
+            if let Err(error) = containers.ledger().prune_without(CREATE_TIMEOUT, is_there) {
+                tracing::warn!(%error, "cannot forget containers that are gone");
+            }
+        }
+    }
+}

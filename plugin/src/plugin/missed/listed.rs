@@ -1,0 +1,113 @@
+//! What is kept of the pods and containers that a runtime lists: no more than a decision about their hooks needs.
+
+use std::collections::{HashMap, HashSet};
+
+use containerd_nri::api::{Container, ContainerState, PodSandbox};
+
+use super::super::mark::is_marked;
+use super::super::subject::is_bind_mount;
+use super::always_restarts;
+use crate::config::Config;
+use crate::select::Subject;
+
+/// How long an annotation may be to be kept before it is known which are needed.
+const MAX_UNKNOWN_ANNOTATION: usize = 1024;
+
+/// What is kept of one Synchronize.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// By id.
+    pub(super) pods: HashMap<String, PodFacts>,
+    /// The containers that run, or are about to, and carry no mark of ours.
+    pub(super) candidates: Vec<Candidate>,
+    /// The ids of all containers.
+    pub(super) ids: HashSet<String>,
+}
+
+/// A pod.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PodFacts {
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) runtime_handler: String,
+    pub(super) annotations: HashMap<String, String>,
+    /// Whether the kubelet certainly creates its containers anew when they end.
+    pub(super) always_restarts: bool,
+}
+
+/// A container that may lack its hooks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Candidate {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) pod: String,
+    /// Of its init, as the runtime counts; 0 if it has none.
+    pub(super) pid: u32,
+    command: Option<String>,
+    has_bind_mounts: bool,
+}
+
+impl Listed {
+    /// Adds what one message brings. `config` says which annotations matter; all short ones do if there is none yet.
+    pub(super) fn add(&mut self, pods: &[PodSandbox], containers: &[Container], config: Option<&Config>) {
+        let matters = |key: &str, value: &str| match config {
+            // A condition may be about any.
+            Some(config) if !config.hooks_dirs.is_empty() => true,
+            Some(config) => key.starts_with(config.annotation.key.as_str()),
+            None => value.len() <= MAX_UNKNOWN_ANNOTATION,
+        };
+        for pod in pods {
+            let annotations = pod.annotations.iter();
+            let annotations = annotations.filter(|(key, value)| matters(key, value));
+            let facts = PodFacts {
+                name: pod.name.clone(),
+                namespace: pod.namespace.clone(),
+                runtime_handler: pod.runtime_handler.clone(),
+                annotations: annotations
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+                always_restarts: always_restarts(&pod.labels, &pod.annotations),
+            };
+            self.pods.insert(pod.id.clone(), facts);
+        }
+        self.ids
+            .extend(containers.iter().map(|container| container.id.clone()));
+        let candidates = containers
+            .iter()
+            .filter(|container| lives(container) && !is_marked(container));
+        self.candidates.extend(candidates.map(Candidate::new));
+    }
+}
+
+fn lives(container: &Container) -> bool {
+    use ContainerState::{CONTAINER_CREATED, CONTAINER_PAUSED, CONTAINER_RUNNING};
+    let state = container.state.enum_value();
+    matches!(
+        state,
+        Ok(CONTAINER_CREATED | CONTAINER_PAUSED | CONTAINER_RUNNING)
+    )
+}
+
+impl Candidate {
+    fn new(container: &Container) -> Candidate {
+        Candidate {
+            id: container.id.clone(),
+            name: container.name.clone(),
+            pod: container.pod_sandbox_id.clone(),
+            pid: container.pid,
+            command: container.args.first().cloned(),
+            has_bind_mounts: container.mounts.iter().any(is_bind_mount),
+        }
+    }
+
+    /// The container to choose hooks for, as it is when it is created.
+    pub(super) fn subject<'s>(&'s self, pod: &'s PodFacts) -> Subject<'s> {
+        Subject {
+            namespace: &pod.namespace,
+            annotations: &pod.annotations,
+            container: &self.name,
+            command: self.command.as_deref(),
+            has_bind_mounts: self.has_bind_mounts,
+        }
+    }
+}
