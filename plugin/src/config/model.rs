@@ -177,7 +177,8 @@ impl Word for FailurePolicy {
 }
 
 /// What is done about a container that was created without the hooks that it should have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MissedAction {
     /// `"report"`: it is reported.
     #[default]

@@ -164,7 +164,12 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
 
 /// That containers lack the hooks that they should have: the first of them are named.
 fn without_hooks(all: &[WithoutHooks]) -> Option<Finding> {
-    let name = |it: &WithoutHooks| prose(&format!("{}/{}/{} ({})", it.namespace, it.pod, it.container, it.why));
+    let name = |it: &WithoutHooks| {
+        prose(&format!(
+            "{}/{}/{} ({})",
+            it.namespace, it.pod, it.container, it.why
+        ))
+    };
     let named: Vec<String> = all.iter().take(MAX_NAMED).map(name).collect();
     let more = match all.len().checked_sub(MAX_NAMED) {
         Some(more) if more > 0 => format!(", and {more} more"),
@@ -173,7 +178,10 @@ fn without_hooks(all: &[WithoutHooks]) -> Option<Finding> {
     let what = match all {
         [] => return None,
         [_] => "a container runs without the hooks that it should have".to_owned(),
-        _ => format!("{} containers run without the hooks that they should have", all.len()),
+        _ => format!(
+            "{} containers run without the hooks that they should have",
+            all.len()
+        ),
     };
     Some(Finding::problem(
         "without-hooks",

@@ -137,7 +137,11 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be listed.
-    pub fn prune_without(&self, age: Duration, is_there: impl Fn(&ContainerId) -> bool) -> Result<(), LedgerError> {
+    pub fn prune_without(
+        &self,
+        age: Duration,
+        is_there: impl Fn(&ContainerId) -> bool,
+    ) -> Result<(), LedgerError> {
         for id in self.without()?.iter().filter(|id| !is_there(id)) {
             let noted = fs::metadata(self.without_path(id)).and_then(|file| file.modified());
             if noted.is_ok_and(|noted| Moment::now().since(noted.into()) >= age) {

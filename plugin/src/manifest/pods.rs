@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Manifest, ManifestError};
+use crate::plugin::always_restarts;
 
 /// What hooks depend on, of a pod or of the pods that a workload makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct ManifestPod {
     pub runtime_class: Option<String>,
     /// The pod's annotations.
     pub annotations: HashMap<String, String>,
+    /// Whether the kubelet certainly creates its containers anew when they end.
+    pub always_restarts: bool,
     /// The pod's containers: those that run first, first.
     pub containers: Vec<ManifestContainer>,
 }
@@ -54,6 +57,9 @@ impl ContainerKind {
     ];
 }
 
+/// The kinds whose pods can have no other `restartPolicy` than `Always`, and carry a label that says so.
+const ALWAYS_RESTART: [&str; 3] = ["Deployment", "DaemonSet", "StatefulSet"];
+
 /// Where the kinds of Kubernetes have their pod template.
 const TEMPLATES: [&str; 3] = ["/spec/jobTemplate/spec/template", "/spec/template", "/template"];
 
@@ -80,7 +86,10 @@ pub(super) fn collect(
     let template = TEMPLATES.iter().find_map(|place| object.pointer(place));
     match template.filter(|template| template.pointer("/spec/containers").is_some()) {
         _ if kind == "Pod" => manifest.pods.push(pod(label, object, object)?),
-        Some(template) => manifest.pods.push(pod(label, object, template)?),
+        Some(template) => manifest.pods.push(ManifestPod {
+            always_restarts: ALWAYS_RESTART.contains(&kind),
+            ..pod(label, object, template)?
+        }),
         None => manifest.others.push(label),
     }
     Ok(())
@@ -112,6 +121,10 @@ fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, M
         }
         Some(_) => return Err(wrong("metadata.annotations", "a map")),
     }
+    let labels = template.pointer("/metadata/labels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten();
+    let labels = labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
+    let always_restarts = always_restarts(&labels.collect(), &annotations);
     let mut containers = Vec::new();
     for (field, kind) in ContainerKind::FIELDS {
         let list = match template.get("spec").and_then(|spec| spec.get(field)) {
@@ -140,6 +153,7 @@ fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, M
         namespace,
         runtime_class,
         annotations,
+        always_restarts,
         containers,
     })
 }

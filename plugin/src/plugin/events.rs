@@ -326,7 +326,11 @@ impl OciHooks {
             {
                 // It has gone without the hooks that it is registered with.
                 containers.forget(&container);
-                container.id.parse().into_iter().for_each(|id| containers.note_without(id));
+                container
+                    .id
+                    .parse()
+                    .into_iter()
+                    .for_each(|id| containers.note_without(id));
             }
             answer
         });

@@ -83,6 +83,19 @@ pub enum Unused {
     },
 }
 
+impl Unused {
+    /// Whether it is about what was asked for, or nearly so: the rest is whatever else the node has.
+    pub fn is_near(&self) -> bool {
+        !matches!(
+            self,
+            Unused::Unmet { .. }
+                | Unused::NotPicked { .. }
+                | Unused::WouldBeRefused { .. }
+                | Unused::Hidden { .. }
+        )
+    }
+}
+
 impl fmt::Display for Unused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -40,6 +40,7 @@ fn default_of(key: &str) -> String {
         "limits.processes" => format!("`{}`", config.limits.processes),
         "limits.memory" => or_none(config.limits.memory.is_none()),
         "limits.cpu_weight" => or_none(config.limits.cpu_weight.is_none()),
+        "missed.action" => format!("`\"{}\"`", format!("{:?}", config.missed).to_lowercase()),
         "annotation.key" => format!("`{:?}`", config.annotation.key.as_str()),
         "annotation.spec_dirs" => format!("`{:?}`", config.annotation.spec_dirs),
         "annotation.max_timeout" => or_none(config.annotation.limits.max_timeout.is_none()),

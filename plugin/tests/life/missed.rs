@@ -40,7 +40,11 @@ const OF_DEPLOYMENT: &str = "pod-template-hash";
 impl Node {
     fn new(configuration: &str) -> Node {
         let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("default.json"), r#"{"prestart":[{"path":"/bin/true"}]}"#).unwrap();
+        fs::write(
+            root.path().join("default.json"),
+            r#"{"prestart":[{"path":"/bin/true"}]}"#,
+        )
+        .unwrap();
         fs::write(root.path().join("none.json"), "{}").unwrap();
         Node {
             daemon: None,
@@ -61,7 +65,10 @@ impl Node {
     fn add(&mut self, pod: &str, namespace: &str, program: &str) -> Container {
         let mut of = PodBuilder::new(pod).namespace(namespace).build();
         of.labels.insert(OF_DEPLOYMENT.to_owned(), "1".to_owned());
-        let init = Command::new("/bin/sh").args(["-c", program]).stdin(Stdio::null()).spawn();
+        let init = Command::new("/bin/sh")
+            .args(["-c", program])
+            .stdin(Stdio::null())
+            .spawn();
         let init = init.unwrap();
         let mut container = ContainerBuilder::new(&of, "app").build();
         container.state = ContainerState::CONTAINER_RUNNING.into();
@@ -125,7 +132,11 @@ async fn what_was_created_without_the_daemon_is_found_until_it_is_removed() {
     // The runtime restarts, and something is created before the plugin is connected again.
     let daemon = node.daemon.as_mut().unwrap();
     let (pod, container) = (node.pods[0].clone(), node.containers[0].clone());
-    daemon.remove_container(&pod, &container).await.into_answer().unwrap();
+    daemon
+        .remove_container(&pod, &container)
+        .await
+        .into_answer()
+        .unwrap();
     node.until_found(<[WithoutHooks]>::is_empty).await;
 }
 
@@ -136,10 +147,17 @@ async fn what_a_daemon_decided_is_no_miss_whatever_the_configuration_says_later(
     let decided = node.add("decided", "apps", LIVES);
     let pod = node.pods[0].clone();
     let daemon = node.daemon.as_mut().unwrap();
-    let answer = daemon.create_container(&pod, &decided).await.into_answer().unwrap();
+    let answer = daemon
+        .create_container(&pod, &decided)
+        .await
+        .into_answer()
+        .unwrap();
     assert!(answer.adjust.annotations.is_empty());
     let ledger = Ledger::open(&node.state_dir()).unwrap();
-    until("the decision to be noted", || ledger.without().unwrap().len() == 1).await;
+    until("the decision to be noted", || {
+        ledger.without().unwrap().len() == 1
+    })
+    .await;
     // Created while the daemon was away, and given none by the configuration then.
     node.add("settled", "apps", LIVES);
     node.start_daemon("none.json").await;
@@ -151,8 +169,15 @@ async fn what_a_daemon_decided_is_no_miss_whatever_the_configuration_says_later(
     assert!(of(&found, "missed").is_some());
 
     let daemon = node.daemon.as_mut().unwrap();
-    daemon.remove_container(&pod, &decided).await.into_answer().unwrap();
-    until("the note to go with the container", || ledger.without().unwrap().len() == 1).await;
+    daemon
+        .remove_container(&pod, &decided)
+        .await
+        .into_answer()
+        .unwrap();
+    until("the note to go with the container", || {
+        ledger.without().unwrap().len() == 1
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -162,7 +187,11 @@ async fn a_container_with_its_hooks_is_none_without_them() {
     let mut container = node.add("hooked", "apps", LIVES);
     let pod = node.pods[0].clone();
     let daemon = node.daemon.as_mut().unwrap();
-    let answer = daemon.create_container(&pod, &container).await.into_answer().unwrap();
+    let answer = daemon
+        .create_container(&pod, &container)
+        .await
+        .into_answer()
+        .unwrap();
     container.annotations.extend(answer.adjust.annotations.clone());
     container.hooks = answer.adjust.hooks.clone();
     node.containers[0] = container;
@@ -180,24 +209,41 @@ async fn the_init_of_a_container_that_certainly_restarts_is_ended_once_in_an_hou
     node.start_daemon("default.json").await;
     node.until_found(<[WithoutHooks]>::is_empty).await;
     node.add("web", "apps", LIVES);
-    node.add("handles-term", "apps", "trap 'exit 7' TERM; while :; do sleep 0.1; done");
+    node.add(
+        "handles-term",
+        "apps",
+        "trap 'exit 7' TERM; while :; do sleep 0.1; done",
+    );
     node.add("bare", "apps", LIVES);
     node.pods[2].labels.remove(OF_DEPLOYMENT);
     node.start_daemon("default.json").await;
     until("both inits to end", || node.has_ended(0) && node.has_ended(1)).await;
-    assert_eq!(node.inits[1].wait().unwrap().code(), Some(7), "it was asked first");
+    assert_eq!(
+        node.inits[1].wait().unwrap().code(),
+        Some(7),
+        "it was asked first"
+    );
 
     // Both come again without hooks, as if the daemon had been away.
     for index in 0..2 {
-        let init = Command::new("/bin/sh").args(["-c", LIVES]).stdin(Stdio::null()).spawn().unwrap();
+        let init = Command::new("/bin/sh")
+            .args(["-c", LIVES])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         node.containers[index].pid = init.id();
         node.containers[index].id += "2";
         node.inits[index] = init;
     }
     node.start_daemon("default.json").await;
-    let is_kept = |found: &[WithoutHooks], pod: &str, why: &str| of(found, pod).is_some_and(|it| it.then.contains(why));
+    let is_kept =
+        |found: &[WithoutHooks], pod: &str, why: &str| of(found, pod).is_some_and(|it| it.then.contains(why));
     let found = node
-        .until_found(|found| ["web", "handles-term"].iter().all(|pod| is_kept(found, pod, "within the last hour")))
+        .until_found(|found| {
+            ["web", "handles-term"]
+                .iter()
+                .all(|pod| is_kept(found, pod, "within the last hour"))
+        })
         .await;
     assert!(is_kept(&found, "bare", "Deployment"), "{found:?}");
     assert!((0..3).all(|index| !node.has_ended(index)));

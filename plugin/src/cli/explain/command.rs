@@ -66,7 +66,11 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "NAME")]
     pub runtime_handler: Option<String>,
 
-    /// How to print the result
+    /// Print every hook-spec of the node that does not apply, too
+    #[arg(long)]
+    pub all: bool,
+
+    /// How to print the result; JSON has everything
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -109,7 +113,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
     selector.look();
     let explanation = Explanation::new(&selector, args, &subjects);
     match args.format {
-        Format::Text => text::print(&explanation, out)?,
+        Format::Text => text::print(&explanation, args.all, out)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &explanation)?;
             writeln!(out)?;

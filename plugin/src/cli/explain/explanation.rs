@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::ExplainArgs;
-use crate::config::{Delivery, FailurePolicy};
+use crate::config::{Delivery, FailurePolicy, MissedAction};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
@@ -19,6 +19,8 @@ pub(super) struct Explanation {
     pub(super) config: Option<String>,
     /// How the hooks get to run, but for pods that say otherwise.
     pub(super) delivery: Delivery,
+    /// What is done about a container that was created without the daemon.
+    pub(super) missed: MissedAction,
     pub(super) pods: Vec<PodExplanation>,
     /// What is wrong with the default hook-spec and with hooks.d.
     pub(super) mistakes: Vec<Diagnostic>,
@@ -32,6 +34,8 @@ pub(super) struct PodExplanation {
     pub(super) namespace: String,
     /// How the hooks get to run in it.
     pub(super) delivery: Delivery,
+    /// What is done about its containers if they were created without the daemon.
+    pub(super) missed: MissedAction,
     pub(super) warnings: Vec<String>,
     pub(super) containers: Vec<ContainerExplanation>,
 }
@@ -68,7 +72,7 @@ pub(super) struct HookExplanation {
 #[derive(Debug, Serialize)]
 pub(super) struct UnusedExplanation {
     #[serde(flatten)]
-    what: Unused,
+    pub(super) what: Unused,
     /// The same for people.
     pub(super) text: String,
 }
@@ -85,6 +89,7 @@ impl Explanation {
             delivery: selector
                 .config()
                 .delivery(args.runtime_handler.as_deref().unwrap_or_default()),
+            missed: selector.config().missed,
             pods,
             mistakes: selector.mistakes(),
             others: manifest.others.clone(),
@@ -132,6 +137,10 @@ impl PodExplanation {
         PodExplanation {
             object: pod.object.clone(),
             delivery,
+            missed: match selector.config().exclude_namespaces.contains(&namespace) || !pod.always_restarts {
+                true => MissedAction::Report,
+                false => selector.config().missed,
+            },
             warnings,
             containers,
             namespace,

@@ -78,6 +78,7 @@ fn described(args: &ExplainArgs) -> ManifestPod {
         namespace: None,
         runtime_class: None,
         annotations: args.annotations.iter().cloned().collect(),
+        always_restarts: false,
         containers: names.into_iter().map(main).collect(),
     }
 }

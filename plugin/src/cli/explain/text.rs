@@ -3,17 +3,24 @@
 use std::io::{self, Write};
 
 use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
-use crate::config::Delivery;
+use crate::config::{Delivery, MissedAction};
 use crate::diagnostic::{one_line, shown};
 use crate::manifest::ContainerKind;
 
-/// Prints `explanation`. Text that others wrote is escaped and bounded.
-pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Result<()> {
+/// Prints `explanation`. Text that others wrote is escaped and bounded. What could give hooks and does not is left out
+/// unless it is near to what was asked for, or `all` is to be printed.
+pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) -> io::Result<()> {
     for pod in &explanation.pods {
         writeln!(out, "{}, namespace {}", label(&pod.object), shown(&pod.namespace))?;
         print_list("warning", &pod.warnings, out)?;
         for container in &pod.containers {
-            print_container(container, out)?;
+            print_container(container, all, out)?;
+        }
+        if pod.missed != explanation.missed {
+            writeln!(
+                out,
+                "  if missed: reported; this pod's containers are not restarted"
+            )?;
         }
         if pod.delivery != explanation.delivery {
             writeln!(out, "  delivery of this pod's: {}", delivered(pod.delivery))?;
@@ -30,7 +37,14 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl Write) -> io::Resu
         Some(file) => writeln!(out, "configuration: {}", shown(file))?,
         None => writeln!(out, "configuration: none, so the defaults")?,
     }
-    writeln!(out, "delivery: {}", delivered(explanation.delivery))
+    writeln!(out, "delivery: {}", delivered(explanation.delivery))?;
+    let missed = match explanation.missed {
+        MissedAction::Report => "report: a container that was created without the daemon is reported",
+        MissedAction::Restart => {
+            "restart: a container that was created without the daemon is reported, and its init ended"
+        }
+    };
+    writeln!(out, "if missed: {missed}")
 }
 
 /// An object's name is plain in any manifest that Kubernetes takes.
@@ -41,7 +55,7 @@ fn label(object: &str) -> String {
     }
 }
 
-fn print_container(container: &ContainerExplanation, out: &mut impl Write) -> io::Result<()> {
+fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl Write) -> io::Result<()> {
     let kind = match container.kind {
         ContainerKind::Init => "init container",
         ContainerKind::Main => "container",
@@ -65,8 +79,15 @@ fn print_container(container: &ContainerExplanation, out: &mut impl Write) -> io
     }
     print_list("left out, for failure_policy is ignore", &container.ignored, out)?;
     print_list("warning", &container.warnings, out)?;
-    let unused: Vec<&String> = container.unused.iter().map(|unused| &unused.text).collect();
-    print_list("does not apply", &unused, out)
+    let unused = container.unused.iter();
+    let unused = unused.filter(|unused| all || unused.what.is_near());
+    let unused: Vec<&String> = unused.map(|unused| &unused.text).collect();
+    print_list("does not apply", &unused, out)?;
+    match container.unused.len() - unused.len() {
+        0 => Ok(()),
+        1 => writeln!(out, "    1 more hook-spec does not apply: see --all"),
+        more => writeln!(out, "    {more} more hook-specs do not apply: see --all"),
+    }
 }
 
 fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io::Result<()> {

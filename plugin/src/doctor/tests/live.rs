@@ -114,11 +114,19 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     for number in 0..7 {
         let it = json!({"namespace": "apps", "pod": format!("web-{number}"), "container": "main", "id": "c",
             "why": "created before this daemon started", "then": ""});
-        status_without.without_hooks.push(serde_json::from_value(it).unwrap());
+        status_without
+            .without_hooks
+            .push(serde_json::from_value(it).unwrap());
     }
-    assert_eq!(told(&status_without, None), ["good daemon", "problem without-hooks"]);
+    assert_eq!(
+        told(&status_without, None),
+        ["good daemon", "problem without-hooks"]
+    );
     let what = &of_status(&status_without, None)[1].what;
-    assert!(what.starts_with("7 containers run without") && what.ends_with(", and 2 more"), "{what}");
+    assert!(
+        what.starts_with("7 containers run without") && what.ends_with(", and 2 more"),
+        "{what}"
+    );
     let older = status("0.0.1", pid, &[]);
     assert_eq!(told(&older, None), ["good daemon", "warning daemon-version"]);
     let waits = status(ours, pid, &["not registered \u{1b}[31m"]);

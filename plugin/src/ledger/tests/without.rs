@@ -41,7 +41,12 @@ fn decisions_are_noted_since_the_first_daemon_that_does() {
 #[test]
 fn a_container_is_ended_once_within_the_interval_also_by_another_daemon() {
     let fixture = Fixture::new();
-    let may_end = |pod: &str, interval| fixture.ledger.may_end(&["default", pod, "app"], interval).unwrap();
+    let may_end = |pod: &str, interval| {
+        fixture
+            .ledger
+            .may_end(&["default", pod, "app"], interval)
+            .unwrap()
+    };
     assert!(may_end("web", HOUR));
     assert!(!may_end("web", HOUR));
     assert!(may_end("db", HOUR));

@@ -65,7 +65,13 @@ pub(super) fn end_all(plugin: &OciHooks, connection: Connection, all: Vec<ToEnd>
 }
 
 fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
-    let WithoutHooks { namespace, pod, container, id, .. } = &*one.container;
+    let WithoutHooks {
+        namespace,
+        pod,
+        container,
+        id,
+        ..
+    } = &*one.container;
     let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
     if let Err(keep) = may_end(plugin, &one.container) {
         let then = Then::Keep(keep).to_string();
@@ -95,9 +101,10 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
 
 /// Whether the container may be ended now, which is noted; else why not.
 fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
-    let in_force = plugin.live().up_to_date().map_err(|mistakes| {
-        Keep::Unsound(mistakes.first().map(ToString::to_string).unwrap_or_default())
-    })?;
+    let in_force = plugin
+        .live()
+        .up_to_date()
+        .map_err(|mistakes| Keep::Unsound(mistakes.first().map(ToString::to_string).unwrap_or_default()))?;
     in_force.selector.look();
     if let Some(reason) = plugin.unsound(&in_force) {
         return Err(Keep::Unsound(reason));
@@ -116,7 +123,9 @@ fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
 
 /// Whether an init has a handler for SIGTERM. The kernel keeps the signal from one that has none.
 fn handles_term(init: Init) -> bool {
-    let status = init.pid().map(|pid| fs::read_to_string(format!("/proc/{pid}/status")));
+    let status = init
+        .pid()
+        .map(|pid| fs::read_to_string(format!("/proc/{pid}/status")));
     let status = status.and_then(Result::ok).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,6 +1,7 @@
 //! Comparing what runs with what should have hooks by the active configuration, behind a Synchronize.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
 use crate::config::FailurePolicy;
 use crate::diagnostic::bounded_list;
 use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
+use crate::pod::refused_in;
 use crate::runner::{Init, process};
 use crate::select::{Budget, Selector};
 use crate::system;
@@ -126,6 +128,13 @@ impl OciHooks {
         if !mistakes.is_empty() {
             return Some(bounded_list(&mistakes).to_string());
         }
+        let file = self.config_file();
+        let directory = Path::new(&*file).parent().unwrap_or(Path::new("/"));
+        match refused_in(directory) {
+            Ok(refused) if refused.is_empty() => {}
+            Ok(refused) => return Some(bounded_list(&refused).to_string()),
+            Err(error) => return Some(error.to_string()),
+        }
         match in_force.ledger.opened() {
             Some(Ok(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
             Some(Err(reason)) => Some(reason.clone()),
@@ -137,7 +146,14 @@ impl OciHooks {
 /// One warning per container.
 fn report(found: &[Arc<WithoutHooks>]) {
     for (number, container) in found.iter().enumerate() {
-        let WithoutHooks { namespace, pod, container, id, why, then } = &**container;
+        let WithoutHooks {
+            namespace,
+            pod,
+            container,
+            id,
+            why,
+            then,
+        } = &**container;
         let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
         tracing::warn!("it runs without the hooks that it should have: {why}; {then}");
         if number >= MAX_LINES_AT_ONCE {
@@ -239,7 +255,10 @@ impl Ground {
             return Hooks::None;
         }
         let delivery = self.config().delivery(&pod.runtime_handler);
-        match (selected.frozen.check_delivery(delivery), self.config().failure_policy) {
+        match (
+            selected.frozen.check_delivery(delivery),
+            self.config().failure_policy,
+        ) {
             (Ok(()), _) => Hooks::Some,
             (Err(_), FailurePolicy::Ignore) => Hooks::None,
             (Err(error), FailurePolicy::Fail) => Hooks::Refused(error.to_string()),

@@ -72,7 +72,12 @@ impl Missed {
     }
 
     /// Keeps what one message of a Synchronize brings.
-    pub(in crate::plugin) fn add(&self, pods: &[PodSandbox], containers: &[Container], config: Option<&Config>) {
+    pub(in crate::plugin) fn add(
+        &self,
+        pods: &[PodSandbox],
+        containers: &[Container],
+        config: Option<&Config>,
+    ) {
         let mut incoming = std::mem::take(&mut self.state().incoming);
         incoming.add(pods, containers, config);
         self.state().incoming = incoming;

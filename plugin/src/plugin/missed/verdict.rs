@@ -155,7 +155,10 @@ impl Situation<'_> {
 ///
 /// NRI does not carry `restartPolicy`. The pods of a Deployment, a DaemonSet or a StatefulSet can have no other than
 /// `Always`, and carry a label of their controller; a pod of a file on the node is the kubelet's own.
-pub(crate) fn always_restarts(labels: &HashMap<String, String>, annotations: &HashMap<String, String>) -> bool {
+pub(crate) fn always_restarts(
+    labels: &HashMap<String, String>,
+    annotations: &HashMap<String, String>,
+) -> bool {
     let has = |label: &&str| labels.contains_key(*label);
     let is_of_file = || {
         let source = annotations.get("kubernetes.io/config.source");
@@ -255,70 +258,163 @@ mod tests {
         let refused = || "annotation: no such hook-spec".to_owned();
         type Change<'c> = &'c dyn Fn(&mut Situation<'_>, &mut Hooks, &mut Daemon);
         let table: &[(&str, Change<'_>, Verdict)] = &[
-            ("created before the daemon", &|_, _, _| (), Missed(Why::Before, Then::End)),
-            ("created while it was away", &|it, _, _| it.init = init(1001), Missed(Why::Away, Then::End)),
-            ("a static pod, after a reboot", &|it, _, daemon| {
-                daemon.decided_since = Some(DecidedSince::for_test(boot("earlier"), 500_000));
-                it.init = init(3);
-            }, Missed(Why::Before, Then::End)),
-            ("action is report", &|_, _, daemon| daemon.action = MissedAction::Report, Missed(Why::Before, Then::Report)),
-            ("report, in an excluded namespace", &|it, _, daemon| {
-                daemon.action = MissedAction::Report;
-                it.is_excluded = true;
-            }, Missed(Why::Before, Then::Report)),
-            ("it is in the ledger", &|it, _, _| it.entry = Entry::Registered, Settled),
-            ("it is in the ledger, and the configuration gives it none now", &|it, hooks, _| {
-                it.entry = Entry::Registered;
-                *hooks = Hooks::None;
-            }, Settled),
-            ("decided without hooks, then the configuration changed", &|it, _, _| it.was_decided = true, Settled),
-            ("decided without hooks, and it would be refused now", &|it, hooks, _| {
-                it.was_decided = true;
-                *hooks = Hooks::Refused(refused());
-            }, Settled),
-            ("decided without hooks, and still so", &|it, hooks, _| {
-                it.was_decided = true;
-                *hooks = Hooks::None;
-            }, Settled),
-            ("the configuration gives it no hooks", &|_, hooks, _| *hooks = Hooks::None, DecidedNow),
-            ("no hooks, in an excluded namespace", &|it, hooks, _| {
-                it.is_excluded = true;
-                *hooks = Hooks::None;
-            }, DecidedNow),
-            ("no hooks, and the configuration is not sound", &|_, hooks, daemon| {
-                daemon.unsound = Some("x".into());
-                *hooks = Hooks::None;
-            }, DecidedNow),
-            ("an excluded namespace, whose pod picks a hook-spec", &|it, _, _| it.is_excluded = true,
-                keep(Why::Before, Keep::Excluded)),
-            ("a Job's pod, or a bare one", &|it, _, _| it.always_restarts = false,
-                keep(Why::Before, Keep::MayNotRestart)),
-            ("a file is refused, or an older version active", &|_, _, daemon| daemon.unsound = Some("x".into()),
-                keep(Why::Before, Keep::Unsound("x".into()))),
-            ("from before this node had the daemon", &|it, _, _| it.init = init(499),
-                keep(Why::Before, Keep::BeforeDecisions)),
-            ("no ledger", &|_, _, daemon| daemon.decided_since = None, keep(Why::Before, Keep::NoLedger)),
-            ("created and not started", &|it, _, _| it.init = None, keep(Why::Without, Keep::NoInit)),
-            ("it would be refused", &|_, hooks, _| *hooks = Hooks::Refused(refused()),
-                keep(Why::Refused(refused()), Keep::Refused)),
-            ("in the ledger, and nothing ran", &|it, _, _| it.entry = Entry::NothingRan,
-                keep(Why::AnswerLost, Keep::AnswerLost)),
-            ("in the ledger, nothing ran, and it has none now", &|it, hooks, _| {
-                it.entry = Entry::NothingRan;
-                *hooks = Hooks::None;
-            }, keep(Why::AnswerLost, Keep::AnswerLost)),
-            ("several reasons at once: none ends it", &|it, _, daemon| {
-                it.always_restarts = false;
-                it.init = None;
-                daemon.unsound = Some("x".into());
-            }, keep(Why::Without, Keep::MayNotRestart)),
+            (
+                "created before the daemon",
+                &|_, _, _| (),
+                Missed(Why::Before, Then::End),
+            ),
+            (
+                "created while it was away",
+                &|it, _, _| it.init = init(1001),
+                Missed(Why::Away, Then::End),
+            ),
+            (
+                "a static pod, after a reboot",
+                &|it, _, daemon| {
+                    daemon.decided_since = Some(DecidedSince::for_test(boot("earlier"), 500_000));
+                    it.init = init(3);
+                },
+                Missed(Why::Before, Then::End),
+            ),
+            (
+                "action is report",
+                &|_, _, daemon| daemon.action = MissedAction::Report,
+                Missed(Why::Before, Then::Report),
+            ),
+            (
+                "report, in an excluded namespace",
+                &|it, _, daemon| {
+                    daemon.action = MissedAction::Report;
+                    it.is_excluded = true;
+                },
+                Missed(Why::Before, Then::Report),
+            ),
+            (
+                "it is in the ledger",
+                &|it, _, _| it.entry = Entry::Registered,
+                Settled,
+            ),
+            (
+                "it is in the ledger, and the configuration gives it none now",
+                &|it, hooks, _| {
+                    it.entry = Entry::Registered;
+                    *hooks = Hooks::None;
+                },
+                Settled,
+            ),
+            (
+                "decided without hooks, then the configuration changed",
+                &|it, _, _| it.was_decided = true,
+                Settled,
+            ),
+            (
+                "decided without hooks, and it would be refused now",
+                &|it, hooks, _| {
+                    it.was_decided = true;
+                    *hooks = Hooks::Refused(refused());
+                },
+                Settled,
+            ),
+            (
+                "decided without hooks, and still so",
+                &|it, hooks, _| {
+                    it.was_decided = true;
+                    *hooks = Hooks::None;
+                },
+                Settled,
+            ),
+            (
+                "the configuration gives it no hooks",
+                &|_, hooks, _| *hooks = Hooks::None,
+                DecidedNow,
+            ),
+            (
+                "no hooks, in an excluded namespace",
+                &|it, hooks, _| {
+                    it.is_excluded = true;
+                    *hooks = Hooks::None;
+                },
+                DecidedNow,
+            ),
+            (
+                "no hooks, and the configuration is not sound",
+                &|_, hooks, daemon| {
+                    daemon.unsound = Some("x".into());
+                    *hooks = Hooks::None;
+                },
+                DecidedNow,
+            ),
+            (
+                "an excluded namespace, whose pod picks a hook-spec",
+                &|it, _, _| it.is_excluded = true,
+                keep(Why::Before, Keep::Excluded),
+            ),
+            (
+                "a Job's pod, or a bare one",
+                &|it, _, _| it.always_restarts = false,
+                keep(Why::Before, Keep::MayNotRestart),
+            ),
+            (
+                "a file is refused, or an older version active",
+                &|_, _, daemon| daemon.unsound = Some("x".into()),
+                keep(Why::Before, Keep::Unsound("x".into())),
+            ),
+            (
+                "from before this node had the daemon",
+                &|it, _, _| it.init = init(499),
+                keep(Why::Before, Keep::BeforeDecisions),
+            ),
+            (
+                "no ledger",
+                &|_, _, daemon| daemon.decided_since = None,
+                keep(Why::Before, Keep::NoLedger),
+            ),
+            (
+                "created and not started",
+                &|it, _, _| it.init = None,
+                keep(Why::Without, Keep::NoInit),
+            ),
+            (
+                "it would be refused",
+                &|_, hooks, _| *hooks = Hooks::Refused(refused()),
+                keep(Why::Refused(refused()), Keep::Refused),
+            ),
+            (
+                "in the ledger, and nothing ran",
+                &|it, _, _| it.entry = Entry::NothingRan,
+                keep(Why::AnswerLost, Keep::AnswerLost),
+            ),
+            (
+                "in the ledger, nothing ran, and it has none now",
+                &|it, hooks, _| {
+                    it.entry = Entry::NothingRan;
+                    *hooks = Hooks::None;
+                },
+                keep(Why::AnswerLost, Keep::AnswerLost),
+            ),
+            (
+                "several reasons at once: none ends it",
+                &|it, _, daemon| {
+                    it.always_restarts = false;
+                    it.init = None;
+                    daemon.unsound = Some("x".into());
+                },
+                keep(Why::Without, Keep::MayNotRestart),
+            ),
         ];
         for (name, change, expected) in table {
             let (mut daemon, mut hooks) = (daemon(), Hooks::Some);
             let mut changed = (daemon.clone(), hooks.clone());
             let mut it = situation(&daemon, &hooks);
             change(&mut it, &mut changed.1, &mut changed.0);
-            let Situation { init, entry, was_decided, is_excluded, always_restarts, .. } = it;
+            let Situation {
+                init,
+                entry,
+                was_decided,
+                is_excluded,
+                always_restarts,
+                ..
+            } = it;
             (daemon, hooks) = changed;
             let it = Situation {
                 init,
@@ -343,16 +439,43 @@ mod tests {
         type Pairs<'p> = &'p [(&'p str, &'p str)];
         let table: &[(&str, Pairs<'_>, Pairs<'_>, bool)] = &[
             ("of a Deployment", &[("pod-template-hash", "5d")], api, true),
-            ("of a DaemonSet", &[("controller-revision-hash", "5d"), ("pod-template-generation", "1")], api, true),
-            ("of a StatefulSet", &[("controller-revision-hash", "web-5d")], api, true),
+            (
+                "of a DaemonSet",
+                &[
+                    ("controller-revision-hash", "5d"),
+                    ("pod-template-generation", "1"),
+                ],
+                api,
+                true,
+            ),
+            (
+                "of a StatefulSet",
+                &[("controller-revision-hash", "web-5d")],
+                api,
+                true,
+            ),
             ("static", &[], file, true),
             ("bare", &[("run", "web")], api, false),
-            ("of a Job", &[("job-name", "x"), ("controller-uid", "1")], api, false),
-            ("of a Job that copies labels", &[("batch.kubernetes.io/job-name", "x"), ("pod-template-hash", "1")], api, false),
+            (
+                "of a Job",
+                &[("job-name", "x"), ("controller-uid", "1")],
+                api,
+                false,
+            ),
+            (
+                "of a Job that copies labels",
+                &[("batch.kubernetes.io/job-name", "x"), ("pod-template-hash", "1")],
+                api,
+                false,
+            ),
             ("of nobody known", &[], &[], false),
         ];
         for (name, labels, annotations, expected) in table {
-            assert_eq!(always_restarts(&map(labels), &map(annotations)), *expected, "{name}");
+            assert_eq!(
+                always_restarts(&map(labels), &map(annotations)),
+                *expected,
+                "{name}"
+            );
         }
     }
 }
