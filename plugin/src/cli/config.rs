@@ -1,6 +1,6 @@
 //! Which configuration a command goes by.
 
-use std::path::Path;
+use std::path::{self, Path};
 
 use clap::Args;
 
@@ -14,8 +14,20 @@ pub const DEFAULT_CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConfigArg {
     /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it is there]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub config: Option<String>,
+}
+
+/// The path `given` on a command line, taken from the working directory if it is relative.
+///
+/// # Errors
+/// It is empty, or there is no working directory.
+pub fn absolute(given: &str) -> Result<String, String> {
+    let path = path::absolute(given).map_err(|error| error.to_string())?;
+    // What was a string still is one, and so is the working directory unless it has a strange name.
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| "the working directory's name is not UTF-8".to_owned())
 }
 
 impl ConfigArg {

@@ -17,7 +17,7 @@ mod status;
 
 pub use check::{CheckArgs, check};
 pub use command_line::CommandLine;
-pub use config::{ConfigArg, DEFAULT_CONFIG};
+pub use config::{ConfigArg, DEFAULT_CONFIG, absolute};
 pub use doctor::{DoctorArgs, doctor};
 pub use explain::{ExplainArgs, explain};
 pub use format::Format;

@@ -18,18 +18,6 @@ impl Glob {
         &self.0
     }
 
-    /// How many steps it takes at the most to hold `text` against it: a step is four characters
-    /// compared.
-    pub fn work(&self, text: &str) -> u64 {
-        let (longer, shorter) = (self.0.len().max(text.len()), self.0.len().min(text.len()));
-        let compared = if self.0.contains('*') {
-            longer * shorter
-        } else {
-            shorter
-        };
-        1 + compared as u64 / 4
-    }
-
     /// Whether it stands for `text`. Takes at most the product of the two lengths.
     pub fn matches(&self, text: &str) -> bool {
         let (mut pattern, mut rest) = (self.0.chars(), text.chars());

@@ -32,15 +32,6 @@ impl PickRule {
         };
         any(&self.namespaces, &[namespace]) && any(&self.specs, names)
     }
-
-    /// How many steps it takes at the most to tell that: a step is a few characters compared.
-    pub fn work(&self, namespace: &str, names: &[&str]) -> u64 {
-        let of = |globs: &Option<Vec<Glob>>, text: &str| -> u64 {
-            globs.iter().flatten().map(|glob| glob.work(text)).sum()
-        };
-        let of_names = names.iter().map(|name| of(&self.specs, name));
-        1 + of(&self.namespaces, namespace) + of_names.sum::<u64>()
-    }
 }
 
 /// What becomes of a pick.

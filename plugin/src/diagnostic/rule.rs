@@ -106,6 +106,8 @@ rules! {
     Unreadable = "unreadable",
     /// A lint: `args[0]`, which the program sees as its own name, is that name.
     Arg0NotProgram = "arg0-not-program",
+    /// A lint: `env`, which is the whole environment, has a `PATH`.
+    EnvWithoutPath = "env-without-path",
     /// A lint: a program that is text says by `#!` what runs it.
     NoShebang = "no-shebang",
     /// A lint: what runs a script, by its `#!`, is on the node.

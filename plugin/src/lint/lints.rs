@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{arguments, delivery, folder, program, timeouts};
+use super::{arguments, delivery, environment, folder, program, timeouts};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Place, Rule};
 use crate::select::LoadedSpec;
@@ -24,6 +24,7 @@ pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> 
     };
     let mut warnings: Vec<Diagnostic> = arguments::lint(&linted)
         .chain(program::lint(&linted))
+        .chain(environment::lint(&linted))
         .chain(delivery::lint(&linted, config))
         .chain(timeouts::lint(&linted, config))
         .chain(folder::lint(&linted))

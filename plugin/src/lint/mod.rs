@@ -2,6 +2,7 @@
 
 mod arguments;
 mod delivery;
+mod environment;
 mod folder;
 mod lints;
 mod look;

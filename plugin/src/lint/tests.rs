@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::lint;
 use crate::config::{Config, Delivery};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Rule};
 use crate::select::LoadedSpec;
 use crate::spec::Timeout;
 
@@ -43,7 +43,8 @@ impl Node {
     fn about(&self, program: &str, more: &str) -> Option<String> {
         let path = self.file("program", program);
         let text = format!("{{\"prestart\":[{{\"path\":\"{path}\"{more}}}]}}");
-        let warnings = self.warnings(&text, &Config::default());
+        let mut warnings = self.warnings(&text, &Config::default());
+        warnings.retain(|warning| warning.rule != Rule::EnvWithoutPath);
         assert!(warnings.len() < 2, "{warnings:?}");
         let message = warnings
             .first()
@@ -119,6 +120,21 @@ fn a_script_that_does_not_say_what_runs_it_is_warned_of() {
             "{program:?}"
         );
     }
+}
+
+#[test]
+fn an_environment_without_path_is_warned_of() {
+    let node = Node::new();
+    let found = node.found(
+        r#"{"prestart": [
+            {"path": "/bin/true", "env": ["KEY=value"]},
+            {"path": "/bin/true", "env": ["KEY=value", "PATH=/bin"]},
+            {"path": "/bin/true", "env": ["PATH="]},
+            {"path": "/bin/true", "env": []},
+            {"path": "/bin/true"}
+        ]}"#,
+    );
+    assert_eq!(found, ["env-without-path 2:42 prestart[0].env"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
-use crate::select::Budget;
+use crate::select::Deadline;
 use crate::spec::Stage;
 use crate::system;
 
@@ -285,11 +285,11 @@ impl OciHooks {
             return Ok(Adjustment::new());
         }
         // The other half is for the ledger.
-        let budget = Budget::until(Instant::now() + time / 2);
+        let deadline = Deadline::at(Instant::now() + time / 2);
         let in_force = self.up_to_date()?;
         let selector = &in_force.selector;
         let selected = selector
-            .select(&subject(pod, container), budget)
+            .select(&subject(pod, container), deadline)
             .map_err(|error| Status::failed_precondition(format!("nri-oci-hooks: {error}")))?;
         if selected.frozen.is_empty() {
             self.decided_without(&in_force, &container.id);

@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Delivery, Overrides};
-    use crate::select::{Budget, Subject};
+    use crate::select::{Deadline, Subject};
 
     /// A node with a configuration file and some hook-specs.
     struct Node(tempfile::TempDir);
@@ -271,12 +271,13 @@ mod tests {
         let subject = Subject {
             namespace: "apps",
             annotations: &HashMap::new(),
+            container_annotations: &HashMap::new(),
             container: "main",
             command: None,
             has_bind_mounts: false,
         };
         let in_force = live.up_to_date().unwrap();
-        let selected = in_force.selector.select(&subject, Budget::unhurried());
+        let selected = in_force.selector.select(&subject, Deadline::none());
         let specs = selected.unwrap().specs;
         let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
         specs.iter().map(|spec| name(&spec.file)).collect()

@@ -4,12 +4,12 @@ use containerd_nri::api::{Container, Mount, PodSandbox};
 
 use crate::select::Subject;
 
-/// The container to choose hooks for. Of its annotations the pod's alone count: a container's may
-/// come from its image or a checkpoint.
+/// The container to choose hooks for.
 pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container) -> Subject<'s> {
     Subject {
         namespace: &pod.namespace,
         annotations: &pod.annotations,
+        container_annotations: &container.annotations,
         container: &container.name,
         command: container.args.first().map(String::as_str),
         has_bind_mounts: container.mounts.iter().any(is_bind_mount),

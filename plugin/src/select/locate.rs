@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::PickFault;
 use super::annotation::Pick;
 use super::policy::names;
-use crate::diagnostic::shown;
 use crate::trust::{Fault, Survey, TrustError, TrustedFile};
 
 /// A hook-spec that was found.
@@ -82,7 +81,7 @@ fn by_name(
         }
     }
     Err(PickFault::NoSuchSpec {
-        file: shown(&format!("{name}.json")).to_string(),
+        name: name.to_owned(),
         folders: folders.to_vec(),
     })
 }

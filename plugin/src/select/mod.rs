@@ -1,9 +1,9 @@
 //! Which hooks does this container get: default spec, hooks.d, annotation, policy, merge.
 
 mod annotation;
-mod budget;
 mod cache;
 mod conditions;
+mod deadline;
 mod deliverable;
 mod digest;
 mod frozen;
@@ -23,7 +23,7 @@ mod unused;
 mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
-pub use budget::{Budget, Overspent};
+pub use deadline::{Deadline, Overdue};
 pub use deliverable::NeedsDirect;
 pub use digest::Digest;
 pub use frozen::{Frozen, FrozenHook, Source};
@@ -33,4 +33,4 @@ pub use merge::DEFAULT_PATH;
 pub use origin::{Chosen, Origin};
 pub use pick_fault::PickFault;
 pub use selector::{SelectError, Selected, Selector, Subject};
-pub use unused::{Unused, specs_in};
+pub use unused::{Unknown, Unused, specs_in};

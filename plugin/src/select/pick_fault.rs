@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::Overspent;
+use super::Overdue;
 use crate::diagnostic::{bounded_list, shown};
 use crate::spec::{Stage, Timeout};
 use crate::trust::TrustError;
@@ -13,10 +13,10 @@ use crate::trust::TrustError;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PickFault {
     /// No spec folder has a file of this name.
-    #[error("no such hook-spec in {}; ask who runs the node to put {file} there, or pick another", bounded_list(.folders))]
+    #[error("no such hook-spec in {}; {}", bounded_list(.folders), advice(.name))]
     NoSuchSpec {
-        /// The file looked for.
-        file: String,
+        /// The name that was picked.
+        name: String,
         /// Where.
         folders: Vec<Arc<str>>,
     },
@@ -47,7 +47,7 @@ pub enum PickFault {
     #[error(
         "holding it against annotation.rules of the node's configuration {0}; pick fewer hook-specs, by shorter names"
     )]
-    TooMuchWork(Overspent),
+    Overdue(Overdue),
     /// It has a stage that picked hook-specs may not use.
     #[error(
         "has {stage} hooks, but hook-specs that pods pick may have these alone: {}",
@@ -76,4 +76,18 @@ pub enum PickFault {
         /// How long it might.
         most: Timeout,
     },
+}
+
+/// What to do about a name that no hook-spec has.
+fn advice(name: &str) -> String {
+    match name.strip_suffix(".json") {
+        Some(meant) => format!("write {}: its .json is added", shown(meant)),
+        None => {
+            let file = format!("{name}.json");
+            format!(
+                "ask who runs the node to put {} there, or pick another",
+                shown(&file)
+            )
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::iter;
 use std::sync::Arc;
 
-use super::{AnnotationFault, Budget, LoadedSpec, PickFault};
+use super::{AnnotationFault, Deadline, LoadedSpec, PickFault};
 use crate::config::{Annotation, Effect, Limits};
 use crate::spec::Timeout;
 
@@ -25,27 +25,24 @@ pub(super) fn permit(
     namespace: &str,
     names: &[&str],
     real_names: &[&str],
-    budget: &mut Budget,
+    deadline: Deadline,
 ) -> Result<(), PickFault> {
     let rules = &annotation.rules;
-    for rule in rules {
-        let work = rule.work(namespace, names) + rule.work(namespace, real_names);
-        budget.spend(work).map_err(PickFault::TooMuchWork)?;
+    let mut is_allowed = false;
+    for (number, rule) in rules.iter().enumerate() {
+        deadline.check().map_err(PickFault::Overdue)?;
+        match rule.effect {
+            Effect::Allow => is_allowed |= rule.is_about(namespace, names),
+            Effect::Deny if rule.is_about(namespace, names) || rule.is_about(namespace, real_names) => {
+                return Err(PickFault::Denied {
+                    namespace: namespace.to_owned(),
+                    rule: number,
+                });
+            }
+            Effect::Deny => {}
+        }
     }
-    let denied = rules.iter().position(|rule| {
-        rule.effect == Effect::Deny
-            && (rule.is_about(namespace, names) || rule.is_about(namespace, real_names))
-    });
-    if let Some(rule) = denied {
-        return Err(PickFault::Denied {
-            namespace: namespace.to_owned(),
-            rule,
-        });
-    }
-    let allowed = rules
-        .iter()
-        .any(|rule| rule.effect == Effect::Allow && rule.is_about(namespace, names));
-    if allowed || rules.is_empty() {
+    if is_allowed || rules.is_empty() {
         return Ok(());
     }
     Err(PickFault::NotAllowed {

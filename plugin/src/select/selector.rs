@@ -12,7 +12,7 @@ use super::hooks_d::{HooksD, NotAnswered};
 use super::kept::KeptSpec;
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Budget, Chosen, Format, Frozen, LoadedSpec, Origin, Overspent, PickFault};
+use super::{Chosen, Deadline, Format, Frozen, LoadedSpec, Origin, Overdue, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::shared::Shared;
@@ -42,8 +42,11 @@ type Part = (Arc<LoadedSpec>, Origin);
 pub struct Subject<'s> {
     /// The pod's namespace.
     pub namespace: &'s str,
-    /// The live pod's annotations; never a container's or an image's, which others can set.
+    /// The live pod's annotations, which alone can pick hook-specs.
     pub annotations: &'s HashMap<String, String>,
+    /// The container's own, which the runtime, device plugins and its image may have set; only
+    /// conditions of hooks.d files are about them, and the pod's hide those of the same key.
+    pub container_annotations: &'s HashMap<String, String>,
     /// The container's name in the pod.
     pub container: &'s str,
     /// The first word of its command line, which its image may have set; only conditions of
@@ -114,9 +117,8 @@ pub enum SelectError {
     },
     /// Whether the conditions of a hooks.d file hold for the pod takes too much to find out.
     #[error(
-        "hooks.d file {}: holding this pod's {annotations} annotations, {bytes} bytes, against the patterns of \
-         hooks.d {why}; give the pod fewer or shorter annotations, or ask who runs the node to write patterns \
-         that take less (^KEY$)",
+        "hooks.d file {}: matching the pod's {annotations} annotations ({bytes} bytes) {why}; give the pod fewer or \
+         shorter annotations",
         shown(.file)
     )]
     Conditions {
@@ -127,12 +129,12 @@ pub enum SelectError {
         /// How long they are together.
         bytes: usize,
         /// What of it was too much.
-        why: Overspent,
+        why: Overdue,
     },
 }
 
 impl SelectError {
-    fn conditions(spec: &LoadedSpec, subject: &Subject<'_>, why: Overspent) -> SelectError {
+    fn conditions(spec: &LoadedSpec, subject: &Subject<'_>, why: Overdue) -> SelectError {
         let annotations = subject.annotations;
         SelectError::Conditions {
             file: spec.file().clone(),
@@ -233,10 +235,10 @@ impl Selector {
     ///
     /// Fails if the default hook-spec or the annotation is no good, unless `failure_policy` is
     /// `"ignore"`: then whichever of the two is no good is left out. Fails in any case if the
-    /// conditions of hooks.d take more than `budget`: else a pod's author could leave hooks out.
+    /// conditions of hooks.d take until `deadline`: else a pod's author could leave hooks out.
     /// A file system that does not answer counts as a file on it that is no good.
-    pub fn select(&self, subject: &Subject<'_>, budget: Budget) -> Result<Selected, SelectError> {
-        let selected = self.choose(subject, budget)?;
+    pub fn select(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
+        let selected = self.choose(subject, deadline)?;
         for error in &selected.ignored {
             tracing::warn!(%error, "container goes without these hooks: failure_policy is ignore");
         }
@@ -247,14 +249,14 @@ impl Selector {
     ///
     /// # Errors
     /// As [`Selector::select`].
-    pub fn choose(&self, subject: &Subject<'_>, mut budget: Budget) -> Result<Selected, SelectError> {
+    pub fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let mut survey = Survey::new();
         let mut chosen = Vec::new();
         let mut ignored = Vec::new();
         for part in [
             self.default_part(&mut survey, subject),
-            self.hooks_d_part(&mut survey, subject, &mut budget),
-            self.picked_part(&mut survey, subject, &mut budget),
+            self.hooks_d_part(&mut survey, subject, deadline),
+            self.picked_part(&mut survey, subject, deadline),
         ] {
             match part {
                 Ok(part) => chosen.extend(part),
@@ -312,17 +314,17 @@ impl Selector {
         &self,
         survey: &mut Survey,
         subject: &Subject<'_>,
-        budget: &mut Budget,
+        deadline: Deadline,
     ) -> Result<Vec<Part>, SelectError> {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Ok(Vec::new());
         }
         let specs = self.hooks_d.work_on(|hooks_d| hooks_d.current(survey));
         let specs = specs.map_err(|NotAnswered { path, mistakes }| SelectError::HooksD { path, mistakes })?;
-        let mut conditions = Conditions::of(subject);
+        let mut conditions = Conditions::of(subject, deadline);
         let mut parts = Vec::new();
         for spec in &specs {
-            let hold = conditions.hold(spec.when(), budget);
+            let hold = conditions.hold(spec.when());
             if hold.map_err(|why| SelectError::conditions(spec, subject, why))? {
                 parts.push((spec.clone(), Origin::HooksD));
             }
@@ -334,7 +336,7 @@ impl Selector {
         &self,
         survey: &mut Survey,
         subject: &Subject<'_>,
-        budget: &mut Budget,
+        deadline: Deadline,
     ) -> Result<Vec<Part>, SelectError> {
         let rules = &self.config.annotation;
         let effective = effective(&rules.key, subject.annotations, subject.container)
@@ -354,7 +356,7 @@ impl Selector {
                 fault,
             };
             let found = self
-                .permitted(subject.namespace, &pick, survey, budget)
+                .permitted(subject.namespace, &pick, survey, deadline)
                 .map_err(fault_of_pick)?;
             let spec = self
                 .current(&found, survey)
@@ -389,13 +391,13 @@ impl Selector {
         namespace: &str,
         pick: &Pick,
         survey: &mut Survey,
-        budget: &mut Budget,
+        deadline: Deadline,
     ) -> Result<Located, PickFault> {
         let annotation = &self.config.annotation;
         let folders = &annotation.spec_dirs;
         let candidates = candidates(folders, pick);
-        let mut permit = |file: &str, real_names: &[&str]| {
-            policy::permit(annotation, namespace, &names(file, folders), real_names, budget)
+        let permit = |file: &str, real_names: &[&str]| {
+            policy::permit(annotation, namespace, &names(file, folders), real_names, deadline)
         };
         // Before a file is looked at: who may pick none of them is not to learn which exist.
         let permits = candidates.iter().map(|file| permit(file, &[]));

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::annotation::{Pick, Scope, effective, picks, scope};
 use super::conditions::Conditions;
-use super::{Budget, Chosen, Selector, Subject};
+use super::{Chosen, Deadline, Selector, Subject};
 use crate::config::AnnotationKey;
 use crate::diagnostic::{did_you_mean, shown};
 use crate::trust::Survey;
@@ -34,6 +34,13 @@ pub enum Unused {
         /// The file.
         file: Arc<str>,
         /// The keys of those that do not.
+        conditions: Vec<&'static str>,
+    },
+    /// A file of hooks.d some of whose conditions may hold: that depends on what is not known here.
+    NotKnown {
+        /// The file.
+        file: Arc<str>,
+        /// The keys of those.
         conditions: Vec<&'static str>,
     },
     /// An annotation of ours: another one is nearer to the container.
@@ -112,6 +119,12 @@ impl fmt::Display for Unused {
                 shown(file),
                 conditions.join(", ")
             ),
+            Unused::NotKnown { file, conditions } => write!(
+                f,
+                "{}: it cannot be known here whether these of its conditions hold: {} (the image or the runtime decides)",
+                shown(file),
+                conditions.join(", ")
+            ),
             Unused::Overridden { annotation, by } => {
                 write!(f, "annotation {}: {} is nearer", shown(annotation), shown(by))
             }
@@ -148,12 +161,22 @@ impl fmt::Display for Unused {
     }
 }
 
+/// What of a container only its runtime, its image or the cluster can tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// Whether its command is.
+    pub command: bool,
+    /// The keys of its annotations whose values are.
+    pub annotations: Vec<&'static str>,
+}
+
 impl Selector {
-    /// What could give hooks to the container and does not. `chosen` is what it gets.
-    pub fn unused(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
+    /// What could give hooks to the container, of which `unknown` is not known, and does not. `chosen`
+    /// is what it gets.
+    pub fn unused(&self, subject: &Subject<'_>, unknown: &Unknown, chosen: &[Chosen]) -> Vec<Unused> {
         let mut unused = Vec::new();
         unused.extend(self.unused_default(subject));
-        unused.extend(self.unused_hooks_d(subject));
+        unused.extend(self.unused_hooks_d(subject, unknown));
         unused.extend(self.unused_annotations(subject));
         unused.extend(self.unused_specs(subject, chosen));
         unused
@@ -167,18 +190,26 @@ impl Selector {
         self.excluded(subject, file)
     }
 
-    fn unused_hooks_d(&self, subject: &Subject<'_>) -> Vec<Unused> {
+    fn unused_hooks_d(&self, subject: &Subject<'_>, unknown: &Unknown) -> Vec<Unused> {
         let specs = self.hooks_d();
-        let mut conditions = Conditions::of(subject);
-        let mut budget = Budget::unhurried();
+        let mut conditions = Conditions::of(subject, Deadline::none());
         let unused = specs.iter().filter_map(|spec| {
             let unmet = || {
                 // What takes too much is told by the selection.
-                let conditions = conditions.unmet(spec.when(), &mut budget).ok()?;
-                (!conditions.is_empty()).then(|| Unused::Unmet {
-                    file: spec.file().clone(),
-                    conditions,
-                })
+                let unmet = conditions.unmet(spec.when()).ok()?;
+                let file = spec.file().clone();
+                let may_hold = |key: &&'static str| conditions.may_hold(key, spec.when(), unknown);
+                match unmet.iter().all(may_hold) {
+                    _ if unmet.is_empty() => None,
+                    true => Some(Unused::NotKnown {
+                        file,
+                        conditions: unmet,
+                    }),
+                    false => Some(Unused::Unmet {
+                        file,
+                        conditions: unmet,
+                    }),
+                }
             };
             self.excluded(subject, spec.file()).or_else(unmet)
         });
@@ -231,7 +262,7 @@ impl Selector {
 
     fn unused_specs(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
         let mut survey = Survey::new();
-        let mut budget = Budget::unhurried();
+        let deadline = Deadline::none();
         let folders = &self.config().annotation.spec_dirs;
         let mut unused = Vec::new();
         for file in folders
@@ -245,7 +276,7 @@ impl Selector {
             }
             let pick = Pick::Name(name.unwrap_or_default().to_owned());
             unused.push(
-                match self.permitted(subject.namespace, &pick, &mut survey, &mut budget) {
+                match self.permitted(subject.namespace, &pick, &mut survey, deadline) {
                     Ok(found) if found.file == file => Unused::NotPicked { file },
                     Ok(found) => Unused::Hidden { file, by: found.file },
                     Err(fault) => Unused::WouldBeRefused {

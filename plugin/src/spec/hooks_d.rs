@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::earlier;
 use super::fields::read_hook;
 use super::json::{self, Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
 use super::{HookSpec, Parsed, Pattern, Program, Stage, When};
-use crate::diagnostic::{Rule, shown};
+use crate::diagnostic::{Rule, prose, shown};
 
 /// How many conditions of one kind a file may have: each is a pattern or two, which take memory.
 const MOST_PATTERNS: usize = 100;
@@ -17,6 +18,17 @@ const MOST_PATTERNS: usize = 100;
 const VERSION: &str = "1.0.0";
 
 const KEYS: [&str; 4] = ["version", "hook", "when", "stages"];
+/// Keys that people write beside `hook` and `when`, and where they belong.
+const ELSEWHERE: [(&str, &str); 8] = [
+    ("path", "hook"),
+    ("args", "hook"),
+    ("env", "hook"),
+    ("timeout", "hook"),
+    ("always", "when"),
+    ("annotations", "when"),
+    ("commands", "when"),
+    ("hasBindMounts", "when"),
+];
 const CONDITIONS: [&str; 4] = ["always", "annotations", "commands", "hasBindMounts"];
 
 /// Reads `bytes`, the content of the hooks.d file `file` (podman and CRI-O, version 1.0.0): its
@@ -39,17 +51,27 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
 /// which no hook-spec has. Nothing that is not JSON looks like one.
 pub fn is_hooks_d(bytes: &[u8]) -> bool {
     let mut is = false;
-    let root = str::from_utf8(bytes).ok().and_then(|text| json::parse(text).ok());
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    let root = json::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).ok();
     if let Some(root) = root.filter(|root| root.kind() == Kind::Object) {
         // What was parsed has members that can be read.
-        let _ = root.members(|key, _| is |= matches!(key.text(), "\"version\"" | "\"hook\""));
+        let _ = root.members(|key, _| {
+            let key = key.text().to_ascii_lowercase();
+            is |= matches!(&*key, "\"version\"" | "\"hook\"");
+        });
     }
     is
 }
 
 fn read_root<'t>(report: &mut Report<'t>, root: Node<'t>, parsed: &mut Parsed) {
+    if earlier::refuse(report, root) {
+        return;
+    }
     let help = "a hooks.d file is an object";
-    let Some([version, hook, when, stages]) = report.values(root, Field::Whole, &KEYS, help) else {
+    report.elsewhere = &ELSEWHERE;
+    let values = report.values(root, Field::Whole, &KEYS, help);
+    report.elsewhere = &[];
+    let Some([version, hook, when, stages]) = values else {
         return;
     };
     for (value, key) in [version, hook, when, stages].iter().zip(KEYS) {
@@ -200,12 +222,20 @@ fn read_stages<'t>(report: &mut Report<'t>, node: Node<'t>) -> Vec<Stage> {
 }
 
 fn pattern(report: &mut Report<'_>, node: Node<'_>, field: Field) -> Option<Pattern> {
-    let help = "write a regular expression";
+    let help = "write a regular expression of Go's syntax (RE2)";
     let text = report.string(node, field, help)?;
     match Pattern::new(&text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("{} is no regular expression: {}", shown(&text), shown(&error));
+            let message = format!(
+                "{} is no regular expression: {}",
+                shown(&text),
+                prose(&error.to_string())
+            );
+            let help = match text.starts_with('*') {
+                true => format!("did you mean {}?", shown(&format!(".{text}"))),
+                false => help.to_owned(),
+            };
             report.at(node, field, Rule::InvalidValue, message, help);
             None
         }

@@ -1,13 +1,14 @@
 //! A hook-spec: its types, its reading, and what is wrong with it, by line and column.
 
+mod earlier;
 mod fields;
 mod hook;
 mod hooks_d;
 mod json;
-mod literal;
 mod parse;
 mod pattern;
 mod places;
+mod regexp;
 mod report;
 mod stage;
 mod text;
@@ -21,5 +22,6 @@ pub use hooks_d::{is_hooks_d, parse_hooks_d};
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
 pub use pattern::Pattern;
 pub use places::{HookPlaces, places};
+pub use regexp::RegexpError;
 pub use stage::Stage;
 pub use when::When;

@@ -90,12 +90,14 @@ impl Contents {
         }
         let mut seen = HashSet::new();
         report.members(root, |report, key, name, value| match Stage::from_key(name) {
-            Some(stage) if seen.insert(stage) => {
+            // As absent.
+            Some(stage) if !seen.insert(stage) => report.duplicate(key, name),
+            Some(_) if value.kind() == Kind::Null => {}
+            Some(stage) => {
                 report.stage = Some(stage);
                 self.read_stage(report, stage, value);
                 report.stage = None;
             }
-            Some(_) => report.duplicate(key, name),
             None => report.unknown(
                 key,
                 Rule::UnknownStage,

@@ -15,6 +15,8 @@ pub struct HookPlaces {
     pub path: Option<Place>,
     /// The first item of `args`.
     pub arg0: Option<Place>,
+    /// The value of `env`.
+    pub env: Option<Place>,
     /// The value of `timeout`.
     pub timeout: Option<Place>,
 }
@@ -43,10 +45,12 @@ fn hook_places<'t>(hook: Node<'t>, place: impl Fn(Node<'t>) -> Place) -> HookPla
         hook: place(hook),
         path: None,
         arg0: None,
+        env: None,
         timeout: None,
     };
     let _ = hook.members(|key, value| match key.string().as_deref() {
         Ok("path") => places.path = Some(place(value)),
+        Ok("env") => places.env = Some(place(value)),
         Ok("timeout") => places.timeout = Some(place(value)),
         Ok("args") => {
             let _ = value.items(|item| {

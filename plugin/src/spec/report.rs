@@ -39,6 +39,8 @@ pub(super) struct Report<'t> {
     pub(super) index: Option<usize>,
     /// The key of the object that is being read, where that is neither the whole nor in a stage.
     pub(super) within: &'static str,
+    /// Keys that belong into another object than the one that is being read, and its key.
+    pub(super) elsewhere: &'static [(&'static str, &'static str)],
     mistakes: Vec<Diagnostic>,
     left_out: usize,
 }
@@ -52,6 +54,7 @@ impl<'t> Report<'t> {
             stage: None,
             index: None,
             within: "",
+            elsewhere: &[],
             mistakes: Vec::new(),
             left_out: 0,
         }
@@ -141,6 +144,18 @@ impl<'t> Report<'t> {
         );
     }
 
+    /// Reports a key that is none of `known`, and where it belongs, if that is known.
+    fn unknown_key(&mut self, key: Node<'_>, name: &str, known: &[&str]) {
+        match self.elsewhere.iter().find(|(elsewhere, _)| *elsewhere == name) {
+            Some((_, object)) => {
+                let message = format!("the key {name} belongs into {object}");
+                let help = format!("write {{\"{object}\": {{\"{name}\": ...}}}}");
+                self.at(key, Field::Whole, Rule::UnknownKey, message, help);
+            }
+            None => self.unknown(key, Rule::UnknownKey, "key", name, known),
+        }
+    }
+
     /// Whether `node` is of `kind`; reports it if not.
     pub(super) fn is_kind(&mut self, node: Node<'_>, field: Field, kind: Kind, help: &str) -> bool {
         let is = node.kind() == kind;
@@ -195,7 +210,9 @@ impl<'t> Report<'t> {
     }
 
     /// The values under `keys` in the object `node`, each at most once; any other key is a mistake.
-    /// `None`, and a mistake, if it is no object.
+    /// `null` is as absent. `None`, and a mistake, if it is no object.
+    ///
+    /// A key in the wrong case is a mistake, and yet its value is read: what it lacks is not its key.
     pub(super) fn values<const N: usize>(
         &mut self,
         node: Node<'t>,
@@ -208,13 +225,17 @@ impl<'t> Report<'t> {
         }
         let mut values = [None; N];
         self.members(node, |report, key, name, value| {
-            match keys.iter().position(|known| *known == name) {
-                Some(known) if values[known].is_none() => values[known] = Some(value),
-                Some(_) => report.duplicate(key, name),
-                None => report.unknown(key, Rule::UnknownKey, "key", name, keys),
+            let known = keys.iter().position(|known| known.eq_ignore_ascii_case(name));
+            match known.filter(|known| keys[*known] == name) {
+                Some(known) if values[known].is_some() => return report.duplicate(key, name),
+                Some(_) => {}
+                None => report.unknown_key(key, name, keys),
+            }
+            if let Some(known) = known {
+                values[known].get_or_insert(value);
             }
         });
-        Some(values)
+        Some(values.map(|value| value.filter(|value| value.kind() != Kind::Null)))
     }
 
     /// Hands over each item of an array.

@@ -39,20 +39,74 @@ pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: 
     }
     let (rule, error, help) = match json::parse(body) {
         Ok(root) => return Some(root),
-        Err(Malformed::Syntax(error)) => (Rule::InvalidJson, error, "correct the JSON here"),
+        Err(Malformed::Syntax(error)) => return syntax_error(report, body, mark, &error),
+        Err(Malformed::Trailing(error)) if is_comment(split_at_error(body, &error).1) => {
+            return syntax_error(report, body, mark, &error);
+        }
         Err(Malformed::Trailing(error)) => (
             Rule::TrailingData,
             error,
             "a file is one JSON object and nothing after it",
         ),
     };
-    // The parser did not count the mark, which stands on the first line.
-    let mark = if error.line() == 1 { mark } else { 0 };
-    let place = report.lines().place_of(error.line(), error.column() + mark);
+    invalid(report, mark, rule, &error, &without_place(&error), help);
+    None
+}
+
+/// Reports what makes `body` no JSON, by what people take for JSON.
+fn syntax_error<'t>(
+    report: &mut Report<'t>,
+    body: &str,
+    mark: usize,
+    error: &serde_json::Error,
+) -> Option<Node<'t>> {
+    let (before, at) = split_at_error(body, error);
+    let (message, help) = if is_comment(at) {
+        ("JSON has no comments".to_owned(), "remove the comment")
+    } else if before.ends_with(',') && at.starts_with(['}', ']']) {
+        ("a comma stands before the end".to_owned(), "remove the comma")
+    } else {
+        (without_place(error), "correct the JSON here")
+    };
+    invalid(report, mark, Rule::InvalidJson, error, &message, help);
+    None
+}
+
+/// Whether `text` begins with what other formats have for a comment.
+fn is_comment(text: &str) -> bool {
+    let begins = |begin: &&str| text.starts_with(*begin);
+    ["//", "/*", "#"].iter().any(begins) && !text.starts_with("#!")
+}
+
+/// What stands before the place of `error`, blanks left out, and what from there on.
+fn split_at_error<'b>(body: &'b str, error: &serde_json::Error) -> (&'b str, &'b str) {
+    let lines = body.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let line: usize = lines.map(str::len).sum();
+    let offset = line + error.column().saturating_sub(1);
+    let (before, at) = body.split_at_checked(offset).unwrap_or((body, ""));
+    (before.trim_end(), at)
+}
+
+/// What `error` says, but for the place.
+fn without_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message
         .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(what, _)| what);
+        .map_or(&*message, |(what, _)| what);
+    message.to_owned()
+}
+
+fn invalid(
+    report: &mut Report<'_>,
+    mark: usize,
+    rule: Rule,
+    error: &serde_json::Error,
+    message: &str,
+    help: &str,
+) {
+    // The parser did not count the mark, which stands on the first line.
+    let mark = if error.line() == 1 { mark } else { 0 };
+    let place = report.lines().place_of(error.line(), error.column() + mark);
     report.at_place(
         place,
         Field::Whole,
@@ -60,5 +114,4 @@ pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: 
         format!("is not valid JSON: {message}"),
         help,
     );
-    None
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::gather::gather;
 use super::report::Report;
-use crate::cli::{ConfigArg, Format};
+use crate::cli::{ConfigArg, Format, absolute};
 
 const MORE: &str = "\
 Exit status:
@@ -24,8 +24,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct CheckArgs {
-    /// Hook-spec or hooks.d files, by absolute path [default with --config: those that it names]
-    #[arg(required_unless_present = "config", value_name = "FILE")]
+    /// Hook-spec or hooks.d files [default with --config: those that it names]
+    #[arg(required_unless_present = "config", value_name = "FILE", value_parser = absolute)]
     pub files: Vec<String>,
 
     /// The configuration: checked too if named, and it tells how the hooks would be run

@@ -1,6 +1,6 @@
 //! What `check` prints, and whether it is content.
 
-use std::fs;
+use std::{env, fs};
 
 use clap::Parser;
 use tempfile::TempDir;
@@ -71,6 +71,20 @@ fn a_file_of_hooks_d_is_checked_as_one_by_its_path_alone() {
 }
 
 #[test]
+fn a_relative_path_is_taken_from_the_working_directory() {
+    let (is_good, _, err) = checked(&["no-such.json"]);
+    let expected = format!(
+        "{}/no-such.json: not-found",
+        env::current_dir().unwrap().display()
+    );
+    let (path, _) = expected.split_once(": ").unwrap();
+    assert!(
+        !is_good && err.contains(path) && err.contains("not-found"),
+        "{err}"
+    );
+}
+
+#[test]
 fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
     let folder = Folder::new();
     let good = folder.file("good.json", "{}");
@@ -90,7 +104,7 @@ fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
     );
     // The one in which containerd's limit holds.
     let config = folder.file("config.toml", "delivery = \"direct\"\n");
-    let (all_good, out, err) = folder.checked(&["--config", &config, &good, &odd, &bad, "x.json"]);
+    let (all_good, out, err) = folder.checked(&["--config", &config, &good, &odd, &bad]);
     assert!(!all_good);
     let good = ["config.toml", "good.json", "odd.json"].map(|file| format!("FOLDER/{file}: good\n"));
     assert_eq!(out, good.concat());

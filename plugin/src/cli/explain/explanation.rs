@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::ExplainArgs;
+use super::added::Runtime;
 use crate::config::{Delivery, FailurePolicy, MissedAction};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
-use crate::select::{Budget, Chosen, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unused};
+use crate::select::{
+    Chosen, Deadline, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unknown, Unused,
+};
 use crate::spec::Stage;
 
 /// What each container of some pods would get.
@@ -112,16 +115,20 @@ impl PodExplanation {
             .containers
             .iter()
             .filter(|container| args.asks_about(&container.name));
+        let runtime = Runtime::of_node();
         let containers = asked.map(|container| {
+            let added = runtime.adds(pod, &namespace, &container.name);
             let subject = Subject {
                 namespace: &namespace,
                 annotations: &pod.annotations,
+                container_annotations: &added,
                 container: &container.name,
                 command: container.command.as_deref(),
                 // Kubelet mounts something of the host into every container, such as /etc/hosts.
                 has_bind_mounts: true,
             };
-            ContainerExplanation::new(selector, &subject, delivery, container.kind)
+            let unknown = runtime.unknown_of(&added, container.command.is_some());
+            ContainerExplanation::new(selector, &subject, &unknown, delivery, container.kind)
         });
         let containers: Vec<ContainerExplanation> = containers.collect();
         let mut warnings = nobodys_annotations(&containers, pod);
@@ -152,10 +159,11 @@ impl ContainerExplanation {
     fn new(
         selector: &Selector,
         subject: &Subject<'_>,
+        unknown: &Unknown,
         delivery: Delivery,
         kind: ContainerKind,
     ) -> ContainerExplanation {
-        let (selected, mut refused) = match selector.select(subject, Budget::unhurried()) {
+        let (selected, mut refused) = match selector.select(subject, Deadline::none()) {
             Ok(selected) => (Some(selected), None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -175,7 +183,7 @@ impl ContainerExplanation {
         }
         let chosen = selected.as_ref().map_or(&[][..], |selected| &selected.specs);
         let unused = selector
-            .unused(subject, chosen)
+            .unused(subject, unknown, chosen)
             .into_iter()
             .map(|what| UnusedExplanation {
                 text: what.to_string(),

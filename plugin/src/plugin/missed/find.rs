@@ -19,7 +19,7 @@ use crate::diagnostic::bounded_list;
 use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
 use crate::pod::refused_in;
 use crate::runner::{Init, process};
-use crate::select::{Budget, Selector};
+use crate::select::{Deadline, Selector};
 use crate::system;
 
 /// How long the selection for one container may take: nobody waits for it.
@@ -246,8 +246,8 @@ impl Ground {
 
     /// What the active configuration gives the container.
     fn hooks(&self, candidate: &Candidate, pod: &PodFacts) -> Hooks {
-        let budget = Budget::until(Instant::now() + SELECTION_TIMEOUT);
-        let selected = match self.selector().choose(&candidate.subject(pod), budget) {
+        let deadline = Deadline::at(Instant::now() + SELECTION_TIMEOUT);
+        let selected = match self.selector().choose(&candidate.subject(pod), deadline) {
             Ok(selected) => selected,
             Err(error) => return Hooks::Refused(error.to_string()),
         };

@@ -43,6 +43,7 @@ pub(super) struct Candidate {
     pub(super) pod: String,
     /// Of its init, as the runtime counts; 0 if it has none.
     pub(super) pid: u32,
+    annotations: HashMap<String, String>,
     command: Option<String>,
     has_bind_mounts: bool,
 }
@@ -56,16 +57,16 @@ impl Listed {
             Some(config) => key.starts_with(config.annotation.key.as_str()),
             None => value.len() <= MAX_UNKNOWN_ANNOTATION,
         };
+        let those_that_matter = |annotations: &HashMap<String, String>| {
+            let matter = annotations.iter().filter(|(key, value)| matters(key, value));
+            matter.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
         for pod in pods {
-            let annotations = pod.annotations.iter();
-            let annotations = annotations.filter(|(key, value)| matters(key, value));
             let facts = PodFacts {
                 name: pod.name.clone(),
                 namespace: pod.namespace.clone(),
                 runtime_handler: pod.runtime_handler.clone(),
-                annotations: annotations
-                    .map(|(key, value)| (key.clone(), value.clone()))
-                    .collect(),
+                annotations: those_that_matter(&pod.annotations),
                 always_restarts: always_restarts(&pod.labels, &pod.annotations),
             };
             self.pods.insert(pod.id.clone(), facts);
@@ -75,7 +76,10 @@ impl Listed {
         let candidates = containers
             .iter()
             .filter(|container| lives(container) && !is_marked(container));
-        self.candidates.extend(candidates.map(Candidate::new));
+        self.candidates.extend(candidates.map(|container| Candidate {
+            annotations: those_that_matter(&container.annotations),
+            ..Candidate::new(container)
+        }));
     }
 }
 
@@ -95,6 +99,7 @@ impl Candidate {
             name: container.name.clone(),
             pod: container.pod_sandbox_id.clone(),
             pid: container.pid,
+            annotations: HashMap::new(),
             command: container.args.first().cloned(),
             has_bind_mounts: container.mounts.iter().any(is_bind_mount),
         }
@@ -105,6 +110,7 @@ impl Candidate {
         Subject {
             namespace: &pod.namespace,
             annotations: &pod.annotations,
+            container_annotations: &self.annotations,
             container: &self.name,
             command: self.command.as_deref(),
             has_bind_mounts: self.has_bind_mounts,

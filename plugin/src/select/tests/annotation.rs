@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
-use crate::select::{Budget, Subject};
+use crate::select::{Deadline, Subject};
 
 #[test]
 fn the_nearest_scope_counts_alone() {
@@ -86,7 +86,7 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
         ..subject(&annotations)
     };
     assert_eq!(
-        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        programs(&node.selector("").select(&subject, Deadline::none()).unwrap()),
         "a"
     );
 }
@@ -103,7 +103,7 @@ fn a_container_whose_name_leaves_no_room_for_its_key_has_the_scope_of_its_pod() 
         ..subject(&annotations)
     };
     assert_eq!(
-        programs(&node.selector("").select(&subject, Budget::unhurried()).unwrap()),
+        programs(&node.selector("").select(&subject, Deadline::none()).unwrap()),
         "a"
     );
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::node::{KEY, Node, annotations, chosen, programs, refused, select, subject};
-use crate::select::{Budget, Subject};
+use crate::select::{Deadline, Subject};
 
 #[test]
 fn an_excluded_namespace_is_exempt_from_the_default_only() {
@@ -18,7 +18,7 @@ fn an_excluded_namespace_is_exempt_from_the_default_only() {
         ..subject(&annotations)
     };
     assert_eq!(
-        programs(&selector.select(&elsewhere, Budget::unhurried()).unwrap()),
+        programs(&selector.select(&elsewhere, Deadline::none()).unwrap()),
         "a"
     );
 }

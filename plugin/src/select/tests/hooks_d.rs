@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::node::{KEY, Node, annotations, chosen, programs, select, subject};
 use crate::diagnostic::Rule;
-use crate::select::{Budget, Format, LoadedSpec, Selector, Subject};
+use crate::select::{Deadline, Format, LoadedSpec, Selector, Subject};
 use crate::spec::Stage;
 
 /// A node with two folders of hooks.d, `vendor` and `admin`.
@@ -141,7 +141,7 @@ fn a_hook_counts_for_the_containers_that_its_conditions_hold_for() {
             ..subject(annotations)
         };
         assert_eq!(
-            programs(&selector.select(&subject, Budget::unhurried()).unwrap()),
+            programs(&selector.select(&subject, Deadline::none()).unwrap()),
             expected
         );
     }

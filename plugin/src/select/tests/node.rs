@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
 use crate::config::{Config, Overrides};
-use crate::select::{Budget, SelectError, Selected, Selector, Subject};
+use crate::select::{Deadline, SelectError, Selected, Selector, Subject};
 use crate::spec::Stage;
 
 pub(super) const KEY: &str = "hook-spec.noderesource.dev";
@@ -82,9 +83,11 @@ pub(super) fn annotations(list: &[(&str, &str)]) -> HashMap<String, String> {
 
 /// The container `main` of a pod in the namespace `apps`.
 pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
+    static NONE: LazyLock<HashMap<String, String>> = LazyLock::new(HashMap::new);
     Subject {
         namespace: "apps",
         annotations,
+        container_annotations: &NONE,
         container: "main",
         command: None,
         has_bind_mounts: false,
@@ -92,7 +95,7 @@ pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
 }
 
 pub(super) fn select(selector: &Selector, list: &[(&str, &str)]) -> Result<Selected, SelectError> {
-    selector.select(&subject(&annotations(list)), Budget::unhurried())
+    selector.select(&subject(&annotations(list)), Deadline::none())
 }
 
 /// The last letters of the programs run at prestart: `ab` for `bin/a`, `bin/b`.

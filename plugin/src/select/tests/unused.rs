@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::node::{KEY, Node};
-use crate::select::{Budget, Selector, Subject};
+use crate::select::{Deadline, Selector, Subject, Unknown};
 
 /// Each reason, with the node's folder called NODE.
 fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&str, &str)]) -> Vec<String> {
@@ -14,14 +14,17 @@ fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&st
     let subject = Subject {
         namespace,
         annotations: &annotations,
+        container_annotations: &HashMap::new(),
         container: "main",
         command: Some("/bin/main"),
         has_bind_mounts: true,
     };
     let chosen = selector
-        .select(&subject, Budget::unhurried())
+        .select(&subject, Deadline::none())
         .map_or_else(|_| Vec::new(), |selected| selected.specs);
-    let unused = selector.unused(&subject, &chosen).into_iter();
+    let unused = selector
+        .unused(&subject, &Unknown::default(), &chosen)
+        .into_iter();
     unused
         .map(|unused| unused.to_string().replace(&node.text(""), "NODE/"))
         .collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::brief::{found_in, hook};
-use crate::spec::{Parsed, Pattern, Stage, Timeout, When, parse_hooks_d};
+use crate::spec::{Parsed, Pattern, Stage, Timeout, When, is_hooks_d, parse_hooks_d};
 
 fn read(bytes: &[u8]) -> Parsed {
     parse_hooks_d(&Arc::from("/hooks.d/x.json"), bytes)
@@ -88,7 +88,7 @@ fn a_file_that_breaks_a_rule_is_refused() {
         (
             "the format of before",
             r#"{"version":"0.1.0","hook":{"path":"/a"},"when":{"always":true},"stages":["prestart"]}"#,
-            "invalid-value 1:12 version",
+            "invalid-value 1:12",
         ),
         (
             "a version that is a number",
@@ -152,9 +152,9 @@ fn a_file_that_breaks_a_rule_is_refused() {
             "wrong-type 1:22 when.always",
         ),
         (
-            "null for false",
+            "null alone, which is as absent",
             &with_when(r#"{"hasBindMounts":null}"#),
-            "wrong-type 1:29 when.hasBindMounts",
+            "missing-key 1:12 when",
         ),
         (
             "a command that is no list",
@@ -230,6 +230,84 @@ fn a_file_that_breaks_a_rule_is_refused() {
     ] {
         assert_eq!(found(text), [expected], "{attack}: {text}");
     }
+}
+
+#[test]
+fn null_is_as_absent() {
+    let text = r#"{"version":"1.0.0","hook":{"path":"/a","args":null,"env":null,"timeout":null},
+        "when":{"always":true,"annotations":null,"commands":null,"hasBindMounts":null},"stages":["prestart"]}"#;
+    let parsed = read(text.as_bytes());
+    assert_eq!(parsed.mistakes, []);
+    assert_eq!(parsed.when.has_bind_mounts, None);
+    assert_eq!(parsed.spec.stages[&Stage::Prestart][0].args, None);
+}
+
+/// Each mistake as people read it, without the file.
+fn told(text: &str) -> Vec<String> {
+    let mistakes = read(text.as_bytes()).mistakes;
+    mistakes
+        .iter()
+        .map(|mistake| format!("{}; {}", mistake.message, mistake.help))
+        .collect()
+}
+
+#[test]
+fn a_file_of_version_0_1_0_is_one_error_that_shows_it_in_1_0_0() {
+    for (text, current) in [
+        (
+            r#"{"cmds": ["/sbin/start$"], "hook": "/usr/bin/true", "stages": ["prestart", "poststop"]}"#,
+            r#"{"version": "1.0.0", "hook": {"path": "/usr/bin/true"}, "when": {"commands": ["/sbin/start$"]}, "stages": ["prestart", "poststop"]}"#,
+        ),
+        (
+            r#"{"hook": "/usr/bin/true", "hasbindmounts": true, "stage": ["prestart"], "cmd": "start"}"#,
+            r#"{"version": "1.0.0", "hook": {"path": "/usr/bin/true"}, "when": {"commands": ["start"]}, "stages": ["prestart"]}"#,
+        ),
+        (
+            r#"{"version": "0.1.0", "hook": "/usr/bin/true", "stages": ["prestart"], "annotations": [".*"]}"#,
+            r#"{"version": "1.0.0", "hook": {"path": "/usr/bin/true"}, "when": {"always": true}, "stages": ["prestart"]}"#,
+        ),
+    ] {
+        let expected = format!(
+            "is of version 0.1.0 of hooks.d, which is not read; write it in version 1.0.0: {current}"
+        );
+        assert_eq!(told(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
+    let with_values = |members: &str| {
+        format!(r#"{{"version":"1.0.0","hook":{{"path":"/a"}},"stages":["prestart"],{members}}}"#)
+    };
+    for (text, expected) in [
+        (
+            with_values(r#""when":{"annotations":{"dev.example/kind":"*"}}"#),
+            r#""*" is no regular expression: nothing stands before * that can be repeated; did you mean ".*"?"#,
+        ),
+        (
+            with_values(r#""when":{"always":true},"annotations":{"net.example/fence":".*"}"#),
+            r#"the key annotations belongs into when; write {"when": {"annotations": ...}}"#,
+        ),
+        (
+            with_values(r#""when":{"always":true},"timeout":3"#),
+            r#"the key timeout belongs into hook; write {"hook": {"timeout": ...}}"#,
+        ),
+    ] {
+        let found = told(&text);
+        assert_eq!(found, [expected], "{text}");
+    }
+    let text = r#"{"Version":"1.0.0","Hook":{"path":"/a"},"When":{"Always":true},"Stages":["prestart"]}"#;
+    let keys = [
+        ("Version", "version"),
+        ("Hook", "hook"),
+        ("When", "when"),
+        ("Always", "always"),
+        ("Stages", "stages"),
+    ];
+    let expected = keys.map(|(key, meant)| format!("unknown key {key}; did you mean {meant}?"));
+    assert_eq!(told(text), expected);
+    assert!(is_hooks_d(text.as_bytes()));
+    assert!(is_hooks_d(b"\xef\xbb\xbf{\"version\": \"1.0.0\"}"));
 }
 
 #[test]

@@ -104,6 +104,42 @@ fn every_mistake_of_a_file_is_reported_in_the_order_of_the_text() {
 }
 
 #[test]
+fn what_people_take_for_json_is_one_error_that_names_the_cause() {
+    for (text, expected) in [
+        (
+            "{\"prestart\": [], // ours\n}",
+            "JSON has no comments; remove the comment",
+        ),
+        ("{\n  /* ours */\n}", "JSON has no comments; remove the comment"),
+        ("# ours\n{}", "JSON has no comments; remove the comment"),
+        ("{} // ours", "JSON has no comments; remove the comment"),
+        (
+            "{\"prestart\": [{\"path\": \"/a\"},\n]}",
+            "a comma stands before the end; remove the comma",
+        ),
+        (
+            "{\"prestart\": [],\n}",
+            "a comma stands before the end; remove the comma",
+        ),
+    ] {
+        let told: Vec<String> = mistakes(text)
+            .iter()
+            .map(|mistake| format!("{}; {}", mistake.message, mistake.help))
+            .collect();
+        assert_eq!(told, [format!("is not valid JSON: {expected}")], "{text}");
+    }
+}
+
+#[test]
+fn a_stage_and_fields_that_are_null_are_as_absent() {
+    let read = read(br#"{"poststop": null, "prestart": [{"path": "/a", "args": null, "timeout": null}]}"#);
+    assert_eq!(read.mistakes, []);
+    let hooks = &read.spec.stages[&Stage::Prestart];
+    assert_eq!((hooks.len(), &hooks[0].args, hooks[0].timeout), (1, &None, None));
+    assert_eq!(read.spec.stages.len(), 1);
+}
+
+#[test]
 fn a_mistake_reads_as_one_line_that_says_what_to_do() {
     let line = |text: &str| mistakes(text)[0].to_string();
     assert_eq!(
@@ -122,7 +158,7 @@ fn a_mistake_reads_as_one_line_that_says_what_to_do() {
     );
     assert_eq!(
         line("{\"prestart\":[],}"),
-        "/specs/x.json:1:16: is not valid JSON: key must be a string; correct the JSON here [invalid-json]"
+        "/specs/x.json:1:16: is not valid JSON: a comma stands before the end; remove the comma [invalid-json]"
     );
 }
 
