@@ -10,7 +10,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
+use containerd_nri::testkit::{
+    ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
+};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
@@ -96,7 +98,10 @@ fn line_with(source: impl Read + Send + 'static, word: &'static str) -> mpsc::Re
     receiver
 }
 
-fn accept<F: FnOnce() -> Ended>(socket: &Path, start: F) -> (impl Sized + use<F>, Ended) {
+type Runtime = ((PluginHandle, FakeRuntime), tokio::runtime::Runtime);
+
+/// The daemon that `start` starts, as a runtime at `socket` has it.
+fn accept(socket: &Path, start: impl FnOnce() -> Ended) -> (Runtime, Ended) {
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -114,6 +119,16 @@ fn accept<F: FnOnce() -> Ended>(socket: &Path, start: F) -> (impl Sized + use<F>
 
 #[test]
 fn a_poststop_that_cannot_be_recorded_is_reported_at_once_and_run_when_there_is_room() {
+    poststop_waits_for_room(false);
+}
+
+#[test]
+fn a_poststop_that_cannot_be_recorded_is_run_though_its_container_is_removed_before_there_is_room() {
+    poststop_waits_for_room(true);
+}
+
+/// The container has poststop hooks alone, so nothing but this runner has told that it was created.
+fn poststop_waits_for_room(is_removed: bool) {
     with_own_mounts(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -129,7 +144,7 @@ fn a_poststop_that_cannot_be_recorded_is_reported_at_once_and_run_when_there_is_
         fs::write(path("config.toml"), format!("state_dir = {state:?}\n")).unwrap();
 
         let socket = path("nri.sock");
-        let (_runtime, mut daemon) = accept(&socket, || {
+        let ((mut plugin, tokio), mut daemon) = accept(&socket, || {
             let mut command = Command::new(PROGRAM);
             command.arg("run").arg("--config").arg(path("config.toml"));
             command.arg("--nri-socket").arg(path("nri.sock"));
@@ -153,11 +168,19 @@ fn a_poststop_that_cannot_be_recorded_is_reported_at_once_and_run_when_there_is_
         let container = ledger.find(&id).unwrap().unwrap();
         assert_eq!(container.finished(Stage::Poststop).unwrap(), None);
 
+        if is_removed {
+            let pod = PodBuilder::new("web").namespace("default").build();
+            let mut container = ContainerBuilder::new(&pod, "app").build();
+            container.id = "c1".into();
+            let removed = tokio.block_on(plugin.0.remove_container(&pod, &container));
+            assert!(matches!(removed, Outcome::Answer(_)), "{removed:?}");
+        }
         // Reading waits for a writer.
         let ran = line_with(open_when_written(path("ran")), "ran");
         assert!(ran.try_recv().is_err(), "it is run without a record");
         fs::remove_file(filler).unwrap();
         ran.recv_timeout(LIMIT).unwrap();
+        drop((plugin, tokio));
     });
 }
 

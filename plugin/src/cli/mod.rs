@@ -1,5 +1,6 @@
 //! The commands for people.
 
+mod apart;
 mod check;
 mod command_line;
 mod complain;

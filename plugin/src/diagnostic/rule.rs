@@ -92,6 +92,8 @@ rules! {
     SetId = "set-id",
     /// A file in a directory that others may write to has no second name.
     HardLinked = "hard-linked",
+    /// No user but root answers for the file system of the file (FUSE).
+    MountedByUser = "mounted-by-user",
     /// No link on the way means another file to another process.
     ProcLink = "proc-link",
     /// At most 40 links on the way.

@@ -15,7 +15,7 @@ use crate::spec::Stage;
 use crate::trust::access;
 
 /// How long all checks together may take: a plugin or a daemon that is asked has five seconds of them.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// What is to be examined.
 #[derive(Debug, Clone)]

@@ -2,7 +2,6 @@
 //! failed is logged.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 use std::{io, iter};
@@ -11,6 +10,7 @@ use tokio::net::UnixDatagram;
 
 use super::Observer;
 use super::aside::aside;
+use super::waiting::{Receiver, Sender, channel};
 use crate::ledger::{EntryFolder, Header, Ledger, LedgerError, Line, Record, Rung, StageResult, Trigger};
 use crate::runner::failures;
 use crate::spec::Stage;
@@ -55,7 +55,7 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
 
 /// What has rung, on its way to be looked into.
 pub(super) struct Rungs {
-    sender: SyncSender<Rung>,
+    sender: Sender<Rung>,
     observer: Arc<Observer>,
 }
 
@@ -63,7 +63,7 @@ impl Rungs {
     /// Returns whether there was room for it.
     pub(super) fn send(&self, rung: Rung) -> bool {
         self.observer.begin_counting();
-        let is_sent = self.sender.try_send(rung).is_ok();
+        let is_sent = self.sender.send(rung);
         if !is_sent {
             self.observer.end_counting();
         }
@@ -76,7 +76,7 @@ impl Rungs {
 /// # Errors
 /// There can be no further thread.
 pub(super) fn look_into(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Rungs> {
-    let (sender, rungs) = sync_channel(MAX_WAITING);
+    let (sender, rungs) = channel(MAX_WAITING);
     let thread = thread::Builder::new().name("stages".into());
     let of_thread = observer.clone();
     thread.spawn(move || look_into_all(&ledger, &of_thread, &rungs))?;
@@ -84,9 +84,9 @@ pub(super) fn look_into(ledger: Ledger, observer: Arc<Observer>) -> io::Result<R
 }
 
 fn look_into_all(ledger: &Ledger, observer: &Observer, rungs: &Receiver<Rung>) {
-    while let Ok(first) = rungs.recv() {
+    while let Some(first) = rungs.receive() {
         thread::sleep(LATER);
-        for rung in iter::once(first).chain(rungs.try_iter()) {
+        for rung in iter::once(first).chain(iter::from_fn(|| rungs.receive_at_once())) {
             if let Err(error) = take(ledger, &rung, observer) {
                 tracing::warn!(id = %rung.id, stage = %rung.stage, %error, "how a stage ended cannot be told");
             }

@@ -15,6 +15,7 @@ mod pulse;
 pub mod service_manager;
 mod status;
 mod tend;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -15,9 +15,9 @@ use tokio::time::{sleep, timeout};
 use super::deliver::deliver;
 use super::in_force::InForce;
 use super::lazy_ledger::NoLedger;
-use super::life::{Containers, RunnerProgram};
+use super::life::{Containers, RunnerProgram, end_init};
 use super::live::Live;
-use super::mark::is_marked;
+use super::mark::{is_marked, may_need_events};
 use super::missed::Missed;
 use super::subject::subject;
 use crate::bounded::answered;
@@ -177,7 +177,7 @@ impl OciHooks {
 
     /// Does what a Synchronize asks for that came while no ledger was open.
     fn make_up_for(&self, in_force: &InForce) {
-        if let Some(Ok(containers)) = in_force.ledger.opened()
+        if let Some(Some(containers)) = in_force.ledger.opened()
             && self.missed_synchronize.swap(false, Ordering::Relaxed)
         {
             containers.serve(&self.runtime());
@@ -188,12 +188,12 @@ impl OciHooks {
 
     /// The containers in the ledger, if that is open. Touches no path.
     fn containers(&self) -> Option<Containers> {
-        self.live.now().in_force()?.ledger.opened()?.clone().ok()
+        self.live.now().in_force()?.ledger.opened()?.clone()
     }
 
-    /// The same, to be worked on; none if there is no ledger.
+    /// The same, to be worked on; none if no ledger is needed.
     ///
-    /// Fails if the ledger's file system does not answer.
+    /// Fails if the ledger cannot be used now.
     fn answering_containers(&self) -> Result<Option<Containers>, NoLedger> {
         let now = self.live.now();
         let Some(in_force) = now.in_force() else {
@@ -204,7 +204,7 @@ impl OciHooks {
                 drop(in_force.ledger.access()?);
                 Ok(Some(containers.clone()))
             }
-            Err(NoLedger::None(_)) => Ok(None),
+            Err(NoLedger::Unneeded) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -230,8 +230,8 @@ impl OciHooks {
             return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
         };
         let containers = match in_force.ledger.opened() {
-            Some(Ok(containers)) => containers.clone(),
-            Some(Err(_)) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
+            Some(Some(containers)) => containers.clone(),
+            Some(None) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
             // Whatever it will hold.
             None => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all,
         };
@@ -353,10 +353,6 @@ impl OciHooks {
         now.in_force().map(|in_force| of(in_force.selector.config()))
     }
 
-    fn needs_all_events(&self) -> bool {
-        self.config(Config::needs_all_events).unwrap_or(true)
-    }
-
     fn ignores_failures(&self) -> bool {
         let policy = self.config(|config| config.failure_policy);
         policy == Some(FailurePolicy::Ignore)
@@ -419,27 +415,38 @@ impl Plugin for OciHooks {
         let event::CreateContainer { pod, container, .. } = event;
         let answer = match self.ignores_failures() {
             true => self.hooks_or_none(pod, container, ctx.remaining()).await,
-            false => self.hooks(&pod, &container, ctx.remaining()),
+            false => {
+                let answer = self.hooks(&pod, &container, ctx.remaining());
+                // On the thread that has read the message: the allocator uses its memory again there.
+                tokio::spawn(async move { drop((pod, container)) });
+                answer
+            }
         };
         answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
 
     async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
         let event::StartContainer { container, .. } = event;
-        let failed = |reason: String| Status::failed_precondition(format!("nri-oci-hooks: {reason}"));
-        let ours = match self.answering_containers() {
-            Ok(ours) => ours,
-            // Only containers without injected hooks need the ledger to start.
-            Err(error) if self.containers().is_none() && !self.needs_all_events() => {
+        let needs_it = may_need_events(&container);
+        let failed = match self.answering_containers() {
+            Ok(None) => return Ok(()),
+            Ok(Some(ours)) if needs_it => ours.starting(container, ctx.remaining()).await,
+            // Earlier releases left no mark. A runner of theirs ends a container that does not wait for it.
+            Ok(Some(ours)) => {
+                let starting = ours.starting(container, ctx.remaining());
+                timeout(ctx.remaining() / 2, starting).await.unwrap_or(Ok(()))
+            }
+            Err(error) if needs_it => {
+                // Not every runtime heeds the answer.
+                end_init(&container);
+                Err(error.to_string())
+            }
+            Err(error) => {
                 tracing::warn!(%error, "the ledger cannot be used");
                 return Ok(());
             }
-            Err(error) => return Err(failed(error.to_string())),
         };
-        match ours {
-            Some(ours) => ours.starting(container, ctx.remaining()).await.map_err(failed),
-            None => Ok(()),
-        }
+        failed.map_err(|reason| Status::failed_precondition(format!("nri-oci-hooks: {reason}")))
     }
 
     async fn post_start_container(

@@ -42,7 +42,7 @@ impl InForce {
             return Err(fixed("listen", "cannot change while the daemon runs"));
         }
         let has_ledger = match self.ledger.opened() {
-            Some(opened) => opened.is_ok(),
+            Some(opened) => opened.is_some(),
             None => before.needs_ledger(),
         };
         if config.needs_ledger() && !has_ledger {

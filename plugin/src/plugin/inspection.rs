@@ -66,12 +66,14 @@ impl OciHooks {
         if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();
             inspection.mistakes.extend(in_force.selector.mistakes());
-            let opened = in_force.ledger.opened();
-            if let Some(Ok(containers)) = opened {
-                inspection.unhooked_handlers = containers.unhooked_handlers();
-            }
-            let ledger = opened.map(|opened| opened.as_ref().map(|containers| containers.ledger().clone()));
-            inspection.ledger = ledger.map(|ledger| ledger.map_err(String::clone));
+            inspection.ledger = match in_force.ledger.opened() {
+                Some(Some(containers)) => {
+                    inspection.unhooked_handlers = containers.unhooked_handlers();
+                    Some(Ok(containers.ledger().clone()))
+                }
+                Some(None) => Some(Err("there is no ledger".into())),
+                None => in_force.ledger.failure().map(Err),
+            };
         }
         inspection
     }

@@ -1,7 +1,7 @@
 //! The ledger of the active configuration, opened by whoever needs it first: its file system may not answer.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ use crate::ledger::Ledger;
 use crate::trust::access::{Access, NotAnswering, Use};
 use crate::trust::{TrustError, TrustedDir, TrustedFile};
 
-/// The ledger, or why there is none, as soon as that is known. Only [`LazyLedger::open`] touches a path.
+/// The ledger, or that there is none, as soon as that is known. Only [`LazyLedger::open`] touches a path.
 #[derive(Debug)]
 pub(super) struct LazyLedger {
     state_dir: Arc<str>,
@@ -20,12 +20,14 @@ pub(super) struct LazyLedger {
     /// The path of the state directory without links, once that is known.
     real_path: OnceLock<PathBuf>,
     opened: OnceLock<Opened>,
+    /// Why the last attempt to open it failed.
+    failure: Mutex<Option<String>>,
     /// Held by whoever opens it.
     opening: Mutex<()>,
 }
 
-/// The tracked containers, or why there is no ledger.
-type Opened = Result<Containers, String>;
+/// The tracked containers; `None` if no ledger is needed and none is there.
+type Opened = Option<Containers>;
 
 /// Why the ledger cannot be used now.
 #[derive(Debug, Error)]
@@ -36,9 +38,12 @@ pub(super) enum NoLedger {
     /// Another thread opens it at this moment.
     #[error("the ledger is still being opened; try again in a moment")]
     BeingOpened,
-    /// There is none.
+    /// It cannot be opened, for now.
     #[error("{0}")]
-    None(String),
+    Failed(String),
+    /// No ledger is needed, and none is there.
+    #[error("there is no ledger")]
+    Unneeded,
 }
 
 impl LazyLedger {
@@ -50,25 +55,31 @@ impl LazyLedger {
             runner: runner.clone(),
             real_path: OnceLock::new(),
             opened: OnceLock::new(),
+            failure: Mutex::default(),
             opening: Mutex::new(()),
         }
     }
 
-    /// What opening it resulted in; `None` as long as that is not known.
+    /// What opening it resulted in; `None` as long as it could not be opened.
     pub(super) fn opened(&self) -> Option<&Opened> {
         self.opened.get()
+    }
+
+    /// Why the last attempt to open it failed, if it did.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.lock_failure().clone()
     }
 
     /// Opens it, unless it is open. Makes it if it is needed and not there.
     ///
     /// # Errors
-    /// Its file system does not answer, or another thread waits for that, or there is none.
+    /// Its file system does not answer, or another thread waits for that, or it cannot be opened, or there is none.
     pub(super) fn open(&self) -> Result<&Containers, NoLedger> {
         let opened = match self.opened.get() {
             Some(opened) => opened,
             None => self.open_first()?,
         };
-        opened.as_ref().map_err(|reason| NoLedger::None(reason.clone()))
+        opened.as_ref().ok_or(NoLedger::Unneeded)
     }
 
     /// Begins an access to it.
@@ -102,11 +113,24 @@ impl LazyLedger {
         let _ = self.real_path.set(real_path);
         let is_needed = self.is_needed || has_containers(state_dir);
         let opened = match is_needed {
-            true => containers(state_dir, &self.runner)
-                .inspect_err(|error| tracing::error!(%error, "no hooks but direct ones can be delivered")),
-            false => Err("there is no ledger".into()),
+            true => Some(containers(state_dir, &self.runner).map_err(|error| self.failed(error))?),
+            false => None,
         };
+        *self.lock_failure() = None;
         Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// The next one to need it tries again: a full disk, or a directory with a wrong owner, can be put right.
+    fn failed(&self, error: String) -> NoLedger {
+        let before = self.lock_failure().replace(error.clone());
+        if before.is_none_or(|before| before != error) {
+            tracing::error!(%error, "no hooks but direct ones can be delivered");
+        }
+        NoLedger::Failed(error)
+    }
+
+    fn lock_failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,13 +21,23 @@ pub(super) fn mark(adjustment: Adjustment, container: &Container) -> Adjustment 
 /// Whether another daemon has given `container` its hooks. Earlier releases left no mark, but with delivery
 /// `runner` a runner.
 pub(super) fn is_marked(container: &Container) -> bool {
+    carries_mark(container) || inject::carries_runner(&container.hooks)
+}
+
+/// Whether `container` may get its hooks by events alone, so that it must not start without the ledger.
+pub(super) fn may_need_events(container: &Container) -> bool {
+    carries_mark(container) && !inject::carries_runner(&container.hooks)
+}
+
+fn carries_mark(container: &Container) -> bool {
     let marked_as = container.annotations.get(MARK);
-    let is_marked = marked_as.is_some_and(|id| *id == container.id && !id.is_empty());
-    is_marked || inject::carries_runner(&container.hooks)
+    marked_as.is_some_and(|id| *id == container.id && !id.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use containerd_nri::api::{Hook, Hooks, MessageField};
+
     use super::*;
 
     fn container(annotations: &[(&str, &str)]) -> Container {
@@ -50,5 +60,22 @@ mod tests {
         let adjustment = mark(Adjustment::new(), &container(&[]));
         assert_eq!(adjustment.raw().annotations[MARK], "c1");
         assert!(is_marked(&container(&[(MARK, "c1")])));
+    }
+
+    #[test]
+    fn a_marked_container_without_a_runner_needs_events_to_start() {
+        let runner = Hook {
+            args: ["nri-oci-hooks", "stage", "prestart"].map(Into::into).into(),
+            ..Hook::default()
+        };
+        let injected = Hooks {
+            prestart: vec![runner],
+            ..Hooks::default()
+        };
+        let mut marked = container(&[(MARK, "c1")]);
+        assert!(may_need_events(&marked));
+        assert!(!may_need_events(&container(&[])));
+        marked.hooks = MessageField::some(injected);
+        assert!(!may_need_events(&marked));
     }
 }

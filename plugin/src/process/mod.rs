@@ -5,5 +5,7 @@ pub(crate) mod cgroup;
 mod limits;
 pub(crate) mod signal;
 pub(crate) mod stat;
+mod streams;
 
 pub use limits::HookLimits;
+pub(crate) use streams::let_go_of_caller;

@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(1);
 /// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own. Returns
 /// how many of them have not ended yet.
 pub(super) fn kill_all(root: Pid) -> usize {
+    // Of what was killed with its group only this is left to do: a look at each takes longer.
+    reap();
     // First all are stopped, until no new one is found: what is stopped starts nothing more.
     let give_up = Instant::now() + STOPPING;
     let mut stopped = BTreeMap::new();

@@ -1,13 +1,10 @@
 //! What a successful hook has left behind: it stays, as long as it keeps to the hook's limits.
 
-use std::fs::OpenOptions;
-use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
-
 use crate::process::cgroup::Group;
+use crate::process::let_go_of_caller;
 use crate::system::{close_descriptors_but, in_a_copy};
 
 /// How often it is looked whether a limit was reached.
@@ -52,13 +49,4 @@ fn is_over(left: &Left) -> bool {
         left.group.kill(ENDING);
     }
     left.group.remove() || Instant::now() >= left.deadline
-}
-
-/// Closes the standard streams, which the caller's are, and for the end of which it may wait.
-pub(super) fn let_go_of_caller() -> io::Result<()> {
-    let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-    dup2_stdin(&nothing)?;
-    dup2_stdout(&nothing)?;
-    dup2_stderr(&nothing)?;
-    Ok(())
 }

@@ -16,12 +16,12 @@ use nix::unistd::close;
 
 use super::container::Container;
 use super::gate::Gate;
-use super::guard::let_go_of_caller;
 use super::init::Init;
 use super::pidfd::Pidfd;
 use super::stages;
 use super::stat::Name;
 use crate::ledger::{Claimed, LedgerError, Program, StageResult, Trigger};
+use crate::process::let_go_of_caller;
 use crate::spec::Stage;
 use crate::system::in_a_copy;
 

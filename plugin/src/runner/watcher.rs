@@ -17,12 +17,12 @@ use nix::unistd::{Pid, getpid, setsid};
 
 use super::capture::Capture;
 use super::descendants::{kill_all, reap};
-use super::guard::{ENDING, Left, let_go_of_caller};
+use super::guard::{ENDING, Left};
 use super::hook::Started;
 use super::init;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
 use crate::process::cgroup::{Group, GroupName};
-use crate::process::signal;
+use crate::process::{let_go_of_caller, signal};
 use crate::select::FrozenHook;
 use crate::system::{close_descriptors_but, in_a_copy};
 use crate::trust::TrustedFile;

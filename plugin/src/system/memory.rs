@@ -21,12 +21,38 @@ pub fn share_heap() {
     }
 }
 
-/// Returns free heap memory to the kernel. The allocator keeps what a large message needed
-/// (Synchronize of thousands of containers) for ever otherwise.
+/// Returns to the kernel what is not needed any more: free heap memory, which the allocator keeps for ever otherwise
+/// after a large message (Synchronize of thousands of containers), and the pages of code that ran at the start alone.
 pub fn return_free_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim takes the allocator's own locks and touches free memory only.
     unsafe {
         libc::malloc_trim(0);
+    }
+    unmap_code();
+}
+
+/// Unmaps the pages of this program's code. The kernel maps each again, from its cache of the file, when it is next
+/// executed.
+fn unmap_code() {
+    unsafe extern "C" {
+        // The linker's names of where the code ends, and of where the program's file begins.
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    const PAGE: usize = 4096;
+    let (start, end) = ((&raw const __executable_start).addr(), (&raw const etext).addr());
+    let start = start.next_multiple_of(PAGE);
+    let Some(length) = (end & !(PAGE - 1)).checked_sub(start) else {
+        return;
+    };
+    // SAFETY: what is mapped there is the file itself, which nobody writes: read again it is the same. It fails, and
+    // changes nothing, where it is not so.
+    unsafe {
+        libc::madvise(
+            std::ptr::without_provenance_mut(start),
+            length,
+            libc::MADV_DONTNEED,
+        );
     }
 }

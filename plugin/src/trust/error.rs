@@ -69,6 +69,11 @@ pub enum Fault {
         /// How many names it has.
         names: libc::nlink_t,
     },
+    /// Its file system is answered for by this user's program, which can name any owner.
+    MountedByUser {
+        /// Who has mounted it.
+        uid: u32,
+    },
     /// It is a link of procfs, which names another file to each process that asks.
     ProcLink,
     /// It is one more link than may be on the way.
@@ -117,6 +122,7 @@ impl TrustError {
             Fault::NotExecutable { .. } => Rule::NotExecutable,
             Fault::SetId { .. } => Rule::SetId,
             Fault::HardLinked { .. } => Rule::HardLinked,
+            Fault::MountedByUser { .. } => Rule::MountedByUser,
             Fault::ProcLink => Rule::ProcLink,
             Fault::TooManyLinks => Rule::TooManyLinks,
             Fault::NameTooLong => Rule::NameTooLong,
@@ -151,6 +157,7 @@ impl TrustError {
             Fault::NotExecutable { .. } => format!("run: chmod +x {path}"),
             Fault::SetId { .. } => format!("run: chmod ug-s {path} (a hook runs as root anyway)"),
             Fault::HardLinked { .. } => "put a copy where root alone can make files".into(),
+            Fault::MountedByUser { .. } => "put a copy on a file system that root has mounted".into(),
             Fault::ProcLink | Fault::TooManyLinks => "name the file by its own path".into(),
             Fault::NameTooLong => "a name has at most 255 bytes, a path 4095".into(),
             Fault::Changed => "try again when nobody is replacing it".into(),
@@ -204,6 +211,10 @@ impl fmt::Display for TrustError {
                 let danger = "names and lies where others can make such names";
                 write!(f, "{path} ({kind}, owner root) has {names} {danger}")
             }
+            Fault::MountedByUser { uid } => write!(
+                f,
+                "{path} is on a FUSE file system that uid {uid} has mounted, who can fake owners and modes there"
+            ),
             Fault::ProcLink => write!(f, "{path} names another file to each process that asks"),
             Fault::TooManyLinks => write!(f, "{path} is one link more than the {MOST_LINKS} a path may have"),
             Fault::NameTooLong => write!(f, "{path} is too long a name"),

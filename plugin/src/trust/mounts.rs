@@ -5,8 +5,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::libc::dev_t;
+use nix::sys::stat::{major, minor};
+
 /// As proc_pid_mountinfo(5) has it.
-const MOUNTS: &str = "/proc/self/mountinfo";
+const MOUNTS: &str = "/proc/thread-self/mountinfo";
 
 /// What is mounted where, in the order of mounting.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ struct Mount {
     /// `MAJOR:MINOR`: a file system has the same wherever it is mounted.
     device: String,
     point: PathBuf,
+    /// The user whose program answers for it, if it is a FUSE file system.
+    mounter: Option<u32>,
 }
 
 impl Mounts {
@@ -27,10 +32,18 @@ impl Mounts {
 
     pub(super) fn parse(text: &str) -> Mounts {
         let mount = |line: &str| {
-            let mut words = line.split(' ');
+            let (of_mount, of_file_system) = line.split_once(" - ")?;
+            let mut words = of_mount.split(' ');
             let device = words.nth(2)?.to_owned();
             let point = unescaped(words.nth(1)?);
-            Some(Mount { device, point })
+            // Not the word before, its source: whoever mounts it chooses that.
+            let mut options = of_file_system.split(' ').nth(2)?.split(',');
+            let mounter = options.find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
+            Some(Mount {
+                device,
+                point,
+                mounter,
+            })
         };
         Mounts(text.lines().filter_map(mount).collect())
     }
@@ -47,6 +60,14 @@ impl Mounts {
     /// Where the file system of `path` is mounted.
     pub(super) fn point_of(&self, path: &Path) -> Option<&Path> {
         self.of(path).map(|mount| &*mount.point)
+    }
+
+    /// The user who has mounted the file system of `device` and answers for it; root unless it says another.
+    /// `None` if it is not mounted.
+    pub(super) fn mounter_of(&self, device: dev_t) -> Option<u32> {
+        let device = format!("{}:{}", major(device), minor(device));
+        let mount = self.0.iter().find(|mount| mount.device == device)?;
+        Some(mount.mounter.unwrap_or(0))
     }
 
     fn of(&self, path: &Path) -> Option<&Mount> {
@@ -78,6 +99,8 @@ fn unescaped(word: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::stat::makedev;
+
     use super::*;
 
     #[test]
@@ -97,6 +120,19 @@ mod tests {
         ] {
             assert_eq!(mounts.of(Path::new(path)).unwrap().device, device, "{path}");
         }
+    }
+
+    #[test]
+    fn who_has_mounted_a_file_system_is_known_by_its_device_and_cannot_be_faked() {
+        let mounts = Mounts::parse(
+            "1 0 8:1 / / rw - ext4 a rw\n\
+             2 1 0:40 / /a rw - fuse.x b,user_id=0 rw,user_id=1000,group_id=1000,allow_other\n\
+             3 1 0:41 / /b rw shared:3 - fuse c rw,user_id=0,group_id=0\n\
+             4 1 0:42 / /c rw - virtiofs d rw\n",
+        );
+        let of = |minor| mounts.mounter_of(makedev(0, minor));
+        assert_eq!([40, 41, 42, 43].map(of), [Some(1000), Some(0), Some(0), None]);
+        assert_eq!(mounts.mounter_of(makedev(8, 1)), Some(0));
     }
 
     #[test]

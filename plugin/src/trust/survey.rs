@@ -9,11 +9,12 @@ use std::sync::Arc;
 use nix::NixPath;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::{FUSE_SUPER_MAGIC, PROC_SUPER_MAGIC, fstatfs};
 
 use super::access::Use;
 use super::error::{Fault, FileKind};
 use super::judge;
+use super::mounts::Mounts;
 
 /// How much is remembered: each directory and file keeps a descriptor open, and a process may have
 /// 1,024 by default.
@@ -77,6 +78,9 @@ impl Survey {
         }
         let _access = Use::Read.begin(real)?;
         let found = Found::at(&directory.fd, name)?;
+        if found.stat.st_dev != directory.stat.st_dev {
+            may_be_believed(&found)?;
+        }
         let place = match judge::kind(&found.stat) {
             FileKind::Directory => {
                 judge::directory(&found.stat)?;
@@ -108,6 +112,19 @@ impl Found {
         let fd = openat(directory, name, look, Mode::empty())?;
         let stat = fstat(&fd)?;
         Ok(Found { fd, stat })
+    }
+}
+
+/// Whether what `found`, at which another file system begins, says of its owner can be true: a user's own FUSE file
+/// system can say anything.
+fn may_be_believed(found: &Found) -> Result<(), Fault> {
+    if fstatfs(&found.fd)?.filesystem_type() != FUSE_SUPER_MAGIC {
+        return Ok(());
+    }
+    match Mounts::of_this_process().mounter_of(found.stat.st_dev) {
+        Some(0) => Ok(()),
+        Some(uid) => Err(Fault::MountedByUser { uid }),
+        None => Err(Fault::Changed),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format};
+use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, apart};
 use crate::doctor::{Examination, Finding, Level, Node, examine};
 
 const MORE: &str = "\
@@ -46,10 +46,7 @@ pub struct DoctorArgs {
 
 /// Examines the node. Exits 0 if no problem is found, else 1.
 pub fn doctor(args: DoctorArgs) -> ExitCode {
-    match run(&args, &mut io::stdout().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) | Err(_) => ExitCode::FAILURE,
-    }
+    apart::run(|out| Ok(run(&args, out)?))
 }
 
 /// Whether there is no problem.

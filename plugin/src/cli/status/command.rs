@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use clap::Args;
 
 use crate::bounded::within;
-use crate::cli::complain::fail;
+use crate::cli::apart::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::{one_line, shown};
 use crate::doctor::{Node, requires_plugin};
@@ -27,8 +27,8 @@ Examples:
   nri-oci-hooks status
   nri-oci-hooks status --format json | jq .connection";
 
-/// How long the configuration may take to be read, and the daemon to answer.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long it may take to look whether the daemon is a required plugin.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 
 /// What `status` is asked.
 #[derive(Debug, Args)]
@@ -45,11 +45,7 @@ pub struct StatusArgs {
 
 /// Tells the daemon's status. Exits 0 if it is ready, 1 if not or if none answers.
 pub fn status(args: StatusArgs) -> ExitCode {
-    match run(&args, &mut io::stdout().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => fail(&error),
-    }
+    apart::run(|out| run(&args, out))
 }
 
 /// Whether the daemon is ready.
@@ -62,7 +58,7 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let status = asked.unwrap_or_else(|| Err(not_answered()))?;
     match args.format {
         Format::Text => {
-            let is_required = within(LIMIT, || requires_plugin(&Node::new("/")));
+            let is_required = within(LOOK_LIMIT, || requires_plugin(&Node::new("/")));
             print(&status, is_required.flatten(), out)?;
         }
         Format::Json => {

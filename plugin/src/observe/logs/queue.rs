@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::observe::waiting::{Receiver, Sender, channel};
 
 /// How many lines wait at most.
 const MAX_LINES: usize = 1024;
@@ -32,10 +34,11 @@ pub(in crate::observe) fn dropped_lines() -> u64 {
 /// The end of the queue that takes lines. Never blocks: a line for which there is no room is dropped, and counted.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
-    sender: SyncSender<Message>,
+    sender: Sender<Message>,
     bytes: Arc<AtomicUsize>,
 }
 
+#[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
     /// Answered when all lines before it are written.
@@ -52,7 +55,7 @@ impl Queue {
     where
         S: FnMut(&[u8]) -> io::Result<()> + 'static,
     {
-        let (sender, receiver) = sync_channel(MAX_LINES);
+        let (sender, receiver) = channel(MAX_LINES);
         let (is_open, opened) = sync_channel(1);
         let bytes = Arc::new(AtomicUsize::new(0));
         let queued = bytes.clone();
@@ -78,7 +81,7 @@ impl Queue {
     pub(super) fn push(&self, line: Vec<u8>) {
         let length = line.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
-        if before + length > MAX_BYTES || self.sender.try_send(Message::Line(line)).is_err() {
+        if before + length > MAX_BYTES || !self.sender.send(Message::Line(line)) {
             self.bytes.fetch_sub(length, Ordering::Relaxed);
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
@@ -87,7 +90,7 @@ impl Queue {
     /// Waits until all lines taken so far are written, or `limit` has passed.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        if self.sender.try_send(Message::Flush(done)).is_ok() {
+        if self.sender.send(Message::Flush(done)) {
             // Late or not: nothing is left to be done about it.
             let _ = written.recv_timeout(limit);
         }
@@ -96,7 +99,7 @@ impl Queue {
 
 fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnMut(&[u8]) -> io::Result<()>) {
     let mut reported = 0;
-    for message in lines {
+    while let Some(message) = lines.receive() {
         let line = match message {
             Message::Line(line) => line,
             Message::Flush(done) => {

@@ -1,10 +1,11 @@
 //! The containers in the ledger, and what each event needs to act on one.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use containerd_nri::api::{Container, PodSandbox};
@@ -41,6 +42,8 @@ struct Shared {
     /// The inits whose end starts poststop.
     watched: Watched,
     handlers: Handlers,
+    /// Those whose poststop was begun and could not be recorded: nothing else may say that they were created.
+    unrecorded: Mutex<BTreeSet<ContainerId>>,
     /// Whether the runtime deletes a container when it ends.
     deletes_at_end: AtomicBool,
     _alive: Alive,
@@ -79,6 +82,7 @@ impl Containers {
             creating: Creating::default(),
             watched: Watched::default(),
             handlers: Handlers::default(),
+            unrecorded: Mutex::default(),
             deletes_at_end: AtomicBool::new(true),
             _alive: alive,
         })))
@@ -120,6 +124,10 @@ impl Containers {
 
     pub(super) fn handlers(&self) -> &Handlers {
         &self.0.handlers
+    }
+
+    pub(super) fn unrecorded(&self) -> MutexGuard<'_, BTreeSet<ContainerId>> {
+        self.0.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn watched(&self) -> &Watched {

@@ -17,3 +17,4 @@ mod stopping;
 
 pub(super) use containers::{Containers, RegisterError};
 pub use runners::RunnerProgram;
+pub(super) use starting::end_init;

@@ -24,10 +24,8 @@ impl Containers {
         let containers = self.clone();
         let starting = async move {
             let may_start = containers.prestart(&container, remaining).await;
-            if may_start.is_err()
-                && let Some(init) = init(&container)
-            {
-                init.kill();
+            if may_start.is_err() {
+                end_init(&container);
             }
             may_start
         };
@@ -90,6 +88,11 @@ impl Containers {
         await_or_note(&registered, stage, by, running, remaining).await?;
         Ok(())
     }
+}
+
+/// Kills the init of a container that must not start.
+pub(in crate::plugin) fn end_init(container: &Container) {
+    init(container).into_iter().for_each(Init::kill);
 }
 
 /// The init of a container that is being started, as the runtime names it.

@@ -109,6 +109,9 @@ impl Containers {
     /// nothing more. A poststop is tried again as soon as the ledger has room.
     pub(in crate::plugin) fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
         let (containers, id, trouble) = (self.clone(), id.clone(), trouble.to_owned());
+        if stage == Stage::Poststop {
+            self.unrecorded().insert(id.clone());
+        }
         self.behind(async move {
             let registered = match containers.find(id.as_str()) {
                 Ok(Some(registered)) => registered,
@@ -121,6 +124,7 @@ impl Containers {
             });
             if stage == Stage::Poststop {
                 containers.retry_poststop(registered).instrument(span).await;
+                containers.unrecorded().remove(&id);
             }
         });
     }
@@ -202,7 +206,7 @@ impl Containers {
     /// Whether something is still to be done for a container that has stopped. The runner of
     /// poststop also resolves what should have come before it.
     pub(super) fn has_pending(&self, registered: &Registered) -> Result<bool, LedgerError> {
-        if registered.files.created()?.is_none() {
+        if registered.files.created()?.is_none() && !self.unrecorded().contains(&registered.id) {
             // The OCI runtime never created it.
             return Ok(false);
         }

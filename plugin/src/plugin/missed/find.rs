@@ -116,7 +116,7 @@ impl OciHooks {
     /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
     pub(in crate::plugin) fn decided_without(&self, in_force: &InForce, id: &str) {
         match (in_force.ledger.opened(), id.parse()) {
-            (Some(Ok(containers)), Ok(id)) => containers.note_without(id),
+            (Some(Some(containers)), Ok(id)) => containers.note_without(id),
             _ => self.missed().remember_decision(id),
         }
     }
@@ -136,9 +136,12 @@ impl OciHooks {
             Err(error) => return Some(error.to_string()),
         }
         match in_force.ledger.opened() {
-            Some(Ok(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
-            Some(Err(reason)) => Some(reason.clone()),
-            None => Some("the ledger is not open yet".to_owned()),
+            Some(Some(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
+            Some(None) => Some("there is no ledger".to_owned()),
+            None => {
+                let failure = in_force.ledger.failure();
+                Some(failure.unwrap_or_else(|| "the ledger is not open yet".to_owned()))
+            }
         }
     }
 }

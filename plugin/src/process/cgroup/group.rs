@@ -164,7 +164,12 @@ impl Group {
     /// processes have not: the kernel ends those when it can.
     pub(crate) fn kill(&self, limit: Duration) -> usize {
         let give_up = Instant::now() + limit;
-        self.kill_at_once();
+        if self.kill_at_once() {
+            // Looking at each of a thousand that are ending would only hold them up.
+            while self.unified.as_deref().is_some_and(is_populated) && Instant::now() < give_up {
+                sleep(POLL_INTERVAL);
+            }
+        }
         loop {
             let left = self.members();
             if left.is_empty() || Instant::now() >= give_up {
@@ -178,20 +183,22 @@ impl Group {
         }
     }
 
-    /// Kills all that is in it in one call of the kernel's (Linux 5.14). Before that, it sees to it that
-    /// nothing is started in it any more: then the processes can be counted, and killed one by one.
-    fn kill_at_once(&self) {
-        let killed = self
-            .unified
-            .as_ref()
-            .map(|path| write(&path.join("cgroup.kill"), "1"));
-        if let (None | Some(Err(_)), Some(path)) = (killed, self.path_of(Controller::Pids)) {
+    /// Kills all that is in it in one call of the kernel's (Linux 5.14), and returns true. Before that release, it sees
+    /// to it that nothing is started in it any more: then the processes can be counted, and killed one by one.
+    fn kill_at_once(&self) -> bool {
+        let kill = |path: &PathBuf| write(&path.join("cgroup.kill"), "1");
+        if self.unified.as_ref().is_some_and(|path| kill(path).is_ok()) {
+            return true;
+        }
+        if let Some(path) = self.path_of(Controller::Pids) {
+            // Fails only if it has been removed, or never had that limit.
             let _ = write(&path.join("pids.max"), "0");
         }
+        false
     }
 
     /// The processes in it that have not ended.
-    fn members(&self) -> Vec<i32> {
+    pub(super) fn members(&self) -> Vec<i32> {
         let mut members: Vec<i32> = self
             .directories()
             .filter(|path| is_populated(path))

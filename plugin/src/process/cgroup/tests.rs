@@ -89,6 +89,42 @@ fn killing_a_group_ends_everything_in_it_and_below_it_and_nothing_else() {
     }
 }
 
+/// How often a test of something that multiplies is done; more with `NRI_OCI_HOOKS_TEST_RUNS`.
+fn runs() -> usize {
+    let runs = std::env::var("NRI_OCI_HOOKS_TEST_RUNS").ok();
+    runs.and_then(|runs| runs.parse().ok()).unwrap_or(2)
+}
+
+/// The group's own limit bounds it, and a clock ends it whatever becomes of the test.
+#[test]
+fn of_what_multiplies_in_a_group_nothing_is_left_by_killing_it() {
+    let limits = HookLimits {
+        processes: NonZeroU32::new(256).unwrap(),
+        ..HookLimits::default()
+    };
+    for hierarchies in each() {
+        for _ in 0..runs() {
+            let group = Group::create_in(&hierarchies, name(), limits).unwrap();
+            let bound: Vec<_> = group.directories().map(|path| path.join("pids.max")).collect();
+            assert!(bound.iter().any(|bound| bound.exists()), "nothing would bound it");
+            let mut script = String::new();
+            for directory in group.directories() {
+                script += &format!("echo $$ >{}/cgroup.procs\n", directory.display());
+            }
+            // Each of its processes ends in a minute: `ulimit -t` would count time of the processor.
+            script += "b(){ [ $(date +%s) -gt $end ] || b|b& };end=$(($(date +%s)+60));b\n";
+            let mut bomb = Command::new("sh").args(["-ec", &script]).spawn().unwrap();
+            while group.out_of_processes() == 0 && group.members().len() < 100 {
+                std::thread::yield_now();
+            }
+            assert_eq!(group.kill(LONG), 0);
+            assert!(group.is_empty());
+            bomb.wait().unwrap();
+            assert!(group.remove());
+        }
+    }
+}
+
 #[test]
 fn a_group_is_removed_with_those_below_it_once_nothing_runs_in_it() {
     for hierarchies in each() {

@@ -1,7 +1,11 @@
 //! What is mounted over a path: it is judged, not what it hides.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::thread;
 
+use nix::libc::S_IFDIR;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -75,6 +79,65 @@ fn a_good_folder_mounted_where_only_bad_ways_lead_is_not_trusted() {
         assert_eq!(
             tree.execute("open/inner/hook"),
             Err((Rule::WritableByOthers, tree.path("open")))
+        );
+    });
+}
+
+/// A FUSE file system mounted over `name` by the user `uid`, which says that everything is root's; it answers until it
+/// is unmounted.
+fn mount_fuse(tree: &Tree, name: &str, uid: u32) {
+    let mut device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let fd = device.as_raw_fd();
+    let options = format!("fd={fd},rootmode=40755,user_id={uid},group_id=0,allow_other");
+    let (path, options) = (tree.path(name), Some(options.as_str()));
+    mount(Some("a user's"), &path, Some("fuse"), MsFlags::empty(), options).unwrap();
+    thread::spawn(move || {
+        let mut request = [0; 1 << 17];
+        while device.read(&mut request).is_ok() {
+            let number = |at: usize| u32::from_ne_bytes(request[at..at + 4].try_into().unwrap());
+            // The numbers of the kernel's requests, and the answers to them, are those of linux/fuse.h.
+            let body: Vec<u32> = match number(4) {
+                // FUSE_INIT: version 7.12 has this short answer.
+                26 => vec![7, 12, 0, 0, 0, 4096],
+                // FUSE_GETATTR: how long it holds, then inode 1, a directory of mode 0755, one link, root's.
+                3 => {
+                    let mut attributes = vec![0; 26];
+                    (attributes[4], attributes[19], attributes[20]) = (1, S_IFDIR | 0o755, 1);
+                    attributes
+                }
+                // FUSE_STATFS: all empty.
+                17 => vec![0; 20],
+                _ => Vec::new(),
+            };
+            let error: i32 = if body.is_empty() { -2 } else { 0 };
+            let size = u32::try_from(16 + 4 * body.len()).unwrap();
+            let mut answer = size.to_ne_bytes().to_vec();
+            answer.extend(error.to_ne_bytes());
+            answer.extend(&request[8..16]);
+            answer.extend(body.iter().flat_map(|word| word.to_ne_bytes()));
+            // It takes no answer to some requests.
+            let _ = device.write_all(&answer);
+        }
+    });
+}
+
+#[test]
+fn a_file_system_for_which_a_user_answers_is_not_trusted_whatever_it_says() {
+    let tree = Tree::new();
+    tree.dir("tmp/theirs", 0o755);
+    tree.mode("tmp", 0o1777);
+    tree.dir("home", 0o755);
+    with_own_mounts(|| {
+        for name in ["tmp/theirs", "home"] {
+            mount_fuse(&tree, name, NOBODY);
+            let refused = Err((Rule::MountedByUser, tree.path(name)));
+            assert_eq!(tree.execute(&format!("{name}/hook")), refused);
+        }
+        mount_fuse(&tree, "bin", 0);
+        assert_eq!(
+            tree.execute("bin/hook"),
+            Err((Rule::NotFound, tree.path("bin/hook"))),
+            "root's own is asked"
         );
     });
 }

@@ -1,0 +1,56 @@
+//! What hangs, until it answers again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use e2e::Containerd;
+use e2e::frozen::FreezingFolder;
+use e2e::hanging::{File, HangingFolder};
+
+/// What hangs.
+pub(crate) enum Hanging {
+    Answers(HangingFolder),
+    TakesWrites(FreezingFolder),
+}
+
+impl Hanging {
+    pub(crate) fn files(node: &Containerd, files: Vec<File>) -> Result<Hanging> {
+        Ok(Hanging::Answers(HangingFolder::mount_in(node.node(), |_| files)?))
+    }
+
+    pub(crate) fn frozen(node: &Containerd, path: &Path) -> Result<Hanging> {
+        Ok(Hanging::TakesWrites(FreezingFolder::mount_in(node.node(), path)?))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Hanging::Answers(folder) => folder.path().into(),
+            Hanging::TakesWrites(folder) => folder.mount_point(),
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    pub(crate) fn hang(&self) -> Result<()> {
+        match self {
+            Hanging::Answers(folder) => folder.hang(),
+            Hanging::TakesWrites(folder) => folder.freeze()?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn answer(&self) -> Result<()> {
+        match self {
+            Hanging::Answers(folder) => folder.answer(),
+            Hanging::TakesWrites(folder) => folder.thaw()?,
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn file(name: &'static str, content: impl Into<Vec<u8>>, mode: u16) -> File {
+    let content = content.into();
+    File { name, content, mode }
+}
