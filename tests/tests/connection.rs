@@ -109,6 +109,9 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version:
         containerd.hooks().spec_folder(),
     );
     let machine = Machine::watch(&containerd)?;
+    // It is not asked for: the runtime hands over another.
+    let invalid = "install -d /etc/nri-oci-hooks && echo 'hook_spec = ' >/etc/nri-oci-hooks/config.toml";
+    containerd.node().run(Command::new("sh").args(["-c", invalid]))?;
     containerd.install_plugin(NAME, &workspace::nri_oci_hooks()?, &configuration)?;
     containerd.restart().await?;
 
@@ -128,7 +131,7 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version:
     let pod = pod.reconnected(&containerd);
     assert_eq!(life(&containerd, &pod, "after").await?, both);
     assert_eq!(ask(&state)?.configured_by, ConfiguredBy::Runtime);
-    assert_eq!(machine.changes()?, [""; 0]);
+    assert_eq!(machine.changes()?, ["/etc/nri-oci-hooks/config.toml"]);
     Ok(())
 }
 
