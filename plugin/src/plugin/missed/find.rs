@@ -186,7 +186,7 @@ impl Ground {
         };
         let containers = match in_force.ledger.open() {
             Ok(containers) => Some(containers.clone()),
-            Err(NoLedger::None(_)) => None,
+            Err(NoLedger::Unneeded) => None,
             Err(_) => return Ok(None),
         };
         in_force.selector.look();
