@@ -1,5 +1,13 @@
-//! The messages of NRI, generated from `proto/nri.proto`: every message, enum and field of NRI 0.12.5.
+//! The wire module: the messages of NRI as they cross the socket, every message, enum and field of NRI 0.12.5.
 //!
+//! # Stability
+//! These types are generated from `proto/nri.proto`, and public as they are. They follow NRI rather than this crate:
+//! - A new version of NRI adds fields and values. To be ready for that, make messages with `..Default::default()`. Enums
+//!   are `#[non_exhaustive]`.
+//! - They implement [`Message`] of `protobuf` 3. Another major version of `protobuf` is a breaking release of this crate.
+//! - Nothing else of them is part of the interface: not their size, nor the order of their fields.
+//!
+//! # Absent values
 //! A message field that is absent on the wire is an empty [`MessageField`]; an enum field is an
 //! [`EnumOrUnknown`], since a newer runtime may send values that this version does not know.
 //!
@@ -14,14 +22,26 @@
 //! ```
 
 pub use crate::generated::nri::*;
-pub use protobuf::{EnumOrUnknown, Message, MessageField};
+pub use protobuf::{Enum, EnumOrUnknown, Message, MessageField, SpecialFields};
 
-/// Makes the wrappers of optional values from their values.
+/// Converts between the wrappers of optional values and their values.
 macro_rules! optional {
     ($($wrapper:ident $value:ty),* $(,)?) => {
         $(impl From<$value> for $wrapper {
             fn from(value: $value) -> Self {
                 Self { value, ..Default::default() }
+            }
+        }
+
+        impl OptionalValue for MessageField<$wrapper> {
+            type Value = $value;
+
+            fn of(value: $value) -> Self {
+                Self::some(value.into())
+            }
+
+            fn to_option(&self) -> Option<$value> {
+                self.as_ref().map(|wrapper| wrapper.value.clone())
             }
         })*
     };
@@ -37,4 +57,25 @@ optional! {
     OptionalUInt64 u64,
     OptionalBool bool,
     OptionalFileMode u32,
+}
+
+/// The value of a field that can be absent.
+///
+/// ```
+/// use containerd_nri::api::{LinuxMemory, OptionalValue};
+///
+/// let mut memory = LinuxMemory::default();
+/// assert_eq!(memory.limit.to_option(), None);
+/// memory.limit = OptionalValue::of(512 << 20);
+/// assert_eq!(memory.limit.to_option(), Some(512 << 20));
+/// ```
+pub trait OptionalValue: Sized {
+    /// The type of the value.
+    type Value;
+
+    /// A field with a value.
+    fn of(value: Self::Value) -> Self;
+
+    /// The value, unless the field is absent.
+    fn to_option(&self) -> Option<Self::Value>;
 }

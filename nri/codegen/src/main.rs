@@ -1,0 +1,7 @@
+//! Writes the generated code of `containerd-nri` anew: `cargo run -p containerd-nri-codegen`.
+
+use std::io;
+
+fn main() -> io::Result<()> {
+    containerd_nri_codegen::generate(containerd_nri_codegen::COMMITTED.as_ref())
+}

@@ -1,0 +1,6 @@
+//! The messages and services generated from `proto/nri.proto`, by `cargo run -p containerd-nri-codegen`.
+
+#![allow(unreachable_pub, clippy::unwrap_used)]
+
+pub mod nri;
+pub mod nri_ttrpc;
