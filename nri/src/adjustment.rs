@@ -2,8 +2,9 @@
 
 use protobuf::{Message, MessageField};
 
-use crate::api;
+use crate::api::{self, OptionalValue};
 use crate::frame::MAX_BODY;
+use crate::resources::resource_setters;
 
 /// The longest answer, in bytes, that can travel to the runtime: what ttrpc allows, less its envelope.
 pub const MAX_MESSAGE: usize = MAX_BODY - 16;
@@ -15,6 +16,7 @@ fn removed(key: impl Into<String>) -> String {
 
 /// An OCI hook stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HookStage {
     /// Deprecated in the OCI runtime-spec for `CreateRuntime`, and supported by every runtime.
     Prestart,
@@ -135,9 +137,16 @@ impl Adjustment {
         self
     }
 
-    /// Replaces the command line of the container (NRI 0.10).
+    /// Sets the command line of the container, which no earlier plugin may have set (NRI 0.10).
     pub fn args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
         self.raw_mut().args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the command line of the container, also if an earlier plugin has set it (NRI 0.10).
+    pub fn replace_args<I: IntoIterator<Item: Into<String>>>(mut self, args: I) -> Self {
+        let args = args.into_iter().map(Into::into);
+        self.raw_mut().args = std::iter::once(String::new()).chain(args).collect();
         self
     }
 
@@ -155,7 +164,109 @@ impl Adjustment {
 
     /// Sets the score by which the kernel picks its victims when memory runs out, −1000 to 1000 (NRI 0.7).
     pub fn oom_score_adj(mut self, score: i64) -> Self {
-        self.linux_mut().oom_score_adj = optional(score);
+        self.linux_mut().oom_score_adj = OptionalValue::of(score);
+        self
+    }
+
+    /// Sets a namespace: to a new one, or to that of a file (NRI 0.10). The kind is that of the OCI runtime-spec, for
+    /// instance `network`.
+    pub fn namespace(mut self, kind: impl Into<String>, path: impl Into<String>) -> Self {
+        self.linux_mut().namespaces.push(api::LinuxNamespace {
+            type_: kind.into(),
+            path: path.into(),
+            ..Default::default()
+        });
+        self
+    }
+
+    /// Removes a namespace, so that the container shares that of the host (NRI 0.10).
+    pub fn remove_namespace(self, kind: impl Into<String>) -> Self {
+        self.namespace(removed(kind), "")
+    }
+
+    /// Sets a kernel parameter (NRI 0.11).
+    pub fn sysctl(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.linux_mut().sysctl.insert(name.into(), value.into());
+        self
+    }
+
+    /// Removes a kernel parameter (NRI 0.11).
+    pub fn remove_sysctl(self, name: impl Into<String>) -> Self {
+        self.sysctl(removed(name), "")
+    }
+
+    /// Moves a network device of the host into the container, under a name (NRI 0.11).
+    pub fn net_device(mut self, host_name: impl Into<String>, name: impl Into<String>) -> Self {
+        let device = api::LinuxNetDevice {
+            name: name.into(),
+            ..Default::default()
+        };
+        self.linux_mut().net_devices.insert(host_name.into(), device);
+        self
+    }
+
+    /// Leaves a network device on the host (NRI 0.11).
+    pub fn remove_net_device(self, host_name: impl Into<String>) -> Self {
+        self.net_device(removed(host_name), "")
+    }
+
+    /// Sets the I/O priority of the init process: a class, and in it 0 (highest) to 7 (NRI 0.10).
+    pub fn io_priority(mut self, class: api::IOPrioClass, priority: i32) -> Self {
+        self.linux_mut().io_priority = MessageField::some(api::LinuxIOPriority {
+            class: class.into(),
+            priority,
+            ..Default::default()
+        });
+        self
+    }
+
+    /// Sets the seccomp policy (NRI 0.10).
+    pub fn seccomp_policy(mut self, policy: api::LinuxSeccomp) -> Self {
+        self.linux_mut().seccomp_policy = MessageField::some(policy);
+        self
+    }
+
+    /// Sets the scheduling attributes of the init process (NRI 0.11).
+    pub fn scheduler(mut self, scheduler: api::LinuxScheduler) -> Self {
+        self.linux_mut().scheduler = MessageField::some(scheduler);
+        self
+    }
+
+    /// Sets the class of service of RDT (NRI 0.11).
+    pub fn rdt_clos_id(mut self, id: impl Into<String>) -> Self {
+        self.rdt_mut().clos_id = OptionalValue::of(id.into());
+        self
+    }
+
+    /// Sets the lines of RDT's schemata (NRI 0.11).
+    pub fn rdt_schemata<I: IntoIterator<Item: Into<String>>>(mut self, lines: I) -> Self {
+        self.rdt_mut().schemata = OptionalValue::of(lines.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets whether RDT monitors the container in a group of its own (NRI 0.11).
+    pub fn rdt_enable_monitoring(mut self, enable: bool) -> Self {
+        self.rdt_mut().enable_monitoring = OptionalValue::of(enable);
+        self
+    }
+
+    /// Removes what RDT settings there are (NRI 0.11).
+    pub fn remove_rdt(mut self) -> Self {
+        self.rdt_mut().remove = true;
+        self
+    }
+
+    /// Sets the NUMA memory policy: its mode, nodes such as `0-1`, and flags (NRI 0.12).
+    pub fn memory_policy<I>(mut self, mode: api::MpolMode, nodes: impl Into<String>, flags: I) -> Self
+    where
+        I: IntoIterator<Item = api::MpolFlag>,
+    {
+        self.linux_mut().memory_policy = MessageField::some(api::LinuxMemoryPolicy {
+            mode: mode.into(),
+            nodes: nodes.into(),
+            flags: flags.into_iter().map(Into::into).collect(),
+            ..Default::default()
+        });
         self
     }
 
@@ -165,73 +276,11 @@ impl Adjustment {
         self
     }
 
-    /// Limits memory, in bytes.
-    pub fn memory_limit(mut self, bytes: i64) -> Self {
-        self.resources_mut().memory.mut_or_insert_default().limit = optional(bytes);
-        self
-    }
-
-    /// Limits memory and swap together, in bytes.
-    pub fn memory_swap_limit(mut self, bytes: i64) -> Self {
-        self.resources_mut().memory.mut_or_insert_default().swap = optional(bytes);
-        self
-    }
-
-    /// Sets the CPU shares.
-    pub fn cpu_shares(mut self, shares: u64) -> Self {
-        self.resources_mut().cpu.mut_or_insert_default().shares = optional(shares);
-        self
-    }
-
-    /// Limits CPU time to `quota` microseconds in each `period` microseconds.
-    pub fn cpu_quota(mut self, quota: i64, period: u64) -> Self {
-        let cpu = self.resources_mut().cpu.mut_or_insert_default();
-        cpu.quota = optional(quota);
-        cpu.period = optional(period);
-        self
-    }
-
-    /// Sets the CPUs the container may run on, for instance `0-3,7`.
-    pub fn cpuset_cpus(mut self, cpus: impl Into<String>) -> Self {
-        self.resources_mut().cpu.mut_or_insert_default().cpus = cpus.into();
-        self
-    }
-
-    /// Sets the memory nodes the container may use, for instance `0-1`.
-    pub fn cpuset_mems(mut self, mems: impl Into<String>) -> Self {
-        self.resources_mut().cpu.mut_or_insert_default().mems = mems.into();
-        self
-    }
-
-    /// Limits the number of tasks (NRI 0.7).
-    pub fn pids_limit(mut self, limit: i64) -> Self {
-        self.resources_mut().pids = MessageField::some(api::LinuxPids {
-            limit,
-            ..Default::default()
-        });
-        self
-    }
-
-    /// Limits huge pages of one size, for instance `2MB`, in bytes.
-    pub fn hugepage_limit(mut self, page_size: impl Into<String>, limit: u64) -> Self {
-        let limit = api::HugepageLimit {
-            page_size: page_size.into(),
-            limit,
-            ..Default::default()
-        };
-        self.resources_mut().hugepage_limits.push(limit);
-        self
-    }
-
-    /// Sets a file of the unified cgroup hierarchy, for instance `memory.high`.
-    pub fn unified(mut self, file: impl Into<String>, value: impl Into<String>) -> Self {
-        self.resources_mut().unified.insert(file.into(), value.into());
-        self
-    }
+    resource_setters!();
 
     /// Updates another container.
-    pub fn update(mut self, update: api::ContainerUpdate) -> Self {
-        self.0.update.push(update);
+    pub fn update(mut self, update: impl Into<api::ContainerUpdate>) -> Self {
+        self.0.update.push(update.into());
         self
     }
 
@@ -245,15 +294,14 @@ impl Adjustment {
         self.0.adjust.mut_or_insert_default()
     }
 
-    /// The resources among the changes, for all that has no method here.
-    pub fn resources_mut(&mut self) -> &mut api::LinuxResources {
-        self.linux_mut().resources.mut_or_insert_default()
-    }
-
     /// Bytes of this answer on the wire. With more than [`MAX_MESSAGE`] it cannot travel, and the runtime gets an
     /// error in its place, which fails the creation.
     pub fn encoded_len(&self) -> usize {
         usize::try_from(self.0.compute_size()).unwrap_or(usize::MAX)
+    }
+
+    fn rdt_mut(&mut self) -> &mut api::LinuxRdt {
+        self.linux_mut().rdt.mut_or_insert_default()
     }
 
     fn linux_mut(&mut self) -> &mut api::LinuxContainerAdjustment {
@@ -274,11 +322,6 @@ impl From<Adjustment> for api::CreateContainerResponse {
     fn from(adjustment: Adjustment) -> Self {
         adjustment.0
     }
-}
-
-/// A value that is present, in the wrapper that lets it be absent.
-fn optional<T, W: From<T>>(value: T) -> MessageField<W> {
-    MessageField::some(value.into())
 }
 
 #[cfg(test)]
@@ -321,6 +364,85 @@ mod tests {
         assert!(linux.resources.cpu.shares.is_some());
         assert!(linux.resources.pids.is_some());
         assert!(linux.oom_score_adj.is_some());
+    }
+
+    #[test]
+    fn every_field_of_an_adjustment_has_a_setter() {
+        let hook = api::Hook {
+            path: "/h".into(),
+            ..Default::default()
+        };
+        let adjustment = Adjustment::new()
+            .annotation("a", "b")
+            .env("A", "b")
+            .mount(api::Mount::default())
+            .hook(HookStage::Prestart, hook)
+            .rlimit("RLIMIT_NOFILE", 2, 1)
+            .cdi_device("vendor/class=name")
+            .replace_args(["sh"])
+            .device(api::LinuxDevice::default())
+            .oom_score_adj(1)
+            .cgroups_path("/a")
+            .namespace("network", "/n")
+            .remove_namespace("ipc")
+            .sysctl("a", "b")
+            .remove_sysctl("c")
+            .net_device("eth1", "net1")
+            .remove_net_device("eth2")
+            .io_priority(api::IOPrioClass::IOPRIO_CLASS_BE, 3)
+            .seccomp_policy(api::LinuxSeccomp::default())
+            .scheduler(api::LinuxScheduler::default())
+            .rdt_clos_id("a")
+            .rdt_schemata(["L3:0=f"])
+            .rdt_enable_monitoring(true)
+            .remove_rdt()
+            .memory_policy(
+                api::MpolMode::MPOL_BIND,
+                "0",
+                [api::MpolFlag::MPOL_F_STATIC_NODES],
+            )
+            .memory_limit(1)
+            .update(crate::Update::new("other").cpu_shares(1));
+        let api::ContainerAdjustment {
+            annotations,
+            mounts,
+            env,
+            hooks,
+            linux,
+            rlimits,
+            CDI_devices,
+            args,
+            ..
+        } = adjustment.raw().clone();
+        assert!(!annotations.is_empty() && !mounts.is_empty() && !env.is_empty() && hooks.is_some());
+        assert!(!rlimits.is_empty() && !CDI_devices.is_empty());
+        assert_eq!(args, ["", "sh"]);
+        let api::LinuxContainerAdjustment {
+            devices,
+            resources,
+            cgroups_path,
+            oom_score_adj,
+            io_priority,
+            seccomp_policy,
+            namespaces,
+            sysctl,
+            net_devices,
+            scheduler,
+            rdt,
+            memory_policy,
+            ..
+        } = linux.unwrap();
+        assert!(!devices.is_empty() && resources.is_some() && !cgroups_path.is_empty());
+        assert!(oom_score_adj.is_some() && io_priority.is_some() && seccomp_policy.is_some());
+        let namespaces: Vec<_> = namespaces.iter().map(|n| (&*n.type_, &*n.path)).collect();
+        assert_eq!(namespaces, [("network", "/n"), ("-ipc", "")]);
+        assert!(sysctl.contains_key("a") && sysctl.contains_key("-c"));
+        assert!(net_devices.contains_key("eth1") && net_devices.contains_key("-eth2"));
+        assert!(scheduler.is_some() && memory_policy.is_some());
+        let rdt = rdt.unwrap();
+        assert!(
+            rdt.clos_id.is_some() && rdt.schemata.is_some() && rdt.enable_monitoring.is_some() && rdt.remove
+        );
     }
 
     #[test]

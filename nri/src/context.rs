@@ -16,6 +16,7 @@ pub(crate) const ASSUMED_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which runtime it is, as far as it told at Configure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RuntimeInfo {
     /// Its name, for instance `containerd` or `cri-o`.
     pub name: String,
@@ -47,6 +48,7 @@ impl RuntimeInfo {
 
 /// What the runtime hands over at Configure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Configuration {
     /// The configuration of a launched plugin, from the runtime's `conf.d`; empty for one that connected itself.
     pub config: String,

@@ -7,16 +7,18 @@ use std::time::Duration;
 use crate::status::Status;
 
 /// Why there is no connection to the runtime, or no longer one.
+///
+/// An error prints its cause, and has therefore no [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The socket of the runtime could not be reached.
-    #[error("cannot connect to the NRI socket {}: {source}; is the runtime up, with NRI enabled?", path.display())]
+    #[error("cannot connect to the NRI socket {}: {cause}; is the runtime up, with NRI enabled?", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// The runtime does not want this plugin.
@@ -63,7 +65,7 @@ pub enum Error {
 
     /// The socket failed.
     #[error("the connection to the runtime failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
 
     /// A call to the runtime failed.
     #[error("{method} failed: {status}")]
@@ -90,5 +92,11 @@ impl Error {
     /// Whether the runtime said no, rather than nothing.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }

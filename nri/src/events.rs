@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
+use std::str::FromStr;
 
 use crate::implemented;
 use crate::plugin::Plugin;
@@ -93,15 +94,67 @@ impl EventMask {
         self.0 == 0
     }
 
-    /// The set that came over the wire.
-    #[cfg(feature = "testkit")]
-    pub(crate) fn from_bits(bits: i32) -> Self {
-        Self(bits)
+    /// The events of both sets. The same as `|`, and usable in constants:
+    ///
+    /// ```
+    /// use containerd_nri::EventMask;
+    ///
+    /// const EVENTS: EventMask = EventMask::CREATE_CONTAINER.union(EventMask::STOP_CONTAINER);
+    /// assert_eq!(EVENTS.to_string(), "CREATE_CONTAINER | STOP_CONTAINER");
+    /// assert_eq!("create_container, stop_container".parse(), Ok(EVENTS));
+    /// ```
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The set with these bits; none if one of them stands for no event.
+    pub fn from_bits(bits: i32) -> Option<Self> {
+        (bits & !Self::ALL.0 == 0).then_some(Self(bits))
+    }
+
+    /// The events of the set, one by one.
+    pub fn iter(self) -> impl Iterator<Item = Self> {
+        NAMES
+            .iter()
+            .map(|(event, _)| *event)
+            .filter(move |event| self.contains(*event))
     }
 
     /// The set as it goes over the wire: bit (event − 1) for each event.
     pub fn bits(self) -> i32 {
         self.0
+    }
+}
+
+/// The text names no event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no NRI event; expected a name like CREATE_CONTAINER, or ALL")]
+pub struct EventError(String);
+
+/// Names of events, in any case, with `|` or commas between them: `CREATE_CONTAINER | STOP_CONTAINER`. `ALL` and `NONE`
+/// stand for their sets.
+impl FromStr for EventMask {
+    type Err = EventError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut events = Self::NONE;
+        for name in text.split(['|', ',']).map(str::trim) {
+            let known = NAMES.iter().find(|(_, known)| known.eq_ignore_ascii_case(name));
+            events |= match known {
+                Some((event, _)) => *event,
+                None if name.eq_ignore_ascii_case("ALL") => Self::ALL,
+                None if name.eq_ignore_ascii_case("NONE") => Self::NONE,
+                None => return Err(EventError(name.to_owned())),
+            };
+        }
+        Ok(events)
+    }
+}
+
+impl FromIterator<EventMask> for EventMask {
+    fn from_iter<I: IntoIterator<Item = Self>>(events: I) -> Self {
+        events.into_iter().fold(Self::NONE, Self::union)
     }
 }
 
@@ -182,6 +235,30 @@ mod tests {
         assert_eq!(known("v0.10.0"), 0x3FFF);
         assert_eq!(known("v0.12.2"), 0x3FFF);
         assert_eq!(known("v1.0.0"), 0x3FFF);
+    }
+
+    #[test]
+    fn a_set_is_read_from_the_names_of_its_events() {
+        for events in EventMask::ALL.iter().chain([EventMask::ALL, EventMask::NONE]) {
+            assert_eq!(events.to_string().parse(), Ok(events));
+        }
+        assert_eq!("all".parse(), Ok(EventMask::ALL));
+        for text in [
+            "",
+            "CREATE",
+            "CREATE_CONTAINER,",
+            "CREATE_CONTAINER STOP_CONTAINER",
+        ] {
+            assert!(text.parse::<EventMask>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bits_without_an_event_are_no_set() {
+        assert_eq!(EventMask::from_bits(0x3FFF), Some(EventMask::ALL));
+        assert_eq!(EventMask::from_bits(0x4000), None);
+        assert_eq!(EventMask::from_bits(-1), None);
+        assert_eq!(EventMask::ALL.iter().collect::<EventMask>(), EventMask::ALL);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum IdentityError {
     /// The index is not two digits.
     #[error("plugin index {0:?} is not two digits, like 05 or 10")]
     Index(String),
+    /// The text has no `-` between index and name.
+    #[error("plugin identity {0:?} is not an index and a name, like 10-example")]
+    NoDash(String),
 }
 
 impl PluginName {
@@ -103,6 +106,18 @@ impl Identity {
     }
 }
 
+/// An index and a name as in the file name of a launched plugin: `10-name`.
+impl FromStr for Identity {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (index, name) = text
+            .split_once('-')
+            .ok_or_else(|| IdentityError::NoDash(text.to_owned()))?;
+        Self::new(index, name)
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.index, self.name)
@@ -130,6 +145,15 @@ mod tests {
         }
         for index in ["", "1", "100", "-1", "a1", "１0"] {
             assert!(index.parse::<PluginIndex>().is_err(), "{index}");
+        }
+    }
+
+    #[test]
+    fn an_identity_is_read_from_such_a_file_name() {
+        let identity: Identity = "10-oci-hooks".parse().unwrap();
+        assert_eq!(identity, Identity::new("10", "oci-hooks").unwrap());
+        for text in ["", "10", "oci-hooks", "1-a", "10-", "10-a b"] {
+            assert!(text.parse::<Identity>().is_err(), "{text}");
         }
     }
 

@@ -99,9 +99,9 @@ impl<P: Plugin> Service<P> {
                 connected = UnixStream::connect(&self.socket) => connected,
             };
             let reason = match connected {
-                Err(source) => Error::Connect {
+                Err(cause) => Error::Connect {
                     path: self.socket.clone(),
-                    source,
+                    cause,
                 },
                 Ok(socket) => {
                     let plugin = Arc::clone(&self.plugin);

@@ -1,5 +1,6 @@
 //! The error answer of an event handler.
 
+use std::error::Error;
 use std::fmt;
 
 use protobuf::EnumOrUnknown;
@@ -11,6 +12,7 @@ use protobuf::EnumOrUnknown;
 /// event from the plugins after this one: better log and return `Ok`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
+#[non_exhaustive]
 pub struct Status {
     /// What kind of failure it is.
     pub code: Code,
@@ -26,20 +28,106 @@ impl Status {
             message: message.into(),
         }
     }
+}
 
+/// Declares a constructor for each code.
+macro_rules! constructors {
+    ($($(#[doc = $doc:literal])* $name:ident $code:ident;)*) => {
+        impl Status {
+            $($(#[doc = $doc])*
+            pub fn $name(message: impl Into<String>) -> Self {
+                Self::new(Code::$code, message)
+            })*
+        }
+    };
+}
+
+constructors! {
+    /// The caller gave up ([`Code::Cancelled`]).
+    cancelled Cancelled;
+    /// None of the other codes is known to apply ([`Code::Unknown`]).
+    unknown Unknown;
     /// The request, or an annotation in it, is wrong ([`Code::InvalidArgument`]).
-    pub fn invalid_argument(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidArgument, message)
-    }
-
+    invalid_argument InvalidArgument;
+    /// There was not enough time ([`Code::DeadlineExceeded`]).
+    deadline_exceeded DeadlineExceeded;
+    /// Something that the request names does not exist ([`Code::NotFound`]).
+    not_found NotFound;
+    /// Something that should be made exists already ([`Code::AlreadyExists`]).
+    already_exists AlreadyExists;
+    /// A policy forbids it ([`Code::PermissionDenied`]).
+    permission_denied PermissionDenied;
+    /// A limit is reached ([`Code::ResourceExhausted`]).
+    resource_exhausted ResourceExhausted;
     /// The node is not in the state that the request needs ([`Code::FailedPrecondition`]).
-    pub fn failed_precondition(message: impl Into<String>) -> Self {
-        Self::new(Code::FailedPrecondition, message)
-    }
-
+    failed_precondition FailedPrecondition;
+    /// There was a conflict with something concurrent ([`Code::Aborted`]).
+    aborted Aborted;
+    /// A value is outside of its range ([`Code::OutOfRange`]).
+    out_of_range OutOfRange;
+    /// There is no such method ([`Code::Unimplemented`]).
+    unimplemented Unimplemented;
     /// The plugin itself is broken ([`Code::Internal`]).
-    pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(Code::Internal, message)
+    internal Internal;
+    /// It is not possible right now ([`Code::Unavailable`]).
+    unavailable Unavailable;
+    /// Data is lost or damaged ([`Code::DataLoss`]).
+    data_loss DataLoss;
+    /// The caller is not known ([`Code::Unauthenticated`]).
+    unauthenticated Unauthenticated;
+}
+
+/// An error of the plugin's own doing ([`Code::Internal`]), with its causes: `cannot read x: no such file`.
+///
+/// With it, `?` turns the errors of the standard library, and those that are boxed, into the answer.
+fn internal(error: &(dyn Error + 'static)) -> Status {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some errors print their cause themselves.
+        if !message.ends_with(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    Status::internal(message)
+}
+
+/// Makes a status from errors, for `?`.
+macro_rules! from_errors {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Status {
+            fn from(error: $error) -> Self {
+                internal(&error)
+            }
+        })*
+    };
+}
+
+from_errors! {
+    std::io::Error,
+    std::num::ParseIntError,
+    std::num::ParseFloatError,
+    std::num::TryFromIntError,
+    std::str::ParseBoolError,
+    std::str::Utf8Error,
+    std::string::FromUtf8Error,
+    std::fmt::Error,
+    tokio::task::JoinError,
+    tokio::time::error::Elapsed,
+    crate::Error,
+}
+
+impl From<Box<dyn Error>> for Status {
+    fn from(error: Box<dyn Error>) -> Self {
+        internal(&*error)
+    }
+}
+
+impl From<Box<dyn Error + Send + Sync>> for Status {
+    fn from(error: Box<dyn Error + Send + Sync>) -> Self {
+        internal(&*error)
     }
 }
 
@@ -179,6 +267,20 @@ mod tests {
         let shown = Status::received(error).to_string();
         assert!(shown.len() < 1100 && !shown.contains(char::is_control), "{shown}");
         assert!(shown.contains("no  [2Jxxx"), "{shown}");
+    }
+
+    #[test]
+    fn an_error_becomes_an_internal_status_with_its_causes() {
+        fn handler() -> Result<(), Status> {
+            let error = crate::Error::Connect {
+                path: "/run/nri.sock".into(),
+                cause: std::io::Error::other("no such thing"),
+            };
+            Err(error)?
+        }
+        let status = handler().unwrap_err();
+        assert_eq!(status.code, Code::Internal);
+        assert_eq!(status.message.matches("no such thing").count(), 1, "{status}");
     }
 
     #[test]

@@ -11,14 +11,14 @@ use crate::status::Status;
 pub enum AcceptError {
     /// The socket failed.
     #[error("failed to accept a plugin: {0}")]
-    Socket(#[from] io::Error),
+    Socket(io::Error),
     /// The program could not be started.
-    #[error("failed to launch the plugin {program}: {source}")]
+    #[error("failed to launch the plugin {program}: {cause}")]
     Launch {
         /// The program.
         program: String,
         /// What went wrong.
-        source: io::Error,
+        cause: io::Error,
     },
     /// There was no RegisterPlugin in time; the connection is closed.
     #[error("the plugin did not register within {timeout:?}{}", unreadable.as_ref().map(|end| format!(": {end}")).unwrap_or_default())]
@@ -52,6 +52,12 @@ pub enum AcceptError {
     /// The plugin answered a message of a split Synchronize with updates, or without `more`.
     #[error("plugin does not handle split sync requests")]
     NoSplitSynchronize,
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
 }
 
 /// How a call of the handshake ended without an answer.

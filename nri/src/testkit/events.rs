@@ -179,7 +179,7 @@ impl PluginHandle {
         pod: &PodSandbox,
         container: Option<&Container>,
     ) -> Outcome<()> {
-        let mask = EventMask::from_bits(1 << (event as i32 - 1));
+        let mask = EventMask::from_bits(1 << (event as i32 - 1)).unwrap_or_default();
         if !self.state_change_only {
             let outcome = self
                 .ask(method, mask, encode(None, pod, container))

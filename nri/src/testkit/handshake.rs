@@ -150,7 +150,7 @@ impl Node {
         let (asked, valid) = (answer.events, profile.valid_events());
         let events = match asked & !valid.bits() {
             0 if asked == 0 => valid,
-            0 => EventMask::from_bits(asked),
+            0 => EventMask::from_bits(asked).unwrap_or_default(),
             unknown => return Err(AcceptError::InvalidEvents(unknown)),
         };
         Ok(Subscription::new(events).failure_policy(answer.failure_policy.into()))

@@ -37,9 +37,9 @@ impl LaunchedProcess {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|source| AcceptError::Launch {
+            .map_err(|cause| AcceptError::Launch {
                 program: program.display().to_string(),
-                source,
+                cause,
             })?;
         let launched = Self {
             process,
