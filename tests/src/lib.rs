@@ -4,6 +4,7 @@
 //! recorded. Everything lives in one [`Node`](node::Node): a folder and namespaces of its own, so that nothing
 //! of the machine is touched and nothing is left behind, however the case ends.
 
+pub mod adaptation;
 pub mod cache;
 pub mod containerd;
 pub mod cri;

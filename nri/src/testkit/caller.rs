@@ -43,16 +43,19 @@ enum Slot {
 /// Makes calls, one at a time.
 pub(super) struct Caller {
     trunk: Arc<Trunk>,
+    /// The longest request that is sent.
+    longest: usize,
     next_stream: u32,
     slot: Arc<Mutex<Slot>>,
 }
 
 impl Caller {
     /// Starts to read answers. What belongs to no call is dropped; what is no ttrpc message ends the trunk.
-    pub(super) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader) -> Self {
+    pub(super) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader, longest: usize) -> Self {
         let slot = Arc::new(Mutex::new(Slot::Free));
         let caller = Self {
             trunk: Arc::clone(&trunk),
+            longest,
             next_stream: 1,
             slot: Arc::clone(&slot),
         };
@@ -86,7 +89,7 @@ impl Caller {
             timeout_nano: i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX),
             ..Default::default()
         };
-        let message = channel::encode_request(PLUGIN_CONNECTION, stream, &request)
+        let message = channel::encode_request(PLUGIN_CONNECTION, stream, &request, self.longest)
             .map_err(|Oversized { length }| CallError::Oversized(length))?;
         match timeout(limit, self.exchange(stream, &message)).await {
             Ok(Ok(received)) => self.decode(received),

@@ -40,14 +40,15 @@ pub(super) async fn receive(reader: &mut BufferedReader) -> Result<Received, Rea
     })
 }
 
-/// A request as it goes over the wire.
+/// A request as it goes over the wire, if its body is no longer than `longest`.
 pub(super) fn encode_request(
     connection: u32,
     stream: u32,
     request: &ttrpc::Request,
+    longest: usize,
 ) -> Result<Vec<u8>, Oversized> {
     let body = request.write_to_bytes().unwrap_or_default();
-    encode(connection, MessageHeader::new_request(stream, 0), body)
+    encode(connection, MessageHeader::new_request(stream, 0), body, longest)
 }
 
 /// Sends a response.
@@ -58,7 +59,8 @@ pub(super) async fn send_response(
     response: &ttrpc::Response,
 ) -> io::Result<()> {
     let body = response.write_to_bytes().unwrap_or_default();
-    match encode(connection, MessageHeader::new_response(stream, 0), body) {
+    let header = MessageHeader::new_response(stream, 0);
+    match encode(connection, header, body, MESSAGE_LENGTH_MAX) {
         Ok(bytes) => trunk.write(&bytes).await,
         Err(Oversized { length }) => Err(io::Error::other(format!(
             "a response of {length} bytes is too long"
@@ -69,10 +71,15 @@ pub(super) async fn send_response(
 /// Cuts a message into frames as Go's `bufio.Writer` does: the first 4096 bytes, then all the rest.
 #[allow(
     clippy::cast_possible_truncation,
-    reason = "the length is checked to be at most 4 MiB"
+    reason = "the length is checked, or that of a message in memory of a test"
 )]
-fn encode(connection: u32, mut header: MessageHeader, body: Vec<u8>) -> Result<Vec<u8>, Oversized> {
-    if body.len() > MESSAGE_LENGTH_MAX {
+fn encode(
+    connection: u32,
+    mut header: MessageHeader,
+    body: Vec<u8>,
+    longest: usize,
+) -> Result<Vec<u8>, Oversized> {
+    if body.len() > longest {
         return Err(Oversized { length: body.len() });
     }
     header.length = body.len() as u32;

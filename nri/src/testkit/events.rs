@@ -66,7 +66,7 @@ impl PluginHandle {
         pod: &PodSandbox,
         container: &Container,
     ) -> Outcome<CreateContainerResponse> {
-        let request = encode(None, pod, Some(container));
+        let request = encode(None, pod, Some(&completed(container)));
         self.ask("CreateContainer", EventMask::CREATE_CONTAINER, request)
             .await
     }
@@ -109,7 +109,7 @@ impl PluginHandle {
         let request = UpdateContainerRequest {
             pod: Some(pod.clone()).into(),
             container: Some(container.clone()).into(),
-            linux_resources: Some(resources.clone()).into(),
+            linux_resources: Some(with_processors_and_memory(resources.clone())).into(),
             ..Default::default()
         };
         let request = request.write_to_bytes().unwrap_or_default();
@@ -204,6 +204,23 @@ impl PluginHandle {
             other => other,
         }
     }
+}
+
+/// A container as CreateContainer shows it: what a plugin may adjust is there, empty if nothing else.
+fn completed(container: &Container) -> Container {
+    let mut container = container.clone();
+    container.hooks.mut_or_insert_default();
+    let linux = container.linux.mut_or_insert_default();
+    let resources = linux.resources.take().unwrap_or_default();
+    linux.resources = Some(with_processors_and_memory(resources)).into();
+    container
+}
+
+/// Resources as CreateContainer and UpdateContainer show them.
+fn with_processors_and_memory(mut resources: LinuxResources) -> LinuxResources {
+    resources.memory.mut_or_insert_default();
+    resources.cpu.mut_or_insert_default();
+    resources
 }
 
 /// Encodes the request of an event without copying its messages first.

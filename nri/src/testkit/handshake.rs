@@ -57,7 +57,7 @@ impl Node {
             updates,
         };
         tokio::spawn(service.serve(runtime));
-        let mut caller = Caller::new(Arc::clone(&trunk), plugin);
+        let mut caller = Caller::new(Arc::clone(&trunk), plugin, self.profile.longest_request());
 
         let (index, name) = self.registered(&trunk, registered).await?;
         let (index, name, config) = match &launched {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ttrpc::proto::MESSAGE_LENGTH_MAX;
+
 use crate::events::EventMask;
 use crate::frame::MAX_PAYLOAD;
 use crate::subscription::FailurePolicy;
@@ -46,7 +48,7 @@ impl RuntimeProfile {
         }
     }
 
-    /// containerd 1.7.24, with NRI 0.6.1: no timeouts in Configure, no split Synchronize.
+    /// containerd 1.7.24, with NRI 0.6.1: no timeouts in Configure, Synchronize in one message of whatever length.
     pub fn containerd_1_7() -> Self {
         Self::containerd("1.7.24~ds1", nri(6, 1))
     }
@@ -114,6 +116,15 @@ impl RuntimeProfile {
     /// Whether Configure carries the timeouts, and a Synchronize of over 4 MiB is split (0.7).
     pub(super) fn tells_timeouts_and_splits(&self) -> bool {
         self.nri >= nri(7, 0)
+    }
+
+    /// The longest request that is sent. Runtimes with an older NRI than 0.7 have a ttrpc (before 1.2.6) that does not
+    /// check what it sends.
+    pub(super) fn longest_request(&self) -> usize {
+        match self.tells_timeouts_and_splits() {
+            true => MESSAGE_LENGTH_MAX,
+            false => usize::MAX,
+        }
     }
 
     /// Whether a plugin that fails Synchronize is disconnected; before, it stayed and got no events.

@@ -5,6 +5,7 @@ use std::io;
 use protobuf::Message;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
 use super::channel;
 use super::trunk::{encode_frame, read_frame};
@@ -72,7 +73,7 @@ impl RawConnection {
             timeout_nano: 2_000_000_000,
             ..Default::default()
         };
-        let bytes = channel::encode_request(connection, stream, &request)
+        let bytes = channel::encode_request(connection, stream, &request, MESSAGE_LENGTH_MAX)
             .map_err(|oversized| io::Error::other(format!("a request of {} bytes", oversized.length)))?;
         self.write(&bytes).await
     }

@@ -34,7 +34,7 @@ pub(super) async fn synchronize(
             ..Default::default()
         };
         let left = profile.request_timeout.saturating_sub(started.elapsed());
-        match send(caller, &request, left).await {
+        match send(caller, profile, &request, left).await {
             Ok(answer) if !more => return Ok(answer.update),
             Ok(answer) if !answer.more || !answer.update.is_empty() => {
                 return Err(AcceptError::NoSplitSynchronize);
@@ -42,7 +42,7 @@ pub(super) async fn synchronize(
             Ok(_) => (pods, containers) = (pods_later, containers_later),
             Err(CallError::Oversized(length)) => {
                 let objects = pods_now.len() + containers_now.len();
-                if !profile.tells_timeouts_and_splits() || objects <= FEWEST {
+                if objects <= FEWEST {
                     return Err(AcceptError::SynchronizeTooLong { length });
                 }
                 (pods_each, containers_each) = smaller(pods_now.len(), containers_now.len(), length);
@@ -63,6 +63,7 @@ pub(super) async fn synchronize(
 
 async fn send(
     caller: &mut Caller,
+    profile: &RuntimeProfile,
     request: &SynchronizeRequest,
     left: Duration,
 ) -> Result<SynchronizeResponse, CallError> {
@@ -71,7 +72,7 @@ async fn send(
             "Synchronize",
             request.write_to_bytes().unwrap_or_default(),
             left,
-            false,
+            !profile.closes_on_failed_synchronize(),
         )
         .await
 }

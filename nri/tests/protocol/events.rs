@@ -12,6 +12,9 @@ async fn send_every_event(plugin: &mut PluginHandle) -> Vec<&'static str> {
     let (pod, container) = pod_and_container();
     let resources = LinuxResources {
         rdt_class: Some(Default::default()).into(),
+        // Runtimes add these two where they are missing.
+        memory: Some(Default::default()).into(),
+        cpu: Some(Default::default()).into(),
         ..Default::default()
     };
     let update = |id: &str| ContainerUpdate {

@@ -108,16 +108,15 @@ async fn a_state_of_over_4_mib_is_split_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn before_nri_0_7_a_state_of_over_4_mib_cannot_be_handed_over() {
+async fn before_nri_0_7_a_state_of_over_4_mib_comes_in_one_message() {
     let (pods, containers) = containers(6_000);
-    let builder = FakeRuntime::builder(RuntimeProfile::containerd_1_7()).state(pods, containers);
-    let (result, ..) = outcome(builder, async |raw| {
-        raw.register().await;
-        let (stream, _) = raw.call().await;
-        raw.reply(stream, &events(0)).await;
-    })
-    .await;
-    assert!(matches!(result, Err(AcceptError::SynchronizeTooLong { length }) if length > 4 << 20));
+    let builder = FakeRuntime::builder(RuntimeProfile::containerd_1_7())
+        .state(pods, containers)
+        .request_timeout(Duration::from_secs(20));
+    let mut messages = 0;
+    let (result, ..) = outcome(builder, async |raw| messages = synchronizes(raw, echo).await).await;
+    assert!(result.is_ok());
+    assert_eq!(messages, 1);
 }
 
 #[tokio::test]
