@@ -117,13 +117,16 @@ async fn serves_a_large_state(profile: &RuntimeProfile) -> Result<()> {
     Ok(())
 }
 
+/// Before, it comes in one message that is longer than a message may be, which no plugin can read.
 #[tokio::test]
-async fn the_daemon_serves_a_node_with_more_than_4_mib_of_containers_at_every_version() -> Result<()> {
+async fn the_daemon_serves_a_node_with_more_than_4_mib_of_containers_from_nri_0_7_on() -> Result<()> {
     for profile in profiles() {
-        if is_built(
-            &profile,
-            "the daemon and a large state on the runtime side of NRI",
-        ) {
+        if profile.nri.minor >= 7
+            && is_built(
+                &profile,
+                "the daemon and a large state on the runtime side of NRI",
+            )
+        {
             serves_a_large_state(&profile).await?;
         }
     }
