@@ -171,7 +171,7 @@ fn runs() -> usize {
 #[test]
 fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
     for _ in 0..runs() {
-        let script = "#!/bin/sh\nb(){ b|b& };b\nsleep 1000\n";
+        let script = "#!/bin/sh\nb(){ b|b& };b&\nexec sleep 1000\n";
         let fixture = Fixture::new();
         let fixture = fixture.hook_with(Stage::Prestart, script, seconds(2)).entered();
         let guard = Guard::of(&fixture);
