@@ -143,6 +143,9 @@ impl Ledger {
     pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
         let path = self.entry_path(&identity.id);
         let id = identity.id.clone();
+        if self.live_path(&id).join(ENTRY).exists() {
+            return Ok(());
+        }
         let header = Header::new(identity, frozen, injected)?;
         if EntryFolder::write_entry(&path, &header, frozen)? {
             return Ok(());
@@ -173,8 +176,21 @@ impl Ledger {
     /// They cannot be listed.
     pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
+        self.named_in(&[ENTRIES, LIVE])
+    }
+
+    /// Those of them whose start [may not be over](EntryFolder::note_start_is_over), by id.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn starting(&self) -> Result<Vec<ContainerId>, LedgerError> {
+        let _access = LedgerError::begin(Use::Read, &self.root)?;
+        self.named_in(&[ENTRIES])
+    }
+
+    fn named_in(&self, folders: &[&str]) -> Result<Vec<ContainerId>, LedgerError> {
         let mut ids = Vec::new();
-        for folder in [ENTRIES, LIVE] {
+        for folder in folders {
             let path = self.root.join(folder);
             let listed = match fs::read_dir(&path) {
                 // The daemon that made the ledger kept entries elsewhere.
@@ -256,7 +272,12 @@ impl Ledger {
     /// The lock cannot be had.
     pub fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
         let path = self.entry_path(id);
-        let file = File::open(&path).map_err(LedgerError::io("open", &path))?;
+        let file = File::open(&path).or_else(|error| match error.kind() {
+            // It was moved, and is still the same file.
+            io::ErrorKind::NotFound => File::open(self.live_path(id).join(ENTRY)),
+            _ => Err(error),
+        });
+        let file = file.map_err(LedgerError::io("open", &path))?;
         file.lock().map_err(LedgerError::io("lock", &path))?;
         Ok(file)
     }
