@@ -192,9 +192,15 @@ impl Containers {
             }
             return Ok(None);
         };
-        let is_alive = is_of_this_boot && Init::of(&created).is_some_and(Init::is_alive);
-        if is_alive {
+        let init = Init::of(&created).filter(|init| is_of_this_boot && init.is_alive());
+        // A poststop that has begun was asked for by a removal.
+        let is_removed = registered
+            .files
+            .record(Stage::Poststop)?
+            .is_some_and(|record| record.next() > 0);
+        if let (Some(init), false) = (init, is_removed) {
             // It is being created, or its runtime has lost it; its end will tell.
+            self.watch_lost(&registered, init);
             return Ok(None);
         }
         if self.has_pending(&registered)? {
