@@ -152,7 +152,8 @@ async fn live(life: &Life, delivery: Delivery) -> Vec<String> {
     if life.fate == Fate::EndsAtOnce {
         come(node, started, Node::started).await;
     }
-    come(node, removal, Node::remove).await;
+    come(node, removal, Node::removed).await;
+    node.delete().await;
     pass(node, next()).await;
     node.start_daemon().await;
     if delivery == Delivery::Runner || !node.log().is_empty() {
@@ -169,6 +170,7 @@ async fn live(life: &Life, delivery: Delivery) -> Vec<String> {
 }
 
 fn live_now(life: &Life, delivery: Delivery) -> Vec<String> {
+    println!("{delivery:?}: {life:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(live(life, delivery))
 }
@@ -187,7 +189,7 @@ fn config() -> Config {
     Config {
         cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(LIVES),
         failure_persistence: None,
-        max_shrink_iters: 100,
+        max_shrink_iters: 8,
         ..Config::default()
     }
 }
