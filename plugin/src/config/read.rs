@@ -61,6 +61,19 @@ impl Config {
     }
 }
 
+/// The state directory that a configuration names which may be invalid, as far as it can be understood; with `overrides`.
+pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
+    if let Some(state_dir) = &overrides.state_dir {
+        return Arc::from(&**state_dir);
+    }
+    let text = String::from_utf8_lossy(text);
+    let (table, _) = DeTable::parse_recoverable(&text);
+    let named = table.get_ref().get("state_dir");
+    let named = named.and_then(|value| value.get_ref().as_str());
+    let named = named.filter(|path| path.starts_with('/'));
+    named.map_or_else(|| Config::default().state_dir, Arc::from)
+}
+
 impl Overrides {
     /// Sets what is given; returns the mistakes in it.
     fn apply(&self, config: &mut Config) -> Vec<Diagnostic> {

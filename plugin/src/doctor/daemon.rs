@@ -121,6 +121,10 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         };
         findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
+    for file in &status.degraded {
+        let remedy = "correct the file; nri-oci-hooks check names every error";
+        findings.push(Finding::problem("older-version", prose(file), remedy));
+    }
     for handler in &status.unhooked_handlers {
         let (name, key) = match &**handler {
             "" => ("the default runtime handler".to_owned(), "delivery".to_owned()),
