@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +101,27 @@ impl Ledger {
     pub fn has_daemon(&self) -> bool {
         File::open(self.root.join(ALIVE))
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// The processes of the daemons that are alive, as far as this process sees them. Trouble counts as none.
+    pub fn daemons(&self) -> Vec<i32> {
+        let Ok(file) = fs::metadata(self.root.join(ALIVE)) else {
+            return Vec::new();
+        };
+        // "1: FLOCK  ADVISORY  READ  PID MAJOR:MINOR:INODE 0 EOF"; btrfs has other device numbers there.
+        let inode = format!(":{}", file.ino());
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        let of_line = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            match fields.as_slice() {
+                [_, "FLOCK", _, "READ", pid, on, ..] if on.ends_with(&inode) => pid.parse().ok(),
+                _ => None,
+            }
+        };
+        let mut daemons: Vec<i32> = locks.lines().filter_map(of_line).filter(|pid| *pid > 0).collect();
+        daemons.sort_unstable();
+        daemons.dedup();
+        daemons
     }
 
     /// The socket through which runners tell that a stage is over, a [`Rung`](super::Rung) a

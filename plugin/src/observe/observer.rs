@@ -20,7 +20,7 @@ use super::status::{Connection, InForceFile, LastError, OnSilence, Status, Unans
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
-use crate::pod::refused_in;
+use crate::pod::{is_in_pod, refused_in};
 use crate::select::OlderVersion;
 use crate::spec::Stage;
 use crate::trust::access::{Unanswered, Use};
@@ -57,6 +57,8 @@ struct State {
     unanswered: Vec<UnansweredPath>,
     /// The errors of files that a pod brings and that were refused.
     refused: Vec<String>,
+    /// The daemons that used the state directory when it was last looked at.
+    daemons: Vec<i32>,
 }
 
 /// What takes a look at files, as it was last looked at.
@@ -201,6 +203,20 @@ impl Observer {
         self.failed(&format!("the pod's files are refused: {errors}"));
     }
 
+    /// Logs that another daemon uses the state directory, if it has done so for two looks: longer than one replaces the
+    /// other. Blocks.
+    pub(super) fn look_for_other_daemons(&self) {
+        let ledger = self.plugin.inspect().ledger.and_then(Result::ok);
+        let daemons = ledger.map(|ledger| ledger.daemons()).unwrap_or_default();
+        let before = std::mem::replace(&mut self.state().daemons, daemons.clone());
+        if daemons.len() > 1 && daemons == before {
+            tracing::warn!(
+                processes = ?daemons,
+                "several daemons use the state directory: keep the unit, or the DaemonSet, and uninstall the other"
+            );
+        }
+    }
+
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
@@ -220,6 +236,7 @@ impl Observer {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            is_in_pod: is_in_pod(),
             since: self.since,
             not_ready: not_ready(&state, &inspection),
             degraded: degraded(&state, &inspection),

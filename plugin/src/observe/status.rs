@@ -19,6 +19,9 @@ pub struct Status {
     pub version: String,
     /// Of its process.
     pub pid: u32,
+    /// Whether it is in a pod.
+    #[serde(default)]
+    pub is_in_pod: bool,
     /// When it began.
     pub since: Moment,
     /// Why it is not ready; empty if it is.

@@ -25,7 +25,7 @@ const TENDING_SPECS: usize = 30;
 /// are gone, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (surveys, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
-    let (missed, specs) = (Aside::default(), Aside::default());
+    let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
     let mut was_loaded = observer.plugin().is_loaded();
     for interval in 1_usize.. {
         sleep(INTERVAL).await;
@@ -37,6 +37,10 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
             let plugin = observer.plugin().clone();
             specs
                 .is_done_within(LIMIT, move || plugin.look_at_selectable())
+                .await;
+            let looking = observer.clone();
+            daemons
+                .is_done_within(LIMIT, move || looking.look_for_other_daemons())
                 .await;
         }
         if access::is_any_unanswered() || observer.has_unanswered() {

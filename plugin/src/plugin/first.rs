@@ -176,6 +176,7 @@ mod tests {
         let subject = Subject {
             namespace: "apps",
             annotations: &annotations,
+            container_annotations: &HashMap::new(),
             container: "main",
             command: None,
             has_bind_mounts: false,

@@ -14,5 +14,10 @@ pub use mirror::{Kept, Mirror};
 pub use program::Program;
 pub use refused::refused_in;
 
+/// Whether this process is in a pod, or was started in one: the kubelet tells every container where the API server is.
+pub fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
 #[cfg(test)]
 mod tests;

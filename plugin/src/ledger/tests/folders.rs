@@ -255,6 +255,8 @@ fn a_daemon_is_alive_until_it_drops_its_lock() {
     let (old, new) = (fixture.ledger.alive().unwrap(), fixture.ledger.alive().unwrap());
     drop(old);
     assert!(fixture.ledger.has_daemon());
+    let this = i32::try_from(std::process::id()).unwrap();
+    assert_eq!(fixture.ledger.daemons(), [this]);
     drop(new);
     assert!(!fixture.ledger.has_daemon());
 }
