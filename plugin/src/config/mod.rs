@@ -15,7 +15,7 @@ mod values;
 mod tests;
 
 pub use glob::Glob;
-pub use listen::Listen;
+pub use listen::{Listen, ListenAt};
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
 pub use policy::{Effect, Limits, PickRule};
 pub(crate) use read::state_dir_of;

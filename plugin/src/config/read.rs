@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::listen::ListenAt;
 use super::model::{Annotation, AnnotationKey, Config, Delivery, MissedAction};
 use super::values::{Entry, Reader};
 use super::{read_limits, read_policy};
@@ -24,6 +25,8 @@ pub struct Overrides {
     pub delivery: Option<Delivery>,
     /// `--state-dir`, in place of `state_dir`.
     pub state_dir: Option<String>,
+    /// `--listen`, in place of `listen`.
+    pub listen: Option<ListenAt>,
 }
 
 impl Config {
@@ -93,6 +96,11 @@ impl Overrides {
         }
         if let Some(delivery) = self.delivery {
             config.delivery = delivery;
+        }
+        match &self.listen {
+            Some(ListenAt::Nowhere) => config.listen = None,
+            Some(ListenAt::Place(place)) => config.listen = Some(place.clone()),
+            None => {}
         }
         mistakes
     }

@@ -222,8 +222,7 @@ impl Now {
     pub(super) fn config(&self) -> Config {
         match &self.in_force {
             Some(in_force) => in_force.selector.config().clone(),
-            None => Config::from_text("the command line", "", self.reload.source().overrides())
-                .unwrap_or_default(),
+            None => self.reload.source().overridden_defaults(),
         }
     }
 
