@@ -97,18 +97,16 @@ impl Cluster {
         let pod = pod.privileged().host_pid().without_network().run().await?;
         let config = self.etc.join("config.toml").display().to_string();
         let program = self.host_program().display().to_string();
-        let options = [
+        let common = [
             "host-unit",
             "--enter-host",
             "--files-from=/config",
             "--config",
             &config,
+            "--host-program",
+            &program,
         ];
-        let options = options
-            .iter()
-            .chain(&["--host-program", &program])
-            .chain(more)
-            .copied();
+        let options = common.iter().chain(more).copied();
         let daemon = pod
             .container("daemon")
             .image(&self.image, options)
