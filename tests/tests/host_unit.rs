@@ -152,10 +152,12 @@ impl Cluster {
 async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     cluster.run_systemd()?;
-    let (first, _) = cluster.pod("first", &[]).await?;
+    let (first, daemon) = cluster.pod("first", &[]).await?;
     cluster.await_connections(&first, 1).await?;
     assert_eq!(cluster.life("beside-the-pod").await?, ALL);
 
+    // As the kubelet does it; to stop the pod alone is to kill it.
+    daemon.stop(10).await?;
     first.stop().await?;
     let asked = cluster.asked()?;
     ensure!(
@@ -165,13 +167,13 @@ async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result
     assert_eq!(cluster.life("without-a-pod").await?, ALL);
 
     // As a rollout: the next pod takes over, and nothing registers anew.
-    let (second, _) = cluster.pod("second", &[]).await?;
+    let (_second, daemon) = cluster.pod("second", &[]).await?;
     cluster.await_asked("stop nri-oci-hooks-removal.timer", 2).await?;
     assert_eq!(cluster.life("with-the-next").await?, ALL);
     assert_eq!(cluster.containerd.connections(NAME)?, 1);
 
     // As a deleted DaemonSet: nobody takes over.
-    second.stop().await?;
+    daemon.stop(10).await?;
     cluster.on_node(Command::new("sh").arg("/run/stand-in/later"))?;
     cluster.on_node(Command::new("test").args(["!", "-e", UNIT]))?;
     assert!(cluster.life("without-a-unit").await?.is_empty());
@@ -181,7 +183,7 @@ async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result
 async fn another_program_or_other_options_are_taken_over_without_a_gap(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     cluster.run_systemd()?;
-    let (old, _) = cluster.pod("old", &[]).await?;
+    let (old, daemon) = cluster.pod("old", &[]).await?;
     cluster.await_connections(&old, 1).await?;
     let (new, _) = cluster.pod("new", &["--index", "20"]).await?;
     let asked = cluster.asked()?;
@@ -189,7 +191,7 @@ async fn another_program_or_other_options_are_taken_over_without_a_gap(version: 
         !asked.contains("restart"),
         "the old pod still sees to the unit: {asked}"
     );
-    old.stop().await?;
+    daemon.stop(10).await?;
     let restart = "restart nri-oci-hooks.service";
     let mut lives = 0;
     while !cluster.asked()?.lines().any(|line| line == restart) || lives < 8 {

@@ -1,8 +1,9 @@
 //! A daemon of the pod that stands in while the host's is replaced, so that no container is created between the two.
 
+use std::fs;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,7 +23,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A daemon that has its containers; it ends when this is dropped.
 #[derive(Debug)]
-pub struct StandIn(Child);
+pub struct StandIn {
+    child: Child,
+    /// Where it says that it is ready.
+    socket: PathBuf,
+}
 
 impl StandIn {
     /// Executes `command`, whose first word is a program, and returns when it is ready.
@@ -34,30 +39,33 @@ impl StandIn {
             tool: "the daemon that stands in",
             source,
         };
-        let name = format!("nri-oci-hooks-stand-in-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&name).map_err(failed)?;
-        let ready = UnixDatagram::bind_addr(&address).map_err(failed)?;
+        let socket = PathBuf::from(format!("/run/nri-oci-hooks-stand-in-{}.sock", std::process::id()));
+        let _ = fs::remove_file(&socket);
+        let ready = UnixDatagram::bind(&socket).map_err(failed)?;
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         let child = Command::new(program)
             .args(arguments)
-            .env("NOTIFY_SOCKET", format!("@{name}"))
-            .spawn();
-        let mut stand_in = StandIn(child.map_err(failed)?);
-        let deadline = Instant::now() + READY;
-        stand_in
-            .await_ready(&ready, deadline)
-            .map_err(failed)?
-            .then_some(stand_in)
-            .ok_or(UnitError::StandIn(READY))
+            .env("NOTIFY_SOCKET", &socket)
+            .spawn()
+            .inspect_err(|_| drop(fs::remove_file(&socket)));
+        let mut stand_in = StandIn {
+            child: child.map_err(failed)?,
+            socket,
+        };
+        let is_ready = stand_in.await_ready(&ready, Instant::now() + READY);
+        match is_ready.map_err(failed)? {
+            true => Ok(stand_in),
+            false => Err(UnitError::StandIn(READY)),
+        }
     }
 
     fn await_ready(&mut self, socket: &UnixDatagram, deadline: Instant) -> io::Result<bool> {
         let mut news = [0; 4096];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.0.try_wait()?.is_some() {
+            if left.is_zero() || self.child.try_wait()?.is_some() {
                 return Ok(false);
             }
             // In between it is looked whether it lives.
@@ -83,16 +91,17 @@ fn is_ready(news: &[u8]) -> bool {
 impl Drop for StandIn {
     fn drop(&mut self) {
         // Its number is its own as long as nobody has waited for it.
-        if let (Ok(None), Ok(pid)) = (self.0.try_wait(), i32::try_from(self.0.id())) {
+        if let (Ok(None), Ok(pid)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let deadline = Instant::now() + END;
-        while matches!(self.0.try_wait(), Ok(None)) {
+        while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
-                let _ = self.0.kill();
+                let _ = self.child.kill();
             }
             sleep(POLL_INTERVAL);
         }
+        let _ = fs::remove_file(&self.socket);
     }
 }
 
