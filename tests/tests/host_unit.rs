@@ -185,7 +185,7 @@ async fn another_program_or_other_options_are_taken_over_without_a_gap(version: 
     cluster.run_systemd()?;
     let (old, daemon) = cluster.pod("old", &[]).await?;
     cluster.await_connections(&old, 1).await?;
-    let (new, _) = cluster.pod("new", &["--index", "20"]).await?;
+    let (new, _) = cluster.pod("new", &["--delivery", "runner"]).await?;
     let asked = cluster.asked()?;
     ensure!(
         !asked.contains("restart"),
@@ -203,7 +203,7 @@ async fn another_program_or_other_options_are_taken_over_without_a_gap(version: 
     cluster.await_connections(&new, 3).await?;
     assert_eq!(cluster.life("after").await?, ALL);
     let unit = cluster.on_node(Command::new("cat").arg(UNIT))?;
-    ensure!(unit.contains("--index 20"), "{unit}");
+    ensure!(unit.contains("--delivery runner"), "{unit}");
     Ok(())
 }
 
