@@ -19,7 +19,6 @@ use super::life::{Containers, RunnerProgram, end_init};
 use super::live::Live;
 use super::mark::{is_marked, may_need_events};
 use super::missed::Missed;
-use super::selectable::Selectable;
 use super::subject::subject;
 use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
@@ -48,8 +47,6 @@ pub struct OciHooks {
     runtime: Arc<Mutex<String>>,
     /// The containers that were created without their hooks.
     missed: Arc<Missed>,
-    /// The hook-specs that pods may select.
-    selectable: Arc<Selectable>,
 }
 
 impl OciHooks {
@@ -62,7 +59,6 @@ impl OciHooks {
             was_loaded: Arc::default(),
             runtime: Arc::default(),
             missed: Arc::default(),
-            selectable: Arc::default(),
         }
     }
 
@@ -71,13 +67,12 @@ impl OciHooks {
     /// then, and until it is done containers are refused.
     pub async fn load(&self, limit: Duration) {
         self.was_loaded.store(true, Ordering::Relaxed);
-        let plugin = self.clone();
+        let live = self.live.clone();
         let mut loading = spawn_blocking(move || {
-            if let Ok(in_force) = plugin.live.up_to_date() {
+            if let Ok(in_force) = live.up_to_date() {
                 // The outcome is logged, and comes again with the next container.
                 let _ = in_force.ledger.open();
                 in_force.selector.look();
-                plugin.look_at_selectable();
             }
         });
         // What is not read then is read behind; a panic of it is logged.
@@ -117,7 +112,6 @@ impl OciHooks {
                 let _ = in_force.ledger.open();
                 self.make_up_for(&in_force);
                 in_force.selector.look();
-                self.look_at_selectable();
                 let mut mistakes = self.live.now().refused().to_vec();
                 mistakes.extend(in_force.selector.mistakes());
                 if mistakes.is_empty() {
@@ -156,10 +150,6 @@ impl OciHooks {
 
     pub(super) fn missed(&self) -> &Missed {
         &self.missed
-    }
-
-    pub(super) fn selectable(&self) -> &Selectable {
-        &self.selectable
     }
 
     /// What is in force, after a look at whether it still is what the configuration says.

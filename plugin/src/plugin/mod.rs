@@ -3,7 +3,6 @@
 mod deliver;
 mod direct;
 mod events;
-mod first;
 mod in_force;
 mod inject;
 mod inspection;
@@ -13,7 +12,6 @@ mod live;
 mod mark;
 mod missed;
 mod nri_hooks;
-mod selectable;
 mod subject;
 
 pub use events::OciHooks;

@@ -6,4 +6,3 @@ mod missed;
 mod node;
 mod orders;
 mod presence;
-mod random;

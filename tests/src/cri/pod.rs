@@ -125,20 +125,25 @@ impl<'a> PodBuilder<'a> {
                 }),
             }),
         };
-        let pod = Pod {
-            client: self.containerd.client().clone(),
-            id: String::new(),
+        let client = self.containerd.client().clone();
+        let request = RunPodSandboxRequest {
+            config: Some(config.clone()),
+            runtime_handler: self.runtime_handler.clone(),
+        };
+        let answer: PodSandboxId = client.runtime("RunPodSandbox", request).await?;
+        Ok(Pod {
+            client,
+            id: answer.pod_sandbox_id,
             config,
             log_folder,
             namespaces: self.namespaces,
             runtime_handler: self.runtime_handler,
-        };
-        Ok(pod.run().await?)
+        })
     }
 }
 
 /// A pod that was made.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Pod {
     pub(super) client: Client,
     pub(super) id: String,
@@ -149,29 +154,6 @@ pub struct Pod {
 }
 
 impl Pod {
-    async fn run(mut self) -> Result<Pod, Status> {
-        let request = RunPodSandboxRequest {
-            config: Some(self.config.clone()),
-            runtime_handler: self.runtime_handler.clone(),
-        };
-        let answer: PodSandboxId = self.client.runtime("RunPodSandbox", request).await?;
-        self.id = answer.pod_sandbox_id;
-        Ok(self)
-    }
-
-    /// Makes another pod like this one, with this name.
-    ///
-    /// # Errors
-    /// The runtime's.
-    pub async fn another(&self, name: &str) -> Result<Pod, Status> {
-        let mut pod = self.clone();
-        if let Some(metadata) = &mut pod.config.metadata {
-            metadata.uid = format!("uid-{}-{name}", metadata.namespace);
-            metadata.name = name.into();
-        }
-        pod.run().await
-    }
-
     /// Its id in the runtime.
     pub fn id(&self) -> &str {
         &self.id
@@ -248,9 +230,9 @@ impl Pod {
     ///
     /// # Errors
     /// The runtime's.
-    pub async fn remove(&self) -> Result<(), Status> {
+    pub async fn remove(self) -> Result<(), Status> {
         let request = PodSandboxId {
-            pod_sandbox_id: self.id.clone(),
+            pod_sandbox_id: self.id,
         };
         self.client
             .runtime("RemovePodSandbox", request)
