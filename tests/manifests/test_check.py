@@ -97,6 +97,7 @@ class Check(unittest.TestCase):
 
     def test_the_program_takes_the_arguments(self):
         renderings = [shipped(tool, shape) for tool, shape in VARIANTS]
+        renderings.append(helm({"hostUnit": {"enabled": True}, "requiredPlugins": {"enabled": True}}))
         renderings.append(helm({"hostProgram": "/opt/bin/hooks", "nriSocketFolder": "/run/nri"}))
         for rendered in renderings:
             arguments = rendered.daemon()["args"]

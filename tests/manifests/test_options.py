@@ -36,6 +36,27 @@ class OptIn(unittest.TestCase):
                 self.assertEqual(spec["podMetricsEndpoints"], [wanted])
                 self.assertEqual(rendered.daemon()["ports"][0]["name"], "http")
 
+    def test_a_host_unit_changes_the_command_and_nothing_else(self):
+        for tool, rendered in by_both("host-unit", "hostUnit"):
+            with self.subTest(tool=tool):
+                without = shipped(tool, "full")
+                self.assertEqual(rendered.daemon()["args"], ["host-unit", *without.daemon()["args"][1:]])
+                rendered.daemon()["args"][0] = "run"
+                self.assertEqual(rendered.objects, without.objects)
+
+    def test_required_plugins_add_an_option_and_nothing_else(self):
+        for tool, rendered in by_both("required-plugins", "requiredPlugins"):
+            with self.subTest(tool=tool):
+                without = shipped(tool, "full")
+                self.assertNotIn("--require", without.daemon()["args"])
+                rendered.daemon()["args"].remove("--require")
+                self.assertEqual(rendered.objects, without.objects)
+
+    def test_what_writes_on_the_node_is_refused_by_the_least_privilege(self):
+        for component in ("host-unit", "required-plugins"):
+            with self.subTest(component=component), self.assertRaises(Refused):
+                kustomization(resources=["least-privilege"], components=[f"components/{component}"])
+
     def test_a_network_policy_lets_in_who_collects_metrics_and_nothing_out(self):
         for tool, rendered in by_both("network-policy", "networkPolicy"):
             with self.subTest(tool=tool):
@@ -62,7 +83,7 @@ class OptIn(unittest.TestCase):
             self.assertEqual(copy, (ADMISSION / name).read_text(encoding="utf-8"), f"cp deploy/admission/{name} there")
 
     def test_the_daemon_is_exempt_in_the_namespace_of_the_release(self):
-        config = 'listen = "0.0.0.0:9790"\nexclude_namespaces = [\n  "kube-system", # theirs\n  "elsewhere",\n]\n'
+        config = 'exclude_namespaces = [\n  "kube-system", # theirs\n  "elsewhere",\n]\n'
         rendered = helm({"admission": ON, "config": config}, "elsewhere")
         binding = rendered.one("ValidatingAdmissionPolicyBinding", "nri-oci-hooks-tolerate-missing-plugins")
         (expression,) = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
@@ -77,6 +98,11 @@ class Values(unittest.TestCase):
         for index, text in ((0, "00"), (5, "05"), (10, "10"), (99, "99")):
             with self.subTest(index=index):
                 self.assertIn(f"--index={text}", self.arguments({"launch": {"index": index}}))
+
+    def test_the_port_of_the_pod_is_that_of_the_address(self):
+        rendered = helm({"listen": "[::]:9791"})
+        self.assertIn("--listen=[::]:9791", rendered.daemon()["args"])
+        self.assertEqual(rendered.daemon()["ports"], [{"name": "http", "containerPort": 9791}])
 
     def test_the_name_of_launch_is_the_one_that_it_registers_with(self):
         self.assertIn("--name=hooks.example", self.arguments({"launch": {"name": "hooks.example"}}))
@@ -185,10 +211,14 @@ class Values(unittest.TestCase):
             ({"podMonitor": {"interval": "half a minute"}}, "interval"),
             ({"networkPolicy": {"form": []}}, "form"),
             ({"admission": True}, "admission"),
-            ({"config": 'listen = "0.0.0.0:9791"\n'}, "config: set listen to port 9790"),
-            ({"config": "# no address\n"}, "config: set listen to port 9790"),
+            ({"listen": "9790"}, "listen"),
+            ({"listen": "none"}, "listen"),
+            ({"hostUnit": True}, "hostUnit"),
+            ({"requiredPlugins": {"enable": True}}, "enable"),
+            ({"shape": "least-privilege", "hostUnit": ON}, "shape: full"),
+            ({"shape": "least-privilege", "requiredPlugins": ON}, "shape: full"),
             (
-                {"config": 'listen = "0.0.0.0:9790"\nexclude_namespaces = ["kube-system"]\n'},
+                {"config": 'exclude_namespaces = ["kube-system"]\n'},
                 'config: add "nri-oci-hooks" to exclude_namespaces',
             ),
         ]

@@ -14,6 +14,7 @@ from rendered import CHART, VARIANTS, helm, kustomization, policies, run, shippe
 VERSIONS = ["1.25", "1.28", "1.30", "1.33", "1.35", "1.37"]
 # From when on Kubernetes has kinds that it has not always had.
 SINCE = {"ValidatingAdmissionPolicy": "1.30", "ValidatingAdmissionPolicyBinding": "1.30"}
+COMPONENTS = ["pod-monitor", "network-policy", "host-unit", "required-plugins"]
 # Of which there is no schema: they are not Kubernetes' own.
 FOREIGN = {"PodMonitor"}
 
@@ -45,10 +46,11 @@ class Schemas(unittest.TestCase):
                 self.taken(shipped(tool, shape))
 
     def test_every_version_takes_what_is_off_by_default(self):
-        components = ["components/pod-monitor", "components/network-policy"]
+        components = [f"components/{name}" for name in COMPONENTS]
         self.taken(kustomization(resources=["full"], components=components))
         on = {"enabled": True}
-        self.taken(helm({"podMonitor": on, "networkPolicy": on, "admission": on}))
+        off = ("podMonitor", "networkPolicy", "admission", "hostUnit", "requiredPlugins")
+        self.taken(helm({name: on for name in off}))
 
     def test_every_version_that_has_admission_policies_takes_ours(self):
         self.taken(policies())

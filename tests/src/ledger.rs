@@ -38,7 +38,13 @@ impl NodeLedger {
 
     /// The file that says what a container that was not removed is owed.
     pub fn entry(&self, container: &str) -> PathBuf {
-        self.folder.join("entries").join(container)
+        let until_started = self.folder.join("entries").join(container);
+        let after_that = self.folder.join("live").join(container).join("entry");
+        if after_that.exists() {
+            after_that
+        } else {
+            until_started
+        }
     }
 
     /// The containers that have an entry and were not removed; none if there is no ledger.

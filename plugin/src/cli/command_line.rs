@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CheckArgs, DoctorArgs, ExplainArgs, InstallArgs, LogArgs, PsArgs, RunArgs, StatusArgs, UninstallArgs,
-    check, doctor, explain, install, log, ps, run, status, uninstall,
+    CheckArgs, DoctorArgs, ExplainArgs, HostUnitArgs, InstallArgs, LogArgs, PsArgs, RunArgs, StatusArgs,
+    UninstallArgs, check, doctor, explain, host_unit, install, log, ps, run, status, uninstall,
 };
 
 const MORE: &str = "\
@@ -44,6 +44,8 @@ enum Command {
     Install(InstallArgs),
     /// Take the daemon away from this node
     Uninstall(UninstallArgs),
+    /// In a pod: have the node run the daemon as a unit, and serve its health
+    HostUnit(HostUnitArgs),
 }
 
 impl CommandLine {
@@ -64,6 +66,7 @@ impl CommandLine {
             Command::Doctor(args) => doctor(args),
             Command::Install(args) => install(args),
             Command::Uninstall(args) => uninstall(args),
+            Command::HostUnit(args) => host_unit(args),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Which ledger a command looks into.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
 use super::ConfigArg;
-use crate::config::{Config, Overrides};
-use crate::diagnostic::{bounded_list, shown};
+use crate::config::{Overrides, state_dir_of};
+use crate::diagnostic::shown;
 use crate::ledger::{ContainerId, Header, Ledger};
 
 /// The options of commands that look into the ledger.
@@ -23,26 +24,26 @@ pub struct LedgerArg {
 }
 
 impl LedgerArg {
-    /// The configuration, which names the folder of the ledger.
-    ///
-    /// # Errors
-    /// It is no good.
-    pub fn read_config(&self) -> anyhow::Result<Config> {
+    /// The state directory: as far as it can be understood, also of an invalid configuration.
+    pub fn state_dir(&self) -> Arc<str> {
         let overrides = Overrides {
             state_dir: self.state_dir.clone(),
             ..Overrides::default()
         };
-        let config = self.config.read(&overrides);
-        config.map_err(|mistakes| anyhow::anyhow!(bounded_list(&mistakes)))
+        let (text, read) = self.config.source(overrides.clone()).read_with_text();
+        read.map_or_else(
+            |_| state_dir_of(&text, &overrides),
+            |(config, _)| config.state_dir,
+        )
     }
 
     /// The ledger.
     ///
     /// # Errors
-    /// The configuration is no good, or there is no ledger where it says.
+    /// There is no ledger where the configuration says.
     pub fn open(&self) -> anyhow::Result<Ledger> {
-        let config = self.read_config()?;
-        let root = Path::new(&*config.state_dir);
+        let state_dir = self.state_dir();
+        let root = Path::new(&*state_dir);
         ensure!(
             root.exists(),
             "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \

@@ -9,10 +9,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::bounded::answered;
 use crate::config::ConfigSource;
+use crate::diagnostic::shown_path;
 use crate::host;
 use crate::install::PROGRAM;
 use crate::plugin::{OciHooks, RunnerProgram};
-use crate::pod::{Kept, Mirror, Program};
+use crate::pod::{Kept, Mirror, PodError, Program, Required, require};
 
 /// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
 const LOOK: Duration = Duration::from_secs(5);
@@ -29,6 +30,11 @@ pub struct PodArgs {
     /// Where this program is put on the host, to run hooks
     #[arg(long, value_name = "PATH", default_value = PROGRAM, requires = "enter_host")]
     host_program: PathBuf,
+
+    /// Have the runtime create no container without this daemon once it is restarted: puts the drop-in of required
+    /// plugins on the host. Without the option, one that a pod has put there is removed
+    #[arg(long, requires = "enter_host")]
+    require: bool,
 
     /// Folder, as a ConfigMap is mounted, whose files are kept in that of the configuration
     #[arg(long, value_name = "DIR")]
@@ -48,6 +54,9 @@ pub(super) struct PodFiles {
     /// And where it is to be put.
     program: Option<(Program, PathBuf)>,
     mirror: Option<Mirror>,
+    /// Whether the runtime is to create no container without the plugin of this name; `None` until it is known and
+    /// outside of a pod.
+    required: Option<Option<String>>,
     /// The daemon's configuration, by which its files are judged.
     config: ConfigSource,
 }
@@ -56,11 +65,31 @@ pub(super) struct PodFiles {
 type Putting = JoinHandle<(PodFiles, anyhow::Result<()>)>;
 
 impl PodArgs {
+    /// The words for a daemon in the same pod that leaves the host's files to this process.
+    pub(super) fn words(&self) -> Vec<String> {
+        let program = self.host_program.to_string_lossy().into_owned();
+        let words = ["--enter-host".to_owned(), "--host-program".to_owned(), program];
+        words
+            .into_iter()
+            .chain(self.require.then(|| "--require".to_owned()))
+            .collect()
+    }
+
+    /// Where this program is put on the host.
+    pub(super) fn host_program(&self) -> &Path {
+        &self.host_program
+    }
+
     /// Goes where the daemon belongs. To be called while this process has one thread.
     ///
     /// # Errors
     /// The pod is not what it must be.
-    pub(super) fn arrive(&self, nri_socket: &Path, config: ConfigSource) -> anyhow::Result<Arrived> {
+    pub(super) fn arrive(
+        &self,
+        nri_socket: &Path,
+        name: &str,
+        config: ConfigSource,
+    ) -> anyhow::Result<Arrived> {
         let to = Path::new(&**config.path()).parent().unwrap_or(Path::new("/"));
         let mirror = self.files_from.as_ref().map(|from| Mirror::open(from, to));
         let mirror = mirror.transpose()?;
@@ -69,6 +98,7 @@ impl PodArgs {
             let files = PodFiles {
                 program,
                 mirror,
+                required: None,
                 config,
             };
             return Ok(Arrived { runner, files });
@@ -80,6 +110,7 @@ impl PodArgs {
             files: PodFiles {
                 program,
                 mirror,
+                required: Some(self.require.then(|| name.to_owned())),
                 config,
             },
         })
@@ -97,7 +128,7 @@ impl PodFiles {
             return Ok(());
         }
         let mut putting: Putting = spawn_blocking(move || {
-            let done = self.put_now();
+            let done = self.put_now().map(drop).map_err(anyhow::Error::from);
             (self, done)
         });
         match answered(&mut putting, limit).await {
@@ -114,14 +145,38 @@ impl PodFiles {
         Ok(())
     }
 
-    fn put_now(&mut self) -> anyhow::Result<()> {
-        if let Some((program, path)) = self.program.take() {
-            program.put(&path)?;
+    /// Puts them on the host now, and the program unless that was done before. Returns what came of the files, if
+    /// there are any. Blocks.
+    ///
+    /// # Errors
+    /// The host takes something not in.
+    pub(super) fn put_now(&mut self) -> Result<Option<Kept>, PodError> {
+        if let Some((program, path)) = &mut self.program {
+            program.put(path)?;
+            self.program = None;
         }
-        if let Some(mirror) = &mut self.mirror {
-            mirror.keep_up(&self.config)?;
+        if let Some(name) = &self.required {
+            match require(name.as_deref()) {
+                Ok(required) => tell_required(&required),
+                // Hooks matter more.
+                Err(error) => {
+                    tracing::error!(%error, "the drop-in of required plugins is not as it is to be")
+                }
+            }
+            self.required = None;
         }
-        Ok(())
+        let config = &self.config;
+        self.mirror
+            .as_mut()
+            .map(|mirror| mirror.keep_up(config))
+            .transpose()
+    }
+
+    /// The directory of the daemon's configuration.
+    pub(super) fn directory(&self) -> &Path {
+        Path::new(&**self.config.path())
+            .parent()
+            .unwrap_or(Path::new("/"))
     }
 
     async fn put_late(putting: Putting, plugin: Arc<OciHooks>) {
@@ -144,6 +199,23 @@ impl PodFiles {
         if let Some(mirror) = self.mirror {
             keep_files(mirror, self.config, plugin).await;
         }
+    }
+}
+
+fn tell_required(required: &Required) {
+    match required {
+        Required::AsItWas => {}
+        Required::Changed(path) => tracing::warn!(
+            path = %shown_path(path),
+            "the drop-in of required plugins has changed: restart the runtime, which reads it only then"
+        ),
+        Required::Foreign(path) => tracing::warn!(
+            path = %shown_path(path),
+            "this drop-in of required plugins is not from a pod, and stays as it is"
+        ),
+        Required::Impossible => tracing::warn!(
+            "no runtime of this node knows required plugins: it takes containerd 2.2 or CRI-O 1.34"
+        ),
     }
 }
 

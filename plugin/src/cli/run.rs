@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
-use crate::config::{ConfigSource, Delivery, Overrides};
+use crate::config::{ConfigSource, Delivery, ListenAt, Overrides};
 use crate::doctor::{Node, requires_plugin};
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
@@ -83,6 +83,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<String>,
 
+    /// Where metrics and health are served: an address and a port, the path of a socket, or none; wins over the
+    /// configuration
+    #[arg(long, value_name = "WHERE")]
+    pub listen: Option<ListenAt>,
+
     /// Its log lines
     #[command(flatten)]
     pub logs: LogArgs,
@@ -98,7 +103,7 @@ pub fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     // First of all: what is opened from here on is the host's.
     let source = args.source();
-    let arrived = args.pod.arrive(&args.nri_socket, source.clone());
+    let arrived = args.pod.arrive(&args.nri_socket, &args.name, source.clone());
     start_logs(&args.logs);
     let ended = match arrived.and_then(|arrived| serve(args, source, arrived)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,12 +122,34 @@ pub fn is_launched() -> bool {
 }
 
 impl RunArgs {
+    /// The words that have the host run the same daemon, without its program: a unit's command. Health is served at no
+    /// port there, for the pod does that at its own address.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = vec!["run".to_owned()];
+        let socket = self.nri_socket.to_string_lossy().into_owned();
+        for (option, value) in [
+            ("--config", self.config.config.clone()),
+            ("--hook-spec", self.hook_spec.clone()),
+            ("--nri-socket", Some(socket)),
+            ("--index", Some(self.index.clone())),
+            ("--name", Some(self.name.clone())),
+            ("--delivery", self.delivery.map(|delivery| delivery.to_string())),
+            ("--state-dir", self.state_dir.clone()),
+            ("--listen", Some(ListenAt::Nowhere.to_string())),
+        ] {
+            let value = value.into_iter();
+            words.extend(value.flat_map(|value| [option.to_owned(), value]));
+        }
+        words
+    }
+
     /// Where the configuration comes from.
-    fn source(&self) -> ConfigSource {
+    pub(super) fn source(&self) -> ConfigSource {
         self.config.source(Overrides {
             hook_spec: self.hook_spec.clone(),
             delivery: self.delivery,
             state_dir: self.state_dir.clone(),
+            listen: self.listen.clone(),
         })
     }
 }

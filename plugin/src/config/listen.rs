@@ -27,6 +27,38 @@ impl FromStr for Listen {
     }
 }
 
+/// Where metrics and health are served, as the command line says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAt {
+    /// Nowhere, whatever the configuration says.
+    Nowhere,
+    /// There.
+    Place(Listen),
+}
+
+const NOWHERE: &str = "none";
+
+impl FromStr for ListenAt {
+    type Err = String;
+
+    /// Fails with what is allowed instead.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            NOWHERE => Ok(ListenAt::Nowhere),
+            text => text.parse().map(ListenAt::Place),
+        }
+    }
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAt::Nowhere => f.write_str(NOWHERE),
+            ListenAt::Place(place) => place.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,9 +15,10 @@ mod values;
 mod tests;
 
 pub use glob::Glob;
-pub use listen::Listen;
+pub use listen::{Listen, ListenAt};
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
 pub use policy::{Effect, Limits, PickRule};
+pub(crate) use read::state_dir_of;
 pub use read::{Overrides, keys};
-pub use reload::{Look, Reload};
+pub use reload::{Changed, Look, Reload};
 pub use source::{ConfigSource, ReadConfig, ReadFrom};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::listen::ListenAt;
 use super::model::{Annotation, AnnotationKey, Config, Delivery, MissedAction};
 use super::values::{Entry, Reader};
 use super::{read_limits, read_policy};
@@ -24,6 +25,8 @@ pub struct Overrides {
     pub delivery: Option<Delivery>,
     /// `--state-dir`, in place of `state_dir`.
     pub state_dir: Option<String>,
+    /// `--listen`, in place of `listen`.
+    pub listen: Option<ListenAt>,
 }
 
 impl Config {
@@ -61,6 +64,19 @@ impl Config {
     }
 }
 
+/// The state directory that a configuration names which may be invalid, as far as it can be understood; with `overrides`.
+pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
+    if let Some(state_dir) = &overrides.state_dir {
+        return Arc::from(&**state_dir);
+    }
+    let text = String::from_utf8_lossy(text);
+    let (table, _) = DeTable::parse_recoverable(&text);
+    let named = table.get_ref().get("state_dir");
+    let named = named.and_then(|value| value.get_ref().as_str());
+    let named = named.filter(|path| path.starts_with('/'));
+    named.map_or_else(|| Config::default().state_dir, Arc::from)
+}
+
 impl Overrides {
     /// Sets what is given; returns the mistakes in it.
     fn apply(&self, config: &mut Config) -> Vec<Diagnostic> {
@@ -80,6 +96,11 @@ impl Overrides {
         }
         if let Some(delivery) = self.delivery {
             config.delivery = delivery;
+        }
+        match &self.listen {
+            Some(ListenAt::Nowhere) => config.listen = None,
+            Some(ListenAt::Place(place)) => config.listen = Some(place.clone()),
+            None => {}
         }
         mistakes
     }

@@ -1,9 +1,12 @@
 //! Keeping up with the configuration's file: all of it or nothing, the last good one kept.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::{ConfigSource, ReadConfig, ReadFrom};
+use super::{Config, ConfigSource, ReadFrom};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list};
+use crate::ledger::Moment;
+use crate::trust::FileIdentity;
 
 /// Whether the configuration in force is what its file says.
 #[derive(Debug, Clone)]
@@ -11,8 +14,23 @@ pub struct Reload {
     source: ConfigSource,
     /// What the configuration in force was read from; `None` until there is one.
     in_force: Option<ReadFrom>,
+    /// When that was taken over.
+    taken: Moment,
     /// Why what the file says now is not in force; empty if it is.
     refused: Vec<Diagnostic>,
+    /// Since when.
+    refused_since: Moment,
+}
+
+/// A configuration without an error, and what it was read from.
+#[derive(Debug)]
+pub struct Changed {
+    /// The configuration.
+    pub config: Config,
+    /// What it was read from.
+    pub read_from: ReadFrom,
+    /// The text that was read; empty if there is no file.
+    pub text: Vec<u8>,
 }
 
 /// What a look at the file brings.
@@ -21,7 +39,7 @@ pub enum Look {
     /// It says what is in force.
     Same,
     /// It says this, which has no mistake.
-    Changed(Box<ReadConfig>),
+    Changed(Box<Changed>),
     /// It is no good.
     Invalid(Vec<Diagnostic>),
     /// Its file system does not answer, so nobody knows what it says.
@@ -34,7 +52,9 @@ impl Reload {
         Reload {
             source,
             in_force: None,
+            taken: Moment::now(),
             refused: Vec::new(),
+            refused_since: Moment::now(),
         }
     }
 
@@ -53,7 +73,8 @@ impl Reload {
                 Err(hangs) => return Look::NotAnswered(hangs),
             }
         }
-        match self.source.read() {
+        let (text, read) = self.source.read_with_text();
+        match read {
             // The file is gone on which what is in force depends: nobody takes hooks away so.
             Ok((_, ReadFrom::NoFile)) if self.file().is_some() => Look::Invalid(vec![Diagnostic::of_file(
                 self.source.path(),
@@ -61,7 +82,11 @@ impl Reload {
                 "is gone",
                 "put it back, or restart the daemon to go on without it",
             )]),
-            Ok(read) => Look::Changed(Box::new(read)),
+            Ok((config, read_from)) => Look::Changed(Box::new(Changed {
+                config,
+                read_from,
+                text,
+            })),
             Err(mistakes) => Look::of(mistakes),
         }
     }
@@ -75,7 +100,25 @@ impl Reload {
             );
         }
         self.in_force = Some(read_from);
+        self.taken = Moment::now();
         self.refused.clear();
+    }
+
+    /// What the file said to an earlier daemon, who took it over at `taken`, is in force from now on. `copy` is where that
+    /// was read from: the file itself is another.
+    pub fn take_last_good(&mut self, copy: FileIdentity, taken: Moment) {
+        self.in_force = Some(ReadFrom::File {
+            identity: copy,
+            real_path: Path::new(&**self.source.path()).to_owned(),
+        });
+        self.taken = taken;
+    }
+
+    /// When the configuration in force was taken over, and since when its file says another that is refused; none if the
+    /// file says what is in force.
+    pub fn outdated(&self) -> Option<(Moment, Moment)> {
+        let is_outdated = self.in_force.is_some() && !self.refused.is_empty();
+        is_outdated.then_some((self.taken, self.refused_since))
     }
 
     /// What was read cannot be put in force. Logged once each time that the mistakes change.
@@ -88,13 +131,22 @@ impl Reload {
             Some(_) => tracing::error!(
                 file,
                 mistakes = listed,
+                taken = %self.taken.to_the_millisecond(),
                 "configuration refused; the last good one stays in force"
             ),
-            None => tracing::error!(
-                file,
-                mistakes = listed,
-                "configuration refused, and there is no earlier one: no container is created"
-            ),
+            None => {
+                for mistake in &mistakes {
+                    tracing::error!("{mistake}");
+                }
+                tracing::error!(
+                    file,
+                    errors = mistakes.len(),
+                    "configuration refused, and there is no earlier one: no container is created"
+                );
+            }
+        }
+        if self.refused.is_empty() {
+            self.refused_since = Moment::now();
         }
         self.refused = mistakes;
     }

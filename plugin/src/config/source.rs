@@ -61,6 +61,11 @@ impl ConfigSource {
         &self.overrides
     }
 
+    /// The defaults with what the command line sets, for as long as nothing of the file is known.
+    pub fn overridden_defaults(&self) -> Config {
+        Config::from_text("the command line", "", &self.overrides).unwrap_or_default()
+    }
+
     /// The file.
     pub fn path(&self) -> &Arc<str> {
         &self.file

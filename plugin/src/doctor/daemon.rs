@@ -10,7 +10,7 @@ use super::Finding;
 use super::examine::Examined;
 use crate::diagnostic::{prose, shown};
 use crate::ledger::Ledger;
-use crate::observe::{AskError, OnSilence, Status, ask};
+use crate::observe::{AskError, OnSilence, Status};
 use crate::plugin::{ConfiguredBy, WithoutHooks};
 use crate::trust::{Fault, TrustedDir};
 
@@ -26,20 +26,34 @@ const MAX_NAMED: usize = 5;
 /// What is to be found about the daemon.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     check_state(examined, findings);
-    if !examined.node.is_live() {
-        return;
+    match &examined.status {
+        None => return,
+        Some(Ok(status)) => findings.extend(of_status(status, examined.config_file.as_deref())),
+        Some(Err(error)) => findings.push(no_answer(error, examined.is_in_pod())),
     }
-    match ask(Path::new(&*examined.config.state_dir)) {
-        Ok(status) => findings.extend(of_status(&status, examined.config_file.as_deref())),
-        Err(error) => findings.push(no_answer(&error)),
+    if let Ok(ledger) = Ledger::open(Path::new(&*examined.config.state_dir)) {
+        findings.extend(several(&ledger.daemons()));
     }
 }
 
-pub(super) fn no_answer(error: &AskError) -> Finding {
+/// That several daemons use the state directory.
+pub(super) fn several(daemons: &[i32]) -> Option<Finding> {
+    let numbers: Vec<String> = daemons.iter().map(ToString::to_string).collect();
+    (daemons.len() > 1).then(|| {
+        Finding::warning(
+            "several-daemons",
+            format!("several daemons use the state directory: processes {}", numbers.join(", ")),
+            "wait a minute if one replaces the other; else keep the unit, or the DaemonSet, and uninstall the other",
+        )
+    })
+}
+
+pub(super) fn no_answer(error: &AskError, is_in_pod: bool) -> Finding {
     let remedy = match error {
         AskError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             "run this as root"
         }
+        _ if is_in_pod => "see why it ended: kubectl logs of the daemon's pod, also with --previous",
         _ => "start it: systemctl start nri-oci-hooks; why it ended: journalctl -u nri-oci-hooks",
     };
     Finding::problem("daemon", prose(&error.to_string()), remedy)
@@ -121,6 +135,10 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         };
         findings.push(Finding::problem("daemon", prose(reason), remedy));
     }
+    for file in &status.degraded {
+        let remedy = "correct the file; nri-oci-hooks check names every error";
+        findings.push(Finding::problem("older-version", prose(file), remedy));
+    }
     for handler in &status.unhooked_handlers {
         let (name, key) = match &**handler {
             "" => ("the default runtime handler".to_owned(), "delivery".to_owned()),
@@ -135,7 +153,10 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     }
     findings.extend(without_hooks(&status.without_hooks));
     findings.extend(status.connection.on_silence.map(silence));
-    let restart = "restart it: systemctl restart nri-oci-hooks";
+    let restart = match status.is_in_pod {
+        true => "restart it: kubectl delete pod of the daemon's pod on this node",
+        false => "restart it: systemctl restart nri-oci-hooks",
+    };
     let ours = env!("CARGO_PKG_VERSION");
     if status.version != ours {
         let what = format!(

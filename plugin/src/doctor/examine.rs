@@ -10,6 +10,8 @@ use crate::bounded::within;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::{Diagnostic, prose};
 use crate::lint::{Looked, named_by};
+use crate::observe::{AskError, Status, ask};
+use crate::pod::is_in_pod;
 use crate::select::LoadedSpec;
 use crate::spec::Stage;
 use crate::trust::access;
@@ -39,6 +41,8 @@ pub(super) struct Examined<'e> {
     /// All files of hooks that the configuration names.
     pub(super) looked: Vec<Looked>,
     pub(super) looks_at_files: bool,
+    /// What the daemon answers; none if it is not asked.
+    pub(super) status: Option<Result<Status, AskError>>,
     default: Option<LoadedSpec>,
     /// The programs of the default hook-spec.
     pub(super) programs: Vec<Arc<str>>,
@@ -103,6 +107,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         runtimes,
         config_file: examination.config.clone(),
         looked: if looks { named_by(&config) } else { Vec::new() },
+        status: node.is_live().then(|| ask(Path::new(&*config.state_dir))),
         programs: programs.map(|program| program.path.clone()).collect(),
         config,
         config_mistakes,
@@ -140,6 +145,12 @@ impl Examined<'_> {
             .flatten();
         let timeouts = hooks.map(|hook| hook.timeout.unwrap_or(self.config.default_timeout));
         timeouts.map(|timeout| u64::from(timeout.seconds())).sum()
+    }
+
+    /// Whether the daemon is, or is to be, in a pod: that of this command, or the one that it says it is in.
+    pub(super) fn is_in_pod(&self) -> bool {
+        let says_so = matches!(&self.status, Some(Ok(status)) if status.is_in_pod);
+        self.node.is_live() && (is_in_pod() || says_so)
     }
 
     /// Whether the runtime launches one of ours.

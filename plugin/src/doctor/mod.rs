@@ -8,6 +8,7 @@ mod finding;
 mod node;
 mod nri;
 mod plugins;
+mod required;
 mod resolve;
 mod runtime;
 
@@ -18,5 +19,6 @@ pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
 pub use node::Node;
 pub(crate) use nri::requires_plugin;
+pub(crate) use required::{RequiredDropIn, required_drop_ins};
 pub use runtime::{InstalledRuntime, NotTold, installed_runtime};
 pub(crate) use runtime::{NRI, containerd_imports};

@@ -49,8 +49,15 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
     };
     let label = settings.label();
     if !settings.is_enabled {
-        let remedy =
-            format!("run: nri-oci-hooks install, which writes {on} to {file}; then restart the runtime");
+        // What install puts on the host would be a second daemon.
+        let remedy = match examined.is_in_pod() {
+            true => format!(
+                "write {on} to {file}, as deploy/containerd and deploy/crio show; then restart the runtime"
+            ),
+            false => {
+                format!("run: nri-oci-hooks install, which writes {on} to {file}; then restart the runtime")
+            }
+        };
         findings.push(Finding::problem(
             "nri-off",
             format!("{label}: NRI is off"),
@@ -61,7 +68,10 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
             "{label}: plugins cannot connect, and none of ours is in {}",
             shown(&settings.plugins)
         );
-        let remedy = "run: nri-oci-hooks install, which lets them connect; then restart the runtime";
+        let remedy = match examined.is_in_pod() {
+            true => "let them connect, as deploy/containerd and deploy/crio show; then restart the runtime",
+            false => "run: nri-oci-hooks install, which lets them connect; then restart the runtime",
+        };
         findings.push(Finding::problem("nri-no-connections", what, remedy));
     } else {
         findings.push(Finding::good("nri", format!("{label}: NRI is on")));

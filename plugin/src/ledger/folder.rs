@@ -122,13 +122,18 @@ impl EntryFolder {
     /// # Errors
     /// It is damaged, or of a later release.
     pub fn entry(&self) -> Result<Entry, LedgerError> {
-        let file = match open_file(AT_FDCWD, &self.entry, OFlag::O_RDONLY) {
+        let (path, file) = match open_file(AT_FDCWD, &self.entry, OFlag::O_RDONLY) {
             // It was moved.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.read_only(ENTRY)?,
-            opened => Some(opened.map_err(LedgerError::io("open", &self.entry))?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (self.path.join(ENTRY), self.read_only(ENTRY)?)
+            }
+            opened => {
+                let file = opened.map_err(LedgerError::io("open", &self.entry))?;
+                (self.entry.clone(), Some(file))
+            }
         };
         let file = file.ok_or_else(|| LedgerError::damaged(&self.entry, "it is missing"))?;
-        let entry = Entry::read(self.entry.clone(), file)?;
+        let entry = Entry::read(path, file)?;
         let _ = self.format.set(entry.format);
         Ok(entry)
     }
@@ -240,6 +245,19 @@ impl EntryFolder {
             Err(TryLockError::Error(error)) => {
                 Err(LedgerError::io("lock", self.path.join(stage.key()))(error))
             }
+        }
+    }
+
+    /// Notes that nothing is left to do for the start of the container, and until it stops: its entry moves beside
+    /// its records. Whoever has to look at all containers of the node finds those that matter by their names.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn note_start_is_over(&self) -> Result<(), LedgerError> {
+        match fs::rename(&self.entry, self.path.join(ENTRY)) {
+            // It has been, or the container was removed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            moved => moved.map_err(LedgerError::io("move", &self.entry)),
         }
     }
 

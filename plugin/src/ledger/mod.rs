@@ -6,6 +6,7 @@
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
 //! STATE_DIR/entries/ID             the frozen hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
+//! STATE_DIR/live/ID/entry          the frozen hooks, once the container's start is over
 //! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          since when the daemon notes that

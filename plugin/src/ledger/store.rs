@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -103,6 +103,27 @@ impl Ledger {
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
+    /// The processes of the daemons that are alive, as far as this process sees them. Trouble counts as none.
+    pub fn daemons(&self) -> Vec<i32> {
+        let Ok(file) = fs::metadata(self.root.join(ALIVE)) else {
+            return Vec::new();
+        };
+        // "1: FLOCK  ADVISORY  READ  PID MAJOR:MINOR:INODE 0 EOF"; btrfs has other device numbers there.
+        let inode = format!(":{}", file.ino());
+        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+        let of_line = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            match fields.as_slice() {
+                [_, "FLOCK", _, "READ", pid, on, ..] if on.ends_with(&inode) => pid.parse().ok(),
+                _ => None,
+            }
+        };
+        let mut daemons: Vec<i32> = locks.lines().filter_map(of_line).filter(|pid| *pid > 0).collect();
+        daemons.sort_unstable();
+        daemons.dedup();
+        daemons
+    }
+
     /// The socket through which runners tell that a stage is over, a [`Rung`](super::Rung) a
     /// message. Of several daemons the one that asked last hears them.
     ///
@@ -143,6 +164,9 @@ impl Ledger {
     pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
         let path = self.entry_path(&identity.id);
         let id = identity.id.clone();
+        if self.live_path(&id).join(ENTRY).exists() {
+            return Ok(());
+        }
         let header = Header::new(identity, frozen, injected)?;
         if EntryFolder::write_entry(&path, &header, frozen)? {
             return Ok(());
@@ -173,8 +197,21 @@ impl Ledger {
     /// They cannot be listed.
     pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
+        self.named_in(&[ENTRIES, LIVE])
+    }
+
+    /// Those of them whose start [may not be over](EntryFolder::note_start_is_over), by id.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn starting(&self) -> Result<Vec<ContainerId>, LedgerError> {
+        let _access = LedgerError::begin(Use::Read, &self.root)?;
+        self.named_in(&[ENTRIES])
+    }
+
+    fn named_in(&self, folders: &[&str]) -> Result<Vec<ContainerId>, LedgerError> {
         let mut ids = Vec::new();
-        for folder in [ENTRIES, LIVE] {
+        for folder in folders {
             let path = self.root.join(folder);
             let listed = match fs::read_dir(&path) {
                 // The daemon that made the ledger kept entries elsewhere.
@@ -256,7 +293,12 @@ impl Ledger {
     /// The lock cannot be had.
     pub fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
         let path = self.entry_path(id);
-        let file = File::open(&path).map_err(LedgerError::io("open", &path))?;
+        let file = File::open(&path).or_else(|error| match error.kind() {
+            // It was moved, and is still the same file.
+            io::ErrorKind::NotFound => File::open(self.live_path(id).join(ENTRY)),
+            _ => Err(error),
+        });
+        let file = file.map_err(LedgerError::io("open", &path))?;
         file.lock().map_err(LedgerError::io("lock", &path))?;
         Ok(file)
     }

@@ -76,7 +76,16 @@ async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> Str
         // the decisions wait for.
         "/healthz" => response("200 OK", TEXT, "ok\n", method),
         "/readyz" => match observer.not_ready() {
-            reasons if reasons.is_empty() => response("200 OK", TEXT, "ok\n", method),
+            reasons if reasons.is_empty() => match observer.degraded() {
+                degraded if degraded.is_empty() => response("200 OK", TEXT, "ok\n", method),
+                _ if client == Client::Anyone => response("200 OK", TEXT, "degraded\n", method),
+                degraded => response(
+                    "200 OK",
+                    TEXT,
+                    &format!("degraded\n{}\n", degraded.join("\n")),
+                    method,
+                ),
+            },
             // What files are called on this node is not for anyone.
             _ if client == Client::Anyone => response("503 Service Unavailable", TEXT, "not ready\n", method),
             reasons => response(

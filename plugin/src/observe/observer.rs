@@ -17,10 +17,11 @@ use super::metrics::{EventResult, Gauges, Metrics};
 use super::pulse::Pulse;
 use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
-use crate::diagnostic::{bounded_list, shown};
+use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
-use crate::pod::refused_in;
+use crate::pod::{is_in_pod, refused_in};
+use crate::select::OlderVersion;
 use crate::spec::Stage;
 use crate::trust::access::{Unanswered, Use};
 
@@ -56,6 +57,8 @@ struct State {
     unanswered: Vec<UnansweredPath>,
     /// The errors of files that a pod brings and that were refused.
     refused: Vec<String>,
+    /// The daemons that used the state directory when it was last looked at.
+    daemons: Vec<i32>,
 }
 
 /// What takes a look at files, as it was last looked at.
@@ -200,6 +203,20 @@ impl Observer {
         self.failed(&format!("the pod's files are refused: {errors}"));
     }
 
+    /// Logs that another daemon uses the state directory, if it has done so for two looks: longer than one replaces the
+    /// other. Blocks.
+    pub(super) fn look_for_other_daemons(&self) {
+        let ledger = self.plugin.inspect().ledger.and_then(Result::ok);
+        let daemons = ledger.map(|ledger| ledger.daemons()).unwrap_or_default();
+        let before = std::mem::replace(&mut self.state().daemons, daemons.clone());
+        if daemons.len() > 1 && daemons == before {
+            tracing::warn!(
+                processes = ?daemons,
+                "several daemons use the state directory: keep the unit, or the DaemonSet, and uninstall the other"
+            );
+        }
+    }
+
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
@@ -219,8 +236,10 @@ impl Observer {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            is_in_pod: is_in_pod(),
             since: self.since,
             not_ready: not_ready(&state, &inspection),
+            degraded: degraded(&state, &inspection),
             unanswered: state.unanswered.clone(),
             connection: state.connection.clone(),
             configured_by: inspection.configured_by.clone(),
@@ -232,10 +251,17 @@ impl Observer {
                 .and_then(|ledger| ledger.as_ref().err().cloned()),
             in_force: in_force.collect(),
             mistakes: mistakes(&state, &inspection),
+            invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
             without_hooks: inspection.without_hooks.iter().map(|it| (**it).clone()).collect(),
             last_error: state.last_error.clone(),
         }
+    }
+
+    /// The files of which an older version is active; empty if all is what the files say.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let inspection = self.plugin.inspect();
+        degraded(&self.state(), &inspection)
     }
 
     /// Why the daemon is not ready; empty if it is.
@@ -308,6 +334,8 @@ impl Observer {
             refuses_without: state.is_required == Some(Some(true)),
             ready: not_ready(&state, &inspection).is_empty(),
             mistakes: mistakes(&state, &inspection).len(),
+            invalid_specs: invalid_specs(&inspection).len(),
+            older_versions: degraded(&state, &inspection).len(),
             in_force: inspection.in_force.len(),
             live_entries: figures.live_entries,
             past_entries: figures.past_entries,
@@ -328,7 +356,7 @@ impl Observer {
     }
 }
 
-/// Registered, synchronized, what is in force is what the files say, and every file system answers.
+/// Registered, synchronized, a valid version of each file is active, and every file system answers.
 fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     let (mut reasons, connection) = (Vec::new(), &state.connection);
     if connection.registered.is_none() {
@@ -346,8 +374,40 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     if let (true, Some(Err(reason))) = (inspection.config.needs_ledger(), &inspection.ledger) {
         reasons.push(format!("no ledger: {reason}"));
     }
-    reasons.extend(mistakes(state, inspection));
+    // Where an earlier version of the file is active, containers get their hooks.
+    let is_active = |mistake: &&Diagnostic| {
+        inspection
+            .older
+            .iter()
+            .any(|older| older.errors.contains(mistake))
+    };
+    let errors = inspection.mistakes.iter().filter(|mistake| !is_active(mistake));
+    reasons.extend(errors.map(ToString::to_string));
     reasons
+}
+
+/// The files of which an older version is active; empty if all is what the files say.
+fn degraded(state: &State, inspection: &Inspection) -> Vec<String> {
+    let of_one = |older: &OlderVersion| {
+        format!(
+            "{} is invalid since {}: its version taken over {} is active: {}",
+            shown(&older.file),
+            older.since.to_the_millisecond(),
+            older.taken.to_the_millisecond(),
+            bounded_list(&older.errors)
+        )
+    };
+    let of_host = inspection.older.iter().map(of_one);
+    of_host.chain(state.refused.iter().cloned()).collect()
+}
+
+/// The hook-specs that are invalid and that pods may select.
+fn invalid_specs(inspection: &Inspection) -> BTreeSet<&str> {
+    inspection
+        .invalid_specs
+        .iter()
+        .map(|error| &*error.file)
+        .collect()
 }
 
 /// What is wrong with files, those that a pod brings included.

@@ -19,10 +19,16 @@ pub struct Status {
     pub version: String,
     /// Of its process.
     pub pid: u32,
+    /// Whether it is in a pod.
+    #[serde(default)]
+    pub is_in_pod: bool,
     /// When it began.
     pub since: Moment,
     /// Why it is not ready; empty if it is.
     pub not_ready: Vec<String>,
+    /// The files of which an older version is active; empty if all is what the files say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
     /// To the runtime.
     pub connection: Connection,
     /// Where its configuration comes from.
@@ -38,6 +44,9 @@ pub struct Status {
     pub in_force: Vec<InForceFile>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d.
     pub mistakes: Vec<String>,
+    /// What is wrong with hook-specs that pods may select.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid_specs: Vec<String>,
     /// File systems that do not answer: containers that need one are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredPath>,

@@ -18,17 +18,30 @@ const LIMIT: Duration = Duration::from_millis(250);
 /// How many intervals lie between two looks for containers without hooks that are gone.
 const TENDING_MISSED: usize = 10;
 
+/// How many lie between two looks at the hook-specs that pods may select.
+const TENDING_SPECS: usize = 30;
+
 /// Reports file systems that do not answer and files of the pod that are refused, forgets containers without hooks that
 /// are gone, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (surveys, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
-    let missed = Aside::default();
+    let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
     let mut was_loaded = observer.plugin().is_loaded();
     for interval in 1_usize.. {
         sleep(INTERVAL).await;
         if interval.is_multiple_of(TENDING_MISSED) {
             let plugin = observer.plugin().clone();
             missed.is_done_within(LIMIT, move || plugin.tend_missed()).await;
+        }
+        if interval.is_multiple_of(TENDING_SPECS) {
+            let plugin = observer.plugin().clone();
+            specs
+                .is_done_within(LIMIT, move || plugin.look_at_selectable())
+                .await;
+            let looking = observer.clone();
+            daemons
+                .is_done_within(LIMIT, move || looking.look_for_other_daemons())
+                .await;
         }
         if access::is_any_unanswered() || observer.has_unanswered() {
             let observer = observer.clone();

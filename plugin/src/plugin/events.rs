@@ -19,6 +19,7 @@ use super::life::{Containers, RunnerProgram, end_init};
 use super::live::Live;
 use super::mark::{is_marked, may_need_events};
 use super::missed::Missed;
+use super::selectable::Selectable;
 use super::subject::subject;
 use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
@@ -47,6 +48,8 @@ pub struct OciHooks {
     runtime: Arc<Mutex<String>>,
     /// The containers that were created without their hooks.
     missed: Arc<Missed>,
+    /// The hook-specs that pods may select.
+    selectable: Arc<Selectable>,
 }
 
 impl OciHooks {
@@ -59,6 +62,7 @@ impl OciHooks {
             was_loaded: Arc::default(),
             runtime: Arc::default(),
             missed: Arc::default(),
+            selectable: Arc::default(),
         }
     }
 
@@ -67,12 +71,13 @@ impl OciHooks {
     /// then, and until it is done containers are refused.
     pub async fn load(&self, limit: Duration) {
         self.was_loaded.store(true, Ordering::Relaxed);
-        let live = self.live.clone();
+        let plugin = self.clone();
         let mut loading = spawn_blocking(move || {
-            if let Ok(in_force) = live.up_to_date() {
+            if let Ok(in_force) = plugin.live.up_to_date() {
                 // The outcome is logged, and comes again with the next container.
                 let _ = in_force.ledger.open();
                 in_force.selector.look();
+                plugin.look_at_selectable();
             }
         });
         // What is not read then is read behind; a panic of it is logged.
@@ -112,6 +117,7 @@ impl OciHooks {
                 let _ = in_force.ledger.open();
                 self.make_up_for(&in_force);
                 in_force.selector.look();
+                self.look_at_selectable();
                 let mut mistakes = self.live.now().refused().to_vec();
                 mistakes.extend(in_force.selector.mistakes());
                 if mistakes.is_empty() {
@@ -150,6 +156,10 @@ impl OciHooks {
 
     pub(super) fn missed(&self) -> &Missed {
         &self.missed
+    }
+
+    pub(super) fn selectable(&self) -> &Selectable {
+        &self.selectable
     }
 
     /// What is in force, after a look at whether it still is what the configuration says.

@@ -6,7 +6,7 @@ use super::lazy_ledger::LazyLedger;
 use super::life::RunnerProgram;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::select::Selector;
+use crate::select::{Copies, Selector};
 
 /// What is made of the configuration in force.
 #[derive(Debug)]
@@ -20,7 +20,10 @@ impl InForce {
     pub(super) fn new(config: Config, runner: &RunnerProgram) -> InForce {
         InForce {
             ledger: Arc::new(LazyLedger::new(&config, runner)),
-            selector: Selector::new(config),
+            selector: {
+                let copies = Copies::of(&config);
+                Selector::keeping(config, copies)
+            },
         }
     }
 

@@ -8,7 +8,7 @@ use super::{OciHooks, WithoutHooks};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::ledger::Ledger;
-use crate::select::{LoadedSpec, Origin};
+use crate::select::{LoadedSpec, OlderVersion, Origin};
 
 /// What the plugin says of itself.
 #[derive(Debug, Clone)]
@@ -26,6 +26,10 @@ pub struct Inspection {
     pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d, as last looked at.
     pub mistakes: Vec<Diagnostic>,
+    /// The files of these of which an older version is active.
+    pub older: Vec<OlderVersion>,
+    /// What is wrong with hook-specs that pods may select.
+    pub invalid_specs: Vec<Diagnostic>,
     /// The runtime handlers that run no OCI hooks, as far as seen.
     pub unhooked_handlers: Vec<String>,
     /// The containers that lack the hooks that they should have.
@@ -60,6 +64,8 @@ impl OciHooks {
             ledger: None,
             in_force: Vec::new(),
             mistakes: now.refused().to_vec(),
+            older: now.older(),
+            invalid_specs: self.selectable().errors(),
             unhooked_handlers: Vec::new(),
             without_hooks: self.missed().list(),
         };

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::ConfiguredBy;
+use super::first::{First, LastGood, first};
 use super::in_force::InForce;
 use super::life::RunnerProgram;
-use crate::config::{Config, ConfigSource, Look, Reload};
+use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload};
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::select::OlderVersion;
 use crate::shared::Shared;
 use crate::trust::access;
 
@@ -93,10 +95,16 @@ impl Live {
     fn keep_up(&self, now: &Now, in_force: &Arc<InForce>) -> Result<Arc<InForce>, Vec<Diagnostic>> {
         let look = match now.reload.look() {
             Look::Changed(read) => {
-                let (config, read_from) = *read;
+                let Changed {
+                    config,
+                    read_from,
+                    text,
+                } = *read;
                 match in_force.succeed(now.reload.source().path(), config) {
                     Ok(successor) => {
                         let successor = Arc::new(successor);
+                        let file = now.reload.source().path();
+                        successor.selector.copies().keep(file, &text);
                         self.now.work_on(|now| {
                             let now = Arc::make_mut(now);
                             now.in_force = Some(successor.clone());
@@ -129,25 +137,36 @@ impl Live {
         if let Some(in_force) = &now.in_force {
             return Ok(in_force.clone());
         }
-        let (config, read_from) = match &now.handed_over {
-            Some(config) => (config.clone(), None),
-            None => match now.reload.look() {
-                Look::Changed(read) => (read.0, Some(read.1)),
-                Look::NotAnswered(mistakes) => return Err(mistakes),
-                Look::Invalid(mistakes) => {
-                    self.now
-                        .work_on(|now| Arc::make_mut(now).reload.refuse(mistakes.clone()));
-                    return Err(mistakes);
-                }
-                // Only what is in force can be the same.
-                Look::Same => return Err(self.being_made()),
-            },
+        let first = match &now.handed_over {
+            Some(config) => Ok((config.clone(), None)),
+            None => first(&now.reload).map(|first| match first {
+                First::File(config, read_from) => (config, Some(Taken::File(read_from))),
+                First::LastGood(last) => (last.config.clone(), Some(Taken::LastGood(last))),
+            }),
+        };
+        let (config, taken) = match first {
+            Ok(first) => first,
+            Err(Look::NotAnswered(mistakes)) => return Err(mistakes),
+            Err(Look::Invalid(mistakes)) => {
+                self.now
+                    .work_on(|now| Arc::make_mut(now).reload.refuse(mistakes.clone()));
+                return Err(mistakes);
+            }
+            // Only what is in force can be the same.
+            Err(Look::Same | Look::Changed(_)) => return Err(self.being_made()),
         };
         let made = Arc::new(InForce::new(config, &self.runner));
         self.now.work_on(|now| {
             let now = Arc::make_mut(now);
             now.in_force = Some(made.clone());
-            read_from.into_iter().for_each(|file| now.reload.take(file));
+            match taken {
+                Some(Taken::File(file)) => now.reload.take(file),
+                Some(Taken::LastGood(last)) => {
+                    now.reload.take_last_good(last.copy, last.taken);
+                    now.reload.refuse(last.refused);
+                }
+                None => {}
+            }
         });
         Ok(made)
     }
@@ -172,7 +191,28 @@ impl Live {
     }
 }
 
+/// Where a first configuration was taken from.
+enum Taken {
+    File(ReadFrom),
+    LastGood(Box<LastGood>),
+}
+
 impl Now {
+    /// The files that say another than what is in force, and what is: an older version.
+    pub(super) fn older(&self) -> Vec<OlderVersion> {
+        let of_config = self.reload.outdated().map(|(taken, since)| OlderVersion {
+            file: self.reload.source().path().clone(),
+            taken,
+            since,
+            errors: self.reload.refused().to_vec(),
+        });
+        let of_specs = self
+            .in_force
+            .iter()
+            .flat_map(|in_force| in_force.selector.older());
+        of_config.into_iter().chain(of_specs).collect()
+    }
+
     /// What is in force; `None` until a configuration could be read.
     pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
         self.in_force.as_ref()
@@ -182,8 +222,7 @@ impl Now {
     pub(super) fn config(&self) -> Config {
         match &self.in_force {
             Some(in_force) => in_force.selector.config().clone(),
-            None => Config::from_text("the command line", "", self.reload.source().overrides())
-                .unwrap_or_default(),
+            None => self.reload.source().overridden_defaults(),
         }
     }
 

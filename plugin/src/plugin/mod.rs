@@ -3,6 +3,7 @@
 mod deliver;
 mod direct;
 mod events;
+mod first;
 mod in_force;
 mod inject;
 mod inspection;
@@ -12,6 +13,7 @@ mod live;
 mod mark;
 mod missed;
 mod nri_hooks;
+mod selectable;
 mod subject;
 
 pub use events::OciHooks;

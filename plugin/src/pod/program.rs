@@ -36,7 +36,7 @@ impl Program {
     ///
     /// # Errors
     /// The file system refuses, or lets nothing be executed.
-    pub fn put(mut self, path: &Path) -> Result<(), PodError> {
+    pub fn put(&mut self, path: &Path) -> Result<(), PodError> {
         let _access = Use::Write
             .begin(path)
             .map_err(|hangs| PodError::io("write", path)(hangs.of(path)))?;

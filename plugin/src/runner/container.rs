@@ -89,6 +89,14 @@ impl Container {
         Ok(())
     }
 
+    /// Notes that nothing is left to do until the container stops, unless the daemon has to watch its init.
+    pub(super) fn note_start_is_over(&self) {
+        if self.header.injected {
+            // What is not noted is only read once more.
+            let _ = self.folder.note_start_is_over();
+        }
+    }
+
     /// Takes the claim of `stage`, and ends what an interrupted hook has left: its runner and its watcher
     /// have died, and cannot.
     ///

@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::unistd::gettid;
+use nix::unistd::{Pid, gettid};
 
 use super::init::Init;
 use super::stat::Stat;
@@ -70,10 +70,13 @@ impl Gate {
             let _ = opener.write_all(b".");
             file
         })?;
-        if let Ok(thread_id) = thread_id.recv() {
-            await_sleep(thread_id.as_raw());
-        }
-        Ok(Holding { thread, opened })
+        let thread_id = thread_id.recv().ok().map(Pid::as_raw);
+        thread_id.into_iter().for_each(await_sleep);
+        Ok(Holding {
+            thread,
+            thread_id,
+            opened,
+        })
     }
 
     /// Whether somebody has the FIFO open for reading: a start waits until it is closed by all who
@@ -114,6 +117,7 @@ impl Gate {
 #[derive(Debug)]
 pub(super) struct Holding {
     thread: JoinHandle<io::Result<File>>,
+    thread_id: Option<i32>,
     opened: PipeReader,
 }
 
@@ -123,12 +127,14 @@ impl Holding {
         self.opened.as_fd()
     }
 
-    /// The FIFO, open for writing; waits until it is. The start goes on when this is dropped.
+    /// The FIFO, open for writing; waits until it is, and until this process has one thread again. The start goes
+    /// on when this is dropped.
     ///
     /// # Errors
     /// It could not be opened.
     pub(super) fn into_file(self) -> io::Result<File> {
         let joined = self.thread.join();
+        self.thread_id.into_iter().for_each(await_end);
         joined.unwrap_or_else(|_| Err(io::Error::other("the thread that opens the FIFO panicked")))
     }
 }
@@ -138,6 +144,15 @@ impl Holding {
 fn await_sleep(thread_id: i32) {
     let give_up = Instant::now() + OPENING;
     while Stat::of_thread(thread_id).is_some_and(|stat| !stat.sleeps()) && Instant::now() < give_up {
+        thread::yield_now();
+    }
+}
+
+/// Waits until the kernel counts the thread no more. One that has been joined may still be on its way out, and a
+/// process with threads starts no hooks.
+fn await_end(thread_id: i32) {
+    let give_up = Instant::now() + OPENING;
+    while Stat::of_thread(thread_id).is_some() && Instant::now() < give_up {
         thread::yield_now();
     }
 }

@@ -35,7 +35,13 @@ fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<Sta
         Claimed::Over(result) => return Ok(result),
     };
     match stage {
-        Stage::Prestart => list::run(container, stage, claim, OnFailure::Stop),
+        Stage::Prestart => {
+            let result = list::run(container, stage, claim, OnFailure::Stop)?;
+            if container.header().count(Stage::Poststart) == 0 {
+                container.note_start_is_over();
+            }
+            Ok(result)
+        }
         Stage::Poststart => poststart(container, claim, by),
         _ => poststop(container, claim, by),
     }
@@ -47,13 +53,17 @@ pub(super) fn poststart(
     claim: Claim,
     by: Trigger,
 ) -> Result<StageResult, LedgerError> {
-    if let Err(reason) = settle_prestart(container, by)? {
-        return claim.finish(StageResult::Skipped { reason });
-    }
-    if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
-        init.await_exec(before, EXEC_LIMIT);
-    }
-    list::run(container, Stage::Poststart, claim, OnFailure::GoOn)
+    let result = match settle_prestart(container, by)? {
+        Err(reason) => claim.finish(StageResult::Skipped { reason })?,
+        Ok(()) => {
+            if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
+                init.await_exec(before, EXEC_LIMIT);
+            }
+            list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?
+        }
+    };
+    container.note_start_is_over();
+    Ok(result)
 }
 
 /// poststop comes after both others, whatever became of them.

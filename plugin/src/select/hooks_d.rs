@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::kept::{KeptSpec, is_not_answered};
-use super::{Format, LoadedSpec};
+use super::{Copies, Format, LoadedSpec, OlderVersion};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list, shown};
 use crate::trust::{Fault, Survey, TrustError};
 
@@ -23,6 +23,7 @@ pub(super) struct HooksD {
     /// By place in the order.
     files: BTreeMap<Name, KeptSpec>,
     too_many: bool,
+    copies: Copies,
 }
 
 /// A folder or file of hooks.d whose file system does not answer.
@@ -37,9 +38,10 @@ pub(super) struct NotAnswered {
 struct Name(Arc<str>, Arc<str>);
 
 impl HooksD {
-    pub(super) fn new(folders: &[Arc<str>]) -> Self {
+    pub(super) fn new(folders: &[Arc<str>], copies: Copies) -> Self {
         HooksD {
             folders: folders.iter().cloned().map(Folder::new).collect(),
+            copies,
             ..HooksD::default()
         }
     }
@@ -52,6 +54,7 @@ impl HooksD {
             folders: folders.iter().map(folder).collect(),
             files: earlier.files.clone(),
             too_many: earlier.too_many,
+            copies: earlier.copies.clone(),
         }
     }
 
@@ -76,7 +79,7 @@ impl HooksD {
         self.files
             .retain(|name, kept| found.get(name).is_some_and(|file| file == kept.file()));
         for (name, file) in found {
-            let new = || KeptSpec::new(Format::HooksD, file);
+            let new = || KeptSpec::new(Format::HooksD, file, self.copies.clone());
             self.files.entry(name).or_insert_with(new);
         }
         let mut current = Vec::new();
@@ -102,6 +105,11 @@ impl HooksD {
     pub(super) fn mistakes(&self) -> impl Iterator<Item = &Diagnostic> {
         let of_folders = self.folders.iter().flat_map(|folder| &folder.mistakes);
         of_folders.chain(self.files.values().flat_map(KeptSpec::mistakes))
+    }
+
+    /// The files of which an older version is active.
+    pub(super) fn older(&self) -> impl Iterator<Item = OlderVersion> {
+        self.files.values().filter_map(KeptSpec::older)
     }
 
     fn tell_of_too_many(&mut self, count: usize) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Format, LoadedSpec};
+use super::{Copies, Format, LoadedSpec, OlderVersion};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list};
+use crate::ledger::Moment;
 use crate::trust::Survey;
 
 /// A file whose hooks count without being picked, and how it fared last: the default hook-spec, or
@@ -13,29 +14,34 @@ pub(super) struct KeptSpec {
     format: Format,
     file: Arc<str>,
     good: Option<Arc<LoadedSpec>>,
+    /// When that was taken over.
+    taken: Moment,
     /// What was wrong last time; empty if nothing.
     mistakes: Vec<Diagnostic>,
-    /// Whether hooks of an earlier version counted last time.
-    outdated: bool,
+    /// Since when hooks of an earlier version count; none if they did not last time.
+    outdated: Option<Moment>,
+    copies: Copies,
 }
 
 impl KeptSpec {
-    pub(super) fn new(format: Format, file: Arc<str>) -> Self {
+    pub(super) fn new(format: Format, file: Arc<str>, copies: Copies) -> Self {
         KeptSpec {
             format,
             file,
             good: None,
+            taken: Moment::now(),
             mistakes: Vec::new(),
-            outdated: false,
+            outdated: None,
+            copies,
         }
     }
 
     /// The default hook-spec that was read just now.
-    pub(super) fn with_good(good: LoadedSpec) -> Self {
+    pub(super) fn with_good(good: LoadedSpec, copies: Copies) -> Self {
         let file = good.file().clone();
         KeptSpec {
             good: Some(Arc::new(good)),
-            ..KeptSpec::new(Format::HookSpec, file)
+            ..KeptSpec::new(Format::HookSpec, file, copies)
         }
     }
 
@@ -53,6 +59,16 @@ impl KeptSpec {
         &self.mistakes
     }
 
+    /// That an older version was active then.
+    pub(super) fn older(&self) -> Option<OlderVersion> {
+        self.outdated.map(|since| OlderVersion {
+            file: self.file.clone(),
+            taken: self.taken,
+            since,
+            errors: self.mistakes.clone(),
+        })
+    }
+
     /// The spec in force: what the file says now, or, if that is not valid, what it said last.
     ///
     /// Fails with all mistakes if it was never valid, or a program of the one in force is no
@@ -60,7 +76,8 @@ impl KeptSpec {
     /// file system does not answer: nobody knows then what the file says.
     pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let now = survey.named(&self.file).and_then(|trusted| {
-            LoadedSpec::refresh(self.format, &self.file, &trusted, self.good.as_ref(), survey)
+            let good = self.good.as_ref();
+            LoadedSpec::refresh(self.format, &self.file, &trusted, good, survey, &self.copies)
         });
         match now {
             Ok(spec) => {
@@ -70,6 +87,9 @@ impl KeptSpec {
             // That is reported for the file system, not for each file on it.
             Err(mistakes) if is_not_answered(&mistakes) => Err(mistakes),
             Err(mistakes) => {
+                if self.good.is_none() {
+                    self.take_last_good(&mistakes, survey);
+                }
                 let last = match &self.good {
                     Some(good) => good.check_programs(survey).map(|()| good.clone()),
                     None => Err(mistakes.clone()),
@@ -82,18 +102,33 @@ impl KeptSpec {
         }
     }
 
+    /// Goes by what the file said to an earlier daemon. What is gone is not brought back.
+    fn take_last_good(&mut self, mistakes: &[Diagnostic], survey: &mut Survey) {
+        if is_gone(mistakes) {
+            return self.copies.forget(&self.file);
+        }
+        if let Some((good, taken)) = LoadedSpec::last_good(self.format, &self.file, survey, &self.copies) {
+            self.good = Some(Arc::new(good));
+            self.taken = taken;
+        }
+    }
+
     fn accept(&mut self, spec: &Arc<LoadedSpec>) {
         let known = self.good.as_ref().is_some_and(|good| Arc::ptr_eq(good, spec));
         if !known || !self.mistakes.is_empty() {
             tracing::info!(file = &*self.file, "{} in force as it is now", self.what());
         }
+        if !known {
+            self.taken = Moment::now();
+        }
         self.good = Some(spec.clone());
         self.mistakes.clear();
+        self.outdated = None;
     }
 
     /// Once per change: the file is looked at for every container.
     fn report(&mut self, mistakes: Vec<Diagnostic>, outdated: bool) {
-        if self.mistakes == mistakes && self.outdated == outdated {
+        if self.mistakes == mistakes && self.outdated.is_some() == outdated {
             return;
         }
         let (file, listed, what) = (&*self.file, bounded_list(&mistakes), self.what());
@@ -101,6 +136,7 @@ impl KeptSpec {
             (true, _) => tracing::warn!(
                 file,
                 mistakes = listed,
+                taken = %self.taken.to_the_millisecond(),
                 "{what} invalid; its last good version stays in force"
             ),
             (false, Format::HookSpec) => tracing::error!(
@@ -115,7 +151,7 @@ impl KeptSpec {
             ),
         }
         self.mistakes = mistakes;
-        self.outdated = outdated;
+        self.outdated = outdated.then(|| self.outdated.unwrap_or_else(Moment::now));
     }
 
     fn what(&self) -> &'static str {
@@ -126,7 +162,13 @@ impl KeptSpec {
     }
 }
 
+/// Whether the file itself, or a directory on the way to it, is not there.
+pub(crate) fn is_gone(mistakes: &[Diagnostic]) -> bool {
+    let is_of_file = |mistake: &Diagnostic| mistake.place.is_none() && mistake.field.is_none();
+    matches!(mistakes, [mistake] if mistake.rule == Rule::NotFound && is_of_file(mistake))
+}
+
 /// Whether a file system did not answer who asked.
-pub(super) fn is_not_answered(mistakes: &[Diagnostic]) -> bool {
+pub(crate) fn is_not_answered(mistakes: &[Diagnostic]) -> bool {
     mistakes.iter().any(|mistake| mistake.rule == Rule::NotAnswering)
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Digest, loads};
+use super::{Copies, Digest, LastGood, loads};
 use crate::diagnostic::{Diagnostic, MOST_MISTAKES};
+use crate::ledger::Moment;
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
 use crate::trust::{FileIdentity, MaxSize, Survey, TrustedFile};
 
@@ -85,12 +86,33 @@ impl LoadedSpec {
         file: &Arc<str>,
         trusted: &TrustedFile,
         survey: &mut Survey,
+        copies: &Copies,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let text = trusted.content(file, format.max_size());
-        let loaded =
-            text.and_then(|text| LoadedSpec::of_text(format, file, &text, trusted.identity(), survey));
+        let loaded = text.and_then(|text| {
+            let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), survey)?;
+            copies.keep(file, &text);
+            Ok(loaded)
+        });
         loads::count(format, loaded.is_ok());
         loaded
+    }
+
+    /// The last good version of `file`, which itself is invalid now; its programs are checked anew. Returns with it when
+    /// it was taken over.
+    pub(crate) fn last_good(
+        format: Format,
+        file: &Arc<str>,
+        survey: &mut Survey,
+        copies: &Copies,
+    ) -> Option<(LoadedSpec, Moment)> {
+        let LastGood {
+            text,
+            taken,
+            identity,
+        } = copies.find(file)?;
+        let loaded = LoadedSpec::of_text(format, file, &text, identity, survey).ok()?;
+        Some((loaded, taken))
     }
 
     fn of_text(
@@ -130,13 +152,14 @@ impl LoadedSpec {
         trusted: &TrustedFile,
         known: Option<&Arc<LoadedSpec>>,
         survey: &mut Survey,
+        copies: &Copies,
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         match known {
             Some(known) if known.identity == trusted.identity() => {
                 known.check_programs(survey)?;
                 Ok(known.clone())
             }
-            _ => LoadedSpec::read(format, file, trusted, survey).map(Arc::new),
+            _ => LoadedSpec::read(format, file, trusted, survey, copies).map(Arc::new),
         }
     }
 

@@ -3,6 +3,7 @@
 mod annotation;
 mod cache;
 mod conditions;
+mod copies;
 mod deadline;
 mod deliverable;
 mod digest;
@@ -16,6 +17,7 @@ mod merge;
 mod origin;
 mod pick_fault;
 mod policy;
+mod selectable;
 mod selector;
 mod unused;
 
@@ -23,10 +25,12 @@ mod unused;
 mod tests;
 
 pub use annotation::{AnnotationFault, MOST_PICKS};
+pub use copies::{Copies, LastGood, OlderVersion};
 pub use deadline::{Deadline, Overdue};
 pub use deliverable::NeedsDirect;
 pub use digest::Digest;
 pub use frozen::{Frozen, FrozenHook, Source};
+pub(crate) use kept::{is_gone, is_not_answered};
 pub use load::{Format, LoadedSpec};
 pub use loads::Loads;
 pub use merge::DEFAULT_PATH;

@@ -9,10 +9,10 @@ use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
 use super::conditions::Conditions;
 use super::hooks_d::{HooksD, NotAnswered};
-use super::kept::KeptSpec;
+use super::kept::{KeptSpec, is_not_answered};
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Chosen, Deadline, Format, Frozen, LoadedSpec, Origin, Overdue, PickFault};
+use super::{Chosen, Copies, Deadline, Format, Frozen, LoadedSpec, OlderVersion, Origin, Overdue, PickFault};
 use crate::config::{Config, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::shared::Shared;
@@ -26,6 +26,7 @@ pub struct Selector {
     default: Shared<Option<KeptSpec>>,
     hooks_d: Shared<HooksD>,
     cache: Mutex<Cache>,
+    copies: Copies,
 }
 
 #[derive(Debug, Default)]
@@ -152,10 +153,15 @@ impl Selector {
     /// A selector by these rules. Looks at no file yet: each [`select`](Selector::select) does, and
     /// [`look`](Selector::look).
     pub fn new(config: Config) -> Selector {
-        let default = |file| KeptSpec::new(Format::HookSpec, file);
+        Selector::keeping(config, Copies::default())
+    }
+
+    /// The same, which keeps the last good version of each file among `copies`, and goes by that of an invalid file.
+    pub fn keeping(config: Config, copies: Copies) -> Selector {
+        let default = |file| KeptSpec::new(Format::HookSpec, file, copies.clone());
         let default = config.hook_spec.clone().map(default);
-        let hooks_d = HooksD::new(&config.hooks_dirs);
-        Selector::with(config, default, hooks_d)
+        let hooks_d = HooksD::new(&config.hooks_dirs, copies.clone());
+        Selector::with(config, default, hooks_d, copies)
     }
 
     /// A selector by another configuration, in place of this one: what this one has in force of the
@@ -169,17 +175,23 @@ impl Selector {
         let default = match &config.hook_spec {
             Some(file) => Some(match known(file) {
                 Some(kept) => kept,
-                None => KeptSpec::with_good(LoadedSpec::load(file)?),
+                None => {
+                    let (text, loaded) = LoadedSpec::load_with_text(file);
+                    let loaded = loaded?;
+                    self.copies.keep(file, &text);
+                    KeptSpec::with_good(loaded, self.copies.clone())
+                }
             }),
             None => None,
         };
         let hooks_d = HooksD::after(&config.hooks_dirs, &self.hooks_d.get());
-        Ok(Selector::with(config, default, hooks_d))
+        Ok(Selector::with(config, default, hooks_d, self.copies.clone()))
     }
 
-    fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD) -> Selector {
+    fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
         Selector {
             config,
+            copies,
             default: Shared::new(default),
             hooks_d: Shared::new(hooks_d),
             cache: Mutex::default(),
@@ -215,6 +227,18 @@ impl Selector {
         let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
         let of_default = default.iter().flat_map(KeptSpec::mistakes);
         of_default.chain(hooks_d.mistakes()).cloned().collect()
+    }
+
+    /// The files among them of which an older version is active.
+    pub fn older(&self) -> Vec<OlderVersion> {
+        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
+        let of_default = default.iter().filter_map(KeptSpec::older);
+        of_default.chain(hooks_d.older()).collect()
+    }
+
+    /// Where the last good versions are kept.
+    pub(crate) fn copies(&self) -> &Copies {
+        &self.copies
     }
 
     /// The files in force without being picked: the default hook-spec and those of hooks.d, as
@@ -376,11 +400,22 @@ impl Selector {
         Ok(specs)
     }
 
-    /// The picked hook-spec that was found, read anew if its file has changed.
+    /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is invalid.
     fn current(&self, found: &Located, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let known = self.cache().picked.known(&found.file);
         let (format, trusted) = (Format::HookSpec, &found.trusted);
-        let spec = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey)?;
+        let copies = &self.copies;
+        let spec = match LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey, copies) {
+            Err(mistakes) if !is_not_answered(&mistakes) => {
+                let last = known.or_else(|| {
+                    let (last, _) = LoadedSpec::last_good(format, &found.file, survey, copies)?;
+                    Some(Arc::new(last))
+                });
+                let last = last.filter(|last| last.check_programs(survey).is_ok());
+                last.ok_or(mistakes)?
+            }
+            refreshed => refreshed?,
+        };
         self.cache().picked.keep(spec.clone());
         Ok(spec)
     }

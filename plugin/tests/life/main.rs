@@ -6,3 +6,4 @@ mod missed;
 mod node;
 mod orders;
 mod presence;
+mod random;

@@ -198,11 +198,21 @@ impl Node {
         }
     }
 
-    /// NRI RemoveContainer; CRI-O has its OCI runtime delete the container.
+    /// NRI RemoveContainer, and what the runtime does after it.
     pub(crate) async fn remove(&mut self) {
+        self.removed().await;
+        self.delete().await;
+    }
+
+    /// NRI RemoveContainer.
+    pub(crate) async fn removed(&mut self) {
         if let Some(daemon) = &mut self.daemon {
             let _ = daemon.remove_container(&self.pod, &self.container).await;
         }
+    }
+
+    /// The runtime forgets the container; CRI-O has its OCI runtime delete it.
+    pub(crate) async fn delete(&mut self) {
         if self.runtime == Runtime::Crio {
             self.runs(Stage::Poststop).await;
         }

@@ -4,11 +4,7 @@
 
 use std::fs;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, MutexGuard};
-use std::thread::JoinHandle;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{SIGCONT, SIGKILL, kill};
@@ -18,134 +14,8 @@ use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::FrozenHook;
 use nri_oci_hooks::spec::{Stage, Timeout};
 
-use crate::fixture::{Fixture, SUCCESS, feed, number_from, stderr};
-
-const GROUPS: &str = "/sys/fs/cgroup";
-
-/// How many processes hooks of one test may have, whatever the runner does.
-const GUARD_PROCESSES: &str = "3000";
-
-/// How long one test may have any.
-const GUARD_TIME: Duration = Duration::from_secs(120);
-
-/// A bound that the test itself makes: on the number of processes of its runner, of all hooks in groups of
-/// their own, and on their time.
-struct Guard {
-    own: PathBuf,
-    hooks: PathBuf,
-    /// What the groups of the fixture's hooks end with.
-    suffix: String,
-    over: Sender<()>,
-    clock: Option<JoinHandle<()>>,
-    _one_at_a_time: MutexGuard<'static, ()>,
-}
-
-impl Guard {
-    fn of(fixture: &Fixture) -> Guard {
-        static ONE: Mutex<()> = Mutex::new(());
-        let lock = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let root = [Path::new(GROUPS).join("pids"), GROUPS.into()];
-        let root = root.into_iter().find(|root| root.is_dir()).unwrap();
-        let control = root.join("cgroup.subtree_control");
-        if control.exists() {
-            fs::write(control, "+pids").unwrap();
-        }
-        let own = root.join(format!("nri-oci-hooks-test-{}", std::process::id()));
-        let hooks = root.join("nri-oci-hooks");
-        for path in [&own, &hooks] {
-            fs::create_dir_all(path).unwrap();
-            fs::write(path.join("pids.max"), GUARD_PROCESSES).unwrap();
-        }
-        let (over, clock) = channel::<()>();
-        let groups = [own.clone(), hooks.clone()];
-        let clock = std::thread::spawn(move || {
-            if clock.recv_timeout(GUARD_TIME) == Err(RecvTimeoutError::Timeout) {
-                groups.iter().for_each(|group| end(group));
-            }
-        });
-        Guard {
-            own,
-            hooks,
-            suffix: format!("-{:x}", fixture.container().header().unwrap().at.unix_nanos()),
-            over,
-            clock: Some(clock),
-            _one_at_a_time: lock,
-        }
-    }
-
-    /// Runs a stage as an OCI runtime would, with the runner in the guard's group.
-    fn run(&self, fixture: &Fixture, stage: Stage) -> Output {
-        let runner = fixture.command(stage);
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "echo $$ >$0; exec \"$@\""])
-            .arg(self.own.join("cgroup.procs"));
-        command.arg(runner.get_program()).args(runner.get_args());
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        feed(command, &fixture.state("creating"))
-            .wait_with_output()
-            .unwrap()
-    }
-
-    /// The groups of the fixture's hooks that are there.
-    fn groups(&self) -> Vec<PathBuf> {
-        let listed = fs::read_dir(&self.hooks)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        listed
-            .filter(|path| path.to_str().unwrap().ends_with(&self.suffix))
-            .collect()
-    }
-
-    /// The processes of the fixture's hooks.
-    fn of_hooks(&self) -> Vec<i32> {
-        self.groups().iter().flat_map(|group| members(group)).collect()
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.over.send(());
-        self.clock.take().unwrap().join().unwrap();
-        for group in self.groups() {
-            end(&group);
-            let _ = fs::remove_dir(&group);
-            let unified = Path::new(GROUPS).join("unified/nri-oci-hooks");
-            let _ = fs::remove_dir(unified.join(group.file_name().unwrap()));
-        }
-        end(&self.own);
-        fs::write(self.hooks.join("pids.max"), "max").unwrap();
-        while fs::remove_dir(&self.own).is_err() {
-            std::thread::yield_now();
-        }
-    }
-}
-
-/// The processes in `group` and below it.
-fn members(group: &Path) -> Vec<i32> {
-    let procs = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    let mut found: Vec<i32> = procs.lines().map(|line| line.parse().unwrap()).collect();
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            found.extend(members(&entry.path()));
-        }
-    }
-    found
-}
-
-/// Ends everything in `group` and below it, whatever it does. Nothing can be started in it afterwards.
-fn end(group: &Path) {
-    // It may have been removed.
-    let _ = fs::write(group.join("pids.max"), "0");
-    while !members(group).is_empty() {
-        for pid in members(group) {
-            let _ = kill(Pid::from_raw(pid), SIGKILL);
-        }
-    }
-}
+use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
+use crate::guard::{Guard, members};
 
 fn seconds(seconds: u32) -> impl FnOnce(&mut FrozenHook) {
     move |hook| hook.timeout = Timeout::from_seconds(seconds).unwrap()
@@ -171,7 +41,7 @@ fn runs() -> usize {
 #[test]
 fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
     for _ in 0..runs() {
-        let script = "#!/bin/sh\nb(){ b|b& };b\nsleep 1000\n";
+        let script = "#!/bin/sh\nb(){ b|b& };b&\nexec sleep 1000\n";
         let fixture = Fixture::new();
         let fixture = fixture.hook_with(Stage::Prestart, script, seconds(2)).entered();
         let guard = Guard::of(&fixture);
@@ -186,8 +56,11 @@ fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
             Outcome::ProcessLimit { processes: 1024, end } => *end,
             outcome => outcome,
         };
-        assert!(matches!(ended, Outcome::TimedOut { seconds: 2, .. }), "{ended:?}");
         let record = fixture.record(Stage::Prestart);
+        assert!(
+            matches!(ended, Outcome::TimedOut { seconds: 2, .. }),
+            "{ended:?}: {record:?}"
+        );
         let run = record.runs()[0];
         // For whoever repeats this with --nocapture: a busy machine may take longer.
         let all = Moment::now().since(run.began);

@@ -7,6 +7,7 @@ mod fallback;
 mod fixture;
 mod gate;
 mod groups;
+mod guard;
 mod interrupted;
 mod order;
 mod refusals;

@@ -17,5 +17,7 @@ ROOT=${ROOT:-$(cd "$KUBE/../.." && pwd)}
 . "$KUBE/lib/cluster.sh"
 # shellcheck source=tests/kube/lib/shapes.sh
 . "$KUBE/lib/shapes.sh"
+# shellcheck source=tests/kube/lib/files.sh
+. "$KUBE/lib/files.sh"
 # shellcheck source=tests/kube/lib/diagnose.sh
 . "$KUBE/lib/diagnose.sh"

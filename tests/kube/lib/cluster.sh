@@ -137,6 +137,12 @@ metric() {
         awk -v name="$1" '$1 == name { printf "%d\n", $2; found = 1 } END { exit !found }'
 }
 
+# metric_is NAME VALUE: whether the metric can be read and is that.
+metric_is() {
+    local now
+    now=$(metric "$1" 2>/dev/null) && [ "$now" -eq "$2" ]
+}
+
 # metric_is_above NAME VALUE: whether the metric can be read and is greater.
 metric_is_above() {
     local now

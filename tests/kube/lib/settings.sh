@@ -18,7 +18,7 @@ ARTIFACTS=${ARTIFACTS:-$ROOT/target/kube}
 
 # On the node: where the hook program goes (a folder that least-privilege mounts), its records, and the configuration.
 HOOK_FOLDER=${HOOK_FOLDER:-/usr/local/lib/nri-oci-hooks}
-NODE_FOLDER=${NODE_FOLDER:-/run/nri-oci-hooks-kube}
+NODE_FOLDER=${NODE_FOLDER:-/var/lib/nri-oci-hooks-kube}
 CONFIG_FOLDER=${CONFIG_FOLDER:-/etc/nri-oci-hooks}
 NRI_SOCKET=${NRI_SOCKET:-/var/run/nri/nri.sock}
 # The hook that every container on a node of kind's has, from the base runtime spec.

@@ -1,4 +1,4 @@
-//! Many lives of containers on a private containerd while the plugin and the containerd die at random moments.
+//! Many lives of containers on a private containerd while what serves them dies at random moments.
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -125,25 +125,20 @@ impl<'a> PodBuilder<'a> {
                 }),
             }),
         };
-        let client = self.containerd.client().clone();
-        let request = RunPodSandboxRequest {
-            config: Some(config.clone()),
-            runtime_handler: self.runtime_handler.clone(),
-        };
-        let answer: PodSandboxId = client.runtime("RunPodSandbox", request).await?;
-        Ok(Pod {
-            client,
-            id: answer.pod_sandbox_id,
+        let pod = Pod {
+            client: self.containerd.client().clone(),
+            id: String::new(),
             config,
             log_folder,
             namespaces: self.namespaces,
             runtime_handler: self.runtime_handler,
-        })
+        };
+        Ok(pod.run().await?)
     }
 }
 
 /// A pod that was made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pod {
     pub(super) client: Client,
     pub(super) id: String,
@@ -154,6 +149,29 @@ pub struct Pod {
 }
 
 impl Pod {
+    async fn run(mut self) -> Result<Pod, Status> {
+        let request = RunPodSandboxRequest {
+            config: Some(self.config.clone()),
+            runtime_handler: self.runtime_handler.clone(),
+        };
+        let answer: PodSandboxId = self.client.runtime("RunPodSandbox", request).await?;
+        self.id = answer.pod_sandbox_id;
+        Ok(self)
+    }
+
+    /// Makes another pod like this one, with this name.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn another(&self, name: &str) -> Result<Pod, Status> {
+        let mut pod = self.clone();
+        if let Some(metadata) = &mut pod.config.metadata {
+            metadata.uid = format!("uid-{}-{name}", metadata.namespace);
+            metadata.name = name.into();
+        }
+        pod.run().await
+    }
+
     /// Its id in the runtime.
     pub fn id(&self) -> &str {
         &self.id
@@ -230,9 +248,9 @@ impl Pod {
     ///
     /// # Errors
     /// The runtime's.
-    pub async fn remove(self) -> Result<(), Status> {
+    pub async fn remove(&self) -> Result<(), Status> {
         let request = PodSandboxId {
-            pod_sandbox_id: self.id,
+            pod_sandbox_id: self.id.clone(),
         };
         self.client
             .runtime("RemovePodSandbox", request)

@@ -5,9 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::{Host, Process};
 use crate::{cache, wait, workspace};
@@ -145,6 +147,19 @@ impl Node {
         Ok(processes)
     }
 
+    /// The processor time of all its processes, and of those that they have waited for.
+    ///
+    /// # Errors
+    /// The node has ended.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let ticks_per_second = sysconf(SysconfVar::CLK_TCK)?.context("the kernel counts no ticks")?;
+        // One that is gone by now has been waited for.
+        let stats = self.processes()?.into_iter();
+        let stats = stats.filter_map(|pid| fs::read_to_string(self.proc(pid, "stat")).ok());
+        let ticks: u64 = stats.map(|stat| ticks(&stat)).sum();
+        Ok(Duration::from_secs(ticks) / u32::try_from(ticks_per_second)?)
+    }
+
     /// All processes of the node, as it counts.
     fn processes(&self) -> Result<Vec<i64>> {
         let folder = self.proc(1, "..");
@@ -277,6 +292,14 @@ fn cgroup_name(folder: &Path) -> Result<&str> {
         .file_name()
         .and_then(|name| name.to_str())
         .context("the node's folder has no name")
+}
+
+/// The ticks in a line of /proc/PID/stat: in user and in kernel mode, then the same of children that were waited for.
+fn ticks(stat: &str) -> u64 {
+    // The name of the program may have spaces.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let times = fields.split_whitespace().skip(11).take(4);
+    times.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
 fn print_logs(folder: &Path) {

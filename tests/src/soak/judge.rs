@@ -8,7 +8,7 @@ use super::Tally;
 use super::life::{Life, Started};
 use crate::Delivery;
 use crate::hooks::Record;
-use crate::ledger::{NodeLedger, Stage, StageRecord, StageResult};
+use crate::ledger::{NodeLedger, Outcome, Stage, StageRecord, StageResult};
 
 /// The three stages in order.
 const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
@@ -53,14 +53,21 @@ impl Runs {
 
 /// Judges a container whose creation the runtime has confirmed.
 ///
-/// Delivered by events alone, a prestart or poststart whose event came while no plugin was there is lost.
+/// Delivered by events alone, a prestart or poststart whose event came while no plugin was there is lost. A stage that
+/// does not run because its runner was killed is on record as that, and is counted.
 pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &Runs, tally: &mut Tally) {
     tally.lives += 1;
     tally.cut_off += usize::from(life.started == Started::Unknown);
     let results = account.each_ref().map(|record| record.as_ref()?.finished());
     let skipped = results.map(|result| matches!(result, Some(StageResult::Skipped { .. })));
+    let failed = matches!(results[0], Some(StageResult::Failed { .. }));
+    let interrupted = account
+        .each_ref()
+        .map(|record| record.as_ref().is_some_and(was_interrupted));
+    let is_runner = delivery == Delivery::Runner;
     let ran = runs.of(&life.id);
     let [prestart, poststart, poststop] = ran;
+    let mut cost = false;
     let mut fault = |is: bool, text: &str| {
         if is {
             tally
@@ -69,10 +76,16 @@ pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &R
         }
     };
     fault(ran.iter().any(|count| *count > 1), "a stage ran more than once");
-    fault(prestart > poststop, "poststop is missing");
-    fault(poststart > prestart, "poststart ran without prestart");
+    cost |= prestart > poststop && interrupted[2];
+    fault(prestart > poststop && !interrupted[2], "poststop is missing");
     fault(
-        prestart < poststop && !(delivery == Delivery::Events && skipped[0]),
+        poststart > prestart && !interrupted[0],
+        "poststart ran without prestart",
+    );
+    let is_on_record = interrupted[0] || skipped[0] || failed;
+    cost |= prestart < poststop && is_runner && is_on_record;
+    fault(
+        prestart < poststop && !(is_on_record && (is_runner || skipped[0])),
         "prestart is missing",
     );
     let has_hooks = match delivery {
@@ -93,38 +106,42 @@ pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &R
             tally.never_started += 1;
         }
         Started::Yes => {
+            fault(prestart == 0 && is_runner, "it was started without its prestart");
+            cost |= prestart > poststart && interrupted[1];
             fault(
-                prestart == 0 && delivery == Delivery::Runner,
-                "it was started without its prestart",
-            );
-            fault(
-                prestart > poststart && !skipped[1],
+                prestart > poststart && !skipped[1] && !interrupted[1],
                 "poststart is missing without a word",
             );
         }
+        // With events, a start is refused too if it cannot be answered for in time.
         Started::Refused => {
-            // With events, a start is refused too if it cannot be answered for in time.
-            fault(
-                prestart == 0 && delivery == Delivery::Runner,
-                "it was refused, and not by its prestart",
-            );
-            fault(poststart > 0, "poststart ran although it was refused");
+            let is_refused_by_prestart = life.is_refused && prestart > 0 && poststart == 0;
+            cost |= is_runner && !is_refused_by_prestart;
             tally.refused += 1;
         }
         Started::Unknown => {}
     }
+    tally.cost_by_kills += usize::from(cost);
     tally.prestart += prestart;
     tally.poststart += poststart;
     tally.poststart_skipped += usize::from(skipped[1] && life.started != Started::Refused);
     tally.poststop += poststop;
 }
 
+/// Whether the first hook of a stage, which records its run, is one that began when its runner died.
+fn was_interrupted(record: &StageRecord) -> bool {
+    let runs = record.runs();
+    let end = runs.first().and_then(|run| run.ended);
+    end.is_some_and(|end| *end.outcome == Outcome::Interrupted)
+}
+
 /// Judges a container of which only its hooks tell.
 pub(super) fn judge_stranger(id: &str, runs: &Runs, tally: &mut Tally) {
     let ran = runs.of(id);
-    if ran.iter().any(|count| *count > 1) || ran[0] != ran[2] {
+    if ran.iter().any(|count| *count > 1) || ran[0] > ran[2] {
         tally
             .faults
             .push(format!("a container that was never confirmed had {ran:?}: {id}"));
     }
+    tally.cost_by_kills += usize::from(ran[0] < ran[2]);
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use tonic::{Code, Status};
 
+use super::chaos::LostPods;
 use crate::cri::State;
 use crate::ledger::NodeLedger;
 use crate::{Container, Pod, wait};
@@ -50,13 +51,17 @@ pub(super) struct Life {
     pub(super) has_hooks: bool,
     /// Whether the ledger had an entry for it when it was created.
     pub(super) has_entry: bool,
+    /// Whether its prestart is to fail.
+    pub(super) is_refused: bool,
     /// How it was started.
     pub(super) started: Started,
 }
 
-/// Has a container live from create to remove; `None` if the runtime ended before it had created one.
+/// Has a container live from create to remove; `None` if the runtime, or the shim of the pod, ended before one was
+/// created.
 pub(super) async fn live(
     pod: &Pod,
+    lost: &LostPods,
     ledger: &NodeLedger,
     rng: &mut Rng,
     number: usize,
@@ -86,6 +91,7 @@ pub(super) async fn live(
             .await?;
             return Ok(None);
         }
+        Err(_) if lost.borrow().contains(pod.id()) => return Ok(None),
         // A kubelet would try again.
         Err(error) if is_in_the_way(&error) => return Ok(None),
         Err(error) => return Err(error).context("create a container"),
@@ -98,19 +104,25 @@ pub(super) async fn live(
             .iter()
             .any(|stage| !status.hooks(stage).is_empty()),
         has_entry,
+        is_refused: kind == Kind::Refused,
         started: Started::No,
     };
     if kind != Kind::NeverStarted {
         life.started = match container.start().await {
             Ok(()) => Started::Yes,
             Err(error) if is_cut_off(&error) => Started::Unknown,
+            Err(_) if lost.borrow().contains(pod.id()) => Started::Unknown,
             Err(_) => Started::Refused,
         };
     }
     if life.started == Started::Yes && matches!(kind, Kind::EndsAtOnce | Kind::EndsLater) {
         let ended = async || {
             let state = container.status().await?.state;
-            anyhow::ensure!(state == State::Exited, "it is {state:?}");
+            // Unknown without its shim.
+            anyhow::ensure!(
+                [State::Exited, State::Unknown].contains(&state),
+                "it is {state:?}"
+            );
             Ok(())
         };
         persist("let a container end", ended).await?;
@@ -119,6 +131,19 @@ pub(super) async fn live(
     }
     end(&container).await?;
     Ok(Some(life))
+}
+
+/// Another pod in place of `pod`, whose shim was killed.
+pub(super) async fn replace(pod: Pod, mut name: impl FnMut() -> String) -> Result<Pod> {
+    persist("stop a pod without a shim", async || {
+        Ok(gone_is_good(pod.stop().await)?)
+    })
+    .await?;
+    persist("remove a pod without a shim", async || {
+        Ok(gone_is_good(pod.remove().await)?)
+    })
+    .await?;
+    persist("run a pod", async || Ok(pod.another(&name()).await?)).await
 }
 
 /// Stops and removes a container.

@@ -1,4 +1,5 @@
-//! Many lives of containers while plugin and runtime die and come back, and the judgement on each: every stage once.
+//! Many lives of containers while plugin, runtime, runners, holders and shims die, and the judgement on each: every
+//! stage once.
 
 mod chaos;
 mod judge;
@@ -6,6 +7,7 @@ mod life;
 mod plan;
 mod run;
 mod tally;
+mod victim;
 
 pub use plan::Plan;
 pub use run::run;

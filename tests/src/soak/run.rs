@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use futures::future::try_join_all;
 
+use super::chaos::{self, LostPods};
 use super::judge::{self, Account, Runs};
 use super::life::{self, Life};
-use super::{Plan, Tally, chaos};
+use super::{Plan, Tally};
 use crate::hooks::Hooks;
 use crate::ledger::NodeLedger;
 use crate::{Containerd, HookSpec, Pod, wait};
@@ -43,15 +45,23 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     let done = Cell::new(0);
     let tally = RefCell::new(Tally::default());
     let book = Book::new(ledger);
-    let workers = pods.iter().map(|pod| {
+    let lost = LostPods::default();
+    let workers = pods.into_iter().map(|mut pod| {
         let mut rng = rng.fork();
         let (names, begun, done, book, tally, tell) = (&names, &begun, &done, &book, &tally, &tell);
+        let lost = &lost;
+        let next = || {
+            names.set(names.get() + 1);
+            names.get()
+        };
         async move {
             while begun.get() < plan.lifecycles {
                 begun.set(begun.get() + 1);
                 let life = loop {
-                    names.set(names.get() + 1);
-                    if let Some(life) = life::live(pod, &book.ledger, &mut rng, names.get()).await? {
+                    if lost.borrow().contains(pod.id()) {
+                        pod = life::replace(pod, || format!("soak-{}", next())).await?;
+                    }
+                    if let Some(life) = life::live(&pod, lost, &book.ledger, &mut rng, next()).await? {
                         break life;
                     }
                     tally.borrow_mut().cut_off += 1;
@@ -59,30 +69,30 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
                 book.enter(life).await?;
                 done.set(done.get() + 1);
                 if done.get() % STEP == 0 {
-                    let tally = tally.borrow();
                     tell(&format!(
-                        "{} of {} lives; plugin killed {} times, runtime restarted {} times",
+                        "{} of {} lives\n{}",
                         done.get(),
                         plan.lifecycles,
-                        tally.plugin_killed,
-                        tally.runtime_restarted
+                        tally.borrow()
                     ));
                 }
             }
-            Ok(())
+            Ok(pod)
         }
     });
     let workers: Vec<_> = workers.collect();
     let chaos = chaos::reign(
         &mut containerd,
         plugin,
+        &lost,
         rng,
         || done.get() >= plan.lifecycles,
         |count| count(&mut tally.borrow_mut()),
     );
-    let (_plugin, _) = tokio::try_join!(chaos, try_join_all(workers))?;
+    let (_plugin, pods) = tokio::try_join!(chaos, try_join_all(workers))?;
 
     remove_all(&containerd, pods).await?;
+    book.end_lost(&containerd)?;
     let accounts = book.close().await?;
     let mut tally = tally.into_inner();
     let runs = Runs::count(&hooks.all_records()?);
@@ -93,6 +103,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     for (life, account) in &accounts {
         judge::judge(plan.delivery, life, account, &runs, &mut tally);
     }
+    tally.close();
     if tally.faults.is_empty() {
         containerd.remove_silently();
     }
@@ -148,6 +159,19 @@ impl Book {
     async fn enter(&self, life: Life) -> Result<()> {
         self.open.borrow_mut().push(life);
         self.settle(Book::OPEN).await
+    }
+
+    /// Kills the inits that a runtime has lost with their shim: containers that it has removed.
+    fn end_lost(&self, containerd: &Containerd) -> Result<()> {
+        for life in self.open.borrow().iter() {
+            let account = judge::account(&self.ledger, &life.id)?;
+            let created = account.iter().flatten().find_map(|record| record.created());
+            if let Some(process) = created.and_then(|created| created.process) {
+                let script = format!("kill -9 {} 2>/dev/null || true", process.pid);
+                containerd.node().run(Command::new("sh").args(["-c", &script]))?;
+            }
+        }
+        Ok(())
     }
 
     /// Closes all accounts. Of a container to which nothing happened the ledger may keep the entry: it cannot know

@@ -19,6 +19,14 @@ pub struct Tally {
     pub plugin_killed: usize,
     /// How often the runtime was ended and started again.
     pub runtime_restarted: usize,
+    /// How many runners were killed.
+    pub runners_killed: usize,
+    /// How many holders of a start were killed.
+    pub holders_killed: usize,
+    /// How many shims were killed.
+    pub shims_killed: usize,
+    /// Containers that were refused, or for which a stage did not run, because what served them was killed.
+    pub cost_by_kills: usize,
     /// Containers whose prestart ran, once.
     pub prestart: usize,
     /// Containers whose poststart ran, once.
@@ -31,12 +39,35 @@ pub struct Tally {
     pub faults: Vec<String>,
 }
 
+impl Tally {
+    /// How many processes were killed that serve one container.
+    fn kills(&self) -> usize {
+        self.runners_killed + self.holders_killed + self.shims_killed
+    }
+
+    /// Adds the fault that is seen only when all containers are judged: each kill can have cost one container a stage.
+    pub(super) fn close(&mut self) {
+        let (cost, kills) = (self.cost_by_kills, self.kills());
+        if cost > kills {
+            let fault = format!(
+                "{cost} containers lack a stage or were refused, but only {kills} kills explain that"
+            );
+            self.faults.push(fault);
+        }
+    }
+}
+
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "{} lives; the plugin was killed {} times, the runtime restarted {} times, {} calls cut off",
             self.lives, self.plugin_killed, self.runtime_restarted, self.cut_off
+        )?;
+        writeln!(
+            f,
+            "killed besides: {} runners, {} holders, {} shims; that cost {} containers a stage or their start",
+            self.runners_killed, self.holders_killed, self.shims_killed, self.cost_by_kills
         )?;
         writeln!(
             f,

@@ -82,7 +82,7 @@ pub(crate) enum Kind {
 pub(crate) enum Side {
     Fake {
         runtime: FakeRuntime,
-        plugin: Option<PluginHandle>,
+        plugin: Option<Box<PluginHandle>>,
         directory: TempDir,
     },
     Real(Adaptation),
@@ -226,7 +226,7 @@ impl Side {
     pub(crate) async fn accept(&mut self) -> bool {
         match self {
             Side::Fake { runtime, plugin, .. } => {
-                *plugin = runtime.accept().await.ok();
+                *plugin = runtime.accept().await.ok().map(Box::new);
                 plugin.is_some()
             }
             Side::Real(real) => real.accept().await.unwrap().is_ok(),

@@ -103,6 +103,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
         hook_spec: args.hook_spec.clone(),
         delivery: args.delivery,
         state_dir: None,
+        listen: None,
     };
     let config = args
         .config

@@ -51,10 +51,7 @@ pub fn status(args: StatusArgs) -> ExitCode {
 /// Whether the daemon is ready.
 fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let ledger = args.ledger.clone();
-    let asked = within(LIMIT, move || {
-        let config = ledger.read_config()?;
-        Ok(ask(Path::new(&*config.state_dir))?)
-    });
+    let asked = within(LIMIT, move || Ok(ask(Path::new(&*ledger.state_dir()))?));
     let status = asked.unwrap_or_else(|| Err(not_answered()))?;
     match args.format {
         Format::Text => {
@@ -66,7 +63,7 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
             writeln!(out)?;
         }
     }
-    Ok(status.not_ready.is_empty())
+    Ok(status.not_ready.is_empty() && status.degraded.is_empty())
 }
 
 /// What the daemon's socket cannot be found for.
@@ -92,9 +89,13 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         Some(false) => writeln!(out, "if it is gone  the runtime creates containers without hooks")?,
         None => {}
     }
-    let state = if status.not_ready.is_empty() { "yes" } else { "no" };
+    let state = match (status.not_ready.is_empty(), status.degraded.is_empty()) {
+        (true, true) => "yes",
+        (true, false) => "yes, but degraded",
+        (false, _) => "no",
+    };
     writeln!(out, "ready          {state}")?;
-    for reason in &status.not_ready {
+    for reason in status.not_ready.iter().chain(&status.degraded) {
         writeln!(out, "               - {}", one_line(reason))?;
     }
     match &status.configured_by {
@@ -110,6 +111,9 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
     for file in &status.in_force {
         let (what, file, digest) = (one_line(&file.what), shown(&file.file), shown(&file.digest));
         writeln!(out, "in force       {what} {file}\n               {digest}")?;
+    }
+    for error in &status.invalid_specs {
+        writeln!(out, "invalid        {}", one_line(error))?;
     }
     for handler in &status.unhooked_handlers {
         let handler = if handler.is_empty() { "(default)" } else { handler };

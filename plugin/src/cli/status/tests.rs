@@ -19,7 +19,8 @@ const LOST: &str = r#"{
   "connection": {"synchronized": false,
     "lost": {"at": "2026-08-01T11:00:00.000000000Z", "text": "the runtime closed the connection"}},
   "configured_by": "defaults", "delivery": "direct", "state_dir": "/var/lib/nri-oci-hooks",
-  "no_ledger": "there is no ledger", "in_force": [], "mistakes": ["x"],
+  "degraded": ["/etc/config.toml is invalid since now"], "no_ledger": "there is no ledger", "in_force": [], "mistakes": ["x"],
+  "invalid_specs": ["/etc/nri-oci-hooks/specs/gpu.json:1:1: is empty"],
   "without_hooks": [{"namespace": "apps", "pod": "web", "container": "main", "id": "c1",
     "why": "created before this daemon started", "then": "delete its pod\u001b[31m"}],
   "last_error": {"at": "2026-08-01T11:00:00.000000000Z", "text": "disconnected"}

@@ -236,12 +236,20 @@ fn the_command_line_wins_over_the_text() {
         hook_spec: Some("/b.json".into()),
         delivery: Some(Delivery::Direct),
         state_dir: Some("/b".into()),
+        listen: Some("none".parse().unwrap()),
     };
-    let text = "hook_spec = \"/a.json\"\nstate_dir = \"/a\"\ndelivery = \"events\"";
+    let text = "hook_spec = \"/a.json\"\nstate_dir = \"/a\"\ndelivery = \"events\"\nlisten = \"/a\"";
     let config = Config::from_text("config.toml", text, &overrides).unwrap();
     assert_eq!(config.hook_spec.as_deref(), Some("/b.json"));
     assert_eq!(&*config.state_dir, "/b");
     assert_eq!(config.delivery, Delivery::Direct);
+    assert_eq!(config.listen, None);
+    let place = Overrides {
+        listen: Some("127.0.0.1:1".parse().unwrap()),
+        ..Overrides::default()
+    };
+    let config = Config::from_text("config.toml", text, &place).unwrap();
+    assert_eq!(config.listen, Some("127.0.0.1:1".parse().unwrap()));
 }
 
 #[test]
@@ -249,7 +257,7 @@ fn a_relative_path_on_the_command_line_is_refused_beside_the_mistakes_of_the_tex
     let overrides = Overrides {
         hook_spec: Some("b.json".into()),
         state_dir: Some("state".into()),
-        delivery: None,
+        ..Overrides::default()
     };
     let mistakes = Config::from_text("config.toml", "x = 1", &overrides).unwrap_err();
     let files: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.file).collect();

@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use serde_json::json;
 
 use crate::doctor::Finding;
-use crate::doctor::daemon::{full_disk, no_answer, of_status};
+use crate::doctor::daemon::{full_disk, no_answer, of_status, several};
 use crate::doctor::files::noexec;
 use crate::doctor::nri::socket;
 use crate::doctor::plugins::other_process;
@@ -46,17 +46,29 @@ fn a_socket_that_is_not_there_or_that_others_reach_is_named() {
 #[test]
 fn a_daemon_that_does_not_answer_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let found = no_answer(&ask(folder.path()).unwrap_err());
+    let found = no_answer(&ask(folder.path()).unwrap_err(), false);
     assert!(told(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
+    let found = no_answer(&ask(folder.path()).unwrap_err(), true);
+    assert!(told(&found).starts_with("problem daemon: see why it ended: kubectl logs"));
+}
+
+#[test]
+fn several_daemons_of_one_state_directory_are_named() {
+    assert_eq!(several(&[7]), None);
+    let found = several(&[7, 8]).unwrap();
+    assert!(found.what.ends_with("processes 7, 8"), "{found:?}");
 }
 
 #[test]
 fn what_may_not_be_looked_at_is_not_taken_for_wrong() {
     let denied = || Error::from(ErrorKind::PermissionDenied);
-    let found = no_answer(&AskError::NoDaemon {
-        socket: "/s".into(),
-        source: denied(),
-    });
+    let found = no_answer(
+        &AskError::NoDaemon {
+            socket: "/s".into(),
+            source: denied(),
+        },
+        false,
+    );
     assert_eq!(told(&found), "problem daemon: run this as root");
     let found = unreadable(Path::new("/etc/containerd/config.toml"), &denied());
     assert_eq!(told(&found), "problem runtime-config: run this as root");

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::Duration;
 
-use super::{Fixture, created};
+use super::{Fixture, created, frozen, identity};
 use crate::ledger::{Claimed, ContainerId, Kept, Ledger, LedgerError, StageResult, Trigger};
 use crate::spec::Stage;
 
@@ -255,6 +255,8 @@ fn a_daemon_is_alive_until_it_drops_its_lock() {
     let (old, new) = (fixture.ledger.alive().unwrap(), fixture.ledger.alive().unwrap());
     drop(old);
     assert!(fixture.ledger.has_daemon());
+    let this = i32::try_from(std::process::id()).unwrap();
+    assert_eq!(fixture.ledger.daemons(), [this]);
     drop(new);
     assert!(!fixture.ledger.has_daemon());
 }
@@ -279,6 +281,30 @@ fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_pu
         panic!("{past:?}")
     };
     assert!(folder.header().is_ok());
+}
+
+#[test]
+fn a_container_whose_start_is_over_is_found_as_before_and_keeps_its_hooks() {
+    let fixture = Fixture::new();
+    let (id, container): (ContainerId, _) = ("c1".parse().unwrap(), fixture.container());
+    assert_eq!(fixture.ledger.starting().unwrap(), std::slice::from_ref(&id));
+    container.note_created(Stage::Prestart, &created(1)).unwrap();
+    for _ in 0..2 {
+        container.note_start_is_over().unwrap();
+        assert!(fixture.ledger.starting().unwrap().is_empty());
+        assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
+    }
+    for container in [&container, &fixture.container()] {
+        assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
+    }
+    // It is registered once, even if it is asked for again.
+    fixture.ledger.add(identity("c1"), &frozen(), false).unwrap();
+    assert!(fixture.ledger.starting().unwrap().is_empty());
+    assert!(fixture.container().header().unwrap().injected);
+    drop(fixture.ledger.lock(&id).unwrap());
+    fixture.ledger.archive_init(&id).unwrap();
+    assert_eq!(fixture.ledger.starting().unwrap(), [id], "a new init starts");
+    assert!(fixture.container().created().unwrap().is_none());
 }
 
 #[test]

@@ -57,6 +57,10 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) ready: bool,
     /// In the configuration, the default hook-spec and hooks.d.
     pub(in crate::observe) mistakes: usize,
+    /// Hook-specs that are invalid and that pods may select.
+    pub(in crate::observe) invalid_specs: usize,
+    /// Files of which an older version is active.
+    pub(in crate::observe) older_versions: usize,
     /// The default hook-spec and files of hooks.d.
     pub(in crate::observe) in_force: usize,
     pub(in crate::observe) live_entries: usize,
@@ -218,6 +222,13 @@ impl Gauges {
         gauge("refused_without", help, usize::from(self.refuses_without));
         let help = "Mistakes in the configuration, the default hook-spec and hooks.d";
         gauge("mistakes", help, self.mistakes);
+        gauge(
+            "invalid_specs",
+            "Hook-specs that are invalid and that pods may select",
+            self.invalid_specs,
+        );
+        let help = "Files of which an older version is active, because they are invalid";
+        gauge("older_versions", help, self.older_versions);
         gauge(
             "specs_in_force",
             "Default hook-spec and files of hooks.d in force",

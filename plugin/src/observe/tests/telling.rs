@@ -54,12 +54,41 @@ async fn ready_is_who_is_registered_synchronized_and_sound() {
 
     fs::write(node.root.path().join("default.json"), "{").unwrap();
     node.observer.plugin().reload();
-    let reasons = node.observer.not_ready();
-    assert!(
-        reasons.len() == 1 && reasons[0].contains("[invalid-json]"),
-        "{reasons:?}"
+    assert_eq!(
+        node.observer.not_ready(),
+        [""; 0],
+        "its last good version is active"
     );
-    assert_eq!(node.metric("nri_oci_hooks_mistakes"), 1.0);
+    let older = node.observer.degraded();
+    assert!(
+        older.len() == 1 && older[0].contains("[invalid-json]"),
+        "{older:?}"
+    );
+    for (series, value) in [("mistakes", 1.0), ("older_versions", 1.0), ("ready", 1.0)] {
+        assert_eq!(node.metric(&format!("nri_oci_hooks_{series}")), value, "{series}");
+    }
+    let readyz = "GET /readyz HTTP/1.1\r\n\r\n";
+    let answer = node.asked(Client::Anyone, readyz).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\ndegraded\n"),
+        "{answer}"
+    );
+    assert!(node.asked(Client::Root, readyz).await.contains("[invalid-json]"));
+
+    // One that was never valid has no earlier version.
+    let root = node.root.path();
+    fs::create_dir(root.join("hooks.d")).unwrap();
+    fs::write(root.join("hooks.d/x.json"), "{").unwrap();
+    let text = fs::read_to_string(root.join("config.toml")).unwrap();
+    let directory = root.join("hooks.d");
+    fs::write(
+        root.join("config.toml"),
+        format!("hooks_dirs = [{directory:?}]\n{text}"),
+    )
+    .unwrap();
+    node.observer.plugin().reload();
+    let reasons = node.observer.not_ready();
+    assert!(reasons.len() == 1 && reasons[0].contains("x.json"), "{reasons:?}");
 
     drop((plugin, runtime));
     while node.metric("nri_oci_hooks_disconnections_total") == 0.0 {
@@ -72,6 +101,20 @@ async fn ready_is_who_is_registered_synchronized_and_sound() {
         "{connection:?}"
     );
     serving.abort();
+}
+
+#[test]
+fn an_invalid_hook_spec_is_reported_before_a_pod_selects_it() {
+    let node = Node::new("");
+    let file = node.root.path().join("specs/gpu.json");
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, "{").unwrap();
+    node.observer.plugin().look_at_selectable();
+    assert_eq!(node.metric("nri_oci_hooks_invalid_specs"), 1.0);
+    assert!(node.observer.status().invalid_specs[0].contains("gpu.json"));
+    fs::write(&file, "{}").unwrap();
+    node.observer.plugin().look_at_selectable();
+    assert_eq!(node.metric("nri_oci_hooks_invalid_specs"), 0.0);
 }
 
 #[tokio::test]

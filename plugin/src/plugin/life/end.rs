@@ -14,6 +14,15 @@ use crate::system;
 #[derive(Debug, Default)]
 pub(super) struct Watched(Mutex<HashSet<(ContainerId, Init)>>);
 
+/// What is to be done when an init ends.
+#[derive(Debug, Clone, Copy)]
+enum Duty {
+    /// Starting poststop; an event waits for it.
+    Poststop,
+    /// Running what is pending and archiving the records: no event will come.
+    Resolve,
+}
+
 impl Watched {
     fn lock(&self) -> MutexGuard<'_, HashSet<(ContainerId, Init)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -24,24 +33,39 @@ impl Containers {
     /// Runs poststop as soon as `init` ends, unless the OCI runtime does so itself. To be called on
     /// the thread of the containers.
     pub(super) fn watch(&self, registered: &Registered, init: Option<Init>) {
-        let Some(init) = init else { return };
-        if registered.header.injected && self.deletes_at_end() {
-            return;
+        let deletes = registered.header.injected && self.deletes_at_end();
+        if let Some(init) = init.filter(|_| !deletes) {
+            self.watch_for(registered, init, Duty::Poststop);
         }
+    }
+
+    /// As soon as `init` ends, runs what is pending of its container, which the runtime does not list, and archives
+    /// its records. To be called on the thread of the containers.
+    pub(super) fn watch_lost(&self, registered: &Registered, init: Init) {
+        self.watch_for(registered, init, Duty::Resolve);
+    }
+
+    fn watch_for(&self, registered: &Registered, init: Init, duty: Duty) {
         let key = (registered.id.clone(), init);
         if !self.watched().lock().insert(key.clone()) {
             return;
         }
         let containers = self.clone();
-        let poststop = async move {
-            match ended(init).await {
-                Ok(()) => containers.ended(&key.0),
+        let at_end = async move {
+            match (ended(init).await, duty) {
+                (Ok(()), Duty::Poststop) => containers.ended(&key.0),
+                (Ok(()), Duty::Resolve) => {
+                    // What cannot be read is reported when it is looked at again.
+                    if let Ok(Some(registered)) = containers.find(key.0.as_str()) {
+                        containers.resolve(registered, Trigger::InitEnded).await;
+                    }
+                }
                 // StopContainer, RemoveContainer or the next Synchronize starts it.
-                Err(error) => warn(&error),
+                (Err(error), _) => warn(&error),
             }
             containers.watched().lock().remove(&key);
         };
-        self.behind(poststop.instrument(registered.span()));
+        self.behind(at_end.instrument(registered.span()));
     }
 
     /// The same for the container with this id, by what its runner has noted: that has just reported

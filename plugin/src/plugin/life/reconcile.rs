@@ -67,10 +67,24 @@ impl Containers {
     /// Returns those that are not `listed` and still in the ledger.
     async fn reconcile_each(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
+        // A node has many containers, and reading their files takes long.
+        let starting = match self.deletes_at_end() {
+            true => self.ledger().starting().ok(),
+            // Every init is watched.
+            false => None,
+        };
+        let needs_nothing = |id: &ContainerId| {
+            starting
+                .as_ref()
+                .is_some_and(|ids| ids.binary_search(id).is_err())
+        };
         let mut runners = JoinSet::new();
         let (mut lost, mut damaged) = (Vec::new(), Vec::new());
         for id in ids {
             let container = listed.get(id.as_str()).copied();
+            if container.is_some() && needs_nothing(&id) {
+                continue;
+            }
             match self.pending(&id, container) {
                 Ok(Some((registered, stage))) => {
                     if runners.len() == MAX_RUNNERS {
@@ -178,9 +192,15 @@ impl Containers {
             }
             return Ok(None);
         };
-        let is_alive = is_of_this_boot && Init::of(&created).is_some_and(Init::is_alive);
-        if is_alive {
+        let init = Init::of(&created).filter(|init| is_of_this_boot && init.is_alive());
+        // A poststop that has begun was asked for by a removal.
+        let is_removed = registered
+            .files
+            .record(Stage::Poststop)?
+            .is_some_and(|record| record.next() > 0);
+        if let (Some(init), false) = (init, is_removed) {
             // It is being created, or its runtime has lost it; its end will tell.
+            self.watch_lost(&registered, init);
             return Ok(None);
         }
         if self.has_pending(&registered)? {

@@ -29,7 +29,8 @@ impl Containers {
             let registered = self.find(id.as_str());
             registered.is_ok_and(|found| found.is_some_and(|registered| !registered.header.injected))
         };
-        let ids = self.ledger().live().inspect_err(|error| warn(error));
+        // The others were started by a runner of their OCI runtime.
+        let ids = self.ledger().starting().inspect_err(|error| warn(error));
         ids.is_ok_and(|ids| ids.iter().any(depends))
     }
 

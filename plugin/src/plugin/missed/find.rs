@@ -125,6 +125,7 @@ impl OciHooks {
     pub(super) fn unsound(&self, in_force: &InForce) -> Option<String> {
         let mut mistakes = self.live().now().refused().to_vec();
         mistakes.extend(in_force.selector.mistakes());
+        mistakes.extend(self.selectable().errors());
         if !mistakes.is_empty() {
             return Some(bounded_list(&mistakes).to_string());
         }

@@ -39,9 +39,9 @@ pub(crate) struct Group {
 pub(crate) struct Entrance {
     /// The directory in the hierarchy of version 2.
     pub(crate) directory: Option<File>,
-    /// The file there that takes in whoever writes `0` to it (cgroups(7)).
+    /// The file there that takes in the process that writes `0` to it (cgroups(7)).
     pub(crate) unified: Option<File>,
-    /// The same in the hierarchies of version 1.
+    /// The files in the hierarchies of version 1 that take in the thread that writes `0` to them.
     pub(crate) version_1: Vec<File>,
 }
 
@@ -152,11 +152,15 @@ impl Group {
     /// # Errors
     /// It has been removed.
     pub(crate) fn entrance(&self) -> io::Result<Entrance> {
-        let procs = |path: &PathBuf| OpenOptions::new().write(true).open(path.join("cgroup.procs"));
+        let open = |path: &PathBuf, file| OpenOptions::new().write(true).open(path.join(file));
+        let procs = |path| open(path, "cgroup.procs");
+        // A process of one thread can join by either file. The other one makes the kernel wait until every
+        // processor has passed a quiet moment: some 12 ms (cgroup_procs_write_start, since Linux 5.4).
+        let tasks = |path| open(path, "tasks");
         Ok(Entrance {
             directory: self.unified.as_ref().map(File::open).transpose()?,
             unified: self.unified.as_ref().map(procs).transpose()?,
-            version_1: self.version_1.values().map(procs).collect::<io::Result<_>>()?,
+            version_1: self.version_1.values().map(tasks).collect::<io::Result<_>>()?,
         })
     }
 

@@ -6,6 +6,7 @@ use containerd_nri::testkit::{ContainerBuilder, PodBuilder};
 const ANNOTATIONS: usize = 20;
 const VARIABLES: usize = 60;
 const MOUNTS: usize = 20;
+const CONTAINERS_OF_POD: usize = 10;
 
 /// A pod with 20 annotations of 100 bytes.
 fn pod(name: &str) -> PodSandbox {
@@ -39,14 +40,19 @@ pub(crate) fn long() -> (PodSandbox, Container) {
     (pod, container)
 }
 
+/// The pod of the container `number` of a [`node`] with these `pods`.
+pub(crate) fn pod_of(pods: &[PodSandbox], number: usize) -> &PodSandbox {
+    &pods[number / CONTAINERS_OF_POD]
+}
+
 /// A node with so many running containers, ten to a pod.
 pub(crate) fn node(containers: usize) -> (Vec<PodSandbox>, Vec<Container>) {
-    let pods: Vec<PodSandbox> = (0..containers.div_ceil(10))
+    let pods: Vec<PodSandbox> = (0..containers.div_ceil(CONTAINERS_OF_POD))
         .map(|number| pod(&format!("pod-{number}")))
         .collect();
     let containers = (0..containers)
         .map(|number| {
-            container(&pods[number / 10], &format!("app-{number}"))
+            container(pod_of(&pods, number), &format!("app-{number}"))
                 .state(ContainerState::CONTAINER_RUNNING)
                 .build()
         })

@@ -11,6 +11,9 @@ use crate::process;
 /// How long a plugin rests before its memory is looked at.
 const REST: Duration = Duration::from_secs(1);
 
+/// How often each plugin is synchronized, after once to warm up.
+const SYNCHRONIZATIONS: usize = 10;
+
 /// Calls of one plugin before it is the next one's turn.
 const TURN: usize = 100;
 
@@ -63,12 +66,30 @@ pub(crate) async fn creates(subjects: &mut [Subject], count: usize) -> anyhow::R
     Ok(())
 }
 
-/// Synchronizes with a node full of containers, as after a restart of the runtime.
+/// Synchronizes with a node full of containers, as after restarts of the runtime. All of them are in the ledger of a
+/// plugin that has one, with prestart and poststart behind them.
 pub(crate) async fn synchronize(subjects: &mut [Subject], containers: usize) -> anyhow::Result<()> {
     let (pods, containers) = message::node(containers);
+    for subject in &mut *subjects {
+        for (number, container) in containers.iter().enumerate() {
+            subject.create(message::pod_of(&pods, number), container).await?;
+        }
+        subject.have_started(&containers)?;
+    }
+    for round in 0..=SYNCHRONIZATIONS {
+        for subject in &mut *subjects {
+            sleep(REST).await;
+            let before = subject.processor_time()?;
+            let took = subject.resynchronize(pods.clone(), containers.clone()).await?;
+            sleep(REST).await;
+            let used = subject.processor_time()?.saturating_sub(before);
+            if round > 0 {
+                subject.measured.synchronizations.push(took);
+                subject.measured.synchronizations_cpu.push(used);
+            }
+        }
+    }
     for subject in subjects {
-        subject.measured.synchronize = subject.resynchronize(pods.clone(), containers.clone()).await?;
-        sleep(REST).await;
         subject.measured.resident_after_synchronize = subject.resident()?;
     }
     Ok(())
@@ -89,10 +110,11 @@ pub(crate) async fn lives(subjects: &mut [Subject], count: usize) -> anyhow::Res
         for subject in &mut *subjects {
             for number in first..(first + TURN).min(count + TURN) {
                 let (pod, container) = message::short_lived(number);
-                subject.create(&pod, &container).await?;
+                let (created, _) = subject.create(&pod, &container).await?;
                 let took = subject.other_events(&pod, &container).await?;
                 if number >= TURN {
                     subject.measured.other_events.push(took);
+                    subject.measured.lives.push(created + took);
                 }
             }
         }

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
 use containerd_nri::testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile};
+use nri_oci_hooks::ledger::{
+    Claimed, Created, Ledger, Outcome as LedgerOutcome, Output, StageResult, Trigger,
+};
+use nri_oci_hooks::spec::Stage;
 use tokio::time::timeout;
 
 use crate::process;
@@ -30,12 +34,16 @@ pub(crate) struct Measured {
     pub(crate) creates: Vec<Duration>,
     /// Hooks in the answer to CreateContainer.
     pub(crate) hooks: usize,
-    /// How long the Synchronize of many containers took, with its registration.
-    pub(crate) synchronize: Duration,
+    /// How long each Synchronize of many containers took, with its registration.
+    pub(crate) synchronizations: Vec<Duration>,
+    /// How much processor time each of them took, with what is done behind it.
+    pub(crate) synchronizations_cpu: Vec<Duration>,
     /// How long CreateContainer with 2 MB of annotations took.
     pub(crate) long_message: Duration,
     /// How long the events of a container's life took together, without its CreateContainer.
     pub(crate) other_events: Vec<Duration>,
+    /// How long all events of a container's life took together.
+    pub(crate) lives: Vec<Duration>,
 }
 
 /// A plugin, and the runtime that it alone is connected to.
@@ -47,6 +55,8 @@ pub(crate) struct Subject {
     log: PathBuf,
     /// Where it tells its metrics, if it does.
     metrics: Option<PathBuf>,
+    /// Its ledger, if it has one.
+    ledger: PathBuf,
     runtime: FakeRuntime,
     running: Option<Running>,
     pub(crate) measured: Measured,
@@ -76,11 +86,12 @@ impl Subject {
             fs::write(&configuration, format!("listen = {metrics:?}\n"))
                 .with_context(|| format!("cannot write {}", configuration.display()))?;
         }
+        let ledger = socket.with_extension("state");
         let command = command
             .replace("{listening}", &configuration.to_string_lossy())
             .replace("{socket}", &socket.to_string_lossy())
             .replace("{hook-spec}", &hook_spec.to_string_lossy())
-            .replace("{state-dir}", &socket.with_extension("state").to_string_lossy());
+            .replace("{state-dir}", &ledger.to_string_lossy());
         let mut words = command.split_whitespace().map(str::to_owned);
         let first = words.next().context("a --plugin has no command")?;
         let (name, program) = match first.split_once('=') {
@@ -100,6 +111,7 @@ impl Subject {
             arguments: words.collect(),
             log: socket.with_extension("log"),
             metrics,
+            ledger,
             runtime,
             running: None,
             measured: Measured::default(),
@@ -203,6 +215,38 @@ impl Subject {
         answered(handle.stop_container(pod, container).await)?;
         answered(handle.remove_container(pod, container).await)?;
         Ok(begin.elapsed())
+    }
+
+    /// Writes what a runner would have of the start of these containers, if they are in a ledger.
+    pub(crate) fn have_started(&self, containers: &[Container]) -> anyhow::Result<()> {
+        if !self.ledger.exists() {
+            return Ok(());
+        }
+        let ledger = Ledger::open(&self.ledger)?;
+        for container in containers {
+            let id = container.id.parse().map_err(anyhow::Error::msg)?;
+            let Some(files) = ledger.find(&id)? else { continue };
+            files.note_created(Stage::Prestart, &Created::default())?;
+            for stage in [Stage::Prestart, Stage::Poststart] {
+                let hooks = files.hooks(stage)?;
+                let Claimed::Ours(mut claim) = files.claim(stage, Trigger::Oci)? else {
+                    anyhow::bail!("somebody else has run {stage} of {id}");
+                };
+                for (index, hook) in hooks.iter().enumerate() {
+                    claim.began(index, hook)?;
+                    let (success, none) = (LedgerOutcome::Exited { status: 0 }, Output::default());
+                    claim.ended(index, success, none.clone(), none)?;
+                }
+                claim.finish(StageResult::Done)?;
+            }
+            files.note_start_is_over()?;
+        }
+        Ok(())
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        process::processor_time(self.process()?)
     }
 
     /// Its resident memory in kB; of one that tells metrics, after it has told them.

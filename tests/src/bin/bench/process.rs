@@ -1,8 +1,11 @@
-//! What the kernel knows about a process: its memory and its threads.
+//! What the kernel knows about a process: its memory, its threads and its processor time.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 
 /// Resident memory in kB.
 pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
@@ -13,6 +16,12 @@ pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
 /// Number of threads.
 pub(crate) fn threads(process: u32) -> anyhow::Result<u64> {
     number(process, "status", "Threads:")
+}
+
+/// The processor time that it has used, all its threads together.
+pub(crate) fn processor_time(process: u32) -> anyhow::Result<Duration> {
+    let clock = clock_getcpuclockid(Pid::from_raw(process.try_into()?))?;
+    Ok(clock.now()?.into())
 }
 
 fn number(process: u32, file: &str, key: &str) -> anyhow::Result<u64> {
@@ -28,8 +37,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_memory_and_threads() {
+    fn this_process_has_memory_and_threads_and_uses_processor_time() {
         assert!(resident(std::process::id()).unwrap() > 100);
+        assert!(processor_time(std::process::id()).unwrap() > Duration::ZERO);
         assert!(threads(std::process::id()).unwrap() >= 1);
     }
 }

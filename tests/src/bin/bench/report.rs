@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::plugin::{Measured, Subject};
-use crate::statistics::percentile;
+use crate::statistics::{percentile, ratio};
 
 /// A row: what it shows, and how many decimals it has.
 struct Row {
@@ -55,6 +55,9 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         row("a life's other events p50, µs", 1, &|m| {
             micros(percentile(&m.other_events, 50.0))
         }),
+        row("a life's events in all p50, µs", 1, &|m| {
+            micros(percentile(&m.lives, 50.0))
+        }),
         row("hooks in each answer", 0, &|m| m.hooks as f64),
         row("2 MB of annotations, ms", 1, &|m| millis(m.long_message)),
         row("exec to synchronized p50, ms", 1, &|m| {
@@ -70,8 +73,13 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         row(&format!("RSS 1 s after {containers} containers, MiB"), 2, &|m| {
             megabytes(m.resident_after_synchronize)
         }),
-        row(&format!("registered with {containers} containers, ms"), 1, &|m| {
-            millis(m.synchronize)
+        row(
+            &format!("registered with {containers} containers p50, ms"),
+            1,
+            &|m| millis(percentile(&m.synchronizations, 50.0)),
+        ),
+        row("CPU of that and of what follows p50, ms", 1, &|m| {
+            millis(percentile(&m.synchronizations_cpu, 50.0))
         }),
         row("threads at rest", 0, &|m| m.threads as f64),
         file,
@@ -82,6 +90,35 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
          100 bytes, 60 variables, 20 mounts; a hook-spec of 3 hooks for those that take one\n\n"
     );
     text.push_str(&render(&names, &rows));
+    text.push_str(&ratios(subjects));
+    text
+}
+
+/// How sure the ratios to the first plugin are, of what is measured often.
+fn ratios(subjects: &[Subject]) -> String {
+    let Some((first, others)) = subjects.split_first() else {
+        return String::new();
+    };
+    let rows: [(&str, fn(&Measured) -> &[Duration]); 3] = [
+        ("CreateContainer", |measured| &measured.creates),
+        ("a life's events in all", |measured| &measured.lives),
+        ("CPU of a synchronization", |measured| {
+            &measured.synchronizations_cpu
+        }),
+    ];
+    let mut text = "\nratio of the medians; 90% interval by bootstrap\n".to_owned();
+    for (title, durations) in rows {
+        for other in others {
+            let ratio = ratio(durations(&other.measured), durations(&first.measured));
+            let compared = format!("{} : {}", other.name, first.name);
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{title:<30}{compared:>20}{:>8.3} [{:.3}, {:.3}]",
+                ratio.value, ratio.least, ratio.most
+            );
+        }
+    }
     text
 }
 

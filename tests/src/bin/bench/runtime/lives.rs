@@ -9,6 +9,12 @@ use e2e::{Containerd, Delivery, Hook, HookSpec, Plugin, Pod, Runtime};
 /// The hook-specs, each with a pod of its own: one hook at one stage, in the order of a life, then one at each.
 pub(crate) const SPECS: [&str; 4] = ["prestart", "poststart", "poststop", "all"];
 
+/// The one of [`SPECS`] with a hook at each stage, which is the last.
+pub(crate) const ALL_STAGES: usize = SPECS.len() - 1;
+
+/// The lives whose processor time is one sample: the kernel counts it in hundredths of a second.
+pub(crate) const LIVES_OF_SAMPLE: usize = 10;
+
 /// What every stage's one hook runs: it reads the state that it gets, and does nothing else. crun is killed by SIGPIPE
 /// if it starts a hook itself that ends before it has written the state.
 const HOOK: [&str; 3] = ["/bin/dd", "of=/dev/null", "status=none"];
@@ -28,6 +34,7 @@ pub(crate) enum Setup {
 pub(crate) struct Subject {
     pods: Vec<Pod>,
     pub(crate) measured: [Measured; SPECS.len()],
+    processor: Processor,
     _plugin: Option<Plugin>,
     containerd: Containerd,
 }
@@ -40,6 +47,18 @@ pub(crate) struct Measured {
     pub(crate) starts: Vec<Duration>,
     pub(crate) stops: Vec<Duration>,
     pub(crate) removes: Vec<Duration>,
+    /// Processor time of the node for [`LIVES_OF_SAMPLE`] lives, with what is done behind them.
+    pub(crate) processor_times: Vec<Duration>,
+}
+
+/// The processor time of the node in lives of containers of one pod.
+#[derive(Default)]
+struct Processor {
+    /// At the beginning of the last life.
+    began: Duration,
+    /// In so many lives since the last sample.
+    used: Duration,
+    lives: usize,
 }
 
 impl Subject {
@@ -79,6 +98,7 @@ impl Subject {
         Ok(Self {
             pods,
             measured: Default::default(),
+            processor: Processor::default(),
             _plugin: plugin,
             containerd,
         })
@@ -86,7 +106,12 @@ impl Subject {
 
     /// Has one container live in each pod; the times count unless this is to warm up.
     pub(crate) async fn live(&mut self, attempt: u32, is_warm_up: bool) -> Result<()> {
-        for (pod, measured) in self.pods.iter().zip(&mut self.measured) {
+        self.end_life()?;
+        for (index, (pod, measured)) in self.pods.iter().zip(&mut self.measured).enumerate() {
+            if index == ALL_STAGES && !is_warm_up {
+                self.processor.began = self.containerd.node().processor_time()?;
+                self.processor.lives += 1;
+            }
             let begin = Instant::now();
             let container = pod.container("app").attempt(attempt).create().await?;
             let start = timed(container.start()).await.context("start a container")?;
@@ -100,6 +125,21 @@ impl Subject {
                 measured.stops.push(stop);
                 measured.removes.push(remove);
             }
+        }
+        Ok(())
+    }
+
+    /// Counts the processor time of the last life; the others have taken their turns since, and nothing of it is left
+    /// to be done.
+    fn end_life(&mut self) -> Result<()> {
+        let Processor { began, used, lives } = &mut self.processor;
+        if *lives == 0 {
+            return Ok(());
+        }
+        *used += self.containerd.node().processor_time()?.saturating_sub(*began);
+        if *lives == LIVES_OF_SAMPLE {
+            self.measured[ALL_STAGES].processor_times.push(*used);
+            self.processor = Processor::default();
         }
         Ok(())
     }

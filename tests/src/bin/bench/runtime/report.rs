@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::lives::{Measured, SPECS};
+use super::lives::{ALL_STAGES, LIVES_OF_SAMPLE, Measured, SPECS};
 use crate::statistics::{difference, median, ratio};
 
 /// The durations of one call, of what was measured for a pod.
@@ -12,11 +12,9 @@ type Call = fn(&Measured) -> &[Duration];
 /// What was measured for the pod of each of [`SPECS`].
 type Pods = [Measured; SPECS.len()];
 
-/// The pod whose containers have one hook at each stage.
-const ALL_STAGES: usize = SPECS.len() - 1;
-
 /// The whole report; `measured` are without the daemon, without hooks, direct and runner.
 pub(crate) fn table(starts: usize, measured: [&Pods; 4], peak: u64) -> String {
+    let [_, _, direct, runner] = measured;
     let mut text = format!(
         "median of {starts} containers for each stage and delivery, one hook that reads its state, ms; 90% interval \
          of the\ndifference by bootstrap\n\n"
@@ -24,10 +22,16 @@ pub(crate) fn table(starts: usize, measured: [&Pods; 4], peak: u64) -> String {
     differences(&mut text, measured);
     text.push_str("\nratio of the medians; 90% interval by bootstrap\n\n");
     ratios(&mut text, measured);
+    let [direct, runner] =
+        [direct, runner].map(|pods| median(&pods[ALL_STAGES].processor_times) / LIVES_OF_SAMPLE as f64);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "\npeak RSS of a runner with a hook-spec of 3 hooks: {:.2} MB",
+        "\nCPU of the node for a life with 1+1+1 hooks, ms: direct {direct:.1}, runner {runner:.1}"
+    );
+    let _ = writeln!(
+        text,
+        "peak RSS of a runner with a hook-spec of 3 hooks: {:.2} MB",
         peak as f64 * 1024.0 / 1e6
     );
     text
@@ -61,7 +65,7 @@ fn differences(text: &mut String, [_, none, direct, runner]: [&Pods; 4]) {
 /// What a life costs with one hook at each stage, and what the daemon costs a container that has none.
 fn ratios(text: &mut String, [no_daemon, none, direct, runner]: [&Pods; 4]) {
     let create_and_start: Call = |measured| &measured.creates_and_starts;
-    let rows: [(&str, Call, &str, _, _); 4] = [
+    let rows: [(&str, Call, &str, _, _); 5] = [
         (
             "create+start, 1+1+1 hooks",
             create_and_start,
@@ -79,6 +83,13 @@ fn ratios(text: &mut String, [no_daemon, none, direct, runner]: [&Pods; 4]) {
         (
             "remove, 1+1+1 hooks",
             |measured| &measured.removes,
+            "runner : direct",
+            runner,
+            direct,
+        ),
+        (
+            "CPU of a life, 1+1+1 hooks",
+            |measured| &measured.processor_times,
             "runner : direct",
             runner,
             direct,
@@ -113,6 +124,7 @@ mod tests {
             starts: vec![Duration::from_millis(millis)],
             stops: vec![Duration::from_millis(2 * millis)],
             removes: vec![Duration::from_millis(3 * millis)],
+            processor_times: vec![Duration::from_millis(50 * millis)],
         })
     }
 
@@ -132,8 +144,10 @@ mod tests {
             "create+start, 1+1+1 hooks          runner : direct   1.500 [1.500, 1.500]",
             "stop, 1+1+1 hooks                  runner : direct   1.500 [1.500, 1.500]",
             "remove, 1+1+1 hooks                runner : direct   1.500 [1.500, 1.500]",
+            "CPU of a life, 1+1+1 hooks         runner : direct   1.500 [1.500, 1.500]",
             "create+start, no hook           daemon : no daemon   1.100 [1.100, 1.100]",
             "",
+            "CPU of the node for a life with 1+1+1 hooks, ms: direct 100.0, runner 150.0",
             "peak RSS of a runner with a hook-spec of 3 hooks: 1.02 MB",
         ];
         assert_eq!(tables.lines().collect::<Vec<_>>(), expected);

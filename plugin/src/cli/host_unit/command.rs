@@ -1,0 +1,168 @@
+//! What `host-unit` is asked, and its life.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::probes::serve;
+use super::rounds::Rounds;
+use crate::cli::RunArgs;
+use crate::config::{Config, ConfigSource, Listen};
+use crate::observe::{flush_logs, start_logs};
+use crate::pod::{HostUnit, UnitError};
+
+/// How often the host is looked at.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long the end waits for what is being done on the host.
+const LAST: Duration = Duration::from_secs(4);
+
+const MORE: &str = "\
+The pod puts the program, the files of the ConfigMap and a unit on its host, starts the unit, and serves its health. The
+options are those of `run`, and the unit passes them on. Where the host does not run systemd, the pod is the daemon.
+
+When the pod ends, systemd removes the unit after 5 minutes, unless the next pod takes over.
+
+Exit status:
+  0  asked to end
+  1  the host does not take it in, such as where it has a unit of this name that is not from a pod
+  2  wrong usage
+
+Example:
+  nri-oci-hooks host-unit --enter-host --files-from /config --listen 0.0.0.0:9790";
+
+/// What `host-unit` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct HostUnitArgs {
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Has the host run the daemon as a unit, until SIGTERM or SIGINT. Exits 0 then; 1 if the host does not take it in.
+pub fn host_unit(args: HostUnitArgs) -> ExitCode {
+    if !HostUnit::is_possible() {
+        start_logs(&args.run.logs);
+        tracing::warn!("the host does not run systemd, or the pod cannot see it: the pod is the daemon");
+        flush_logs();
+        let error = be_daemon();
+        tracing::error!(%error, "cannot be the daemon");
+        flush_logs();
+        return ExitCode::FAILURE;
+    }
+    let source = args.run.source();
+    // While this process has one thread.
+    let run = &args.run;
+    let arrived = run.pod.arrive(&run.nri_socket, &run.name, source.clone());
+    start_logs(&args.run.logs);
+    let ended = arrived.and_then(|arrived| {
+        let rounds = Rounds::new(&args.run, arrived.files)?;
+        live(source, rounds)
+    });
+    let ended = match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    };
+    flush_logs();
+    ended
+}
+
+/// Becomes `run` with the same options; returns only why that failed.
+fn be_daemon() -> std::io::Error {
+    let options = env::args_os().skip(2);
+    Command::new("/proc/self/exe")
+        .arg0("nri-oci-hooks")
+        .arg("run")
+        .args(options)
+        .exec()
+}
+
+fn live(source: ConfigSource, rounds: Rounds) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    let ended = runtime.block_on(async {
+        let mut stop = Stop::new()?;
+        keep(source, rounds, &mut stop).await
+    });
+    // What is stuck in the kernel is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyhow::Result<()> {
+    let mut is_serving = false;
+    loop {
+        let mut round = spawn_blocking(move || {
+            let done = rounds.next();
+            (rounds, done)
+        });
+        let (back, is_over) = tokio::select! {
+            done = &mut round => (done?, false),
+            // So far the unit is nobody's, or this pod's: what is being done ends first.
+            () = stop.asked() => (timeout(LAST, &mut round).await.context("the host does not answer")??, true),
+        };
+        let done;
+        (rounds, done) = back;
+        match done {
+            // The kubelet tells, and tries again.
+            Err(error @ UnitError::Foreign(_)) => return Err(error.into()),
+            Err(error) => rounds.report(Some(error.to_string())),
+            Ok(()) => rounds.report(None),
+        }
+        if !is_serving && let Some(place) = place(&source) {
+            tokio::spawn(serve(place, source.clone()));
+            is_serving = true;
+        }
+        if is_over || timeout(INTERVAL, stop.asked()).await.is_ok() {
+            break;
+        }
+    }
+    let leaving = spawn_blocking(move || rounds.leave());
+    timeout(LAST, leaving)
+        .await
+        .context("systemd does not answer: the unit stays")???;
+    Ok(())
+}
+
+/// Where the pod's health is asked for.
+fn place(source: &ConfigSource) -> Option<std::net::SocketAddr> {
+    let config = Config::from_file(source.path(), source.overrides());
+    match config.unwrap_or_else(|_| source.overridden_defaults()).listen {
+        Some(Listen::Tcp(place)) => Some(place),
+        _ => None,
+    }
+}
+
+/// The signals that ask for the end.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Stop> {
+        Ok(Stop {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The health of the unit's daemon, and its metrics, at the pod's own address.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use crate::config::{Config, ConfigSource};
+use crate::observe::STATUS_SOCKET;
+
+/// How long one question may take, its answer included.
+const LIMIT: Duration = Duration::from_secs(4);
+
+/// How long until a port that cannot be had is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Longest request, in bytes.
+const MAX_REQUEST: usize = 8 * 1024;
+
+/// Longest answer of the daemon, in bytes.
+const MAX_ANSWER: u64 = 16 * 1024 * 1024;
+
+/// Serves at `place`, for ever. `source` names the daemon's state directory.
+pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
+    let mut reported = String::new();
+    loop {
+        let error = match TcpListener::bind(place).await {
+            Ok(listener) => accept(&listener, &source).await,
+            Err(error) => error,
+        };
+        if error.to_string() != reported {
+            reported = error.to_string();
+            tracing::error!(%place, %error, "the pod's health cannot be asked for");
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Answers whoever connects, one after the other: each within the limit. Returns why nobody can connect.
+async fn accept(listener: &TcpListener, source: &ConfigSource) -> io::Error {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => return error,
+        };
+        let source = source.clone();
+        tokio::spawn(async move {
+            // What becomes of its answer is the client's concern.
+            let _ = timeout(LIMIT, answer(stream, source)).await;
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream, source: ConfigSource) -> io::Result<()> {
+    let request = head(&mut stream).await?;
+    let answer = match path(&request) {
+        // Of this process, not of the daemon: that is systemd's to replace, and the kubelet's only to report.
+        Some("/healthz") => response("200 OK", "ok\n"),
+        Some(path @ ("/readyz" | "/metrics")) => match ask(path, source).await {
+            // What files are called on this node is not for anyone.
+            Ok(answer) if path == "/readyz" && !is_good(&answer) => {
+                response("503 Service Unavailable", "not ready\n")
+            }
+            Ok(answer) => answer,
+            Err(_) => response(
+                "503 Service Unavailable",
+                "the daemon of this node does not answer\n",
+            ),
+        },
+        _ => response("404 Not Found", "/metrics, /healthz or /readyz\n"),
+    };
+    stream.write_all(&answer).await?;
+    stream.shutdown().await
+}
+
+/// The path that is asked for.
+fn path(request: &[u8]) -> Option<&str> {
+    let line = str::from_utf8(request.split(|byte| *byte == b'\r').next()?).ok()?;
+    let target = line.strip_prefix("GET ")?.split(' ').next()?;
+    target.split('?').next()
+}
+
+fn is_good(answer: &[u8]) -> bool {
+    answer.split(|byte| *byte == b' ').nth(1) == Some(b"200")
+}
+
+fn response(status: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
+         Connection: close\r\n\r\n{body}"
+    )
+    .into()
+}
+
+async fn head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    let mut part = [0; 1024];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST {
+        match stream.read(&mut part).await? {
+            0 => break,
+            length => request.extend_from_slice(&part[..length]),
+        }
+    }
+    Ok(request)
+}
+
+/// What the daemon answers.
+async fn ask(path: &str, source: ConfigSource) -> io::Result<Vec<u8>> {
+    let socket = spawn_blocking(move || {
+        let config = Config::from_file(source.path(), source.overrides());
+        let config = config.unwrap_or_else(|_| source.overridden_defaults());
+        Path::new(&*config.state_dir).join(STATUS_SOCKET)
+    });
+    let mut stream = UnixStream::connect(socket.await.map_err(io::Error::other)?).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+        .await?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    match answer.is_empty() {
+        true => Err(io::ErrorKind::UnexpectedEof.into()),
+        false => Ok(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn only_the_path_of_a_get_is_asked_for() {
+        assert_eq!(
+            path(b"GET /readyz?verbose HTTP/1.1\r\nHost: a\r\n\r\n"),
+            Some("/readyz")
+        );
+        for request in ["POST /readyz HTTP/1.1\r\n", "", "\r\n", "GET"] {
+            assert_eq!(path(request.as_bytes()), None, "{request:?}");
+        }
+    }
+
+    /// Answers `request` where the daemon answers `daemon`, and no daemon where that is `None`.
+    async fn answered(request: &str, daemon: Option<&'static str>) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        let overrides = Overrides {
+            state_dir: Some(state.to_str().unwrap().to_owned()),
+            ..Overrides::default()
+        };
+        if let Some(answer) = daemon {
+            let listener = UnixListener::bind(state.join(STATUS_SOCKET)).unwrap();
+            std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let _ = std::io::Read::read(&mut stream, &mut request);
+                std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+            });
+        }
+        let config: Arc<str> = directory.path().join("none.toml").to_str().unwrap().into();
+        let source = ConfigSource::file(&config, overrides);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let answering = tokio::spawn(answer(stream, source));
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        answering.await.unwrap().unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn readiness_is_the_daemons_and_tells_nobody_what_files_are_called() {
+        let ready = "HTTP/1.1 200 OK\r\n\r\nok\n";
+        assert_eq!(answered("GET /readyz HTTP/1.1\r\n\r\n", Some(ready)).await, ready);
+        let not = "HTTP/1.1 503 Service Unavailable\r\n\r\n/etc/secret\n";
+        let answer = answered("GET /readyz HTTP/1.1\r\n\r\n", Some(not)).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503 ") && !answer.contains("secret"),
+            "{answer}"
+        );
+        let answer = answered("GET /readyz HTTP/1.1\r\n\r\n", None).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn the_pod_is_alive_without_the_daemon_and_its_status_is_for_root_alone() {
+        let answer = answered("GET /healthz HTTP/1.1\r\n\r\n", None).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let answer = answered("GET /status HTTP/1.1\r\n\r\n", Some("HTTP/1.1 200 OK\r\n\r\n{}")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What systemd is asked, by its own tools on the host.
+
+use std::process::Command;
+
+use super::UnitError;
+
+/// Where the tools of the host may be; a pod has another `PATH`.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+
+/// How a unit is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) is_up: bool,
+    /// Its main process, if there is one.
+    pub(super) pid: Option<u32>,
+}
+
+/// Has systemd do something.
+pub(super) fn systemctl(arguments: &[&str]) -> Result<String, UnitError> {
+    run("systemctl", arguments)
+}
+
+/// Has systemd run `script` after `seconds`, as the transient unit `name`; it does not outlive a reboot.
+pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Result<(), UnitError> {
+    let (unit, when) = (format!("--unit={name}"), format!("--on-active={seconds}s"));
+    let arguments = [
+        "--quiet",
+        &unit,
+        &when,
+        "--timer-property=AccuracySec=1s",
+        "/bin/sh",
+        "-c",
+        script,
+    ];
+    run("systemd-run", &arguments).map(drop)
+}
+
+/// How `unit` is.
+pub(super) fn state(unit: &str) -> Result<State, UnitError> {
+    let told = systemctl(&["show", "--property=ActiveState,MainPID", unit])?;
+    Ok(State::read(&told))
+}
+
+impl State {
+    fn read(told: &str) -> State {
+        let value = |key: &str| {
+            told.lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        };
+        let pid = value("MainPID").and_then(|pid| pid.parse().ok());
+        State {
+            // One that ends or has failed is to be started, which waits until it has ended.
+            is_up: matches!(value("ActiveState"), Some("active" | "activating" | "reloading")),
+            pid: pid.filter(|pid| *pid != 0),
+        }
+    }
+}
+
+fn run(tool: &'static str, arguments: &[&str]) -> Result<String, UnitError> {
+    let done = Command::new(tool)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .output();
+    let done = done.map_err(|source| UnitError::Tool { tool, source })?;
+    match done.status.success() {
+        true => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
+        false => Err(UnitError::Refused {
+            what: format!("{tool} {}", arguments.join(" ")),
+            said: String::from_utf8_lossy(&done.stderr).trim().to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_up_or_to_be_started() {
+        let state = |text: &str| State::read(text);
+        let up = State {
+            is_up: true,
+            pid: Some(7),
+        };
+        assert_eq!(state("MainPID=7\nActiveState=active\n"), up);
+        assert_eq!(state("ActiveState=activating\nMainPID=7\n"), up);
+        for word in ["inactive", "failed", "deactivating", ""] {
+            let text = format!("MainPID=0\nActiveState={word}\n");
+            assert_eq!(state(&text), State::default(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The last good versions of files, kept in the state directory: they outlive the daemon and the node's restarts.
+//!
+//! `STATE_DIR/last-good/DIGEST` is one file's: a line that says which, since when and with which digest, and its text.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use super::Digest;
+use crate::config::Config;
+use crate::diagnostic::Diagnostic;
+use crate::ledger::Moment;
+use crate::spec::MAX_SIZE;
+use crate::trust::access::Use;
+use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedDir, TrustedFile};
+
+const DIRECTORY: &str = "last-good";
+
+/// The longest line before the text: a path has 4,096 bytes, each of which JSON may write as six.
+const HEADER_SIZE: u64 = 32 * 1024;
+
+const SIZE: MaxSize = MaxSize {
+    bytes: MAX_SIZE + HEADER_SIZE,
+    in_words: "what a hook-spec may have",
+    help: "remove it",
+};
+
+/// Where the last good versions of files are kept; nowhere by default.
+#[derive(Debug, Clone, Default)]
+pub struct Copies(Option<Arc<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    directory: PathBuf,
+    /// Whether the state directory is made if it is not there: the ledger is in it, too.
+    makes_state_dir: bool,
+    queue: Mutex<Queue>,
+}
+
+/// What is to be written, on a thread of its own: the file system may hang, and containers must not wait for it.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<(Arc<str>, Option<Vec<u8>>)>,
+    is_at_work: bool,
+}
+
+/// The last good version of a file.
+#[derive(Debug)]
+pub struct LastGood {
+    /// What the file said.
+    pub text: Vec<u8>,
+    /// When it was taken over.
+    pub taken: Moment,
+    /// That of the copy, which no version of the file itself has.
+    pub identity: FileIdentity,
+}
+
+/// A file of which an older version is active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OlderVersion {
+    /// The file.
+    pub file: Arc<str>,
+    /// When the active version was taken over.
+    pub taken: Moment,
+    /// Since when the file is known to be invalid.
+    pub since: Moment,
+    /// What is wrong with it, or with a file that it names.
+    pub errors: Vec<Diagnostic>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    file: String,
+    digest: String,
+    taken: Moment,
+}
+
+impl Copies {
+    /// Those in the state directory of `config`. Without a ledger that is not made.
+    pub fn of(config: &Config) -> Copies {
+        Copies::in_state_dir(&config.state_dir, config.needs_ledger())
+    }
+
+    /// Those in `state_dir`, which is made if `makes_state_dir`.
+    pub(crate) fn in_state_dir(state_dir: &str, makes_state_dir: bool) -> Copies {
+        Copies(Some(Arc::new(Kept {
+            makes_state_dir,
+            directory: Path::new(state_dir).join(DIRECTORY),
+            queue: Mutex::default(),
+        })))
+    }
+
+    /// Keeps `text` as the last good version of `file`. Returns at once; trouble is logged.
+    pub(crate) fn keep(&self, file: &Arc<str>, text: &[u8]) {
+        self.put(file, Some(text.to_owned()));
+    }
+
+    /// Forgets `file`, which is gone. Returns at once.
+    pub(crate) fn forget(&self, file: &Arc<str>) {
+        self.put(file, None);
+    }
+
+    fn put(&self, file: &Arc<str>, text: Option<Vec<u8>>) {
+        let Some(kept) = &self.0 else { return };
+        let mut queue = kept.queue();
+        queue.waiting.push_back((file.clone(), text));
+        if queue.is_at_work {
+            return;
+        }
+        let working = kept.clone();
+        let spawned = thread::Builder::new()
+            .name("last-good".into())
+            .spawn(move || working.work());
+        match spawned {
+            Ok(_) => queue.is_at_work = true,
+            Err(error) => tracing::warn!(%error, "the last good version of a file is not kept"),
+        }
+    }
+
+    /// The last good version of `file`; `None` if there is none, or it cannot be relied on.
+    pub(crate) fn find(&self, file: &str) -> Option<LastGood> {
+        let kept = self.0.as_ref()?;
+        kept.read(file).unwrap_or_else(|error| {
+            tracing::warn!(file, error, "the last good version of the file cannot be used");
+            None
+        })
+    }
+
+    /// Forgets the files that are gone.
+    pub(crate) fn prune(&self) {
+        let Some(kept) = &self.0 else { return };
+        let Ok(_access) = Use::Read.begin(&kept.directory) else {
+            return;
+        };
+        for path in kept.paths() {
+            let header = fs::read(&path).ok().and_then(|bytes| Some(split(&bytes)?.0));
+            if let Some(header) = header
+                && is_gone(Path::new(&header.file))
+            {
+                self.forget(&header.file.into());
+            }
+        }
+    }
+
+    /// Waits until all is written.
+    #[cfg(test)]
+    pub(crate) fn await_written(&self) {
+        while self.0.as_ref().is_some_and(|kept| kept.queue().is_at_work) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Whether nothing is at `path`; not if that cannot be told.
+fn is_gone(path: &Path) -> bool {
+    let Ok(_access) = Use::Read.begin(path) else {
+        return false;
+    };
+    let found = path.symlink_metadata();
+    found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+impl Kept {
+    /// What a panic leaves behind is whole: entries are only added or removed.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what waits, and ends.
+    fn work(&self) {
+        loop {
+            let mut queue = self.queue();
+            let Some((file, text)) = queue.waiting.pop_front() else {
+                queue.is_at_work = false;
+                return;
+            };
+            drop(queue);
+            let done = match text {
+                Some(text) => self.write(&file, &text),
+                None => self.remove(&file),
+            };
+            if let Err(error) = done {
+                tracing::warn!(file = &*file, %error, "the last good version of the file is not kept");
+            }
+        }
+    }
+
+    fn write(&self, file: &str, text: &[u8]) -> io::Result<()> {
+        let _access = Use::Write
+            .begin(&self.directory)
+            .map_err(|hangs| hangs.of(&self.directory))?;
+        let state_dir = self.directory.parent().unwrap_or(Path::new("/"));
+        if !self.makes_state_dir && is_gone(state_dir) {
+            return Ok(());
+        }
+        if let Ok(Some(before)) = self.read(file)
+            && before.text == text
+        {
+            return Ok(());
+        }
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory);
+        made?;
+        self.check_directory().map_err(io::Error::other)?;
+        let header = Header {
+            file: file.to_owned(),
+            digest: Digest::of(text).to_string(),
+            taken: Moment::now(),
+        };
+        let mut bytes = serde_json::to_vec(&header)?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(text);
+        let path = self.path(file);
+        let new = path.with_extension("new");
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(true).mode(0o600);
+        let mut written = options.open(&new)?;
+        written.write_all(&bytes)?;
+        // It is for the time after a crash.
+        written.sync_all()?;
+        fs::rename(&new, &path)
+    }
+
+    fn remove(&self, file: &str) -> io::Result<()> {
+        let _access = Use::Write
+            .begin(&self.directory)
+            .map_err(|hangs| hangs.of(&self.directory))?;
+        match fs::remove_file(self.path(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&self, file: &str) -> Result<Option<LastGood>, String> {
+        let path = self.path(file);
+        let trusted = match TrustedFile::to_read(&path) {
+            Err(error) if error.fault == Fault::NotFound => return Ok(None),
+            found => found.map_err(|error| error.to_string())?,
+        };
+        self.check_directory().map_err(|error| error.to_string())?;
+        let name: Arc<str> = path.to_string_lossy().into();
+        let bytes = trusted.content(&name, SIZE);
+        let bytes = bytes.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<String>())?;
+        let damaged = || format!("{name} is damaged, or was changed");
+        let (header, text) = split(&bytes).ok_or_else(damaged)?;
+        if header.file != file || header.digest != Digest::of(text).to_string() {
+            return Err(damaged());
+        }
+        Ok(Some(LastGood {
+            text: text.to_owned(),
+            taken: header.taken,
+            identity: trusted.identity(),
+        }))
+    }
+
+    fn check_directory(&self) -> Result<(), TrustError> {
+        TrustedDir::at(&self.directory)?.unshared().map(drop)
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        files.map(|file| file.path()).collect()
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        let digest = Digest::of(file.as_bytes()).to_string();
+        self.directory.join(digest.trim_start_matches("sha256:"))
+    }
+}
+
+/// The header of a copy, and the text behind it.
+fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let header = serde_json::from_slice(&bytes[..end]).ok()?;
+    Some((header, &bytes[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    struct Fixture {
+        root: tempfile::TempDir,
+        copies: Copies,
+        file: Arc<str>,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            let root = tempfile::tempdir().unwrap();
+            fs::set_permissions(root.path(), fs::Permissions::from_mode(0o700)).unwrap();
+            let file = root.path().join("x.json");
+            fs::write(&file, "").unwrap();
+            Fixture {
+                copies: Copies::in_state_dir(root.path().to_str().unwrap(), true),
+                file: file.to_str().unwrap().into(),
+                root,
+            }
+        }
+
+        fn keep(&self, text: &str) {
+            self.copies.keep(&self.file, text.as_bytes());
+            self.copies.await_written();
+        }
+
+        fn found(&self) -> Option<String> {
+            let found = self.copies.find(&self.file)?;
+            String::from_utf8(found.text).ok()
+        }
+
+        fn path(&self) -> PathBuf {
+            self.copies.0.as_ref().unwrap().paths().remove(0)
+        }
+    }
+
+    #[test]
+    fn the_last_version_that_was_kept_is_found_until_the_file_is_gone() {
+        let node = Fixture::new();
+        assert_eq!(node.found(), None);
+        node.keep("a\nb");
+        node.keep("c\n\nd");
+        assert_eq!(node.found().as_deref(), Some("c\n\nd"));
+        let taken = node.copies.find(&node.file).unwrap().taken;
+        node.keep("c\n\nd");
+        assert_eq!(
+            node.copies.find(&node.file).unwrap().taken,
+            taken,
+            "it is the same one"
+        );
+        node.copies.prune();
+        node.copies.await_written();
+        assert!(node.found().is_some());
+        fs::remove_file(&*node.file).unwrap();
+        node.copies.prune();
+        node.copies.await_written();
+        assert_eq!(node.found(), None);
+    }
+
+    #[test]
+    fn a_copy_that_was_changed_or_that_others_can_change_is_not_used() {
+        let node = Fixture::new();
+        node.keep("{}");
+        let good = fs::read(node.path()).unwrap();
+        for bad in [
+            &b""[..],
+            b"{}",
+            &good[..good.len() - 1],
+            &[&good, &b" "[..]].concat(),
+        ] {
+            fs::write(node.path(), bad).unwrap();
+            assert_eq!(node.found(), None, "{bad:?}");
+        }
+        fs::write(node.path(), &good).unwrap();
+        assert!(node.found().is_some());
+        fs::set_permissions(node.path(), fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(node.found(), None);
+        fs::set_permissions(node.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        let directory = node.root.path().join(DIRECTORY);
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(node.found(), None);
+        // That of another file says nothing about this one.
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+        let other: Arc<str> = format!("{}2", node.file).into();
+        let other_path = node.copies.0.as_ref().unwrap().path(&other);
+        fs::copy(node.path(), other_path).unwrap();
+        assert!(node.copies.find(&other).is_none());
+    }
+
+    #[test]
+    fn nothing_is_kept_where_there_is_no_state_directory() {
+        let node = Fixture::new();
+        let absent = node.root.path().join("absent");
+        let copies = Copies::in_state_dir(absent.to_str().unwrap(), false);
+        copies.keep(&node.file, b"{}");
+        copies.await_written();
+        assert!(!absent.exists());
+        Copies::default().keep(&node.file, b"{}");
+        assert!(Copies::default().find(&node.file).is_none());
+    }
+}
