@@ -11,6 +11,7 @@ use super::super::in_force::InForce;
 use super::super::lazy_ledger::NoLedger;
 use super::super::life::Containers;
 use super::end::{self, ToEnd};
+use super::first_process::first_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
 use super::registry::{Connection, Found, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
@@ -56,7 +57,14 @@ impl OciHooks {
     fn compare_all(&self) {
         while let Some((listed, connection)) = self.missed().next_to_compare() {
             match Ground::of(self) {
-                Ok(Some(ground)) => self.compare(&listed, connection, &ground),
+                Ok(Some(ground)) => {
+                    let without_init = self.compare(&listed, connection, &ground);
+                    // The runtime had not started them when it listed them.
+                    if let Some(later) = listed.again(&without_init) {
+                        self.missed().put_back(later);
+                        return;
+                    }
+                }
                 // There will be a configuration and a ledger, or this is not compared.
                 Ok(None) => return self.missed().put_back(listed),
                 Err(error) => {
@@ -64,12 +72,13 @@ impl OciHooks {
                     return self.missed().put_back(listed);
                 }
             }
-            drop(listed);
             system::return_free_memory();
         }
     }
 
-    fn compare(&self, listed: &Listed, connection: Connection, ground: &Ground) {
+    /// Returns the ids of the containers whose init is not there yet.
+    fn compare(&self, listed: &Listed, connection: Connection, ground: &Ground) -> HashSet<String> {
+        let mut without_init = HashSet::new();
         let remembered = self.missed().remembered_decisions(&listed.ids);
         let (mut found, mut to_end) = (BTreeMap::new(), Vec::new());
         for candidate in &listed.candidates {
@@ -99,6 +108,9 @@ impl OciHooks {
                         why: why.to_string(),
                         then: then.to_string(),
                     });
+                    if init.is_none() && candidate.pid == 0 {
+                        without_init.insert(candidate.id.clone());
+                    }
                     let init = init.map(Init::new);
                     if let (Then::End, Some(init)) = (then, init) {
                         let container = container.clone();
@@ -109,8 +121,9 @@ impl OciHooks {
             }
         }
         ground.prune_decisions(&listed.ids);
-        report(&self.missed().replace(found));
+        report(&self.missed().replace(found, listed.is_again()));
         end::end_all(self, connection, to_end);
+        without_init
     }
 
     /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
@@ -228,8 +241,10 @@ impl Ground {
     /// Without a ledger the daemon may not see the node's processes.
     fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
         self.containers.as_ref()?;
-        let pid = i32::try_from(candidate.pid).ok().filter(|pid| *pid > 0)?;
-        process(pid)
+        match i32::try_from(candidate.pid).ok()? {
+            0 => first_in_group(&candidate.id),
+            pid => process(pid),
+        }
     }
 
     fn entry(&self, id: &str) -> Entry {

@@ -1,6 +1,7 @@
 //! What is kept of the pods and containers that a runtime lists: no more than a decision about their hooks needs.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
 
@@ -22,6 +23,10 @@ pub(super) struct Listed {
     pub(super) candidates: Vec<Candidate>,
     /// The ids of all containers.
     pub(super) ids: HashSet<String>,
+    /// How often it was compared.
+    looks: u32,
+    /// When it is to be compared; at once if there is none.
+    due: Option<Instant>,
 }
 
 /// A pod.
@@ -48,7 +53,38 @@ pub(super) struct Candidate {
     has_bind_mounts: bool,
 }
 
+/// How often containers are compared that have no init yet. The time in between doubles: a minute all in all.
+const MAX_LOOKS: u32 = 6;
+
 impl Listed {
+    /// Whether it is to be compared now.
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_none_or(|due| Instant::now() >= due)
+    }
+
+    /// Whether it is what is left of a Synchronize that was compared before.
+    pub(super) fn is_again(&self) -> bool {
+        self.looks > 0
+    }
+
+    /// Leaves out a container that is gone.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.candidates.retain(|candidate| candidate.id != id);
+    }
+
+    /// What is to be compared again later, of these containers; none if it was often enough.
+    pub(super) fn again(mut self, ids: &HashSet<String>) -> Option<Listed> {
+        if ids.is_empty() || self.looks == MAX_LOOKS {
+            return None;
+        }
+        self.candidates.retain(|candidate| ids.contains(&candidate.id));
+        let pods: HashSet<&String> = self.candidates.iter().map(|candidate| &candidate.pod).collect();
+        self.pods.retain(|id, _| pods.contains(id));
+        self.due = Some(Instant::now() + Duration::from_secs(1 << self.looks));
+        self.looks += 1;
+        Some(self)
+    }
+
     /// Adds what one message brings. `config` says which annotations matter; all short ones do if there is none yet.
     pub(super) fn add(&mut self, pods: &[PodSandbox], containers: &[Container], config: Option<&Config>) {
         let matters = |key: &str, value: &str| match config {

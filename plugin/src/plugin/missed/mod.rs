@@ -3,6 +3,7 @@
 
 mod end;
 mod find;
+mod first_process;
 mod listed;
 mod registry;
 mod verdict;

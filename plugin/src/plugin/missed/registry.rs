@@ -99,7 +99,7 @@ impl Missed {
     /// Whether there is something to compare and nobody is at it; if so, the caller is from now on.
     pub(super) fn begin_comparing(&self) -> bool {
         let mut state = self.state();
-        let begins = state.pending.is_some() && !state.is_comparing;
+        let begins = state.pending.as_ref().is_some_and(Listed::is_due) && !state.is_comparing;
         state.is_comparing |= begins;
         begins
     }
@@ -107,7 +107,8 @@ impl Missed {
     /// What is to be compared next, and on which connection it came; if there is nothing, the caller's work is over.
     pub(super) fn next_to_compare(&self) -> Option<(Listed, Connection)> {
         let mut state = self.state();
-        let next = state.pending.take();
+        let is_due = state.pending.as_ref().is_some_and(Listed::is_due);
+        let next = if is_due { state.pending.take() } else { None };
         state.is_comparing = next.is_some();
         next.map(|next| (next, state.connection))
     }
@@ -124,12 +125,18 @@ impl Missed {
         connection.is_open && self.state().connection == connection
     }
 
-    /// Replaces what was found. Returns the containers that were not found before.
-    pub(super) fn replace(&self, found: BTreeMap<String, Found>) -> Vec<Arc<WithoutHooks>> {
-        let before = std::mem::replace(&mut self.state().found, found);
-        let found = self.list();
-        let is_new = |container: &Arc<WithoutHooks>| !before.contains_key(&container.id);
-        found.into_iter().filter(is_new).collect()
+    /// Replaces what was found, or that alone which was compared again. Returns the containers that were not found
+    /// before.
+    pub(super) fn replace(&self, found: BTreeMap<String, Found>, is_again: bool) -> Vec<Arc<WithoutHooks>> {
+        let mut state = self.state();
+        let before: HashSet<String> = state.found.keys().cloned().collect();
+        match is_again {
+            true => state.found.extend(found),
+            false => state.found = found,
+        }
+        drop(state);
+        let is_new = |container: &Arc<WithoutHooks>| !before.contains(&container.id);
+        self.list().into_iter().filter(is_new).collect()
     }
 
     /// What is done about a container is this now.
@@ -143,6 +150,9 @@ impl Missed {
     pub(in crate::plugin) fn removed(&self, id: &str) {
         let mut state = self.state();
         state.found.remove(id);
+        if let Some(pending) = &mut state.pending {
+            pending.forget(id);
+        }
         state.decided.remove(id);
     }
 
