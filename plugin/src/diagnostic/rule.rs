@@ -116,8 +116,8 @@ rules! {
     InterpreterMissing = "interpreter-missing",
     /// A lint: neither a hook-spec nor a program lies where others may make files.
     SharedDirectory = "shared-directory",
-    /// A lint: the stage is one that the configured delivery can run.
-    StageNeedsDirect = "stage-needs-direct",
+    /// The stage is one that the configured deliveries can run.
+    StageNotDeliverable = "stage-not-deliverable",
     /// A lint: the hooks of a stage end before the runtime gives up on it.
     TimeoutsTooLong = "timeouts-too-long",
     /// More mistakes follow than are listed.

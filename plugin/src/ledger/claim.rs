@@ -90,6 +90,7 @@ impl Claim {
             path: hook.path.clone(),
             file: hook.source.file.to_string(),
             line: hook.source.line,
+            may_fail: !hook.on_failure.is_fail(),
             at: Moment::now(),
         })
     }

@@ -91,6 +91,15 @@ struct StageLine<H> {
     hooks: H,
 }
 
+/// The last line: the annotations of the container's pod, if it has some.
+#[derive(Serialize, Deserialize)]
+struct AnnotationsLine<A> {
+    annotations: A,
+}
+
+/// What a line of annotations begins with.
+const ANNOTATIONS: &[u8] = b"{\"annotations\":";
+
 /// What tells the stage of a line without keeping its hooks.
 #[derive(Deserialize)]
 struct StageOnly {
@@ -120,12 +129,21 @@ impl Header {
     }
 
     /// Writes the whole entry.
-    pub(super) fn write(&self, frozen: &Frozen, mut out: impl Write) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        frozen: &Frozen,
+        annotations: &BTreeMap<String, String>,
+        mut out: impl Write,
+    ) -> io::Result<()> {
         out.write_all(&seal::to_line(self, Format::Sealed)?)?;
         for stage in self.hooks.keys() {
             let hooks = frozen.stage(*stage);
             let line = StageLine { stage: *stage, hooks };
             out.write_all(&seal::to_line(&line, Format::Sealed)?)?;
+        }
+        // Behind the stages, where releases that do not know it do not read.
+        if !annotations.is_empty() {
+            out.write_all(&seal::to_line(&AnnotationsLine { annotations }, Format::Sealed)?)?;
         }
         out.flush()
     }
@@ -167,6 +185,25 @@ impl Entry {
             path,
             rest,
         })
+    }
+
+    /// Reads on to the annotations of the container's pod; none if it has none, or an earlier release has
+    /// written the entry.
+    ///
+    /// # Errors
+    /// The entry is damaged.
+    pub fn annotations(mut self) -> Result<BTreeMap<String, String>, LedgerError> {
+        let Entry {
+            format, path, rest, ..
+        } = &mut self;
+        while let Some(line) = next_line(path, rest)? {
+            if line.starts_with(ANNOTATIONS) {
+                check(path, &line, *format)?;
+                let line: AnnotationsLine<BTreeMap<String, String>> = parse(path, &line)?;
+                return Ok(line.annotations);
+            }
+        }
+        Ok(BTreeMap::new())
     }
 
     /// Reads on to the hooks of `stage`; none if the header counts none.

@@ -3,6 +3,7 @@
 //! Its records are reached through a descriptor of their folder, so it stays the same folder when it
 //! is moved from `live` to `past` by another process.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -83,7 +84,12 @@ impl EntryFolder {
     }
 
     /// Writes an entry. Returns whether there was none at `path`.
-    pub(super) fn write_entry(path: &Path, header: &Header, frozen: &Frozen) -> Result<bool, LedgerError> {
+    pub(super) fn write_entry(
+        path: &Path,
+        header: &Header,
+        frozen: &Frozen,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<bool, LedgerError> {
         let file = match OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -93,7 +99,7 @@ impl EntryFolder {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             made => made.map_err(LedgerError::io("create", path))?,
         };
-        let written = header.write(frozen, io::BufWriter::new(file));
+        let written = header.write(frozen, annotations, io::BufWriter::new(file));
         written.map(|()| true).map_err(|error| {
             // Of a container that is not entered nothing is kept.
             let _ = fs::remove_file(path);

@@ -34,6 +34,9 @@ pub enum Line {
         file: String,
         /// The line of the hook-spec on which it begins.
         line: usize,
+        /// Whether its failure is ignored.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        may_fail: bool,
         /// When.
         at: Moment,
     },
@@ -213,6 +216,8 @@ pub struct HookRun<'r> {
     pub line: usize,
     /// When it began.
     pub began: Moment,
+    /// Whether its failure is ignored.
+    pub may_fail: bool,
     /// How it ended, and what it wrote; absent while it runs.
     pub ended: Option<HookEnd<'r>>,
 }
@@ -334,12 +339,14 @@ fn runs(lines: &[Line]) -> Vec<HookRun<'_>> {
                 path,
                 file,
                 line,
+                may_fail,
                 at,
             } => runs.push(HookRun {
                 hook: *hook,
                 path,
                 file,
                 line: *line,
+                may_fail: *may_fail,
                 began: *at,
                 ended: None,
             }),

@@ -1,5 +1,6 @@
 //! All containers: adding one, finding one, moving one to the past.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -162,13 +163,27 @@ impl Ledger {
     /// # Errors
     /// It cannot be written.
     pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
+        self.add_with(identity, &BTreeMap::new(), frozen, injected)
+    }
+
+    /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks get.
+    ///
+    /// # Errors
+    /// As [`Ledger::add`].
+    pub fn add_with(
+        &self,
+        identity: Identity,
+        annotations: &BTreeMap<String, String>,
+        frozen: &Frozen,
+        injected: bool,
+    ) -> Result<(), LedgerError> {
         let path = self.entry_path(&identity.id);
         let id = identity.id.clone();
         if self.live_path(&id).join(ENTRY).exists() {
             return Ok(());
         }
         let header = Header::new(identity, frozen, injected)?;
-        if EntryFolder::write_entry(&path, &header, frozen)? {
+        if EntryFolder::write_entry(&path, &header, frozen, annotations)? {
             return Ok(());
         }
         let entered = self.find(&id)?.map(|container| container.header());
@@ -176,7 +191,7 @@ impl Ledger {
             // Who wrote it died in the middle of it, and gave the runtime no answer.
             Some(Err(error)) if error.is_damaged() => {
                 unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
-                EntryFolder::write_entry(&path, &header, frozen).map(drop)
+                EntryFolder::write_entry(&path, &header, frozen, annotations).map(drop)
             }
             _ => Ok(()),
         }

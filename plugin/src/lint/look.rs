@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lint;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::select::{Format, LoadedSpec, specs_in};
+use crate::select::{Deliveries, Format, LoadedSpec, specs_in};
 use crate::trust::{Fault, TrustedDir};
 
 /// What was found in one file.
@@ -38,7 +38,8 @@ impl Looked {
 /// how its hooks would be run.
 pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
     let (text, loaded) = LoadedSpec::load_as(format, file);
-    let (mistakes, warnings) = match &loaded {
+    let judged = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
+    let (mistakes, warnings) = match &judged {
         Ok(spec) => (Vec::new(), lint(spec, &text, config)),
         Err(mistakes) => (mistakes.clone(), Vec::new()),
     };

@@ -188,10 +188,9 @@ fn a_program_is_warned_of_once_however_many_hooks_run_it() {
 }
 
 #[test]
-fn a_stage_that_no_configured_delivery_can_run_is_warned_of() {
+fn a_stage_that_some_configured_delivery_cannot_run_is_warned_of() {
     let node = Node::new();
-    let text =
-        r#"{"createRuntime":[{"path":"/bin/true"},{"path":"/bin/true"}],"prestart":[{"path":"/bin/true"}]}"#;
+    let text = r#"{"createContainer":[{"path":"/bin/true"},{"path":"/bin/true"}],"createRuntime":[{"path":"/bin/true"}]}"#;
     let warnings = |delivery, handlers: &[(&str, Delivery)]| {
         let config = Config {
             delivery,
@@ -203,12 +202,17 @@ fn a_stage_that_no_configured_delivery_can_run_is_warned_of() {
         };
         node.warnings(text, &config).iter().map(brief).collect::<Vec<_>>()
     };
-    assert_eq!(
-        warnings(Delivery::Runner, &[]),
-        ["stage-needs-direct 1:19 createRuntime[0]"]
-    );
-    assert_eq!(warnings(Delivery::Direct, &[]), [""; 0]);
-    assert_eq!(warnings(Delivery::Events, &[("kata", Delivery::Direct)]), [""; 0]);
+    for delivery in [Delivery::Runner, Delivery::Direct] {
+        assert_eq!(warnings(delivery, &[]), [""; 0]);
+        assert_eq!(
+            warnings(delivery, &[("kata", Delivery::Events)]),
+            ["stage-not-deliverable createContainer"]
+        );
+        assert_eq!(
+            warnings(Delivery::Events, &[("kata", delivery)]),
+            ["stage-not-deliverable createContainer"]
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::life::RegisterError;
 use super::mark::mark;
 use super::{direct, inject};
 use crate::config::Delivery;
-use crate::select::{Frozen, NeedsDirect};
+use crate::select::Frozen;
 use crate::trust::TrustError;
 
 /// Hooks that cannot be delivered.
@@ -27,9 +27,6 @@ pub(super) enum DeliveryError {
         /// How large the answer would be.
         bytes: usize,
     },
-    /// Only the OCI runtime itself can run them.
-    #[error(transparent)]
-    NeedsDirect(#[from] NeedsDirect),
     /// The ledger's file system does not answer.
     #[error(transparent)]
     NotAnswering(#[from] TrustError),
@@ -42,7 +39,7 @@ pub(super) enum DeliveryError {
 }
 
 /// What is changed about the container, which no other daemon has marked, so that it gets `frozen`.
-/// With another delivery than direct it is registered in the ledger.
+/// If a runner is to run some of them, it is registered with those in the ledger.
 pub(super) fn deliver(
     delivery: Delivery,
     frozen: &Frozen,
@@ -50,22 +47,22 @@ pub(super) fn deliver(
     container: &Container,
     in_force: &InForce,
 ) -> Result<Adjustment, DeliveryError> {
-    let injected = match delivery {
-        Delivery::Direct => {
-            let adjustment = direct::adjustment(frozen, &container.hooks)?;
-            return Ok(mark(adjustment, container));
+    let (of_runtime, of_runner) = match delivery {
+        Delivery::Direct => (frozen.clone(), Frozen::default()),
+        // Those that run in the container's namespaces are the OCI runtime's with any delivery.
+        Delivery::Runner | Delivery::Events => frozen.clone().split_in_container(),
+    };
+    let mut adjustment = Adjustment::new();
+    if !of_runner.is_empty() {
+        let containers = in_force.ledger.open()?;
+        let is_injected = delivery == Delivery::Runner;
+        let access = in_force.ledger.access()?;
+        containers.register(pod, container, &of_runner, is_injected)?;
+        drop(access);
+        if is_injected {
+            adjustment = inject::adjustment(&of_runner, containers);
         }
-        Delivery::Runner => true,
-        Delivery::Events => false,
-    };
-    frozen.check_delivery(delivery)?;
-    let containers = in_force.ledger.open()?;
-    let access = in_force.ledger.access()?;
-    containers.register(pod, container, frozen, injected)?;
-    drop(access);
-    let adjustment = match injected {
-        true => inject::adjustment(frozen, containers),
-        false => Adjustment::new(),
-    };
+    }
+    let adjustment = direct::append(adjustment, &of_runtime, &container.hooks)?;
     Ok(mark(adjustment, container))
 }

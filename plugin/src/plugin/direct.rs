@@ -1,4 +1,5 @@
-//! `direct` delivery: the hooks go into the container's OCI spec as they are.
+//! Hooks that go into the container's OCI spec as they are: all with `direct` delivery, and those that run
+//! in the container's namespaces.
 
 use containerd_nri::api::{self, MessageField};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
@@ -8,12 +9,15 @@ use super::mark::MARK_SIZE;
 use super::nri_hooks::{list, to_nri_stage};
 use crate::select::{Frozen, FrozenHook};
 
-/// The adjustment that appends the hooks to a container's, stage by stage in order.
+/// `adjustment`, which then appends the hooks to a container's too, stage by stage in order.
 ///
 /// Those that the container carries already, in this order, are left out: another instance of this
 /// plugin has been here (a rolling upgrade), perhaps with a hook-spec that has changed since.
-pub(super) fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjustment, DeliveryError> {
-    let mut adjustment = Adjustment::new();
+pub(super) fn append(
+    mut adjustment: Adjustment,
+    frozen: &Frozen,
+    present: &api::Hooks,
+) -> Result<Adjustment, DeliveryError> {
     let mut count = 0;
     for (stage, hooks) in &frozen.stages {
         let mut present = list(present, *stage).iter();
@@ -47,6 +51,10 @@ fn to_nri(hook: &FrozenHook) -> api::Hook {
 mod tests {
     use super::*;
     use crate::spec::Stage;
+
+    fn adjustment(frozen: &Frozen, present: &api::Hooks) -> Result<Adjustment, DeliveryError> {
+        append(Adjustment::new(), frozen, present)
+    }
 
     fn hook(args: &[&str]) -> FrozenHook {
         FrozenHook {

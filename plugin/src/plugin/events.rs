@@ -1,5 +1,6 @@
 //! The plugin as NRI sees it.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use containerd_nri::{
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::deliver::deliver;
+use super::deliver::{DeliveryError, deliver};
 use super::in_force::InForce;
 use super::lazy_ledger::NoLedger;
 use super::life::{Containers, RunnerProgram, end_init};
@@ -25,7 +26,7 @@ use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
 use crate::ledger::ContainerId;
-use crate::select::Deadline;
+use crate::select::{Deadline, Selected};
 use crate::spec::Stage;
 use crate::system;
 
@@ -298,23 +299,35 @@ impl OciHooks {
         let deadline = Deadline::at(Instant::now() + time / 2);
         let in_force = self.up_to_date()?;
         let selector = &in_force.selector;
+        let subject = subject(pod, container, selector.config());
+        let delivered = |selected: Selected| match selected.frozen.is_empty() {
+            true => Ok(None),
+            false => deliver(subject.delivery, &selected.frozen, pod, container, &in_force).map(Some),
+        };
+        let failed = |error: &dyn Display| Status::failed_precondition(format!("nri-oci-hooks: {error}"));
         let selected = selector
-            .select(&subject(pod, container), deadline)
-            .map_err(|error| Status::failed_precondition(format!("nri-oci-hooks: {error}")))?;
-        if selected.frozen.is_empty() {
-            self.decided_without(&in_force, &container.id);
-            return Ok(Adjustment::new());
-        }
-        let delivery = selector.config().delivery(&pod.runtime_handler);
-        match deliver(delivery, &selected.frozen, pod, container, &in_force) {
-            Ok(adjustment) => Ok(adjustment),
-            Err(error) if selector.config().failure_policy == FailurePolicy::Ignore => {
-                tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
-                self.decided_without(&in_force, &container.id);
-                Ok(Adjustment::new())
+            .select(&subject, deadline)
+            .map_err(|error| failed(&error))?;
+        let may_ignore = selector.config().failure_policy == FailurePolicy::Ignore;
+        let adjustment = delivered(selected).or_else(|error| match error {
+            // What the pod selects may be what is too large, and takes nothing else from the container.
+            DeliveryError::TooLarge { .. } if may_ignore => {
+                tracing::warn!(%error, "container goes without the hooks that its pod selects: failure_policy is ignore");
+                delivered(selector.select_unpicked(&subject, deadline).map_err(|_| error)?)
             }
-            Err(error) => Err(Status::failed_precondition(format!("nri-oci-hooks: {error}"))),
+            error => Err(error),
+        });
+        let adjustment = match adjustment {
+            Err(error) if may_ignore => {
+                tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
+                None
+            }
+            adjustment => adjustment.map_err(|error| failed(&error))?,
+        };
+        if adjustment.is_none() {
+            self.decided_without(&in_force, &container.id);
         }
+        Ok(adjustment.unwrap_or_default())
     }
 }
 

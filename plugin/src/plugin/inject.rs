@@ -29,7 +29,12 @@ pub(super) fn adjustment(frozen: &Frozen, containers: &Containers) -> Adjustment
 
 fn runners(frozen: &Frozen, also: Option<Stage>, program: &Path, state_dir: &Path) -> Adjustment {
     let with_hooks = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
-    let stages: BTreeSet<Stage> = with_hooks.map(|(stage, _)| *stage).chain(also).collect();
+    let runs = |stage: &Stage| match stage {
+        // Its runner runs them directly after prestart.
+        Stage::CreateRuntime => Stage::Prestart,
+        stage => *stage,
+    };
+    let stages: BTreeSet<Stage> = with_hooks.map(|(stage, _)| runs(stage)).chain(also).collect();
     stages.iter().fold(Adjustment::new(), |adjustment, stage| {
         let call = Call {
             stage: *stage,
@@ -62,7 +67,8 @@ pub(super) fn carries_runner(hooks: &api::Hooks) -> bool {
 /// before it still do.
 fn limit(frozen: &Frozen, stage: Stage) -> i64 {
     let stages = match stage {
-        Stage::Poststop => &[Stage::Prestart, Stage::Poststart, Stage::Poststop][..],
+        Stage::Prestart => &Stage::BEFORE_START[..],
+        Stage::Poststop => &Stage::OF_RUNNER[..],
         _ => std::slice::from_ref(&stage),
     };
     let hooks = stages.iter().flat_map(|stage| frozen.stage(*stage));
@@ -109,6 +115,18 @@ mod tests {
         assert_eq!(prestart.timeout.value, 13);
         assert!(hooks.poststart.is_empty());
         assert_eq!(hooks.poststop[0].timeout.value, 73, "it waits for prestart");
+    }
+
+    #[test]
+    fn create_runtime_is_the_prestart_runners_work() {
+        let of_both = frozen(&[(Stage::Prestart, &[1]), (Stage::CreateRuntime, &[2])]);
+        let of_one = frozen(&[(Stage::CreateRuntime, &[2])]);
+        for (frozen, limit) in [(of_both, 13), (of_one, 12)] {
+            let adjustment = runners(&frozen, None, Path::new("/usr/bin/x"), Path::new("/var/lib/x"));
+            let hooks = &adjustment.raw().hooks;
+            assert_eq!((hooks.prestart.len(), hooks.create_runtime.len()), (1, 0));
+            assert_eq!(hooks.prestart[0].timeout.value, limit);
+        }
     }
 
     #[test]

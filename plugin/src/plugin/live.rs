@@ -314,6 +314,7 @@ mod tests {
             container: "main",
             command: None,
             has_bind_mounts: false,
+            delivery: Delivery::default(),
         };
         let in_force = live.up_to_date().unwrap();
         let selected = in_force.selector.select(&subject, Deadline::none());

@@ -2,10 +2,11 @@
 
 use containerd_nri::api::{Container, Mount, PodSandbox};
 
+use crate::config::Config;
 use crate::select::Subject;
 
 /// The container to choose hooks for.
-pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container) -> Subject<'s> {
+pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container, config: &Config) -> Subject<'s> {
     Subject {
         namespace: &pod.namespace,
         annotations: &pod.annotations,
@@ -13,6 +14,7 @@ pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container) -> Subj
         container: &container.name,
         command: container.args.first().map(String::as_str),
         has_bind_mounts: container.mounts.iter().any(is_bind_mount),
+        delivery: config.delivery(&pod.runtime_handler),
     }
 }
 

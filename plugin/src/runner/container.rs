@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use super::guard::{self, Left};
 use super::init::{Init, process};
-use super::state::State;
+use super::state::{State, identity_annotations};
 use super::watcher;
 use crate::ledger::{Claimed, Created, Entry, EntryFolder, Header, LedgerError, Outcome, Program, Trigger};
 use crate::process::cgroup::GroupName;
@@ -154,7 +154,12 @@ impl Container {
 
     /// The state that hooks of `stage` get. What the caller said of status and process is not
     /// passed on: runtimes differ in it, and events come late.
-    pub(super) fn state_for(&self, stage: Stage) -> State {
+    ///
+    /// The runtime's annotations hide those of the pod; nobody's hide who the container is.
+    ///
+    /// # Errors
+    /// The entry is damaged.
+    pub(super) fn state_for(&self, stage: Stage) -> Result<State, LedgerError> {
         let pid = self.init().and_then(Init::pid);
         let status = match stage {
             Stage::Poststart if pid.is_some() => "running",
@@ -163,13 +168,16 @@ impl Container {
             _ if self.by == Trigger::Oci => "creating",
             _ => "created",
         };
-        State {
+        let mut annotations = self.folder.entry()?.annotations()?;
+        annotations.extend(self.created.annotations.clone());
+        annotations.extend(identity_annotations(&self.header.identity));
+        Ok(State {
             oci_version: self.said.oci_version.clone(),
             id: self.said.id.clone(),
             status: status.into(),
             pid: pid.filter(|_| stage != Stage::Poststop),
             bundle: self.bundle().into(),
-            annotations: self.created.annotations.clone(),
-        }
+            annotations,
+        })
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn run(
     on_failure: OnFailure,
 ) -> Result<StageResult, LedgerError> {
     let hooks = container.hooks(stage)?;
-    let state = container.state_for(stage).to_file();
+    let state = container.state_for(stage)?.to_file();
     let mut _watcher;
     loop {
         if on_failure == OnFailure::Stop

@@ -32,11 +32,15 @@ fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<Sta
     container.note_created(stage)?;
     let claim = match container.claim(stage, by)? {
         Claimed::Ours(claim) => claim,
+        Claimed::Over(StageResult::Done) if stage == Stage::Prestart => return create_runtime(container, by),
         Claimed::Over(result) => return Ok(result),
     };
     match stage {
         Stage::Prestart => {
-            let result = list::run(container, stage, claim, OnFailure::Stop)?;
+            let result = match list::run(container, stage, claim, OnFailure::Stop)? {
+                StageResult::Done => create_runtime(container, by)?,
+                result => result,
+            };
             if container.header().count(Stage::Poststart) == 0 {
                 container.note_start_is_over();
             }
@@ -44,6 +48,18 @@ fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<Sta
         }
         Stage::Poststart => poststart(container, claim, by),
         _ => poststop(container, claim, by),
+    }
+}
+
+/// createRuntime comes directly after a prestart that did its work, and means the same to the container.
+fn create_runtime(container: &Container, by: Trigger) -> Result<StageResult, LedgerError> {
+    let stage = Stage::CreateRuntime;
+    if container.header().count(stage) == 0 {
+        return Ok(StageResult::Done);
+    }
+    match container.claim(stage, by)? {
+        Claimed::Ours(claim) => list::run(container, stage, claim, OnFailure::Stop),
+        Claimed::Over(result) => Ok(result),
     }
 }
 
@@ -73,29 +89,34 @@ fn poststop(container: &Container, claim: Claim, by: Trigger) -> Result<StageRes
     list::run(container, Stage::Poststop, claim, OnFailure::GoOn)
 }
 
-/// Waits for a prestart that is at it, and says of one that nobody ran that it never will be.
-/// Returns, inside, why the container was not started with it, if so.
+/// Waits for the stages before the start that are at it, and says of one that nobody ran that it never
+/// will be. Returns, inside, why the container was not started with them, if so.
 fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), String>, LedgerError> {
-    if container.header().count(Stage::Prestart) == 0 {
-        return Ok(Ok(()));
+    let mut settled = Ok(());
+    for stage in Stage::BEFORE_START {
+        if container.header().count(stage) == 0 {
+            continue;
+        }
+        let result = match container.claim(stage, by)? {
+            Claimed::Over(result) => result,
+            // What had begun has failed; the rest would come too late.
+            Claimed::Ours(claim) if claim.record().next() > 0 => {
+                let message = "its runner died, and the container was not started".into();
+                claim.finish(StageResult::Failed { message })?
+            }
+            Claimed::Ours(claim) => {
+                let not_asked = "nobody asked for it before process 1 ran or the container had stopped";
+                let reason = settled.clone().err().unwrap_or_else(|| not_asked.to_owned());
+                claim.finish(StageResult::Skipped { reason })?
+            }
+        };
+        settled = settled.and(match result {
+            StageResult::Done => Ok(()),
+            StageResult::Failed { .. } => Err(format!("its {stage} failed")),
+            StageResult::Skipped { .. } => Err(format!("its {stage} was skipped")),
+        });
     }
-    let result = match container.claim(Stage::Prestart, by)? {
-        Claimed::Over(result) => result,
-        // What had begun has failed; the rest would come too late.
-        Claimed::Ours(claim) if claim.record().next() > 0 => {
-            let message = "its runner died, and the container was not started".into();
-            claim.finish(StageResult::Failed { message })?
-        }
-        Claimed::Ours(claim) => {
-            let reason = "nobody asked for it before process 1 ran or the container had stopped".into();
-            claim.finish(StageResult::Skipped { reason })?
-        }
-    };
-    Ok(match result {
-        StageResult::Done => Ok(()),
-        StageResult::Failed { .. } => Err("its prestart failed".into()),
-        StageResult::Skipped { .. } => Err("its prestart was skipped".into()),
-    })
+    Ok(settled)
 }
 
 /// Waits for a poststart that is at it or waits for the start, goes on with one whose runner died,

@@ -9,7 +9,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ledger::{ContainerId, Created};
+use crate::ledger::{ContainerId, Created, Identity};
 
 /// The largest state that is read, in bytes. Annotations, its only part without limit of its own,
 /// are bounded to 256 KiB by Kubernetes.
@@ -34,6 +34,17 @@ pub struct State {
     /// Its annotations in the OCI spec.
     #[serde(default, deserialize_with = "null_as_default")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Who the container is, for its hooks: the same keys on every runtime.
+pub(super) fn identity_annotations(identity: &Identity) -> [(String, String); 4] {
+    [
+        ("pod-name", &identity.pod),
+        ("pod-namespace", &identity.namespace),
+        ("pod-uid", &identity.uid),
+        ("container-name", &identity.container),
+    ]
+    .map(|(key, value)| (format!("nri-oci-hooks.noderesource.dev/{key}"), value.clone()))
 }
 
 /// What is no state.

@@ -1,46 +1,126 @@
 //! Which hooks a delivery can run at all.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::Frozen;
-use crate::config::Delivery;
-use crate::diagnostic::shown;
+use super::LoadedSpec;
+use crate::config::{Config, Delivery};
+use crate::diagnostic::{Diagnostic, Rule, shown};
 use crate::spec::Stage;
 
-/// Hooks of a stage that only the OCI runtime itself can run, for a container whose delivery leaves
-/// the running to us.
+/// Hooks of a stage that a container's delivery cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{}:{line}: {stage} hooks need delivery direct, but this container's is {delivery}; \
-     remove them, or set another delivery for its runtime handler",
+    "{}:{line}: {stage} hooks cannot be run with delivery {delivery}: only the OCI runtime can, which gets no hooks \
+     with it; {REMEDY}",
     shown(.file)
 )]
-pub struct NeedsDirect {
-    /// The hook-spec that has the first.
-    pub file: String,
+pub struct NotDeliverable {
+    /// The file that has the first.
+    pub file: Arc<str>,
     /// Its line.
     pub line: usize,
     /// Their stage.
     pub stage: Stage,
-    /// What the configuration says.
+    /// The delivery.
     pub delivery: Delivery,
 }
 
-impl Frozen {
-    /// Fails if `delivery` cannot run one of the stages.
-    pub fn check_delivery(&self, delivery: Delivery) -> Result<(), NeedsDirect> {
-        let stages = self.stages.iter().filter(|(stage, _)| stage.needs_direct());
-        let first = stages
-            .filter_map(|(stage, hooks)| Some((*stage, hooks.first()?)))
-            .next();
-        match first {
-            Some((stage, first)) if delivery != Delivery::Direct => Err(NeedsDirect {
-                file: first.source.file.to_string(),
-                line: first.source.line,
-                stage,
-                delivery,
-            }),
-            _ => Ok(()),
+const REMEDY: &str = "move them to another stage, or set another delivery for the runtime handler";
+
+/// The deliveries of a configuration, by which its files are judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deliveries {
+    of_others: Delivery,
+    of_handlers: BTreeMap<String, Delivery>,
+}
+
+impl Delivery {
+    /// Whether hooks of `stage` run with it.
+    pub fn runs(self, stage: Stage) -> bool {
+        self != Delivery::Events || !stage.is_in_container()
+    }
+}
+
+impl Deliveries {
+    /// Those of `config`.
+    pub fn of(config: &Config) -> Deliveries {
+        Deliveries {
+            of_others: config.delivery,
+            of_handlers: config.runtimes.clone(),
         }
+    }
+
+    /// Whether hooks of `stage` run for some container.
+    fn run(&self, stage: Stage) -> bool {
+        let mut all = self.of_handlers.values().chain([&self.of_others]);
+        all.any(|delivery| delivery.runs(stage))
+    }
+
+    /// Whose containers get no hooks of `stage`, in words; empty if all do.
+    fn without(&self, stage: Stage) -> Vec<String> {
+        let handlers = self.of_handlers.iter();
+        let handlers = handlers.filter(|(_, delivery)| !delivery.runs(stage));
+        let mut without: Vec<String> = handlers
+            .map(|(name, _)| format!("runtime handler {}", shown(name)))
+            .collect();
+        if !self.of_others.runs(stage) {
+            without.push("all other runtime handlers".to_owned());
+        }
+        without
+    }
+
+    /// Fails if `spec` has hooks that run for no container.
+    pub fn check(&self, spec: &LoadedSpec) -> Result<(), Vec<Diagnostic>> {
+        let never = spec.spec().stages.keys().filter(|stage| !self.run(**stage));
+        let mistakes: Vec<Diagnostic> = never
+            .map(|stage| {
+                let message = format!("{stage} hooks cannot be run with delivery {}", Delivery::Events);
+                diagnostic(spec, *stage, message)
+            })
+            .collect();
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// The stages of `spec` whose hooks run for some containers and not for others.
+    pub fn partly(&self, spec: &LoadedSpec) -> Vec<Diagnostic> {
+        let stages = spec.spec().stages.keys().filter(|stage| self.run(**stage));
+        let partly = stages.filter_map(|stage| {
+            let without = self.without(*stage);
+            let message = format!(
+                "{stage} hooks cannot be run with delivery {}, which {} has: containers there that need them are not \
+                 created",
+                Delivery::Events,
+                without.join(", ")
+            );
+            (!without.is_empty()).then(|| diagnostic(spec, *stage, message))
+        });
+        partly.collect()
+    }
+}
+
+fn diagnostic(spec: &LoadedSpec, stage: Stage, message: String) -> Diagnostic {
+    Diagnostic {
+        stage: Some(stage),
+        ..Diagnostic::of_file(spec.file(), Rule::StageNotDeliverable, message, REMEDY)
+    }
+}
+
+impl LoadedSpec {
+    /// Fails if `delivery` cannot run one of its stages.
+    pub(super) fn check_delivery(&self, delivery: Delivery) -> Result<(), NotDeliverable> {
+        for (stage, hooks) in &self.spec().stages {
+            if let Some(first) = hooks.first().filter(|_| !delivery.runs(*stage)) {
+                return Err(NotDeliverable {
+                    file: self.file().clone(),
+                    line: first.line,
+                    stage: *stage,
+                    delivery,
+                });
+            }
+        }
+        Ok(())
     }
 }

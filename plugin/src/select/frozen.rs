@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::process::HookLimits;
-use crate::spec::{Stage, Timeout};
+use crate::spec::{OnFailure, Stage, Timeout};
 
 /// The hooks of one container as frozen when it is created: default hooks first, then the
 /// container's own, per stage in listed order, nothing removed (the seed's rule).
@@ -21,6 +21,15 @@ impl Frozen {
     /// Whether the container gets no hook at all.
     pub fn is_empty(&self) -> bool {
         self.stages.values().all(Vec::is_empty)
+    }
+
+    /// The hooks of the stages that run in the container's namespaces, and those of the others.
+    pub fn split_in_container(self) -> (Frozen, Frozen) {
+        let (inside, outside) = self
+            .stages
+            .into_iter()
+            .partition(|(stage, _)| stage.is_in_container());
+        (Frozen { stages: inside }, Frozen { stages: outside })
     }
 
     /// The hooks of one stage, in order.
@@ -43,6 +52,9 @@ pub struct FrozenHook {
     /// What it may take of the node; earlier releases wrote none.
     #[serde(default)]
     pub limits: HookLimits,
+    /// What its failure means to the container.
+    #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
     /// Where it comes from.
     pub source: Source,
 }
@@ -57,6 +69,7 @@ impl FrozenHook {
             env: vec!["A=b".into()],
             timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),
+            on_failure: OnFailure::default(),
             source: Source {
                 file: Arc::from("/etc/hooks.json"),
                 index: 0,

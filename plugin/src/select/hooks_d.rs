@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::kept::{KeptSpec, is_not_answered};
-use super::{Copies, Format, LoadedSpec, OlderVersion};
+use super::{Copies, Deliveries, Format, LoadedSpec, OlderVersion};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list, shown};
 use crate::trust::{Fault, Survey, TrustError};
 
@@ -62,7 +62,11 @@ impl HooksD {
     /// changed is not read again.
     ///
     /// Fails if a file system does not answer: nobody knows then which hooks there are.
-    pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Vec<Arc<LoadedSpec>>, NotAnswered> {
+    pub(super) fn current(
+        &mut self,
+        survey: &mut Survey,
+        deliveries: &Deliveries,
+    ) -> Result<Vec<Arc<LoadedSpec>>, NotAnswered> {
         if self.folders.is_empty() {
             return Ok(Vec::new());
         }
@@ -84,7 +88,7 @@ impl HooksD {
         }
         let mut current = Vec::new();
         for kept in self.files.values_mut() {
-            match kept.current(survey) {
+            match kept.current(survey, deliveries) {
                 Ok(spec) => current.push(spec),
                 Err(mistakes) if is_not_answered(&mistakes) => {
                     let path = kept.file().clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Copies, Format, LoadedSpec, OlderVersion};
+use super::{Copies, Deliveries, Format, LoadedSpec, OlderVersion};
 use crate::diagnostic::{Diagnostic, Rule, bounded_list};
 use crate::ledger::Moment;
 use crate::trust::Survey;
@@ -74,21 +74,26 @@ impl KeptSpec {
     /// Fails with all mistakes if it was never valid, or a program of the one in force is no
     /// longer to be trusted: a file that stays in memory cannot go bad, a program can. Fails too if a
     /// file system does not answer: nobody knows then what the file says.
-    pub(super) fn current(&mut self, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+    pub(super) fn current(
+        &mut self,
+        survey: &mut Survey,
+        deliveries: &Deliveries,
+    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let now = survey.named(&self.file).and_then(|trusted| {
             let good = self.good.as_ref();
             LoadedSpec::refresh(self.format, &self.file, &trusted, good, survey, &self.copies)
         });
+        let now = now.and_then(|spec| deliveries.check(&spec).map(|()| spec));
         match now {
             Ok(spec) => {
-                self.accept(&spec);
+                self.accept(&spec, deliveries);
                 Ok(spec)
             }
             // That is reported for the file system, not for each file on it.
             Err(mistakes) if is_not_answered(&mistakes) => Err(mistakes),
             Err(mistakes) => {
                 if self.good.is_none() {
-                    self.take_last_good(&mistakes, survey);
+                    self.take_last_good(&mistakes, survey, deliveries);
                 }
                 let last = match &self.good {
                     Some(good) => good.check_programs(survey).map(|()| good.clone()),
@@ -103,20 +108,25 @@ impl KeptSpec {
     }
 
     /// Goes by what the file said to an earlier daemon. What is gone is not brought back.
-    fn take_last_good(&mut self, mistakes: &[Diagnostic], survey: &mut Survey) {
+    fn take_last_good(&mut self, mistakes: &[Diagnostic], survey: &mut Survey, deliveries: &Deliveries) {
         if is_gone(mistakes) {
             return self.copies.forget(&self.file);
         }
-        if let Some((good, taken)) = LoadedSpec::last_good(self.format, &self.file, survey, &self.copies) {
+        if let Some((good, taken)) = LoadedSpec::last_good(self.format, &self.file, survey, &self.copies)
+            && deliveries.check(&good).is_ok()
+        {
             self.good = Some(Arc::new(good));
             self.taken = taken;
         }
     }
 
-    fn accept(&mut self, spec: &Arc<LoadedSpec>) {
+    fn accept(&mut self, spec: &Arc<LoadedSpec>, deliveries: &Deliveries) {
         let known = self.good.as_ref().is_some_and(|good| Arc::ptr_eq(good, spec));
         if !known || !self.mistakes.is_empty() {
             tracing::info!(file = &*self.file, "{} in force as it is now", self.what());
+            for warning in deliveries.partly(spec) {
+                tracing::warn!("{warning}");
+            }
         }
         if !known {
             self.taken = Moment::now();

@@ -39,6 +39,7 @@ fn fill(
         env: given(&hook.env).unwrap_or_else(|| vec![DEFAULT_PATH.to_owned()]),
         timeout: hook.timeout.unwrap_or(default_timeout),
         limits,
+        on_failure: hook.on_failure,
         source: Source {
             file: file.clone(),
             index,

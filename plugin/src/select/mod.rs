@@ -27,7 +27,7 @@ mod tests;
 pub use annotation::{AnnotationFault, MOST_PICKS};
 pub use copies::{Copies, LastGood, OlderVersion};
 pub use deadline::{Deadline, Overdue};
-pub use deliverable::NeedsDirect;
+pub use deliverable::{Deliveries, NotDeliverable};
 pub use digest::Digest;
 pub use frozen::{Frozen, FrozenHook, Source};
 pub(crate) use kept::{is_gone, is_not_answered};

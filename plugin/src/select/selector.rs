@@ -12,8 +12,11 @@ use super::hooks_d::{HooksD, NotAnswered};
 use super::kept::{KeptSpec, is_not_answered};
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
-use super::{Chosen, Copies, Deadline, Format, Frozen, LoadedSpec, OlderVersion, Origin, Overdue, PickFault};
-use crate::config::{Config, FailurePolicy};
+use super::{
+    Chosen, Copies, Deadline, Deliveries, Format, Frozen, LoadedSpec, NotDeliverable, OlderVersion, Origin, Overdue,
+    PickFault,
+};
+use crate::config::{Config, Delivery, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
 use crate::shared::Shared;
 use crate::trust::Survey;
@@ -23,6 +26,7 @@ use crate::trust::Survey;
 #[derive(Debug)]
 pub struct Selector {
     config: Config,
+    deliveries: Deliveries,
     default: Shared<Option<KeptSpec>>,
     hooks_d: Shared<HooksD>,
     cache: Mutex<Cache>,
@@ -55,6 +59,8 @@ pub struct Subject<'s> {
     pub command: Option<&'s str>,
     /// Whether something of the host is mounted into it; likewise.
     pub has_bind_mounts: bool,
+    /// How the hooks of its runtime handler get to run.
+    pub delivery: Delivery,
 }
 
 /// What was chosen.
@@ -116,6 +122,9 @@ pub enum SelectError {
         /// What is wrong with the hook-spec.
         mistakes: Vec<Diagnostic>,
     },
+    /// Its delivery cannot run a hook-spec or hooks.d file that it gets.
+    #[error(transparent)]
+    NotDeliverable(#[from] NotDeliverable),
     /// Whether the conditions of a hooks.d file hold for the pod takes too much to find out.
     #[error(
         "hooks.d file {}: matching the pod's {annotations} annotations ({bytes} bytes) {why}; give the pod fewer or \
@@ -178,6 +187,7 @@ impl Selector {
                 None => {
                     let (text, loaded) = LoadedSpec::load_with_text(file);
                     let loaded = loaded?;
+                    Deliveries::of(&config).check(&loaded)?;
                     self.copies.keep(file, &text);
                     KeptSpec::with_good(loaded, self.copies.clone())
                 }
@@ -190,6 +200,7 @@ impl Selector {
 
     fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
         Selector {
+            deliveries: Deliveries::of(&config),
             config,
             copies,
             default: Shared::new(default),
@@ -205,10 +216,12 @@ impl Selector {
         // The outcome is logged, and comes again with the next container.
         self.default.work_on(|default| {
             if let Some(default) = default {
-                let _ = default.current(&mut survey);
+                let _ = default.current(&mut survey, &self.deliveries);
             }
         });
-        let _ = self.hooks_d.work_on(|hooks_d| hooks_d.current(&mut survey));
+        let _ = self
+            .hooks_d
+            .work_on(|hooks_d| hooks_d.current(&mut survey, &self.deliveries));
     }
 
     /// What a panic leaves behind is whole: entries are only added or removed.
@@ -226,7 +239,10 @@ impl Selector {
     pub fn mistakes(&self) -> Vec<Diagnostic> {
         let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
         let of_default = default.iter().flat_map(KeptSpec::mistakes);
-        of_default.chain(hooks_d.mistakes()).cloned().collect()
+        let found = of_default.chain(hooks_d.mistakes()).cloned();
+        let in_force = self.in_force();
+        let partly = in_force.iter().flat_map(|(_, spec)| self.deliveries.partly(spec));
+        found.chain(partly).collect()
     }
 
     /// The files among them of which an older version is active.
@@ -275,15 +291,59 @@ impl Selector {
     /// As [`Selector::select`].
     pub fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let mut survey = Survey::new();
-        let mut chosen = Vec::new();
+        let mut parts = self.unpicked(subject, &mut survey, deadline)?;
+        match self.picked_part(&mut survey, subject, deadline) {
+            Ok(picked) => parts.extend(picked),
+            Err(error) => parts.push(Err(error)),
+        }
+        self.merged(parts, subject)
+    }
+
+    /// As [`Selector::select`], without what the pod picks.
+    ///
+    /// # Errors
+    /// As [`Selector::select`].
+    pub fn select_unpicked(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
+        let parts = self.unpicked(subject, &mut Survey::new(), deadline)?;
+        self.merged(parts, subject)
+    }
+
+    /// What the container gets without its pod's picks; each part that is invalid is an error inside, for
+    /// which `failure_policy` counts.
+    fn unpicked(
+        &self,
+        subject: &Subject<'_>,
+        survey: &mut Survey,
+        deadline: Deadline,
+    ) -> Result<Vec<Result<Part, SelectError>>, SelectError> {
+        let mut parts = Vec::new();
+        match self.default_part(survey, subject) {
+            Ok(part) => parts.extend(part.into_iter().map(Ok)),
+            Err(error) if self.may_ignore(&error) => parts.push(Err(error)),
+            // Nothing else is looked at then: a file system may hang.
+            Err(error) => return Err(error),
+        }
+        match self.hooks_d_part(survey, subject, deadline) {
+            Ok(part) => parts.extend(part.into_iter().map(Ok)),
+            Err(error) => parts.push(Err(error)),
+        }
+        Ok(parts)
+    }
+
+    /// The hooks of those of `parts` that can be delivered.
+    ///
+    /// # Errors
+    /// One cannot, or is invalid, and that may not be ignored.
+    fn merged(&self, parts: Vec<Result<Part, SelectError>>, subject: &Subject<'_>) -> Result<Selected, SelectError> {
+        let mut chosen: Vec<Part> = Vec::new();
         let mut ignored = Vec::new();
-        for part in [
-            self.default_part(&mut survey, subject),
-            self.hooks_d_part(&mut survey, subject, deadline),
-            self.picked_part(&mut survey, subject, deadline),
-        ] {
+        for part in parts {
+            let part = part.and_then(|(spec, by)| {
+                spec.check_delivery(subject.delivery)?;
+                Ok((spec, by))
+            });
             match part {
-                Ok(part) => chosen.extend(part),
+                Ok(part) => chosen.push(part),
                 Err(error) if self.may_ignore(&error) => ignored.push(error),
                 Err(error) => return Err(error),
             }
@@ -316,7 +376,7 @@ impl Selector {
         }
         self.default.work_on(|default| match default {
             Some(default) => default
-                .current(survey)
+                .current(survey, &self.deliveries)
                 .map(|spec| vec![(spec, Origin::Default)])
                 .map_err(|mistakes| SelectError::DefaultSpec {
                     file: default.file().clone(),
@@ -330,7 +390,7 @@ impl Selector {
     pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
         let current = self
             .hooks_d
-            .work_on(|hooks_d| hooks_d.current(&mut Survey::new()));
+            .work_on(|hooks_d| hooks_d.current(&mut Survey::new(), &self.deliveries));
         current.unwrap_or_default()
     }
 
@@ -343,7 +403,9 @@ impl Selector {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Ok(Vec::new());
         }
-        let specs = self.hooks_d.work_on(|hooks_d| hooks_d.current(survey));
+        let specs = self
+            .hooks_d
+            .work_on(|hooks_d| hooks_d.current(survey, &self.deliveries));
         let specs = specs.map_err(|NotAnswered { path, mistakes }| SelectError::HooksD { path, mistakes })?;
         let mut conditions = Conditions::of(subject, deadline);
         let mut parts = Vec::new();
@@ -361,7 +423,7 @@ impl Selector {
         survey: &mut Survey,
         subject: &Subject<'_>,
         deadline: Deadline,
-    ) -> Result<Vec<Part>, SelectError> {
+    ) -> Result<Vec<Result<Part, SelectError>>, SelectError> {
         let rules = &self.config.annotation;
         let effective = effective(&rules.key, subject.annotations, subject.container)
             .map_err(|(annotation, fault)| SelectError::Annotation { annotation, fault })?;
@@ -372,32 +434,46 @@ impl Selector {
             annotation: annotation.to_owned(),
             fault,
         };
-        let mut specs = Vec::new();
+        let mut parts: Vec<Result<Part, SelectError>> = Vec::new();
         for pick in picks(value).map_err(fault_of_all)? {
-            let fault_of_pick = |fault| SelectError::Pick {
-                annotation: annotation.to_owned(),
-                pick: pick.text().to_owned(),
-                fault,
-            };
-            let found = self
-                .permitted(subject.namespace, &pick, survey, deadline)
-                .map_err(fault_of_pick)?;
-            let spec = self
-                .current(&found, survey)
-                .map_err(|mistakes| SelectError::PickedSpec {
-                    annotation: annotation.to_owned(),
-                    pick: pick.text().to_owned(),
-                    mistakes,
-                })?;
-            policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
-            let by = Origin::Annotation {
-                annotation: annotation.to_owned(),
-                pick: pick.text().to_owned(),
-            };
-            specs.push((spec, by));
+            parts.push(self.picked(subject, annotation, &pick, survey, deadline));
         }
-        policy::hold_together(&rules.limits, specs.iter().map(|(spec, _)| &**spec)).map_err(fault_of_all)?;
-        Ok(specs)
+        let specs = parts.iter().flatten().map(|(spec, _)| &**spec);
+        policy::hold_together(&rules.limits, specs).map_err(fault_of_all)?;
+        Ok(parts)
+    }
+
+    /// What one pick of `annotation` gives.
+    fn picked(
+        &self,
+        subject: &Subject<'_>,
+        annotation: &str,
+        pick: &Pick,
+        survey: &mut Survey,
+        deadline: Deadline,
+    ) -> Result<Part, SelectError> {
+        let rules = &self.config.annotation;
+        let fault_of_pick = |fault| SelectError::Pick {
+            annotation: annotation.to_owned(),
+            pick: pick.text().to_owned(),
+            fault,
+        };
+        let found = self
+            .permitted(subject.namespace, pick, survey, deadline)
+            .map_err(fault_of_pick)?;
+        let spec = self
+            .current(&found, survey)
+            .map_err(|mistakes| SelectError::PickedSpec {
+                annotation: annotation.to_owned(),
+                pick: pick.text().to_owned(),
+                mistakes,
+            })?;
+        policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
+        let by = Origin::Annotation {
+            annotation: annotation.to_owned(),
+            pick: pick.text().to_owned(),
+        };
+        Ok((spec, by))
     }
 
     /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is invalid.
@@ -405,12 +481,15 @@ impl Selector {
         let known = self.cache().picked.known(&found.file);
         let (format, trusted) = (Format::HookSpec, &found.trusted);
         let copies = &self.copies;
-        let spec = match LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey, copies) {
+        let refreshed = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey, copies);
+        let refreshed = refreshed.and_then(|spec| self.deliveries.check(&spec).map(|()| spec));
+        let spec = match refreshed {
             Err(mistakes) if !is_not_answered(&mistakes) => {
                 let last = known.or_else(|| {
                     let (last, _) = LoadedSpec::last_good(format, &found.file, survey, copies)?;
                     Some(Arc::new(last))
                 });
+                let last = last.filter(|last| self.deliveries.check(last).is_ok());
                 let last = last.filter(|last| last.check_programs(survey).is_ok());
                 last.ok_or(mistakes)?
             }

@@ -2,11 +2,11 @@
 
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
-use super::{Hook, Timeout};
+use super::{Hook, OnFailure, Timeout};
 use crate::diagnostic::{Rule, shown};
 
 /// The keys of a hook, as they are listed to who mistypes one.
-const KEYS: [&str; 4] = ["path", "args", "env", "timeout"];
+const KEYS: [&str; 5] = ["path", "args", "env", "timeout", "onFailure"];
 
 /// Longest string that the kernel takes as an argument or a variable, without the NUL at its end:
 /// `MAX_ARG_STRLEN`, which is 32 pages, of 4 KiB at the least (execve(2)).
@@ -16,7 +16,7 @@ const LONGEST_STRING: usize = 32 * 4096 - 1;
 /// with a mistake are left out.
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
     let help = "a hook is an object with a path";
-    let [path, args, env, timeout] = report.values(node, Field::Whole, &KEYS, help)?;
+    let [path, args, env, timeout, on_failure] = report.values(node, Field::Whole, &KEYS, help)?;
     if path.is_none() {
         let help = "name the program by its absolute path";
         report.at(node, Field::Whole, Rule::PathMissing, "has no path", help);
@@ -28,6 +28,7 @@ pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(
         })
     });
     let timeout = timeout.and_then(|value| read_timeout(report, value));
+    let on_failure = on_failure.and_then(|value| read_on_failure(report, value));
     let node_of_path = path?;
     let path = read_path(report, node_of_path)?;
     let line = report.place(node).line;
@@ -37,6 +38,7 @@ pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(
             args,
             env,
             timeout,
+            on_failure: on_failure.unwrap_or_default(),
             line,
         },
         node_of_path,
@@ -124,6 +126,19 @@ fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry
 /// (ld.so(8)): some of these name code, and there are new ones with every release.
 fn is_for_the_loader(name: &str) -> bool {
     name.starts_with("LD_") || name == "GLIBC_TUNABLES"
+}
+
+fn read_on_failure(report: &mut Report<'_>, node: Node<'_>) -> Option<OnFailure> {
+    let (field, help) = (Field::Key("onFailure"), "write \"ignore\" or \"fail\"");
+    match report.string(node, field, help)?.as_str() {
+        "fail" => Some(OnFailure::Fail),
+        "ignore" => Some(OnFailure::Ignore),
+        other => {
+            let message = format!("must be ignore or fail, but is {}", shown(other));
+            report.at(node, field, Rule::InvalidValue, message, help);
+            None
+        }
+    }
 }
 
 fn read_timeout(report: &mut Report<'_>, node: Node<'_>) -> Option<Timeout> {

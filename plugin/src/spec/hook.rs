@@ -23,9 +23,30 @@ pub struct Hook {
     /// How long it may run; `None` if the spec has no `timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Timeout>,
+    /// What its failure means to the container; no field of iSulad's.
+    #[serde(rename = "onFailure", skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
     /// Line of the hook-spec file on which this hook begins, from 1.
     #[serde(skip)]
     pub line: usize,
+}
+
+/// What the failure of a hook means to its container: our one extension of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// `"fail"`: what the stage says.
+    #[default]
+    Fail,
+    /// `"ignore"`: it is recorded, and else treated as success.
+    Ignore,
+}
+
+impl OnFailure {
+    /// Whether it is what a hook without `onFailure` has.
+    pub fn is_fail(&self) -> bool {
+        *self == OnFailure::Fail
+    }
 }
 
 /// How long a hook may run: whole seconds, at least 1 (the seed's rule).

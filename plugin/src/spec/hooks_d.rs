@@ -19,7 +19,8 @@ const VERSION: &str = "1.0.0";
 
 const KEYS: [&str; 4] = ["version", "hook", "when", "stages"];
 /// Keys that people write beside `hook` and `when`, and where they belong.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("onFailure", "hook"),
     ("path", "hook"),
     ("args", "hook"),
     ("env", "hook"),

@@ -17,7 +17,7 @@ mod when;
 #[cfg(test)]
 mod tests;
 
-pub use hook::{Hook, HookSpec, Timeout};
+pub use hook::{Hook, HookSpec, OnFailure, Timeout};
 pub use hooks_d::{is_hooks_d, parse_hooks_d};
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
 pub use pattern::Pattern;

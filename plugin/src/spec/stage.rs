@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The first three in the seed's rules are [`Prestart`](Stage::Prestart),
 /// [`Poststart`](Stage::Poststart) and [`Poststop`](Stage::Poststop). The other three are stages
-/// of the OCI runtime-spec (config.md, "POSIX-platform Hooks") that only the OCI runtime can
-/// reach; they exist for `direct` delivery alone.
+/// of the OCI runtime-spec (config.md, "POSIX-platform Hooks").
 ///
 /// Ordered as they occur in a container's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,11 +16,11 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     /// Start was asked for, process 1 does not run yet.
     Prestart,
-    /// OCI: after `prestart`, in the runtime's namespace. `direct` delivery only.
+    /// OCI: directly after `prestart`, in the runtime's namespaces.
     CreateRuntime,
-    /// OCI: in the container's namespace, before pivot_root. `direct` delivery only.
+    /// OCI: in the container's namespaces, before pivot_root.
     CreateContainer,
-    /// OCI: in the container's namespace, just before process 1. `direct` delivery only.
+    /// OCI: in the container's namespaces, just before its init runs its program.
     StartContainer,
     /// Process 1 runs, start has not returned.
     Poststart,
@@ -40,6 +39,18 @@ impl Stage {
         Stage::Poststop,
     ];
 
+    /// Those that a runner runs, in this order; createRuntime directly after prestart.
+    pub const OF_RUNNER: [Stage; 4] = [
+        Stage::Prestart,
+        Stage::CreateRuntime,
+        Stage::Poststart,
+        Stage::Poststop,
+    ];
+
+    /// Those of them that are over before the container's init may run its program, and keep it from that
+    /// if they fail.
+    pub const BEFORE_START: [Stage; 2] = [Stage::Prestart, Stage::CreateRuntime];
+
     /// The key of this stage in a hook-spec and in an OCI config.json.
     pub const fn key(self) -> &'static str {
         match self {
@@ -57,12 +68,9 @@ impl Stage {
         Stage::ALL.into_iter().find(|stage| stage.key() == key)
     }
 
-    /// Whether only the OCI runtime itself can run this stage, so that it needs `direct` delivery.
-    pub const fn needs_direct(self) -> bool {
-        matches!(
-            self,
-            Stage::CreateRuntime | Stage::CreateContainer | Stage::StartContainer
-        )
+    /// Whether this stage runs in the container's namespaces, which only the OCI runtime can enter for it.
+    pub const fn is_in_container(self) -> bool {
+        matches!(self, Stage::CreateContainer | Stage::StartContainer)
     }
 }
 

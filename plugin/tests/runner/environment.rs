@@ -67,7 +67,16 @@ fn a_hook_reads_the_state_with_the_status_of_its_stage() {
             assert_eq!(state["id"], "c1");
             assert_eq!(state["ociVersion"], "1.1.0");
             assert_eq!(state["bundle"], json!(fixture.bundle()));
-            assert_eq!(state["annotations"], json!({"a": "b"}));
+            let key = |key: &str| format!("nri-oci-hooks.noderesource.dev/{key}");
+            let expected = json!({
+                "a": "b",
+                "tap.example/dir": "/srv/tap",
+                key("pod-name"): "web",
+                key("pod-namespace"): "default",
+                key("pod-uid"): "u",
+                key("container-name"): "app",
+            });
+            assert_eq!(state["annotations"], expected);
         }
     }
 }

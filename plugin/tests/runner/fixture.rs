@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 use nri_oci_hooks::ledger::{EntryFolder, Identity, Ledger, Outcome, Record};
 use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
 
 pub(crate) const PATH: &str = "PATH=/usr/bin:/bin";
 
@@ -88,6 +88,7 @@ impl Fixture {
             env: vec![PATH.into(), format!("D={}", self.folder.path().display())],
             timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),
+            on_failure: OnFailure::default(),
             source: Source {
                 file: Arc::from("/etc/spec.json"),
                 index: hooks.len(),
@@ -127,7 +128,16 @@ impl Fixture {
             namespace: "default".into(),
             uid: "u".into(),
         };
-        self.ledger.add(identity, &self.frozen, true).unwrap();
+        // The runtime's word counts, and nobody passes for another.
+        let annotations = [
+            ("a", "of the pod"),
+            ("tap.example/dir", "/srv/tap"),
+            ("nri-oci-hooks.noderesource.dev/pod-name", "another"),
+        ];
+        let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        self.ledger
+            .add_with(identity, &annotations.into(), &self.frozen, true)
+            .unwrap();
         self
     }
 

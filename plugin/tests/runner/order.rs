@@ -1,7 +1,7 @@
 //! What runs, in which order, and what a failure means.
 
 use nri_oci_hooks::ledger::{Outcome, StageResult};
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::spec::{OnFailure, Stage};
 
 use crate::fixture::{Fixture, SUCCESS, feed, stderr};
 
@@ -53,6 +53,72 @@ fn the_first_prestart_hook_that_fails_ends_the_stage_and_the_message_says_all_th
         assert_eq!(stderr(&output), expected);
     }
     assert_eq!(fixture.log(), ["first"]);
+}
+
+#[test]
+fn create_runtime_runs_directly_after_prestart_once_and_only_if_that_did_its_work() {
+    let fixture = Fixture::new()
+        .note(Stage::Prestart, "prestart")
+        .note(Stage::CreateRuntime, "createRuntime-a")
+        .note(Stage::CreateRuntime, "createRuntime-b")
+        .note(Stage::Poststop, "poststop")
+        .entered();
+    for _ in 0..2 {
+        assert!(fixture.run(Stage::Prestart).status.success());
+    }
+    assert!(fixture.run(Stage::Poststop).status.success());
+    let expected = ["prestart", "createRuntime-a", "createRuntime-b", "poststop"];
+    assert_eq!(fixture.log(), expected);
+    assert_eq!(
+        fixture.record(Stage::CreateRuntime).finished(),
+        Some(&StageResult::Done)
+    );
+
+    let fixture = Fixture::new()
+        .hook(Stage::Prestart, FAILS)
+        .note(Stage::CreateRuntime, "createRuntime")
+        .note(Stage::Poststop, "poststop")
+        .entered();
+    assert!(!fixture.run(Stage::Prestart).status.success());
+    assert!(fixture.run(Stage::Poststop).status.success());
+    assert_eq!(fixture.log(), ["poststop"]);
+    assert!(matches!(
+        fixture.record(Stage::CreateRuntime).finished(),
+        Some(StageResult::Skipped { reason }) if reason == "its prestart failed"
+    ));
+}
+
+#[test]
+fn a_create_runtime_hook_that_fails_keeps_the_container_from_starting() {
+    let fixture = Fixture::new().hook(Stage::CreateRuntime, FAILS).entered();
+    for _ in 0..2 {
+        let output = fixture.run(Stage::Prestart);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains("createRuntime hook 1 of 1"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_failure_that_is_ignored_is_on_record_and_else_as_success() {
+    let ignore = |hook: &mut nri_oci_hooks::select::FrozenHook| hook.on_failure = OnFailure::Ignore;
+    let fixture = Fixture::new()
+        .hook_with(Stage::Prestart, FAILS, ignore)
+        .note(Stage::Prestart, "after")
+        .entered();
+    for _ in 0..2 {
+        let output = fixture.run(Stage::Prestart);
+        assert!(output.status.success());
+        assert_eq!(stderr(&output), "");
+    }
+    assert_eq!(fixture.log(), ["after"]);
+    assert_eq!(
+        fixture.outcomes(Stage::Prestart),
+        [Outcome::Exited { status: 3 }, SUCCESS]
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::ExplainArgs;
 use super::added::Runtime;
-use crate::config::{Delivery, FailurePolicy, MissedAction};
+use crate::config::{Delivery, MissedAction};
 use crate::diagnostic::{Diagnostic, shown};
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
@@ -126,6 +126,7 @@ impl PodExplanation {
                 command: container.command.as_deref(),
                 // Kubelet mounts something of the host into every container, such as /etc/hosts.
                 has_bind_mounts: true,
+                delivery,
             };
             let unknown = runtime.unknown_of(&added, container.command.is_some());
             ContainerExplanation::new(selector, &subject, &unknown, delivery, container.kind)
@@ -163,24 +164,12 @@ impl ContainerExplanation {
         delivery: Delivery,
         kind: ContainerKind,
     ) -> ContainerExplanation {
-        let (selected, mut refused) = match selector.select(subject, Deadline::none()) {
+        let (selected, refused) = match selector.choose(subject, Deadline::none()) {
             Ok(selected) => (Some(selected), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let mut ignored = Vec::new();
-        let mut goes_without = false;
-        if let Some(selected) = &selected {
-            ignored.extend(selected.ignored.iter().map(ToString::to_string));
-            if let Err(error) = selected.frozen.check_delivery(delivery) {
-                match selector.config().failure_policy {
-                    FailurePolicy::Fail => refused = Some(error.to_string()),
-                    FailurePolicy::Ignore => {
-                        ignored.push(format!("all of its hooks: {error}"));
-                        goes_without = true;
-                    }
-                }
-            }
-        }
+        let ignored = selected.iter().flat_map(|selected| &selected.ignored);
+        let ignored = ignored.map(ToString::to_string).collect();
         let chosen = selected.as_ref().map_or(&[][..], |selected| &selected.specs);
         let unused = selector
             .unused(subject, unknown, chosen)
@@ -189,7 +178,7 @@ impl ContainerExplanation {
                 text: what.to_string(),
                 what,
             });
-        let got = selected.as_ref().filter(|_| !goes_without);
+        let got = selected.as_ref();
         let frozen = got.map(|selected| &*selected.frozen);
         ContainerExplanation {
             container: subject.container.to_owned(),

@@ -168,19 +168,56 @@ fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
     let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
     node.file(
         "config.toml",
-        &format!("{config}[runtimes.kata]\ndelivery = \"direct\"\n"),
+        &format!("{config}[runtimes.kata]\ndelivery = \"events\"\n"),
     );
-    node.file("specs/raw.json", "{\"createRuntime\":[{\"path\":\"/bin/true\"}]}");
+    node.file("specs/raw.json", "{\"createContainer\":[{\"path\":\"/bin/true\"}]}");
     let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
     let (good, out) = node.explained(&pick, "");
-    assert!(!good);
+    assert!(good, "{out}");
     assert!(
-        out.contains("NODE/specs/raw.json:1: createRuntime hooks need delivery direct"),
+        out.contains("createContainer (by the OCI runtime, in the container's namespaces)"),
         "{out}"
     );
     let (good, out) = node.explained(&[&pick[..], &["--runtime-handler", "kata"]].concat(), "");
+    assert!(!good);
+    assert!(
+        out.contains("NODE/specs/raw.json:1: createContainer hooks cannot be run with delivery events"),
+        "{out}"
+    );
+}
+
+#[test]
+fn what_the_runtime_adds_to_a_containers_annotations_is_known_or_said_to_be_unknown() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
+    let hooks_d = node.0.path().join("hooks.d");
+    node.file("config.toml", &format!("hooks_dirs = [{hooks_d:?}]\n{config}"));
+    fs::create_dir_all(&hooks_d).unwrap();
+    let file = |name: &str, when: &str| {
+        node.file(
+            &format!("hooks.d/{name}.json"),
+            &format!(
+                r#"{{"version":"1.0.0","hook":{{"path":"/bin/true"}},"when":{when},"stages":["prestart"]}}"#
+            ),
+        );
+    };
+    file("holds", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.sandbox-namespace$":"^default$"}}"#);
+    file("other", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.container-name$":"^db$"}}"#);
+    file("unknown", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.image-name$":"redis"}}"#);
+    file("command", r#"{"commands":["/init$"]}"#);
+    let (good, out) = node.explained(&["--namespace", "default", "--all"], "");
     assert!(good, "{out}");
-    assert!(out.contains("delivery: direct: "), "{out}");
+    assert!(out.contains("hooks.d/holds.json:1, hooks.d, conditions hold"), "{out}");
+    assert!(
+        out.contains("hooks.d/other.json: of its conditions these do not hold: annotations"),
+        "{out}"
+    );
+    for (name, condition) in [("unknown", "annotations"), ("command", "commands")] {
+        let said = format!(
+            "hooks.d/{name}.json: it cannot be known here whether these of its conditions hold: {condition}"
+        );
+        assert!(out.contains(&said), "{out}");
+    }
 }
 
 #[test]
@@ -218,15 +255,22 @@ fn a_manifest_without_a_pod_is_a_failure() {
 }
 
 #[test]
-fn a_container_that_goes_without_all_of_its_hooks_is_shown_with_none() {
+fn a_container_goes_without_the_file_that_cannot_be_delivered_alone() {
     let node = Node::new();
     let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
-    node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
-    node.file("specs/raw.json", "{\"createRuntime\":[{\"path\":\"/bin/true\"}]}");
-    let (good, out) = node.explained(&["--annotation", "hook-spec.noderesource.dev=raw"], "");
-    assert!(good && out.contains("container main: no hooks\n"), "{out}");
+    node.file(
+        "config.toml",
+        &format!("failure_policy = \"ignore\"\n{config}[runtimes.kata]\ndelivery = \"events\"\n"),
+    );
+    node.file("specs/raw.json", "{\"createContainer\":[{\"path\":\"/bin/true\"}]}");
+    let kata = ["--runtime-handler", "kata"];
+    let (_, without) = node.explained(&kata, "");
+    let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
+    let (good, out) = node.explained(&[&kata[..], &pick].concat(), "");
+    let hooks = |out: &str| out.lines().find(|line| line.contains("container main")).map(str::to_owned);
+    assert_eq!(hooks(&out), hooks(&without), "the default hooks stay");
     assert!(
-        out.contains("- all of its hooks: NODE/specs/raw.json:1: createRuntime"),
+        good && out.contains("- NODE/specs/raw.json:1: createContainer"),
         "{out}"
     );
 }

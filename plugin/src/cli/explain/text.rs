@@ -72,7 +72,10 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
         (None, hooks) => writeln!(out, "  {kind} {name}: {hooks} hooks")?,
     }
     for (stage, hooks) in &container.stages {
-        writeln!(out, "    {stage}")?;
+        match stage.is_in_container() {
+            true => writeln!(out, "    {stage} (by the OCI runtime, in the container's namespaces)")?,
+            false => writeln!(out, "    {stage}")?,
+        }
         for (index, hook) in hooks.iter().enumerate() {
             print_hook(index + 1, hook, out)?;
         }

@@ -119,7 +119,7 @@ fn are_same(archived: &Result<EntryFolder, LedgerError>, tracked: &Result<EntryF
 
 fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Result<Vec<Event>, LedgerError> {
     let mut events = Vec::new();
-    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+    for stage in Stage::OF_RUNNER {
         // Without hooks there is only what runners settled among themselves.
         let Some(record) = folder.record(stage)?.filter(|_| header.count(stage) > 0) else {
             continue;

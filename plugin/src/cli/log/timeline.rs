@@ -46,7 +46,10 @@ impl Life {
             [Stage::Prestart, Stage::Poststart, Stage::Poststop].map(|stage| folder.record(stage));
         let (prestart, poststart, poststop) = (prestart?, poststart?, poststop?);
         bars.extend(hooks(Stage::Prestart, &prestart, &header));
-        bars.extend(process(&prestart, &poststart, &poststop));
+        let create_runtime = folder.record(Stage::CreateRuntime)?;
+        bars.extend(hooks(Stage::CreateRuntime, &create_runtime, &header));
+        let before = create_runtime.or(prestart);
+        bars.extend(process(&before, &poststart, &poststop));
         bars.extend(hooks(Stage::Poststart, &poststart, &header));
         bars.extend(began(&poststop).map(|at| Bar::point("stopped", at)));
         bars.extend(hooks(Stage::Poststop, &poststop, &header));

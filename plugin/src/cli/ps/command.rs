@@ -73,6 +73,9 @@ struct Row {
     id: ContainerId,
     at: Moment,
     prestart: Standing,
+    /// Run directly after prestart.
+    #[serde(rename = "createRuntime")]
+    create_runtime: Standing,
     poststart: Standing,
     poststop: Standing,
 }
@@ -82,6 +85,7 @@ impl Row {
         let standing = |stage| Standing::of(folder, &header, stage);
         Ok(Row {
             prestart: standing(Stage::Prestart)?,
+            create_runtime: standing(Stage::CreateRuntime)?,
             poststart: standing(Stage::Poststart)?,
             poststop: standing(Stage::Poststop)?,
             id,
@@ -98,7 +102,10 @@ impl Row {
             shown(&self.pod).to_string(),
             shown(&self.container).to_string(),
             self.id.as_str().chars().take(13).collect(),
-            self.prestart.to_string(),
+            match self.create_runtime {
+                Standing::None => self.prestart.to_string(),
+                _ => format!("{}, createRuntime {}", self.prestart, self.create_runtime),
+            },
             self.poststart.to_string(),
             self.poststop.to_string(),
         ]

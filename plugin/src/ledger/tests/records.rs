@@ -23,6 +23,7 @@ fn parse_one(bytes: &[u8], kind: &str) -> Result<Record, String> {
 
 fn began(hook: usize) -> Line {
     Line::Began {
+        may_fail: false,
         hook,
         path: "/bin/a".into(),
         file: "/etc/x.json".into(),

@@ -5,8 +5,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 use crate::ledger::{Outcome, StageResult};
 use crate::spec::Stage;
 
-/// The three stages that a runner runs.
-pub(super) const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+/// The stages that a runner runs.
+pub(super) const STAGES: [Stage; 4] = Stage::OF_RUNNER;
 
 /// The words of [`outcome`].
 pub(super) const OUTCOMES: [&str; 7] = [

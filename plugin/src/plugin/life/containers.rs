@@ -1,6 +1,6 @@
 //! The containers in the ledger, and what each event needs to act on one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
 use std::io;
 use std::path::Path;
@@ -23,6 +23,9 @@ use crate::ledger::{
 use crate::runner::{Call, Init, State, process};
 use crate::select::Frozen;
 use crate::spec::Stage;
+
+/// How many bytes of a pod's annotations its hooks get: as many as Kubernetes lets one have.
+const MAX_ANNOTATIONS: usize = 256 * 1024;
 
 /// What a handler keeps of its time for its own answer.
 const MARGIN: Duration = Duration::from_millis(50);
@@ -176,7 +179,8 @@ impl Containers {
             namespace: pod.namespace.clone(),
             uid: pod.uid.clone(),
         };
-        Ok(self.0.ledger.add(identity, frozen, injected)?)
+        let annotations = bounded(&pod.annotations);
+        Ok(self.0.ledger.add_with(identity, &annotations, frozen, injected)?)
     }
 
     /// The container with this id; `None` if it got no hooks.
@@ -257,6 +261,18 @@ impl Containers {
     }
 }
 
+/// As many of a pod's annotations as Kubernetes lets one have; those behind them in order are left out.
+fn bounded(annotations: &HashMap<String, String>) -> BTreeMap<String, String> {
+    let sorted: BTreeMap<&String, &String> = annotations.iter().collect();
+    let mut left = MAX_ANNOTATIONS;
+    let fitting = sorted.into_iter().take_while(|(key, value)| {
+        let rest = left.checked_sub(key.len() + value.len());
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    fitting.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 impl Registered {
     /// What log lines about it carry that are written behind an event, or outside of one.
     pub(super) fn span(&self) -> Span {
@@ -308,9 +324,11 @@ impl Registered {
         if created.process.is_none() {
             return Ok(None);
         }
-        // Whichever of its stages comes first.
-        if let Some(stage) = self.header.hooks.keys().next() {
-            self.files.note_created(*stage, &created)?;
+        // Whichever of its runners comes first; createRuntime has none of its own.
+        let stages = self.header.hooks.keys();
+        let first = stages.map(|stage| if Stage::BEFORE_START.contains(stage) { Stage::Prestart } else { *stage });
+        if let Some(stage) = first.min() {
+            self.files.note_created(stage, &created)?;
         }
         Ok(Some(created))
     }

@@ -169,16 +169,22 @@ impl Containers {
     /// Whether a runner of an injected container is started before or when its program runs.
     pub(super) fn starts_early(&self, registered: &Registered) -> bool {
         let counts = |stage| registered.header.count(stage) > 0;
-        let is_early = counts(Stage::Prestart) || counts(Stage::Poststart) || !self.deletes_at_end();
+        let counts_before = Stage::BEFORE_START.into_iter().any(counts);
+        let is_early = counts_before || counts(Stage::Poststart) || !self.deletes_at_end();
         registered.header.injected && is_early
     }
 
     /// Whether prestart began and nobody is left who would end it: daemon and runner died. The
     /// runtime did not wait for it any longer.
     fn lost_prestart(&self, registered: &Registered) -> Result<bool, LedgerError> {
-        let (files, stage) = (&registered.files, Stage::Prestart);
-        let has_begun = files.record(stage)?.is_some_and(|record| record.next() > 0);
-        Ok(has_begun && registered.is_pending(stage)? && !files.is_claimed(stage)?)
+        let files = &registered.files;
+        for stage in Stage::BEFORE_START {
+            let has_begun = files.record(stage)?.is_some_and(|record| record.next() > 0);
+            if has_begun && registered.is_pending(stage)? && !files.is_claimed(stage)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn pending_of_unlisted(

@@ -44,9 +44,10 @@ impl Containers {
         self.watch(&registered, init(container));
         // A runner of prestart prepares poststart when it is done. One of them notes the init, for
         // poststop.
-        let stage = match registered.header.count(Stage::Prestart) {
-            0 => Stage::Poststart,
-            _ => Stage::Prestart,
+        let has_hooks = |stage| registered.header.count(stage) > 0;
+        let stage = match Stage::BEFORE_START.into_iter().any(has_hooks) {
+            false => Stage::Poststart,
+            true => Stage::Prestart,
         };
         let created = registered.seen(container, false);
         let running = self.start(&registered, stage, Trigger::StartContainer, &created);

@@ -15,7 +15,6 @@ use super::first_process::first_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
 use super::registry::{Connection, Found, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
-use crate::config::FailurePolicy;
 use crate::diagnostic::bounded_list;
 use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
 use crate::pod::refused_in;
@@ -266,21 +265,11 @@ impl Ground {
     /// What the active configuration gives the container.
     fn hooks(&self, candidate: &Candidate, pod: &PodFacts) -> Hooks {
         let deadline = Deadline::at(Instant::now() + SELECTION_TIMEOUT);
-        let selected = match self.selector().choose(&candidate.subject(pod), deadline) {
-            Ok(selected) => selected,
-            Err(error) => return Hooks::Refused(error.to_string()),
-        };
-        if selected.frozen.is_empty() {
-            return Hooks::None;
-        }
-        let delivery = self.config().delivery(&pod.runtime_handler);
-        match (
-            selected.frozen.check_delivery(delivery),
-            self.config().failure_policy,
-        ) {
-            (Ok(()), _) => Hooks::Some,
-            (Err(_), FailurePolicy::Ignore) => Hooks::None,
-            (Err(error), FailurePolicy::Fail) => Hooks::Refused(error.to_string()),
+        let subject = candidate.subject(pod, self.config());
+        match self.selector().choose(&subject, deadline) {
+            Ok(selected) if selected.frozen.is_empty() => Hooks::None,
+            Ok(_) => Hooks::Some,
+            Err(error) => Hooks::Refused(error.to_string()),
         }
     }
 

@@ -142,7 +142,7 @@ impl Candidate {
     }
 
     /// The container to choose hooks for, as it is when it is created.
-    pub(super) fn subject<'s>(&'s self, pod: &'s PodFacts) -> Subject<'s> {
+    pub(super) fn subject<'s>(&'s self, pod: &'s PodFacts, config: &Config) -> Subject<'s> {
         Subject {
             namespace: &pod.namespace,
             annotations: &pod.annotations,
@@ -150,6 +150,7 @@ impl Candidate {
             container: &self.name,
             command: self.command.as_deref(),
             has_bind_mounts: self.has_bind_mounts,
+            delivery: config.delivery(&pod.runtime_handler),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod annotation;
 mod conditions;
 mod default;
+mod delivery;
 mod hooks_d;
 mod load;
 mod merge;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Delivery, Overrides};
 use crate::select::{Deadline, SelectError, Selected, Selector, Subject};
 use crate::spec::Stage;
 
@@ -91,6 +91,7 @@ pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
         container: "main",
         command: None,
         has_bind_mounts: false,
+            delivery: Delivery::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::node::{KEY, Node};
+use crate::config::Delivery;
 use crate::select::{Deadline, Selector, Subject, Unknown};
 
 /// Each reason, with the node's folder called NODE.
@@ -18,6 +19,7 @@ fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&st
         container: "main",
         command: Some("/bin/main"),
         has_bind_mounts: true,
+            delivery: Delivery::default(),
     };
     let chosen = selector
         .select(&subject, Deadline::none())

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::brief::{found, hook, mistakes, read};
 use crate::diagnostic::{MOST_MISTAKES, Rule};
-use crate::spec::{Hook, MAX_SIZE, Stage, Timeout};
+use crate::spec::{OnFailure, Hook, MAX_SIZE, Stage, Timeout};
 
 #[test]
 fn the_seeds_sample_is_read_whole() {
@@ -26,6 +26,7 @@ fn the_seeds_sample_is_read_whole() {
             args: Some(vec!["arg1".into(), "arg2".into()]),
             env: Some(vec!["key1=value1".into()]),
             timeout: Timeout::from_seconds(30),
+            on_failure: OnFailure::default(),
             line: 3,
         }
     );

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::brief::read;
-use crate::spec::{Hook, HookSpec, Stage, Timeout};
+use crate::spec::{OnFailure, Hook, HookSpec, Stage, Timeout};
 
 /// Any string that a hook-spec can hold: all but NUL.
 fn any_text() -> impl Strategy<Value = String> {
@@ -25,6 +25,7 @@ fn any_hook() -> impl Strategy<Value = Hook> {
             args,
             env,
             timeout,
+            on_failure: OnFailure::default(),
             line: 1,
         })
 }
