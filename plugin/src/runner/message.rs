@@ -23,7 +23,9 @@ pub fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
 }
 
 fn failure(header: &Header, stage: Stage, run: &HookRun<'_>) -> Option<String> {
-    let end = run.ended.filter(|end| !end.outcome.is_success() && !run.may_fail)?;
+    let end = run
+        .ended
+        .filter(|end| !end.outcome.is_success() && !run.may_fail)?;
     let mut line = format!(
         "{}: {stage} hook {} of {}, {} ({}:{}), {}",
         who(header),

@@ -81,7 +81,11 @@ impl Deliveries {
                 diagnostic(spec, *stage, message)
             })
             .collect();
-        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(mistakes)
+        }
     }
 
     /// The stages of `spec` whose hooks run for some containers and not for others.

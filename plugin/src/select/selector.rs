@@ -303,7 +303,11 @@ impl Selector {
     ///
     /// # Errors
     /// As [`Selector::select`].
-    pub fn select_unpicked(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
+    pub fn select_unpicked(
+        &self,
+        subject: &Subject<'_>,
+        deadline: Deadline,
+    ) -> Result<Selected, SelectError> {
         let parts = self.unpicked(subject, &mut Survey::new(), deadline)?;
         self.merged(parts, subject)
     }
@@ -334,7 +338,11 @@ impl Selector {
     ///
     /// # Errors
     /// One cannot, or is invalid, and that may not be ignored.
-    fn merged(&self, parts: Vec<Result<Part, SelectError>>, subject: &Subject<'_>) -> Result<Selected, SelectError> {
+    fn merged(
+        &self,
+        parts: Vec<Result<Part, SelectError>>,
+        subject: &Subject<'_>,
+    ) -> Result<Selected, SelectError> {
         let mut chosen: Vec<Part> = Vec::new();
         let mut ignored = Vec::new();
         for part in parts {

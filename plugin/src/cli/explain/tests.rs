@@ -170,7 +170,10 @@ fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
         "config.toml",
         &format!("{config}[runtimes.kata]\ndelivery = \"events\"\n"),
     );
-    node.file("specs/raw.json", "{\"createContainer\":[{\"path\":\"/bin/true\"}]}");
+    node.file(
+        "specs/raw.json",
+        "{\"createContainer\":[{\"path\":\"/bin/true\"}]}",
+    );
     let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
     let (good, out) = node.explained(&pick, "");
     assert!(good, "{out}");
@@ -201,13 +204,25 @@ fn what_the_runtime_adds_to_a_containers_annotations_is_known_or_said_to_be_unkn
             ),
         );
     };
-    file("holds", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.sandbox-namespace$":"^default$"}}"#);
-    file("other", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.container-name$":"^db$"}}"#);
-    file("unknown", r#"{"annotations":{"^io\\.kubernetes\\.cri\\.image-name$":"redis"}}"#);
+    file(
+        "holds",
+        r#"{"annotations":{"^io\\.kubernetes\\.cri\\.sandbox-namespace$":"^default$"}}"#,
+    );
+    file(
+        "other",
+        r#"{"annotations":{"^io\\.kubernetes\\.cri\\.container-name$":"^db$"}}"#,
+    );
+    file(
+        "unknown",
+        r#"{"annotations":{"^io\\.kubernetes\\.cri\\.image-name$":"redis"}}"#,
+    );
     file("command", r#"{"commands":["/init$"]}"#);
     let (good, out) = node.explained(&["--namespace", "default", "--all"], "");
     assert!(good, "{out}");
-    assert!(out.contains("hooks.d/holds.json:1, hooks.d, conditions hold"), "{out}");
+    assert!(
+        out.contains("hooks.d/holds.json:1, hooks.d, conditions hold"),
+        "{out}"
+    );
     assert!(
         out.contains("hooks.d/other.json: of its conditions these do not hold: annotations"),
         "{out}"
@@ -262,12 +277,19 @@ fn a_container_goes_without_the_file_that_cannot_be_delivered_alone() {
         "config.toml",
         &format!("failure_policy = \"ignore\"\n{config}[runtimes.kata]\ndelivery = \"events\"\n"),
     );
-    node.file("specs/raw.json", "{\"createContainer\":[{\"path\":\"/bin/true\"}]}");
-    let kata = ["--runtime-handler", "kata"];
+    node.file(
+        "specs/raw.json",
+        "{\"createContainer\":[{\"path\":\"/bin/true\"}]}",
+    );
+    let kata = ["--runtime-handler", "kata", "--namespace", "default"];
     let (_, without) = node.explained(&kata, "");
     let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
     let (good, out) = node.explained(&[&kata[..], &pick].concat(), "");
-    let hooks = |out: &str| out.lines().find(|line| line.contains("container main")).map(str::to_owned);
+    let hooks = |out: &str| {
+        out.lines()
+            .find(|line| line.contains("container main"))
+            .map(str::to_owned)
+    };
     assert_eq!(hooks(&out), hooks(&without), "the default hooks stay");
     assert!(
         good && out.contains("- NODE/specs/raw.json:1: createContainer"),

@@ -73,7 +73,10 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
     }
     for (stage, hooks) in &container.stages {
         match stage.is_in_container() {
-            true => writeln!(out, "    {stage} (by the OCI runtime, in the container's namespaces)")?,
+            true => writeln!(
+                out,
+                "    {stage} (by the OCI runtime, in the container's namespaces)"
+            )?,
             false => writeln!(out, "    {stage}")?,
         }
         for (index, hook) in hooks.iter().enumerate() {

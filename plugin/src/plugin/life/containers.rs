@@ -326,7 +326,13 @@ impl Registered {
         }
         // Whichever of its runners comes first; createRuntime has none of its own.
         let stages = self.header.hooks.keys();
-        let first = stages.map(|stage| if Stage::BEFORE_START.contains(stage) { Stage::Prestart } else { *stage });
+        let first = stages.map(|stage| {
+            if Stage::BEFORE_START.contains(stage) {
+                Stage::Prestart
+            } else {
+                *stage
+            }
+        });
         if let Some(stage) = first.min() {
             self.files.note_created(stage, &created)?;
         }

@@ -15,7 +15,9 @@ fn node() -> Node {
     let program = node.text("bin/b");
     node.write(
         "specs/vm.json",
-        &format!(r#"{{"createContainer": [{{"path": "{program}"}}], "prestart": [{{"path": "{program}"}}]}}"#),
+        &format!(
+            r#"{{"createContainer": [{{"path": "{program}"}}], "prestart": [{{"path": "{program}"}}]}}"#
+        ),
     );
     node
 }
@@ -61,8 +63,15 @@ fn ignore_leaves_out_the_pick_that_cannot_be_delivered_and_nothing_else() {
         };
         let ignores = selector(&policy("ignore"));
         assert_eq!(select(&ignores, Delivery::Events, "vm").unwrap(), "a", "{config}");
-        assert_eq!(select(&ignores, Delivery::Events, "vm,c").unwrap(), "ac", "{config}");
-        assert!(select(&selector(&policy("fail")), Delivery::Events, "vm").is_err(), "{config}");
+        assert_eq!(
+            select(&ignores, Delivery::Events, "vm,c").unwrap(),
+            "ac",
+            "{config}"
+        );
+        assert!(
+            select(&selector(&policy("fail")), Delivery::Events, "vm").is_err(),
+            "{config}"
+        );
     }
     let selector = node.selector_with_default("failure_policy = \"ignore\"");
     assert_eq!(select(&selector, Delivery::Runner, "vm").unwrap(), "ab");

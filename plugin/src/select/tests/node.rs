@@ -91,7 +91,7 @@ pub(super) fn subject(annotations: &HashMap<String, String>) -> Subject<'_> {
         container: "main",
         command: None,
         has_bind_mounts: false,
-            delivery: Delivery::default(),
+        delivery: Delivery::default(),
     }
 }
 

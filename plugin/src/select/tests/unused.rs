@@ -19,7 +19,7 @@ fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&st
         container: "main",
         command: Some("/bin/main"),
         has_bind_mounts: true,
-            delivery: Delivery::default(),
+        delivery: Delivery::default(),
     };
     let chosen = selector
         .select(&subject, Deadline::none())

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::brief::{found, hook, mistakes, read};
 use crate::diagnostic::{MOST_MISTAKES, Rule};
-use crate::spec::{OnFailure, Hook, MAX_SIZE, Stage, Timeout};
+use crate::spec::{Hook, MAX_SIZE, OnFailure, Stage, Timeout};
 
 #[test]
 fn the_seeds_sample_is_read_whole() {

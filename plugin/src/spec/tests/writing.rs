@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::brief::read;
-use crate::spec::{OnFailure, Hook, HookSpec, Stage, Timeout};
+use crate::spec::{Hook, HookSpec, OnFailure, Stage, Timeout};
 
 /// Any string that a hook-spec can hold: all but NUL.
 fn any_text() -> impl Strategy<Value = String> {
