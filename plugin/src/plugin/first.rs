@@ -109,6 +109,7 @@ mod tests {
     use super::super::life::RunnerProgram;
     use super::super::live::Live;
     use super::*;
+    use crate::config::Delivery;
     use crate::config::Overrides;
     use crate::select::{Deadline, Subject};
 
@@ -180,6 +181,7 @@ mod tests {
             container: "main",
             command: None,
             has_bind_mounts: false,
+            delivery: Delivery::default(),
         };
         let in_force = daemon
             .up_to_date()

@@ -13,8 +13,8 @@ use super::kept::{KeptSpec, is_not_answered};
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
 use super::{
-    Chosen, Copies, Deadline, Deliveries, Format, Frozen, LoadedSpec, NotDeliverable, OlderVersion, Origin, Overdue,
-    PickFault,
+    Chosen, Copies, Deadline, Deliveries, Format, Frozen, LoadedSpec, NotDeliverable, OlderVersion, Origin,
+    Overdue, PickFault,
 };
 use crate::config::{Config, Delivery, FailurePolicy};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
