@@ -9,7 +9,7 @@ use crate::trust::{FileIdentity, Survey};
 /// The configuration that a daemon begins with.
 pub(super) enum First {
     /// What the file says.
-    File(Config, ReadFrom),
+    File(Box<Config>, ReadFrom),
     /// What it said to an earlier daemon: what it says now is invalid.
     LastGood(Box<LastGood>),
 }
@@ -52,7 +52,7 @@ fn of_valid(source: &ConfigSource, read: Changed) -> First {
     let copies = Copies::of(&config);
     if read_from == ReadFrom::NoFile {
         copies.forget(source.path());
-        return First::File(config, read_from);
+        return First::File(Box::new(config), read_from);
     }
     match check_default(&config, &copies) {
         Ok(()) => copies.keep(source.path(), &text),
@@ -63,7 +63,7 @@ fn of_valid(source: &ConfigSource, read: Changed) -> First {
             }
         }
     }
-    First::File(config, read_from)
+    First::File(Box::new(config), read_from)
 }
 
 /// The last good version of the configuration whose file says `text` now, if its default hook-spec can be used.

@@ -140,7 +140,7 @@ impl Live {
         let first = match &now.handed_over {
             Some(config) => Ok((config.clone(), None)),
             None => first(&now.reload).map(|first| match first {
-                First::File(config, read_from) => (config, Some(Taken::File(read_from))),
+                First::File(config, read_from) => (*config, Some(Taken::File(read_from))),
                 First::LastGood(last) => (last.config.clone(), Some(Taken::LastGood(last))),
             }),
         };

@@ -49,7 +49,7 @@ async fn with_events_a_ledger_that_hangs_keeps_marked_containers_alone_from_star
     let mut container = container;
     let adjust = created.adjust.unwrap_or_default();
     container.annotations.extend(adjust.annotations);
-    ensure!(container.annotations == marked(&pod).annotations, "{container}");
+    ensure!(container.annotations == marked(&pod).annotations, "{container:?}");
     daemon.hanging.hang()?;
     only_marked_containers_are_kept_from_starting(&daemon, &mut plugin, &container).await?;
     daemon.ends(plugin).await

@@ -94,12 +94,15 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
     text
 }
 
+/// The durations of one kind that were measured.
+type DurationsOf = fn(&Measured) -> &[Duration];
+
 /// How sure the ratios to the first plugin are, of what is measured often.
 fn ratios(subjects: &[Subject]) -> String {
     let Some((first, others)) = subjects.split_first() else {
         return String::new();
     };
-    let rows: [(&str, fn(&Measured) -> &[Duration]); 3] = [
+    let rows: [(&str, DurationsOf); 3] = [
         ("CreateContainer", |measured| &measured.creates),
         ("a life's events in all", |measured| &measured.lives),
         ("CPU of a synchronization", |measured| {
