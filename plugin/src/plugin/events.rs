@@ -438,12 +438,7 @@ impl Plugin for OciHooks {
         let event::CreateContainer { pod, container, .. } = event;
         let answer = match self.ignores_failures() {
             true => self.hooks_or_none(pod, container, ctx.remaining()).await,
-            false => {
-                let answer = self.hooks(&pod, &container, ctx.remaining());
-                // On the thread that has read the message: the allocator uses its memory again there.
-                tokio::spawn(async move { drop((pod, container)) });
-                answer
-            }
+            false => self.hooks(&pod, &container, ctx.remaining()),
         };
         answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
     }
