@@ -8,6 +8,9 @@ const VARIABLES: usize = 60;
 const MOUNTS: usize = 20;
 const CONTAINERS_OF_POD: usize = 10;
 
+/// The annotation of a container that has been given its hooks.
+const MARK: &str = "nri-oci-hooks.noderesource.dev/given-to";
+
 /// A pod with 20 annotations of 100 bytes.
 fn pod(name: &str) -> PodSandbox {
     PodBuilder::new(name).annotations(ANNOTATIONS, 100).build()
@@ -45,16 +48,21 @@ pub(crate) fn pod_of(pods: &[PodSandbox], number: usize) -> &PodSandbox {
     &pods[number / CONTAINERS_OF_POD]
 }
 
-/// A node with so many running containers, ten to a pod.
+/// A node with so many running containers, ten to a pod. They have been given their hooks: a daemon has been there all
+/// along, and has none to report.
 pub(crate) fn node(containers: usize) -> (Vec<PodSandbox>, Vec<Container>) {
     let pods: Vec<PodSandbox> = (0..containers.div_ceil(CONTAINERS_OF_POD))
         .map(|number| pod(&format!("pod-{number}")))
         .collect();
     let containers = (0..containers)
         .map(|number| {
-            container(pod_of(&pods, number), &format!("app-{number}"))
+            let mut container = container(pod_of(&pods, number), &format!("app-{number}"))
                 .state(ContainerState::CONTAINER_RUNNING)
-                .build()
+                .build();
+            container
+                .annotations
+                .insert(MARK.to_owned(), container.id.clone());
+            container
         })
         .collect();
     (pods, containers)
