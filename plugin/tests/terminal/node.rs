@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nri_oci_hooks::ledger::{Identity, Ledger};
 use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
 
 pub(crate) struct Node(tempfile::TempDir);
 
@@ -43,6 +43,7 @@ impl Node {
             env: Vec::new(),
             timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),
+            on_failure: OnFailure::default(),
             source: Source {
                 file: Arc::from("/etc/spec.json"),
                 index: 0,
