@@ -300,7 +300,10 @@ mod tests {
     fn without_a_last_good_version_an_invalid_file_refuses() {
         let node = Node::new();
         node.configure("a.json", "x = 1");
-        assert_eq!(chosen(&node.daemon()).unwrap_err(), "unknown-key");
+        let daemon = node.daemon();
+        assert_eq!(chosen(&daemon).unwrap_err(), "unknown-key");
+        let state_dir = daemon.now().config().state_dir;
+        assert_eq!(*state_dir, node.path("state"), "where it can be asked");
         node.configure("a.json", "");
         node.write("a.json", "{");
         assert!(chosen(&node.daemon()).is_err());

@@ -6,7 +6,7 @@ use super::ConfiguredBy;
 use super::first::{First, LastGood, first};
 use super::in_force::InForce;
 use super::life::RunnerProgram;
-use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload};
+use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::select::OlderVersion;
 use crate::shared::Shared;
@@ -30,6 +30,8 @@ pub(super) struct Now {
     in_force: Option<Arc<InForce>>,
     /// What the runtime handed over: then the file does not count.
     handed_over: Option<Config>,
+    /// The state directory that the invalid file names, as long as nothing is in force.
+    state_dir: Option<Arc<str>>,
 }
 
 impl Live {
@@ -40,6 +42,7 @@ impl Live {
                 reload: Reload::new(source),
                 in_force: None,
                 handed_over: None,
+                state_dir: None,
             })),
             runner,
             first: Mutex::new(()),
@@ -148,8 +151,14 @@ impl Live {
             Ok(first) => first,
             Err(Look::NotAnswered(mistakes)) => return Err(mistakes),
             Err(Look::Invalid(mistakes)) => {
-                self.now
-                    .work_on(|now| Arc::make_mut(now).reload.refuse(mistakes.clone()));
+                let source = now.reload.source();
+                let (text, _) = source.read_with_text();
+                let state_dir = state_dir_of(&text, source.overrides());
+                self.now.work_on(|now| {
+                    let now = Arc::make_mut(now);
+                    now.reload.refuse(mistakes.clone());
+                    now.state_dir = Some(state_dir);
+                });
                 return Err(mistakes);
             }
             // Only what is in force can be the same.
@@ -222,7 +231,13 @@ impl Now {
     pub(super) fn config(&self) -> Config {
         match &self.in_force {
             Some(in_force) => in_force.selector.config().clone(),
-            None => self.reload.source().overridden_defaults(),
+            None => {
+                let config = self.reload.source().overridden_defaults();
+                Config {
+                    state_dir: self.state_dir.clone().unwrap_or(config.state_dir),
+                    ..config
+                }
+            }
         }
     }
 

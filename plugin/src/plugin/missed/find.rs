@@ -13,7 +13,7 @@ use super::super::life::Containers;
 use super::end::{self, ToEnd};
 use super::first_process::first_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
-use super::registry::{Connection, Found, WithoutHooks};
+use super::registry::{Found, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
 use crate::diagnostic::bounded_list;
 use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
@@ -55,28 +55,27 @@ impl OciHooks {
 
     fn compare_all(&self) {
         while let Some((listed, connection)) = self.missed().next_to_compare() {
-            match Ground::of(self) {
-                Ok(Some(ground)) => {
-                    let without_init = self.compare(&listed, connection, &ground);
-                    // The runtime had not started them when it listed them.
-                    if let Some(later) = listed.again(&without_init) {
-                        self.missed().put_back(later);
-                        return;
-                    }
-                }
+            let compared = match Ground::of(self) {
+                Ok(Some(ground)) => self.compare(&listed, &ground),
                 // There will be a configuration and a ledger, or this is not compared.
                 Ok(None) => return self.missed().put_back(listed),
                 Err(error) => {
                     tracing::warn!(%error, "cannot look for containers without hooks, trying again");
                     return self.missed().put_back(listed);
                 }
-            }
+            };
+            // The runtime had not started some of them when it listed them.
+            let later = listed.again(&compared.without_init);
             system::return_free_memory();
+            end::end_all(self, connection, compared.to_end);
+            if let Some(later) = later {
+                return self.missed().put_back(later);
+            }
         }
     }
 
-    /// Returns the ids of the containers whose init is not there yet.
-    fn compare(&self, listed: &Listed, connection: Connection, ground: &Ground) -> HashSet<String> {
+    /// Reports what lacks its hooks.
+    fn compare(&self, listed: &Listed, ground: &Ground) -> Compared {
         let mut without_init = HashSet::new();
         let remembered = self.missed().remembered_decisions(&listed.ids);
         let (mut found, mut to_end) = (BTreeMap::new(), Vec::new());
@@ -121,8 +120,7 @@ impl OciHooks {
         }
         ground.prune_decisions(&listed.ids);
         report(&self.missed().replace(found, listed.is_again()));
-        end::end_all(self, connection, to_end);
-        without_init
+        Compared { to_end, without_init }
     }
 
     /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
@@ -157,6 +155,14 @@ impl OciHooks {
             }
         }
     }
+}
+
+/// What came of a comparison.
+struct Compared {
+    /// The containers whose init is to be ended.
+    to_end: Vec<ToEnd>,
+    /// The ids of those whose init is not there yet.
+    without_init: HashSet<String>,
 }
 
 /// One warning per container.
