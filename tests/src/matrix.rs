@@ -90,7 +90,8 @@ macro_rules! on_each_runtime {
 }
 
 /// As [`on_each_runtime`], and on the newest containerd with the newest runc of each kind too: the last that runs
-/// poststart hooks inside of create, and the first that runs them inside of start.
+/// poststart hooks inside of create, and the first that runs them inside of start. On the containerds between, and on
+/// the newest NRI, with `hack/test --all` alone.
 #[macro_export]
 macro_rules! on_each_runtime_and_the_newest {
     ($($case:ident),+ $(,)?) => {$(
@@ -98,6 +99,7 @@ macro_rules! on_each_runtime_and_the_newest {
             $crate::on_runtimes_of_debian!($case);
             $crate::on_built_runtime!($case, containerd_2_4_with_runc_1_5, V2_4, Runc1_5);
             $crate::on_built_runtime!($case, containerd_2_4_with_runc_1_6, V2_4, Runc1_6);
+            $crate::on_every_other_runtime!($case);
         }
     )+};
 }
@@ -111,6 +113,42 @@ macro_rules! on_runtimes_of_debian {
         $crate::on_runtime!($case, containerd_1_7_with_crun, V1_7, Crun);
         $crate::on_runtime!($case, containerd_2_with_runc, V2_1, Runc);
         $crate::on_runtime!($case, containerd_2_with_crun, V2_1, Crun);
+    };
+}
+
+/// The tests of one case that are left to `hack/test --all`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! on_every_other_runtime {
+    ($case:ident) => {
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            containerd_2_2_with_runc_1_4,
+            V2_2,
+            Runc1_4
+        );
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            containerd_2_3_with_runc_1_4,
+            V2_3,
+            Runc1_4
+        );
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            containerd_2_4_with_crun,
+            V2_4,
+            Crun
+        );
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            nri_0_12_5_with_runc_1_6,
+            V2_4Nri0_12_5,
+            Runc1_6
+        );
     };
 }
 
@@ -132,8 +170,9 @@ macro_rules! on_runtime {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_built_runtime {
-    ($case:ident, $test:ident, $version:ident, $oci:ident) => {
+    ($(#[$attribute:meta])? $case:ident, $test:ident, $version:ident, $oci:ident) => {
         #[tokio::test]
+        $(#[$attribute])?
         async fn $test() -> anyhow::Result<()> {
             let version = $crate::Version::$version;
             let oci = $crate::OciRuntime::$oci;
