@@ -13,7 +13,7 @@ use crate::node::Node;
 const HUNT: Duration = Duration::from_millis(800);
 
 /// How often.
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A kind of process that serves one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -83,11 +83,16 @@ impl OciHooks {
             let Some(pod) = listed.pods.get(&candidate.pod) else {
                 continue;
             };
+            let entry = ground.entry(&candidate.id);
+            if matches!(entry, Entry::Registered) {
+                // Most of them: nothing else is looked at.
+                continue;
+            }
             let init = ground.init(candidate);
             let hooks = ground.hooks(candidate, pod);
             let situation = Situation {
                 init,
-                entry: ground.entry(&candidate.id),
+                entry,
                 was_decided: ground.was_decided(&candidate.id) || remembered.contains(&candidate.id),
                 hooks: &hooks,
                 is_excluded: ground.config().exclude_namespaces.contains(&pod.namespace),
@@ -191,6 +196,8 @@ struct Ground {
     containers: Option<Containers>,
     /// In the ledger.
     registered: HashSet<ContainerId>,
+    /// Those of them whose start may not be over: of the others a runner was started.
+    starting: HashSet<ContainerId>,
     /// Decided to get no hooks.
     decided: HashSet<ContainerId>,
     daemon: Daemon,
@@ -214,8 +221,10 @@ impl Ground {
             return Ok(None);
         };
         let (mut registered, mut decided, mut decided_since) = (HashSet::new(), HashSet::new(), None);
+        let mut starting = HashSet::new();
         if let Some(containers) = &containers {
             registered.extend(containers.ledger().live()?);
+            starting.extend(containers.ledger().starting()?);
             decided.extend(containers.ledger().without()?);
             decided_since = Some(containers.ledger().decided_since(own_process)?);
         }
@@ -230,6 +239,7 @@ impl Ground {
             in_force,
             containers,
             registered,
+            starting,
             decided,
             daemon,
         }))
@@ -255,7 +265,7 @@ impl Ground {
     fn entry(&self, id: &str) -> Entry {
         match (id.parse::<ContainerId>(), &self.containers) {
             (Ok(id), Some(containers)) if self.registered.contains(&id) => {
-                match containers.lacks_runner(&id) {
+                match self.starting.contains(&id) && containers.lacks_runner(&id) {
                     true => Entry::NothingRan,
                     false => Entry::Registered,
                 }
