@@ -11,7 +11,7 @@ use super::super::in_force::InForce;
 use super::super::lazy_ledger::NoLedger;
 use super::super::life::Containers;
 use super::end::{self, ToEnd};
-use super::first_process::first_in_group;
+use super::first_process::init_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
 use super::registry::{Found, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
@@ -257,7 +257,7 @@ impl Ground {
     fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
         self.containers.as_ref()?;
         match i32::try_from(candidate.pid).ok()? {
-            0 => first_in_group(&candidate.id),
+            0 => init_in_group(&candidate.id),
             pid => process(pid),
         }
     }

@@ -5,19 +5,23 @@ use std::fs;
 use crate::ledger::ProcessId;
 use crate::runner::process;
 
-/// The process that began first in the control group of the container `id`; none if there is none, or if the runtime
-/// names control groups otherwise.
-pub(super) fn first_in_group(id: &str) -> Option<ProcessId> {
+/// The init of the container `id`, by its control group: the process that is the first of its namespace. None if there
+/// is none yet, if the container has no process namespace of its own, or if the runtime names control groups otherwise.
+pub(super) fn init_in_group(id: &str) -> Option<ProcessId> {
     let numbers = fs::read_dir("/proc").ok()?;
     let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let is_in_group = |pid: &i32| {
-        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup"));
-        groups.is_ok_and(|groups| are_of(&groups, id))
-    };
-    numbers
-        .filter(is_in_group)
-        .filter_map(process)
-        .min_by_key(|process| process.started)
+    let read = |pid: i32, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let inits = numbers.filter(|pid| are_of(&read(*pid, "cgroup"), id) && is_first(&read(*pid, "status")));
+    // A container may have containers of its own.
+    inits.filter_map(process).min_by_key(|process| process.started)
+}
+
+/// Whether a process with this status is the first of a namespace within ours. Those by which an OCI runtime makes the
+/// init are in the control group before it, and end at once.
+fn is_first(status: &str) -> bool {
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let numbers: Vec<&str> = numbers.unwrap_or_default().split_whitespace().collect();
+    numbers.len() > 1 && numbers.last() == Some(&"1")
 }
 
 /// Whether control groups, as the kernel lists them, are of the container `id` or below: by containerd and CRI-O, with
@@ -62,6 +66,19 @@ mod tests {
 
     #[test]
     fn a_container_that_is_not_there_has_no_init() {
-        assert_eq!(first_in_group("no-container-has-this-id"), None);
+        assert_eq!(init_in_group("no-container-has-this-id"), None);
+    }
+
+    #[test]
+    fn only_the_first_process_of_a_namespace_is_an_init() {
+        assert!(is_first("Name:\tsh\nNSpid:\t4711\t1\n"));
+        for status in [
+            "Name:\trunc\nNSpid:\t4711\n",
+            "NSpid:\t4711\t7\n",
+            "NSpid:\t1\n",
+            "",
+        ] {
+            assert!(!is_first(status), "{status}");
+        }
     }
 }
