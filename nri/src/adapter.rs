@@ -11,12 +11,13 @@ use ttrpc::r#async::TtrpcContext;
 
 use crate::answer::{Handlers, refuse, sendable, time_to_answer};
 use crate::api::*;
-use crate::context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
+use crate::context::{Configuration, Context, RuntimeInfo};
 use crate::event;
 use crate::events::EventMask;
 use crate::plugin::Plugin;
 use crate::room::Room;
 use crate::rpc;
+use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
 use crate::subscription::Subscription;
 
@@ -257,6 +258,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
             },
         )?;
         self.synchronized.store(true, Ordering::Relaxed);
+        self.handle.reached(ConnectionState::Synchronized);
         Ok(response)
     }
 

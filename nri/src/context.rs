@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::api;
-use crate::error::Error;
 use crate::infer;
-use crate::rpc::RuntimeClient;
-use crate::status::Status;
+use crate::runtime::RuntimeHandle;
 use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
@@ -31,6 +29,15 @@ pub struct RuntimeInfo {
 }
 
 impl RuntimeInfo {
+    /// A runtime with this name and version, of which nothing else is known.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+            ..Self::default()
+        }
+    }
+
     /// The NRI version that the runtime announced, or else the one that its name and version stand for. None for a
     /// runtime of which neither is known, for instance a development build.
     pub fn nri(&self) -> Option<Version> {
@@ -100,6 +107,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// A context for the test of a handler: a runtime, and the time that the handler has. Its handle has no connection.
+    pub fn new(runtime: RuntimeInfo, time: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + time,
+            runtime: Arc::new(runtime),
+            handle: RuntimeHandle::new(),
+        }
+    }
+
     /// When the handler has to be done. It is a little before the runtime gives up, and if the runtime told no
     /// limit, a little less than the 2 s that every runtime has as its default.
     ///
@@ -119,49 +135,9 @@ impl Context {
         &self.runtime
     }
 
-    /// A way to call the runtime. It can be kept, and used until the connection ends.
+    /// A way to call the runtime. It can be kept, and is valid over all connections of the plugin.
     pub fn handle(&self) -> &RuntimeHandle {
         &self.handle
-    }
-}
-
-/// A way for the plugin to call the runtime, on the connection that it came from.
-#[derive(Clone)]
-pub struct RuntimeHandle(pub(crate) RuntimeClient);
-
-impl RuntimeHandle {
-    /// Changes the resources of containers, outside of any event. Returns the updates that the runtime could not make.
-    ///
-    /// The protocol has evictions beside the updates, here and in the answers to events. This method and the builders
-    /// of answers leave them out, since no runtime honours them.
-    ///
-    /// Not to be awaited inside of a handler: before NRI 0.12.1 the runtime holds the lock that this call needs until
-    /// the handler is done, and both wait until the handler's deadline. Start a task for it.
-    ///
-    /// # Errors
-    /// [`Error::Call`] if the runtime refuses, does not answer within 2 s, or the connection has ended.
-    pub async fn update_containers(
-        &self,
-        updates: Vec<api::ContainerUpdate>,
-    ) -> Result<Vec<api::ContainerUpdate>, Error> {
-        let request = api::UpdateContainersRequest {
-            update: updates,
-            ..Default::default()
-        };
-        let limit = ttrpc::context::with_duration(ASSUMED_REQUEST_TIMEOUT);
-        match self.0.update_containers(limit, &request).await {
-            Ok(response) => Ok(response.failed),
-            Err(error) => Err(Error::Call {
-                method: "UpdateContainers",
-                status: Status::received(error),
-            }),
-        }
-    }
-}
-
-impl std::fmt::Debug for RuntimeHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RuntimeHandle")
     }
 }
 

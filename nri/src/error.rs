@@ -67,6 +67,10 @@ pub enum Error {
     #[error("the connection to the runtime failed: {0}")]
     Io(io::Error),
 
+    /// There is no connection to call the runtime on.
+    #[error("the plugin is not connected to the runtime")]
+    Disconnected,
+
     /// A call to the runtime failed.
     #[error("{method} failed: {status}")]
     Call {

@@ -15,6 +15,7 @@ use nix::sys::socket::{SockType, getsockopt, sockopt};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
+use crate::runtime::RuntimeHandle;
 use crate::session::{self, End};
 use crate::workers::Workers;
 
@@ -45,9 +46,26 @@ const INDEX: &str = "NRI_PLUGIN_IDX";
 pub struct Launched {
     identity: Identity,
     socket: UnixStream,
+    runtime: RuntimeHandle,
 }
 
 impl Launched {
+    /// A plugin on a socket that is connected to the runtime already, however that came about. It lives as long as the
+    /// connection.
+    pub fn with_socket(identity: Identity, socket: UnixStream) -> Self {
+        let runtime = RuntimeHandle::new();
+        Self {
+            identity,
+            socket,
+            runtime,
+        }
+    }
+
+    /// A way to call the runtime, and to watch the connection.
+    pub fn runtime(&self) -> RuntimeHandle {
+        self.runtime.clone()
+    }
+
     /// Takes over the socket that the environment names. Returns `None` if this process was not launched by a
     /// runtime, that is without `NRI_PLUGIN_SOCKET`.
     ///
@@ -79,7 +97,7 @@ impl Launched {
         #[allow(unsafe_code)]
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let socket = usable(fd).map_err(failed)?;
-        Ok(Some(Self { identity, socket }))
+        Ok(Some(Self::with_socket(identity, socket)))
     }
 
     /// The name and index by which the runtime launched the plugin.
@@ -107,9 +125,19 @@ impl Launched {
         plugin: impl Into<Arc<P>>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Error> {
+        self.socket.set_nonblocking(true)?;
         let socket = tokio::net::UnixStream::from_std(self.socket)?;
         let workers = Workers::new();
-        match session::run(plugin.into(), &workers, &self.identity, socket, pin!(stop)).await {
+        match session::run(
+            plugin.into(),
+            &workers,
+            &self.identity,
+            &self.runtime,
+            socket,
+            pin!(stop),
+        )
+        .await
+        {
             End::Stopped
             | End::Failed {
                 reason: Error::Closed,

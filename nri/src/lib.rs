@@ -62,8 +62,13 @@
 //! # Logging
 //! Through [`tracing`]. The ttrpc library below uses `log`.
 //!
+//! # Tests
+//! The crate `containerd-nri-testkit` has a fake runtime to test plugins with, in one line:
+//! `containerd_nri_testkit::run(plugin).await?`. A handler can also be called like any method: with [`Context::new`] and
+//! an event of the module [`event`].
+//!
 //! # Features
-//! `testkit`: a fake runtime to test plugins with. Off by default.
+//! `testkit`: what `containerd-nri-testkit` exports, as a module of this crate. Off by default.
 
 mod adapter;
 mod adjustment;
@@ -84,6 +89,7 @@ mod mux;
 mod plugin;
 mod resources;
 mod room;
+mod runtime;
 mod service;
 mod session;
 mod status;
@@ -97,12 +103,13 @@ mod workers;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;
-pub use context::{Configuration, Context, RuntimeHandle, RuntimeInfo};
+pub use context::{Configuration, Context, RuntimeInfo};
 pub use error::Error;
 pub use events::{EventError, EventMask};
 pub use identity::{Identity, IdentityError, PluginIndex, PluginName};
 pub use launched::Launched;
 pub use plugin::Plugin;
+pub use runtime::{ConnectionState, RuntimeHandle};
 pub use service::{DEFAULT_SOCKET, Service};
 pub use status::{Code, Status};
 pub use subscription::{FailurePolicy, Subscription};

@@ -1,9 +1,11 @@
 //! A plugin that connects to the runtime's socket, again and again.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::{Future, pending};
+use std::io;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use tokio::net::UnixStream;
@@ -13,6 +15,7 @@ use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::plugin::Plugin;
+use crate::runtime::RuntimeHandle;
 use crate::session::{self, End};
 use crate::workers::Workers;
 
@@ -42,7 +45,8 @@ pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
 pub struct Service<P> {
     plugin: Arc<P>,
     identity: Identity,
-    socket: PathBuf,
+    dialer: Dialer,
+    runtime: RuntimeHandle,
     backoff: Backoff,
     workers: Workers,
 }
@@ -50,11 +54,11 @@ pub struct Service<P> {
 impl<P: Plugin> Service<P> {
     /// A service for a plugin, on [`DEFAULT_SOCKET`].
     pub fn new(plugin: impl Into<Arc<P>>, identity: Identity) -> Self {
-        let socket = PathBuf::from(DEFAULT_SOCKET);
         Self {
             plugin: plugin.into(),
             identity,
-            socket,
+            dialer: Dialer::Socket(DEFAULT_SOCKET.into()),
+            runtime: RuntimeHandle::new(),
             backoff: Backoff::default(),
             workers: Workers::new(),
         }
@@ -62,8 +66,22 @@ impl<P: Plugin> Service<P> {
 
     /// Takes another socket.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.socket = path.into();
+        self.dialer = Dialer::Socket(path.into());
         self
+    }
+
+    /// Connects in a way of its own, rather than to a path: `dial` is called for each connection.
+    pub fn dialer<F>(mut self, dial: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<UnixStream>> + Send + 'static,
+    {
+        self.dialer = Dialer::Custom(Box::new(move || Box::pin(dial())));
+        self
+    }
+
+    /// A way to call the runtime, and to watch the connection. It is valid over all connections.
+    pub fn runtime(&self) -> RuntimeHandle {
+        self.runtime.clone()
     }
 
     /// Waits otherwise than [`Backoff::default`] before it connects anew.
@@ -96,16 +114,22 @@ impl<P: Plugin> Service<P> {
             let connected = tokio::select! {
                 biased;
                 () = stop.as_mut() => return,
-                connected = UnixStream::connect(&self.socket) => connected,
+                connected = self.dialer.connect() => connected,
             };
             let reason = match connected {
-                Err(cause) => Error::Connect {
-                    path: self.socket.clone(),
-                    cause,
-                },
+                Err(error) => error,
                 Ok(socket) => {
                     let plugin = Arc::clone(&self.plugin);
-                    match session::run(plugin, &self.workers, &self.identity, socket, stop.as_mut()).await {
+                    match session::run(
+                        plugin,
+                        &self.workers,
+                        &self.identity,
+                        &self.runtime,
+                        socket,
+                        stop.as_mut(),
+                    )
+                    .await
+                    {
                         End::Stopped => return,
                         End::Failed {
                             reason,
@@ -126,6 +150,38 @@ impl<P: Plugin> Service<P> {
                 () = stop.as_mut() => return,
                 () = sleep(backoff.next_delay()) => {}
             }
+        }
+    }
+}
+
+/// A future that connects.
+type Dialing = Pin<Box<dyn Future<Output = io::Result<UnixStream>> + Send>>;
+
+/// How to connect to the runtime.
+enum Dialer {
+    /// To the socket at a path.
+    Socket(PathBuf),
+    /// In the plugin's own way.
+    Custom(Box<dyn Fn() -> Dialing + Send + Sync>),
+}
+
+impl Dialer {
+    async fn connect(&self) -> Result<UnixStream, Error> {
+        match self {
+            Self::Socket(path) => UnixStream::connect(path).await.map_err(|cause| Error::Connect {
+                path: path.clone(),
+                cause,
+            }),
+            Self::Custom(dial) => Ok(dial().await?),
+        }
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => f.debug_tuple("Socket").field(path).finish(),
+            Self::Custom(_) => f.write_str("Custom"),
         }
     }
 }
@@ -201,6 +257,24 @@ mod tests {
         service.await.unwrap();
         let mut rest = Vec::new();
         socket.read_to_end(&mut rest).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_dialer_of_ones_own_makes_each_connection() {
+        let (sender, mut dialed) = tokio::sync::mpsc::unbounded_channel();
+        let service = Service::new(Idle, Identity::new("10", "idle").unwrap()).dialer(move || {
+            let sender = sender.clone();
+            async move {
+                let (ours, theirs) = UnixStream::pair()?;
+                sender.send(theirs).map_err(io::Error::other)?;
+                Ok(ours)
+            }
+        });
+        let service = tokio::spawn(service.run());
+        for _ in 0..2 {
+            drop(dialed.recv().await.unwrap());
+        }
+        service.abort();
     }
 
     #[test]

@@ -15,13 +15,14 @@ use ttrpc::asynchronous::{Client, Server};
 use crate::adapter::Adapter;
 use crate::answer::{Called, Handlers, call};
 use crate::api::RegisterPluginRequest;
-use crate::context::{ASSUMED_REQUEST_TIMEOUT, RuntimeHandle};
+use crate::context::ASSUMED_REQUEST_TIMEOUT;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::mux::Trunk;
 use crate::plugin::Plugin;
 use crate::room::Room;
 use crate::rpc::{RuntimeClient, create_plugin};
+use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
 use crate::version::NRI_VERSION;
 use crate::workers::{MAX_HANDLERS, Workers};
@@ -53,15 +54,16 @@ pub(crate) async fn run<P: Plugin>(
     plugin: Arc<P>,
     workers: &Workers,
     identity: &Identity,
+    handle: &RuntimeHandle,
     socket: UnixStream,
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> End {
     let (mut trunk, plugin_connection, runtime_connection) = Trunk::open(socket);
     let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
     let room = Room::default();
-    let handle = RuntimeHandle(client.clone());
+    let connected = handle.connect(client.clone());
     let (handlers, mut handlers_gone) = Handlers::new(Arc::clone(&plugin), workers.clone());
-    let adapter = Arc::new(Adapter::new(handlers, handle, room.clone()));
+    let adapter = Arc::new(Adapter::new(handlers, handle.clone(), room.clone()));
     let services = create_plugin(adapter.clone());
     let services = services
         .into_iter()
@@ -91,7 +93,12 @@ pub(crate) async fn run<P: Plugin>(
                 true => Some(end),
             },
             registered = registration.as_mut(), if !is_registered => match registered {
-                Ok(()) => is_registered = true,
+                Ok(()) => {
+                    is_registered = true;
+                    if handle.state() < ConnectionState::Registered {
+                        handle.reached(ConnectionState::Registered);
+                    }
+                }
                 Err(reason) => break Some(reason),
             },
             () = shutdown.as_mut() => break None,
@@ -106,7 +113,7 @@ pub(crate) async fn run<P: Plugin>(
         tracing::debug!(%error, "the ttrpc server did not end cleanly");
     }
     let (was_configured, was_synchronized) = (adapter.was_configured(), adapter.was_synchronized());
-    drop((server, adapter));
+    drop((server, adapter, connected));
     if timeout(HANDLERS_LIMIT, handlers_gone.recv()).await.is_err() {
         tracing::warn!(plugin = %identity, "a handler is stuck beyond the end of its connection");
     }

@@ -34,6 +34,17 @@ pub struct PluginHandle {
     pub(super) launched: Option<LaunchedProcess>,
 }
 
+impl std::fmt::Debug for PluginHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginHandle")
+            .field("index", &self.index)
+            .field("name", &self.name)
+            .field("subscription", &self.subscription)
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
+
 impl PluginHandle {
     /// The name that the plugin goes by.
     pub fn name(&self) -> &str {

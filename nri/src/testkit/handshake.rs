@@ -20,7 +20,7 @@ use crate::events::EventMask;
 use crate::subscription::Subscription;
 
 /// What a runtime knows and every plugin is told.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) profile: RuntimeProfile,
     pub(super) pods: Vec<PodSandbox>,

@@ -1,18 +1,38 @@
 //! A fake container runtime that drives any NRI plugin by the rules of the real ones.
 //!
-//! ```no_run
-//! use containerd_nri::testkit::{ContainerBuilder, FakeRuntime, PodBuilder, RuntimeProfile};
+//! One line runs a plugin in memory, as far as a runtime takes it: registered, configured and synchronized.
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_2_1()).listen("/tmp/nri.sock")?;
-//! // Start the plugin with that socket, then:
-//! let mut plugin = runtime.accept().await?;
+//! ```
+//! use containerd_nri::{Adjustment, Context, Plugin, Status, event};
+//! use containerd_nri::testkit::{ContainerBuilder, PodBuilder, apply, run};
+//! use serde_json::json;
+//!
+//! /// The plugin under test.
+//! struct Greeter;
+//!
+//! impl Plugin for Greeter {
+//!     async fn create_container(&self, _: &Context, event: event::CreateContainer) -> Result<Adjustment, Status> {
+//!         Ok(Adjustment::new().env("GREETING", format!("hello from {}", event.pod.name)))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut plugin = run(Greeter).await?;
+//!
 //! let pod = PodBuilder::new("web").build();
 //! let container = ContainerBuilder::new(&pod, "app").build();
-//! let adjustment = plugin.create_container(&pod, &container).await.into_answer()?.adjust;
+//! let answer = plugin.create_container(&pod, &container).await.into_answer()?;
+//!
+//! let mut spec = json!({"process": {"env": ["PATH=/bin"]}});
+//! apply(&mut spec, &answer.adjust);
+//! assert_eq!(spec["process"]["env"], json!(["PATH=/bin", "GREETING=hello from web"]));
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`FakeRuntime`] does more: it listens on a socket, restarts, launches programs, and imitates each of the runtimes in
+//! [`RuntimeProfile`], with their timeouts and their rules. [`RawConnection`] has no rules at all.
 
 mod buffered_reader;
 mod caller;
@@ -23,6 +43,7 @@ mod fixtures;
 mod handle;
 mod handshake;
 mod launch;
+mod oci;
 mod outcome;
 mod profile;
 mod raw;
@@ -34,7 +55,8 @@ mod trunk;
 pub use error::{AcceptError, ConnectionEnd, Unfinished};
 pub use fixtures::{ContainerBuilder, PodBuilder};
 pub use handle::PluginHandle;
+pub use oci::{apply, apply_resources};
 pub use outcome::{FailedRequest, NoAnswer, Outcome, Unanswered};
 pub use profile::RuntimeProfile;
 pub use raw::{Frame, RawConnection};
-pub use runtime::{Builder, FakeRuntime};
+pub use runtime::{Builder, FakeRuntime, run};

@@ -11,6 +11,7 @@ use crate::version::Version;
 
 /// A runtime to be imitated. Start from one of the presets and change what a test is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RuntimeProfile {
     /// Name of the runtime, as told in Configure.
     pub runtime_name: String,
@@ -91,6 +92,11 @@ impl RuntimeProfile {
     /// containerd 2.4.2 as built with NRI 0.12.5: plugins have a failure policy.
     pub fn containerd_2_4_nri_0_12_5() -> Self {
         Self::containerd("2.4.2+unknown", nri(12, 5))
+    }
+
+    /// The preset with the newest version of NRI.
+    pub fn newest() -> Self {
+        Self::containerd_2_4_nri_0_12_5()
     }
 
     /// All presets, oldest version of NRI first.

@@ -20,6 +20,7 @@ pub struct Frame {
 }
 
 /// A connection to a plugin, or as a plugin, on which nothing is answered, checked or closed by itself.
+#[derive(Debug)]
 pub struct RawConnection {
     stream: BufReader<UnixStream>,
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::{Identity, Launched, Plugin};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::error::{AcceptError, ConnectionEnd};
@@ -18,6 +19,8 @@ use super::trunk::Trunk;
 use crate::api::{Container, PodSandbox};
 
 /// What a fake runtime is made of.
+#[derive(Clone, Debug)]
+#[must_use]
 pub struct Builder {
     profile: RuntimeProfile,
     pods: Vec<PodSandbox>,
@@ -27,21 +30,18 @@ pub struct Builder {
 
 impl Builder {
     /// How long a plugin may take for one call, instead of the profile's 2 s.
-    #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.profile.request_timeout = timeout;
         self
     }
 
     /// How long a plugin may take to register, instead of the profile's 5 s.
-    #[must_use]
     pub fn registration_timeout(mut self, timeout: Duration) -> Self {
         self.profile.registration_timeout = timeout;
         self
     }
 
     /// The pods and containers that plugins are synchronized with.
-    #[must_use]
     pub fn state(mut self, pods: Vec<PodSandbox>, containers: Vec<Container>) -> Self {
         self.pods = pods;
         self.containers = containers;
@@ -49,22 +49,31 @@ impl Builder {
     }
 
     /// A container whose update fails, when a plugin asks for it outside of an event.
-    #[must_use]
     pub fn failing_update(mut self, container_id: impl Into<String>) -> Self {
         self.failing_updates.insert(container_id.into());
         self
     }
 
+    /// Runs a plugin in memory, as `10-test`, until the handle is dropped.
+    ///
+    /// # Errors
+    /// [`AcceptError`] says which step failed and why.
+    pub async fn run<P: Plugin>(self, plugin: impl Into<Arc<P>>) -> Result<PluginHandle, AcceptError> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let identity = Identity::new("10", "test").map_err(io::Error::other)?;
+        let plugin = plugin.into();
+        // It ends with the connection.
+        tokio::spawn(Launched::with_socket(identity, theirs).run::<P>(plugin));
+        let node = self.into_node();
+        let open = Trunk::open(UnixStream::from_std(ours)?, node.profile.longest_payload())?;
+        node.take_in(open, None).await
+    }
+
     /// A runtime that only launches plugins.
     pub fn without_socket(self) -> FakeRuntime {
         FakeRuntime {
-            node: Node {
-                profile: self.profile,
-                pods: self.pods,
-                containers: self.containers,
-                failing_updates: Arc::new(self.failing_updates),
-                lock: Arc::default(),
-            },
+            node: self.into_node(),
             listener: None,
             connections: Vec::new(),
             refused: Vec::new(),
@@ -82,7 +91,29 @@ impl Builder {
     }
 }
 
+impl Builder {
+    fn into_node(self) -> Node {
+        Node {
+            profile: self.profile,
+            pods: self.pods,
+            containers: self.containers,
+            failing_updates: Arc::new(self.failing_updates),
+            lock: Arc::default(),
+        }
+    }
+}
+
+/// Runs a plugin in memory, with the newest of the runtimes: registered, configured and synchronized when this returns.
+/// For another runtime or another state of the node, see [`Builder::run`].
+///
+/// # Errors
+/// [`AcceptError`] says which step failed and why.
+pub async fn run<P: Plugin>(plugin: impl Into<Arc<P>>) -> Result<PluginHandle, AcceptError> {
+    FakeRuntime::builder(RuntimeProfile::newest()).run(plugin).await
+}
+
 /// A fake runtime. Dropping it removes its socket and ends all its connections.
+#[derive(Debug)]
 pub struct FakeRuntime {
     node: Node,
     listener: Option<(UnixListener, PathBuf)>,

@@ -18,6 +18,7 @@ use crate::frame::{FrameHeader, PLUGIN_CONNECTION, RUNTIME_CONNECTION};
 const QUEUE: usize = 256;
 
 /// The writing end of a trunk, and its end of life.
+#[derive(Debug)]
 pub(super) struct Trunk {
     writer: Mutex<OwnedWriteHalf>,
     /// Shuts the socket down under reader and writer alike.

@@ -1,6 +1,9 @@
 //! The life of a service across restarts of the runtime.
 
+use std::time::Duration;
+
 use containerd_nri::testkit::{ConnectionEnd, FakeRuntime, PodBuilder, RuntimeProfile};
+use containerd_nri::{Backoff, ConnectionState, Identity, Service, Update, Updates};
 
 use crate::plugins::{Recorder, create, pod_and_container, serve};
 use crate::raw_plugin::{listen_as, socket};
@@ -47,4 +50,33 @@ async fn a_plugin_that_the_runtime_dropped_registers_anew() {
     let mut plugin = runtime.accept().await.unwrap();
     let (pod, _) = pod_and_container();
     plugin.run_pod_sandbox(&pod).await.into_answer().unwrap();
+}
+
+#[tokio::test]
+async fn the_handle_to_the_runtime_is_valid_over_all_connections() {
+    let (mut runtime, directory) = listen_as(RuntimeProfile::containerd_main());
+    let service = Service::new(Recorder::new().0, Identity::new("10", "tested").unwrap())
+        .socket(socket(&directory))
+        .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(10)));
+    let handle = service.runtime();
+    let mut state = handle.watch();
+    let service = tokio::spawn(service.run());
+    for _ in 0..2 {
+        let mut plugin = runtime.accept().await.unwrap();
+        state
+            .wait_for(|state| *state == ConnectionState::Synchronized)
+            .await
+            .unwrap();
+        let update = Update::new("other").cpu_shares(2);
+        let failed = handle.update_containers(Updates::new().update(update)).await;
+        assert_eq!(failed.unwrap(), []);
+        let request = plugin.update_request().await.unwrap();
+        assert_eq!(request.update[0].container_id, "other");
+        drop(plugin);
+        state
+            .wait_for(|state| *state == ConnectionState::Disconnected)
+            .await
+            .unwrap();
+    }
+    service.abort();
 }

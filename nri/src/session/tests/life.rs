@@ -106,6 +106,7 @@ async fn a_refusal_keeps_its_reason_when_the_runtime_closes_right_after_it() {
         Arc::new(Puppet::new(EventMask::ALL)),
         &Workers::new(),
         &identity,
+        &RuntimeHandle::new(),
         socket,
         pin!(pending()),
     )

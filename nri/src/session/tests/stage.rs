@@ -254,7 +254,15 @@ impl Stage {
                     pending().await
                 }
             };
-            run(plugin, &Workers::new(), &identity, socket, pin!(stopped)).await
+            run(
+                plugin,
+                &Workers::new(),
+                &identity,
+                &RuntimeHandle::new(),
+                socket,
+                pin!(stopped),
+            )
+            .await
         });
         Self {
             puppet,
