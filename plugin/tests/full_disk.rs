@@ -19,7 +19,7 @@ use nix::sys::stat::Mode;
 use nri_oci_hooks::ledger::{Identity, Ledger};
 use nri_oci_hooks::process::HookLimits;
 use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nri-oci-hooks");
 
@@ -66,6 +66,7 @@ fn ledger(root: &Path, program: &Path) -> Ledger {
         env: vec!["PATH=/usr/bin:/bin".into()],
         timeout: Timeout::DEFAULT,
         limits: HookLimits::default(),
+        on_failure: OnFailure::default(),
         source: Source {
             file: Arc::from("/etc/spec.json"),
             index: 0,
