@@ -141,7 +141,9 @@ pub(super) fn read(file: &Path) -> Result<Vec<Record>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.with_context(|| format!("read {}", file.display()))?,
     };
-    text.lines()
+    // A line without its end is being written at this moment.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole
         .map(|line| serde_json::from_str(line).context("parse a record"))
         .collect()
 }
