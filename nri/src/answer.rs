@@ -19,7 +19,7 @@ use tracing::{Span, dispatcher};
 use crate::adjustment::MAX_MESSAGE;
 use crate::context::{ASSUMED_REQUEST_TIMEOUT, Context};
 use crate::status::{Code, Status};
-use crate::workers::{MAX_HANDLERS, Refusal, Workers};
+use crate::workers::{Ending, MAX_HANDLERS, Refusal, Workers};
 
 /// How long a handler may take, so that its answer is there before the runtime gives up: the time the runtime gave,
 /// less a tenth, which is at least 50 ms and at most 250 ms, but never more than half.
@@ -106,13 +106,14 @@ where
     let (abort, registration) = AbortHandle::new_pair();
     let (runtime, span) = (Handle::current(), Span::current());
     let dispatch = dispatcher::get_default(Clone::clone);
-    let job = move || {
+    let job = move |ending: &Ending<'_>| {
         // Called inside of the block, a callee that panics before it returns its future is caught as well.
         let outcome = AssertUnwindSafe(async { callee(plugin).await }).catch_unwind();
         let Ok(outcome) = runtime.block_on(Abortable::new(outcome, registration)) else {
             return;
         };
         let outcome = outcome.map_err(|panic| panic_text(&*panic).to_owned());
+        ending.ended();
         if sender.send(outcome).is_err() {
             let late = deadline.elapsed();
             tracing::warn!(
@@ -122,7 +123,9 @@ where
             );
         }
     };
-    let job = move || dispatcher::with_default(&dispatch, || span.in_scope(job));
+    let job = move |ending: &Ending<'_>| {
+        dispatcher::with_default(&dispatch, || span.in_scope(|| job(ending)));
+    };
     if let Err(refusal) = workers.run(method, limit, job) {
         return Called::Refused(refusal);
     }

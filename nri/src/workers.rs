@@ -11,7 +11,21 @@ use std::time::{Duration, Instant};
 /// had not ended when their time was up.
 pub(crate) const MAX_HANDLERS: usize = 4;
 
-type Job = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(&Ending<'_>) + Send>;
+
+/// A call that is under way, for its job to end.
+pub(crate) struct Ending<'w> {
+    shared: &'w Shared,
+    id: u64,
+}
+
+impl Ending<'_> {
+    /// Counts the call as ended: to be called before its outcome is handed over, because whoever has that may make the
+    /// next call before this thread gets a processor again.
+    pub(crate) fn ended(&self) {
+        self.shared.lock().running.retain(|running| running.id != self.id);
+    }
+}
 
 /// Threads that are started when needed and bounded in number. One is kept for the next call; the others end with
 /// theirs. None is ever waited for, so that one which is stuck in the kernel keeps nothing but itself and its call.
@@ -79,7 +93,7 @@ impl Workers {
         &self,
         method: &'static str,
         limit: usize,
-        job: impl FnOnce() + Send + 'static,
+        job: impl FnOnce(&Ending<'_>) + Send + 'static,
     ) -> Result<(), Refusal> {
         let Owner(shared) = &*self.0;
         let mut state = shared.lock();
@@ -116,7 +130,8 @@ impl Workers {
 fn work(shared: &Shared, mut id: u64, mut job: Job) {
     loop {
         // A job catches the panics of the plugin; should one escape, it is the thread's bookkeeping that matters.
-        let _ = catch_unwind(AssertUnwindSafe(job));
+        let ending = Ending { shared, id };
+        let _ = catch_unwind(AssertUnwindSafe(|| job(&ending)));
         let mut state = shared.lock();
         state.running.retain(|running| running.id != id);
         if state.has_idle || state.is_closed {
@@ -169,7 +184,7 @@ mod tests {
     fn hold(workers: &Workers) -> Result<(thread::ThreadId, Sender<()>), Refusal> {
         let (hold, held) = channel::<()>();
         let (begun, has_begun) = channel();
-        workers.run("Held", MAX_HANDLERS, move || {
+        workers.run("Held", MAX_HANDLERS, move |_| {
             begun.send(thread::current().id()).unwrap();
             let _ = held.recv();
         })?;
@@ -228,6 +243,26 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_has_ended_is_not_counted_though_its_thread_has_no_processor() {
+        let workers = Workers::new();
+        let (hold, held) = channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        for _ in 0..2 * MAX_HANDLERS {
+            let (ended, end) = channel();
+            let held = held.clone();
+            workers
+                .run("Ended", MAX_HANDLERS, move |ending| {
+                    ending.ended();
+                    ended.send(()).unwrap();
+                    let _ = held.lock().unwrap().recv();
+                })
+                .unwrap();
+            end.recv().unwrap();
+        }
+        drop(hold);
+    }
+
+    #[test]
     fn a_single_thread_is_kept_after_many_were_stuck() {
         let workers = Workers::new();
         let holds: Vec<_> = (0..MAX_HANDLERS).map(|_| hold(&workers).unwrap()).collect();
@@ -241,7 +276,7 @@ mod tests {
     fn a_panic_that_escapes_leaves_the_thread_in_order() {
         let workers = Workers::new();
         workers
-            .run("Panics", MAX_HANDLERS, || panic!("on purpose"))
+            .run("Panics", MAX_HANDLERS, |_| panic!("on purpose"))
             .unwrap();
         wait_until(&workers, |state| state.has_idle);
         pass(&workers).unwrap();

@@ -40,10 +40,14 @@ fn unmap_code() {
         static __executable_start: u8;
         static etext: u8;
     }
-    const PAGE: usize = 4096;
+    // SAFETY: it reads a number.
+    let Ok(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else {
+        return;
+    };
     let (start, end) = ((&raw const __executable_start).addr(), (&raw const etext).addr());
-    let start = start.next_multiple_of(PAGE);
-    let Some(length) = (end & !(PAGE - 1)).checked_sub(start) else {
+    // Whole pages: what lies behind the code in its last one may have been written to.
+    let start = start.next_multiple_of(page);
+    let Some(length) = (end / page * page).checked_sub(start) else {
         return;
     };
     // SAFETY: what is mapped there is the file itself, which nobody writes: read again it is the same. It fails, and
@@ -54,5 +58,17 @@ fn unmap_code() {
             length,
             libc::MADV_DONTNEED,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_was_unmapped_runs_and_what_it_knows_is_the_same() {
+        let before = format!("{:?} {}", std::env::current_exe(), f64::MAX);
+        return_free_memory();
+        assert_eq!(format!("{:?} {}", std::env::current_exe(), f64::MAX), before);
     }
 }
