@@ -51,6 +51,27 @@ impl Glob {
     }
 }
 
+/// Names, each as a pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names(Vec<Glob>);
+
+impl Names {
+    /// Those that any of `globs` stands for.
+    pub fn new(globs: Vec<Glob>) -> Names {
+        Names(globs)
+    }
+
+    /// The patterns as they were written.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Glob::as_str)
+    }
+
+    /// Whether `name` is one of them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|glob| glob.matches(name))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

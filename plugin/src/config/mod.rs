@@ -14,7 +14,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use glob::Glob;
+pub use glob::{Glob, Names};
 pub use listen::{Listen, ListenAt};
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
 pub use policy::{Effect, Limits, PickRule};

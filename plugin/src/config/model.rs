@@ -1,6 +1,6 @@
 //! The types of a configuration that has been found valid.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Listen;
-use super::{Limits, PickRule};
+use super::{Limits, Names, PickRule};
 use crate::ledger::Ledger;
 use crate::process::HookLimits;
 use crate::spec::Timeout;
@@ -21,9 +21,9 @@ pub struct Config {
     /// `hooks_dirs`: folders of hooks.d files, absolute and without a slash at the end; none if
     /// unset. A file masks one of the same name in an earlier folder.
     pub hooks_dirs: Vec<Arc<str>>,
-    /// `exclude_namespaces`: namespaces exempt from what is not picked, the default hook-spec and
+    /// `exclude_namespaces`: namespaces, or patterns of them, exempt from what is not picked, the default hook-spec and
     /// hooks.d; none if unset.
-    pub exclude_namespaces: BTreeSet<String>,
+    pub exclude_namespaces: Names,
     /// `failure_policy`: what happens to a container whose hooks cannot be told.
     pub failure_policy: FailurePolicy,
     /// `delivery`: how hooks get to run.
@@ -49,7 +49,7 @@ impl Default for Config {
         Config {
             hook_spec: None,
             hooks_dirs: Vec::new(),
-            exclude_namespaces: BTreeSet::new(),
+            exclude_namespaces: Names::default(),
             failure_policy: FailurePolicy::default(),
             delivery: Delivery::default(),
             runtimes: BTreeMap::new(),

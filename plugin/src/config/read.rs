@@ -155,7 +155,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
         match key.get_ref().as_ref() {
             "hook_spec" => config.hook_spec = reader.absolute_path(&entry),
             "hooks_dirs" => config.hooks_dirs = reader.folders(&entry),
-            "exclude_namespaces" => config.exclude_namespaces = reader.namespaces(&entry),
+            "exclude_namespaces" => config.exclude_namespaces = read_policy::namespaces(reader, &entry),
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),
             "delivery" => reader.word(&entry, &mut config.delivery),
             "runtimes" => read_runtimes(reader, &entry, &mut config.runtimes),

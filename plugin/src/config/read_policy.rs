@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::model::{Word, is_dns_label};
 use super::values::{Entry, Reader};
-use super::{Effect, Glob, PickRule};
+use super::{Effect, Glob, Names, PickRule};
 use crate::diagnostic::{Rule, shown};
 use crate::spec::Stage;
 
@@ -53,18 +53,31 @@ fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<PickRule> {
     })
 }
 
+/// The namespaces in `entry`, each as a pattern; a list of none is of none.
+pub(super) fn namespaces(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Names {
+    Names::new(patterns(reader, entry, namespace))
+}
+
 /// The patterns of a list, each as `read` has it; a list of none is about nothing and so a mistake.
 fn globs(
     reader: &mut Reader<'_>,
     entry: &Entry<'_>,
     read: fn(&str) -> Result<Glob, &'static str>,
 ) -> Vec<Glob> {
-    let mut globs = Vec::new();
-    let items = reader.strings(entry);
     if entry.is_empty_list() {
         let help = "list at least one, or leave the key out: then the rule is about every one";
         reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
     }
+    patterns(reader, entry, read)
+}
+
+fn patterns(
+    reader: &mut Reader<'_>,
+    entry: &Entry<'_>,
+    read: fn(&str) -> Result<Glob, &'static str>,
+) -> Vec<Glob> {
+    let mut globs = Vec::new();
+    let items = reader.strings(entry);
     for (item, text) in items {
         match read(text) {
             Ok(glob) => globs.push(glob),

@@ -1,6 +1,5 @@
 //! Reading the values of a configuration: the rules about each kind, every mistake kept.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Listen;
-use super::model::{AnnotationKey, Word, is_dns_label, word, words};
+use super::model::{AnnotationKey, Word, word, words};
 use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, prose, shown};
 use crate::spec::Timeout;
 
@@ -278,20 +277,6 @@ impl<'t> Reader<'t> {
             folders.push(plain.into());
         }
         folders
-    }
-
-    pub(super) fn namespaces(&mut self, entry: &Entry<'_>) -> BTreeSet<String> {
-        let mut namespaces = BTreeSet::new();
-        for (item, name) in self.strings(entry) {
-            if is_dns_label(name) {
-                namespaces.insert(name.to_owned());
-            } else {
-                let message = format!("{} cannot be the name of a namespace", shown(name));
-                let help = "one has 1 to 63 lower-case letters, digits and -";
-                self.wrong_value(&item, Rule::InvalidValue, message, help);
-            }
-        }
-        namespaces
     }
 
     pub(super) fn bad_annotation_key(&mut self, entry: &Entry<'_>, text: &str) {

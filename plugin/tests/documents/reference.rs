@@ -31,7 +31,7 @@ fn default_of(key: &str) -> String {
     match key {
         "hook_spec" => or_none(config.hook_spec.is_none()),
         "hooks_dirs" => format!("`{:?}`", config.hooks_dirs),
-        "exclude_namespaces" => format!("`{:?}`", Vec::from_iter(config.exclude_namespaces)),
+        "exclude_namespaces" => format!("`{:?}`", Vec::from_iter(config.exclude_namespaces.patterns())),
         "failure_policy" => format!("`\"{}\"`", format!("{:?}", config.failure_policy).to_lowercase()),
         "delivery" => format!("`\"{}\"`", config.delivery),
         "default_timeout" => format!("`{}`", config.default_timeout.seconds()),

@@ -121,10 +121,6 @@ fn a_wrong_value_is_refused_where_it_stands() {
             "exclude_namespaces = [\"\"]",
             "invalid-value 1:23 exclude_namespaces[0]",
         ),
-        (
-            "exclude_namespaces = [\"kube-*\"]",
-            "invalid-value 1:23 exclude_namespaces[0]",
-        ),
         ("failure_policy = \"Fail\"", "invalid-value 1:18 failure_policy"),
         ("failure_policy = true", "wrong-type 1:18 failure_policy"),
         ("delivery = \"nothing\"", "invalid-value 1:12 delivery"),

@@ -10,6 +10,10 @@ fn an_excluded_namespace_is_exempt_from_the_default_only() {
     let node = Node::new();
     node.spec("default.json", &["a"]);
     node.spec("specs/b.json", &["b"]);
+    for excluded in ["apps", "ap*s", "app?"] {
+        let selector = node.selector_with_default(&format!("exclude_namespaces = [\"{excluded}\"]"));
+        assert_eq!(chosen(&selector, &[(KEY, "b")]), "b", "{excluded}");
+    }
     let selector = node.selector_with_default("exclude_namespaces = [\"apps\"]");
     assert_eq!(chosen(&selector, &[(KEY, "b")]), "b");
     let annotations = annotations(&[]);
