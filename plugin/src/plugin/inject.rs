@@ -57,8 +57,7 @@ fn runners(frozen: &Frozen, also: Option<Stage>, program: &Path, state_dir: &Pat
 /// (a rolling upgrade), and has entered the container into the ledger.
 pub(super) fn carries_runner(hooks: &api::Hooks) -> bool {
     let is_runner = |hook: &api::Hook| matches!(hook.args.as_slice(), [name, word, ..] if name == NAME && word == COMMAND);
-    let stages = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
-    stages
+    Stage::STARTED
         .iter()
         .any(|stage| list(hooks, *stage).iter().any(is_runner))
 }

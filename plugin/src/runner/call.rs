@@ -44,7 +44,7 @@ impl Call {
         let stage = name.to_str().and_then(Stage::from_key);
         let mut call = Call {
             stage: stage
-                .filter(|stage| Stage::OF_RUNNER.contains(stage))
+                .filter(|stage| Stage::STARTED.contains(stage))
                 .ok_or_else(|| WrongCall(format!("{} is no stage", quoted(&name))))?,
             state_dir: Ledger::DEFAULT.into(),
             trigger: Trigger::Oci,

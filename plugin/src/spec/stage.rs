@@ -47,7 +47,10 @@ impl Stage {
         Stage::Poststop,
     ];
 
-    /// Those of them that are over before the container's init may run its program, and keep it from that
+    /// Those for which a runner is started.
+    pub const STARTED: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+
+    /// Those that are over before the container's init may run its program, and keep it from that
     /// if they fail.
     pub const BEFORE_START: [Stage; 2] = [Stage::Prestart, Stage::CreateRuntime];
 
