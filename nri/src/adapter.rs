@@ -3,15 +3,16 @@
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use protobuf::Message;
 use tracing::{Instrument, Span};
 use ttrpc::r#async::TtrpcContext;
 
 use crate::answer::{Handlers, refuse, sendable, time_to_answer};
 use crate::api::*;
-use crate::context::{Configuration, Context, RuntimeInfo};
+use crate::context::{Configuration, Context, RECEIVED_AT, RuntimeInfo};
 use crate::event;
 use crate::events::EventMask;
 use crate::plugin::Plugin;
@@ -59,10 +60,19 @@ impl<P: Plugin> Adapter<P> {
 
     fn context(&self, rpc: &TtrpcContext) -> Context {
         Context {
-            deadline: Instant::now() + time_to_answer(rpc.timeout_nano),
+            deadline: deadline(rpc),
             runtime: Arc::clone(&lock(&self.runtime)),
             handle: self.handle.clone(),
         }
+    }
+
+    /// The same for an event that is handled even if it comes too late to be answered.
+    fn context_of_event(&self, rpc: &TtrpcContext) -> Context {
+        let mut ctx = self.context(rpc);
+        if ctx.remaining().is_zero() {
+            ctx.deadline = Instant::now() + time_to_answer(rpc.timeout_nano);
+        }
+        ctx
     }
 
     /// Hands the plugin an event whose answer carries nothing, in whichever form it came.
@@ -77,7 +87,10 @@ impl<P: Plugin> Adapter<P> {
             tracing::debug!(?event, "ignoring an event that has a call of its own, or is none");
             return Ok(());
         };
-        let ctx = self.context(rpc);
+        let ctx = match event {
+            Event::START_CONTAINER => self.context(rpc),
+            _ => self.context_of_event(rpc),
+        };
         let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
         let span = about(&pod, &container);
         let handler = async move |plugin: &P, ctx: &Context| match event {
@@ -135,6 +148,17 @@ impl<P: Plugin> Adapter<P> {
         gathered.pods.extend(part.pods);
         gathered.containers.extend(part.containers);
     }
+}
+
+/// Until when a request is to be answered.
+fn deadline(rpc: &TtrpcContext) -> Instant {
+    let (now, limit) = (Instant::now(), time_to_answer(rpc.timeout_nano));
+    let received_at = rpc.metadata.get(RECEIVED_AT).and_then(|values| values.first());
+    let age = received_at.and_then(|nanos| {
+        let uptime = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).ok()?);
+        Some(uptime.saturating_sub(Duration::from_nanos(nanos.parse().ok()?)))
+    });
+    now + limit.saturating_sub(age.unwrap_or_default())
 }
 
 /// The call of an event whose answer carries nothing.
@@ -321,7 +345,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         request: StopContainerRequest,
     ) -> ttrpc::Result<StopContainerResponse> {
         const METHOD: &str = "StopContainer";
-        let ctx = self.context(rpc);
+        let ctx = self.context_of_event(rpc);
         let event = event::StopContainer::from(request);
         let span = about(&event.pod, &event.container);
         let answered = async {

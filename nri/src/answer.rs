@@ -64,6 +64,10 @@ impl<P: Send + Sync + 'static> Handlers<P> {
         H: AsyncFnOnce(&P, &Context) -> Result<T, Status> + Send + 'static,
     {
         let (deadline, alive) = (ctx.deadline, self.alive.clone());
+        if ctx.remaining().is_zero() {
+            let problem = format!("{method} came when its time was up, and was answered for the plugin");
+            return Err(refuse(method, Status::new(Code::DeadlineExceeded, problem)));
+        }
         let handler = async move |plugin: Arc<P>| {
             let _alive = alive;
             handler(&plugin, &ctx).await

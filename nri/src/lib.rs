@@ -103,7 +103,7 @@ mod workers;
 
 pub use adjustment::{Adjustment, HookStage, MAX_MESSAGE};
 pub use backoff::Backoff;
-pub use context::{Configuration, Context, RuntimeInfo};
+pub use context::{Configuration, Context, RECEIVED_AT, RuntimeInfo};
 pub use error::Error;
 pub use events::{EventError, EventMask};
 pub use identity::{Identity, IdentityError, PluginIndex, PluginName};

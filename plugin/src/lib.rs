@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod doctor;
+pub mod front;
 pub mod host;
 pub mod install;
 pub mod ledger;

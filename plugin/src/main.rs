@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use nri_oci_hooks::cli::{self, CommandLine};
-use nri_oci_hooks::runner;
+use nri_oci_hooks::{front, runner};
 
 fn main() -> ExitCode {
     // A container waits for the runner: it goes without whatever the others need.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|word| word == runner::COMMAND) {
         return runner::main(arguments);
+    }
+    // It holds the connection to the runtime, and is to be as small as it can.
+    if front::is_front(std::env::args_os().nth(1).as_deref()) {
+        return front::main();
     }
     // The runtime launches its plugins without arguments.
     let alone = std::env::args_os().len() <= 1;

@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,12 @@ use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
+use super::complain::complain;
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{ConfigSource, Delivery, ListenAt, Overrides};
 use crate::doctor::{Node, requires_plugin};
+use crate::front::{self, Link};
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
 };
@@ -101,6 +103,10 @@ pub struct RunArgs {
 /// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
 pub fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
+    if let Err(error) = Link::take() {
+        complain(&format_args!("cannot find the front of the daemon: {error}"));
+        return ExitCode::FAILURE;
+    }
     // First of all: what is opened from here on is the host's.
     let source = args.source();
     let arrived = args.pod.arrive(&args.nri_socket, &args.name, source.clone());
@@ -171,7 +177,9 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
             () = &mut stop => return Ok(()),
         }
         let endpoint = Arc::new(Endpoint::default());
-        tokio::spawn(service_manager::stay_alive());
+        if let Some(link) = front::link() {
+            tokio::spawn(link.listen());
+        }
         tokio::spawn(pulse(observer.clone(), endpoint.clone()));
         tokio::spawn(tend(observer.clone(), endpoint.clone()));
         let connected = Observed::new(observer.clone(), endpoint.clone());
@@ -185,10 +193,15 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
                 }
                 endpoint.keep_up(&observer);
                 service_manager::starting(&args.nri_socket);
-                Service::new(connected, identity)
-                    .socket(args.nri_socket)
-                    .run_until(stop)
-                    .await;
+                let mut service = Service::new(connected, identity).socket(&args.nri_socket);
+                if let Some(link) = front::link() {
+                    let socket: Arc<Path> = args.nri_socket.into();
+                    service = service.dialer(move || {
+                        let socket = socket.clone();
+                        async move { link.connect(&socket).await }
+                    });
+                }
+                service.run_until(stop).await;
                 Ok(())
             }
         };

@@ -129,8 +129,13 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     }
     for reason in &status.not_ready {
         let hangs = status.unanswered.iter().any(|path| path.to_string() == *reason);
+        let is_stuck = status.connection.is_stuck() && reason.contains("not synchronized");
         let remedy = match hangs {
             true => "see to its disk or its server; the daemon goes on by itself when it answers",
+            false if is_stuck => {
+                "end the container that is being stopped; if there is none, restart the runtime, which leaves containers \
+                 running. Do not restart the daemon: that adds another registration"
+            }
             false => "see nri-oci-hooks status, and the daemon's log",
         };
         findings.push(Finding::problem("daemon", prose(reason), remedy));

@@ -18,6 +18,7 @@ use super::pulse::Pulse;
 use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
 use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::front::{self, Link};
 use crate::ledger::{Moment, Outcome, StageResult};
 use crate::plugin::{Inspection, OciHooks};
 use crate::pod::{is_in_pod, refused_in};
@@ -59,6 +60,8 @@ struct State {
     refused: Vec<String>,
     /// The daemons that used the state directory when it was last looked at.
     daemons: Vec<i32>,
+    /// Whether it was logged that the runtime does not tell its containers.
+    is_stuck: bool,
 }
 
 /// What takes a look at files, as it was last looked at.
@@ -107,6 +110,7 @@ impl Observer {
         let mut state = self.state();
         state.connection = Connection::to(runtime, policy);
         state.is_required = None;
+        state.is_stuck = false;
     }
 
     pub(super) fn synchronized(&self) {
@@ -217,6 +221,14 @@ impl Observer {
         }
     }
 
+    /// Logs, once for a connection, that the runtime does not tell its containers.
+    pub(super) fn report_stuck(&self) {
+        let mut state = self.state();
+        if state.connection.is_stuck() && !std::mem::replace(&mut state.is_stuck, true) {
+            tracing::error!("{}", stuck(&state.connection));
+        }
+    }
+
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
@@ -254,6 +266,7 @@ impl Observer {
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
             without_hooks: inspection.without_hooks.iter().map(|it| (**it).clone()).collect(),
+            front: front::link().map(Link::report),
             last_error: state.last_error.clone(),
         }
     }
@@ -345,6 +358,7 @@ impl Observer {
             unanswered: state.unanswered.len(),
             unhooked_handlers: inspection.unhooked_handlers.len(),
             without_hooks: inspection.without_hooks.len(),
+            front: front::link().map(Link::report).unwrap_or_default(),
         };
         drop(state);
         self.metrics.text(&gauges)
@@ -361,6 +375,8 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     let (mut reasons, connection) = (Vec::new(), &state.connection);
     if connection.registered.is_none() {
         reasons.push("not registered with the runtime".to_owned());
+    } else if connection.is_stuck() {
+        reasons.push(stuck(connection));
     } else if !connection.synchronized {
         reasons.push("not synchronized with the runtime".to_owned());
     }
@@ -414,6 +430,18 @@ fn invalid_specs(inspection: &Inspection) -> BTreeSet<&str> {
 fn mistakes(state: &State, inspection: &Inspection) -> Vec<String> {
     let of_host = inspection.mistakes.iter().map(ToString::to_string);
     of_host.chain(state.refused.iter().cloned()).collect()
+}
+
+/// That the runtime has the plugin, and does not tell its containers.
+fn stuck(connection: &Connection) -> String {
+    let since = connection
+        .registered
+        .unwrap_or_else(Moment::now)
+        .to_the_millisecond();
+    format!(
+        "registered since {since} and not synchronized: the runtime waits for the stop of a container, or is deadlocked; \
+         no container of this node starts or stops meanwhile"
+    )
 }
 
 /// In bytes; 0 if the kernel does not say.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::{Endpoint, Observer};
+use crate::front;
 
 /// How often the thread shows that it runs.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -76,6 +77,10 @@ pub async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
             );
         }
         endpoint.beat();
+        if let Some(link) = front::link() {
+            // The kernel keeps what a front that hangs does not take.
+            let _ = link.alive();
+        }
         sleep(INTERVAL).await;
     }
 }

@@ -4,7 +4,7 @@
 //! A service manager that does not read holds up a thread of its own alone.
 
 use std::env;
-use std::future::pending;
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::diagnostic::{one_line, shown};
+use crate::front;
 
 /// How much news wait at most; of further ones, the service manager would not hear in time anyway.
 const MAX_NEWS: usize = 16;
@@ -26,7 +26,6 @@ enum News {
     /// Ready, with its status.
     Ready(String),
     Status(String),
-    Alive,
     /// Answered when it was told.
     Stopping(SyncSender<()>),
 }
@@ -60,20 +59,6 @@ pub fn stopping() {
     }
 }
 
-/// Says that the daemon is alive, for ever, twice as often as the service manager wants to hear it; never if it does
-/// not want to. Run in the thread that answers the runtime, it falls silent when that hangs.
-pub async fn stay_alive() {
-    let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
-        return pending().await;
-    };
-    let mut ticks = interval(limit / 2);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        tell(News::Alive);
-    }
-}
-
 /// Returns whether it will be told.
 fn tell(news: News) -> bool {
     static TELLING: OnceLock<Option<SyncSender<News>>> = OnceLock::new();
@@ -97,17 +82,24 @@ fn tell(news: News) -> bool {
 
 fn pass_on(news: &Receiver<News>) {
     for news in news {
-        let told = match &news {
-            News::Ready(status) => sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]),
-            News::Status(status) => sd_notify::notify(&[NotifyState::Status(status)]),
-            News::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
-            News::Stopping(_) => sd_notify::notify(&[NotifyState::Stopping]),
+        let states: &[NotifyState] = match &news {
+            News::Ready(status) => &[NotifyState::Ready, NotifyState::Status(status)],
+            News::Status(status) => &[NotifyState::Status(status)],
+            News::Stopping(_) => &[NotifyState::Stopping],
         };
-        if let Err(error) = told {
+        if let Err(error) = notify(states) {
             tracing::warn!(%error, "the service manager cannot be told how the daemon is");
         }
         if let News::Stopping(done) = news {
             let _ = done.send(());
         }
+    }
+}
+
+/// The service manager listens to the front, if there is one.
+fn notify(states: &[NotifyState]) -> io::Result<()> {
+    match front::link() {
+        Some(link) => link.notify(states.iter().map(|state| format!("{state}\n")).collect()),
+        None => sd_notify::notify(states),
     }
 }

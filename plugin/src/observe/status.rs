@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use containerd_nri::{FailurePolicy, RuntimeInfo};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::shown;
+use crate::front::Report;
 use crate::ledger::Moment;
 use crate::plugin::{ConfiguredBy, WithoutHooks};
 use crate::select::{LoadedSpec, Origin};
@@ -56,6 +58,9 @@ pub struct Status {
     /// The containers that lack the hooks that they should have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_hooks: Vec<WithoutHooks>,
+    /// What has happened since the front of the daemon began; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front: Option<Report>,
     /// What went wrong last; absent if nothing has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
@@ -177,7 +182,16 @@ impl InForceFile {
     }
 }
 
+/// How long a runtime may take to tell its containers before something is the matter.
+const SYNCHRONIZE_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Connection {
+    /// Whether the runtime has the plugin, and does not tell its containers.
+    pub fn is_stuck(&self) -> bool {
+        let waits = self.registered.filter(|_| !self.synchronized);
+        waits.is_some_and(|since| Moment::now().since(since) >= SYNCHRONIZE_TIMEOUT)
+    }
+
     /// One that the runtime has configured just now.
     pub(super) fn to(runtime: &RuntimeInfo, policy: FailurePolicy) -> Connection {
         Connection {

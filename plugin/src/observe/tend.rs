@@ -29,6 +29,7 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let mut was_loaded = observer.plugin().is_loaded();
     for interval in 1_usize.. {
         sleep(INTERVAL).await;
+        observer.report_stuck();
         if interval.is_multiple_of(TENDING_MISSED) {
             let plugin = observer.plugin().clone();
             missed.is_done_within(LIMIT, move || plugin.tend_missed()).await;

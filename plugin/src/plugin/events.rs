@@ -25,6 +25,7 @@ use super::subject::subject;
 use crate::bounded::answered;
 use crate::config::{Config, ConfigSource, FailurePolicy};
 use crate::diagnostic::{bounded_list, shown};
+use crate::front::{self, Link};
 use crate::ledger::ContainerId;
 use crate::select::{Deadline, Selected};
 use crate::spec::Stage;
@@ -415,13 +416,20 @@ impl Plugin for OciHooks {
 
     async fn synchronize(&self, _: &Context, event: event::Synchronize) -> Result<Updates, Status> {
         let event::Synchronize { containers, .. } = event;
-        tracing::info!(with_hooks = containers.len(), "synchronized");
+        let is_resumed = front::link().is_some_and(Link::take_resumed);
+        match is_resumed {
+            true => tracing::info!("resumed the connection of an earlier daemon"),
+            false => tracing::info!(with_hooks = containers.len(), "synchronized"),
+        }
         match self.containers() {
+            Some(ours) if is_resumed => ours.resume(),
             Some(ours) => ours.reconcile(containers),
             None => self.missed_synchronize.store(true, Ordering::Relaxed),
         }
-        self.missed.synchronized();
-        self.find_missed();
+        if !is_resumed {
+            self.missed.synchronized();
+            self.find_missed();
+        }
         // The message itself, which is large, is let go of after the answer.
         tokio::spawn(async {
             sleep(ANSWERED).await;

@@ -2,10 +2,12 @@
 
 #![allow(unsafe_code)]
 
+mod descriptors;
 mod memory;
 mod process;
 mod readable;
 
+pub use descriptors::{receive_with_descriptor, send_with_descriptor, take_descriptor};
 pub use memory::{return_free_memory, share_heap};
 pub use process::{
     close_descriptors_but, close_descriptors_on_exec, in_a_copy, in_a_copy_to_be_replaced,

@@ -77,13 +77,46 @@ impl Process {
         Ok(())
     }
 
-    /// Stops it in the midst of what it does, as one that hangs, until the guard is dropped.
+    /// The process that it has started and keeps, as the machine counts: of an `nri-oci-hooks run` the daemon, whose
+    /// connection it holds itself.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn child(&self) -> Result<i32> {
+        only_child(self.pid)?.with_context(|| format!("process {} has no child", self.pid))
+    }
+
+    /// Stops it and its child in the midst of what they do, as ones that hang, until the guard is dropped.
     ///
     /// # Errors
     /// It has ended.
     pub fn freeze(&mut self) -> Result<Frozen> {
+        let mut frozen = vec![Pid::from_raw(self.entrance.id().try_into()?)];
         self.signal(Signal::SIGSTOP)?;
-        Ok(Frozen(Pid::from_raw(self.entrance.id().try_into()?)))
+        if let Some(child) = only_child(self.pid)? {
+            let child = Pid::from_raw(child);
+            kill(child, Signal::SIGSTOP)?;
+            frozen.insert(0, child);
+        }
+        Ok(Frozen(frozen))
+    }
+
+    /// Stops its child alone.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn freeze_child(&self) -> Result<Frozen> {
+        let child = Pid::from_raw(self.child()?);
+        kill(child, Signal::SIGSTOP)?;
+        Ok(Frozen(vec![child]))
+    }
+
+    /// Kills its child.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn kill_child(&self) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.child()?), Signal::SIGKILL)?)
     }
 
     /// Awaits its end.
@@ -104,16 +137,18 @@ impl Process {
     }
 }
 
-/// A process that does not run. Dropping it lets it run again.
+/// Processes that do not run. Dropping it lets them run again.
 #[derive(Debug)]
-#[must_use = "it runs again at once otherwise"]
-pub struct Frozen(Pid);
+#[must_use = "they run again at once otherwise"]
+pub struct Frozen(Vec<Pid>);
 
 impl Drop for Frozen {
     fn drop(&mut self) {
         // nsenter stops with its child, and takes that along when it goes on. A node with a stopped one would never
         // end, as nobody would wait for the child.
-        let _ = kill(self.0, Signal::SIGCONT);
+        for pid in &self.0 {
+            let _ = kill(*pid, Signal::SIGCONT);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::cli::apart::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
 use crate::diagnostic::{one_line, shown};
 use crate::doctor::{Node, requires_plugin};
+use crate::front::{Registrations, Report};
 use crate::observe::{Connection, OnSilence, Status, ask};
 use crate::plugin::ConfiguredBy;
 use crate::trust::access;
@@ -80,6 +81,27 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
     let since = status.since.to_the_millisecond();
     let (version, pid) = (shown(&status.version), status.pid);
     writeln!(out, "daemon         {version}, process {pid}, since {since}")?;
+    if let Some(Report {
+        registrations,
+        ended,
+        hung,
+        answered,
+        ..
+    }) = &status.front
+    {
+        let Registrations {
+            start,
+            runtime,
+            subscription,
+        } = registrations;
+        writeln!(
+            out,
+            "front          registered {} times: {start} at the start, {runtime} after the runtime closed the connection, \
+             {subscription} for other events\n               \
+             daemons replaced: {ended} ended, {hung} hung; requests answered for them: {answered}",
+            start + runtime + subscription
+        )?;
+    }
     print_connection(&status.connection, out)?;
     match is_required {
         Some(true) => writeln!(

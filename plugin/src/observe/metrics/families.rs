@@ -11,9 +11,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, RESULTS, RunLabels, STAGES,
-    StageLabel, StageLabels,
+    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, RESULTS, ReasonLabel,
+    RunLabels, STAGES, StageLabel, StageLabels,
 };
+use crate::front::Report;
 use crate::ledger::{Outcome, StageResult};
 use crate::select::{Format, Loads};
 use crate::spec::Stage;
@@ -73,6 +74,8 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) unhooked_handlers: usize,
     /// Containers that lack the hooks that they should have.
     pub(in crate::observe) without_hooks: usize,
+    /// Since the front began.
+    pub(in crate::observe) front: Report,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
     /// Log lines that their destination did not take.
@@ -260,6 +263,26 @@ impl Gauges {
         let help = "Log lines that were dropped because their destination did not take them in time";
         registry.register("log_lines_dropped", help, dropped);
 
+        let Report {
+            registrations,
+            ended,
+            hung,
+            answered,
+            ..
+        } = self.front;
+        let reasons = [
+            ("start", registrations.start),
+            ("runtime", registrations.runtime),
+            ("subscription", registrations.subscription),
+        ];
+        let help =
+            "How often the plugin was registered, by reason; a registration waits for every stop on the node";
+        registry.register("registrations", help, by_reason(&reasons));
+        let help = "Daemons that the front replaced, by reason";
+        registry.register("restarts", help, by_reason(&[("ended", ended), ("hung", hung)]));
+        let help = "Requests that the front answered, because the daemon had not in time";
+        registry.register("answered_for", help, ConstCounter::new(answered));
+
         let entries: Family<EntryLabel, Gauge> = Family::default();
         for (state, count) in [("live", self.live_entries), ("past", self.past_entries)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -277,4 +300,12 @@ impl Gauges {
         registry.register("spec_loads", "Files of hooks that were read", loads);
         registry
     }
+}
+
+fn by_reason(counts: &[(&'static str, u64)]) -> Family<ReasonLabel, Counter> {
+    let family: Family<ReasonLabel, Counter> = Family::default();
+    for (reason, count) in counts {
+        family.get_or_create(&ReasonLabel { reason }).inc_by(*count);
+    }
+    family
 }

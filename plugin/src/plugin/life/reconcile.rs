@@ -64,6 +64,43 @@ impl Containers {
         });
     }
 
+    /// Takes over from a daemon that died, on its connection: no event was missed, and the runtime lists nothing.
+    /// Those whose init has ended are looked at as in [`Containers::reconcile`]; for the others an event will come.
+    pub(in crate::plugin) fn resume(&self) {
+        let containers = self.clone();
+        self.behind(async move {
+            let ids = match containers.ledger().live() {
+                Ok(ids) => ids,
+                Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
+            };
+            let mut ended = Vec::new();
+            for id in ids {
+                match containers.has_ended(&id) {
+                    Ok(true) => ended.push(id),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "cannot tell what is pending of this container")
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+            containers.reconcile_each(ended, Vec::new()).await;
+        });
+    }
+
+    /// Whether init of a container has ended. One that goes on is watched.
+    fn has_ended(&self, id: &ContainerId) -> Result<bool, LedgerError> {
+        let Some(registered) = self.find(id.as_str())? else {
+            return Ok(false);
+        };
+        let Some(created) = registered.files.created()? else {
+            return Ok(false);
+        };
+        let init = Init::of(&created).filter(|init| init.is_alive());
+        self.watch(&registered, init);
+        Ok(init.is_none())
+    }
+
     /// Returns those that are not `listed` and still in the ledger.
     async fn reconcile_each(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();

@@ -1,0 +1,88 @@
+//! What front and daemon say to each other beside the connection: one datagram each.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use serde::{Deserialize, Serialize};
+
+use crate::system;
+
+/// The descriptor of the daemon's end.
+pub(super) const VARIABLE: &str = "NRI_OCI_HOOKS_FRONT";
+
+/// Longest message.
+const MAX_LENGTH: usize = 4096;
+
+/// What the daemon says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum FromDaemon {
+    /// It runs.
+    Alive,
+    /// It wants a connection to the runtime that the front holds.
+    Wanted,
+    /// The front is to hold the connection that comes with this.
+    Connected,
+    /// For the service manager, as sd_notify(3) says.
+    Notify(String),
+}
+
+/// What the front says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum FromFront {
+    /// The daemon's end of a connection comes with this.
+    Session(Report),
+    /// The front holds no connection.
+    NoSession,
+    /// Something has happened.
+    Changed(Report),
+}
+
+/// What has happened since the front began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether the connection was another daemon's before.
+    pub is_resumed: bool,
+    /// How often the plugin was registered, by reason.
+    pub registrations: Registrations,
+    /// How many daemons ended before their time.
+    pub ended: u64,
+    /// How many daemons were killed since they did not run.
+    pub hung: u64,
+    /// How many requests the daemon was answered for.
+    pub answered: u64,
+}
+
+/// How often the plugin was registered, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registrations {
+    /// The front has begun.
+    pub start: u64,
+    /// The runtime had closed the connection.
+    pub runtime: u64,
+    /// The daemon wanted other events, or another failure policy.
+    pub subscription: u64,
+}
+
+/// Sends a message; never waits.
+pub(super) fn send(
+    to: &impl AsFd,
+    message: &impl Serialize,
+    descriptor: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    system::send_with_descriptor(to, &serde_json::to_vec(message)?, descriptor)
+}
+
+/// Receives the next message that is there, and the descriptor that comes with it; none at the end.
+///
+/// # Errors
+/// There is none yet ([`io::ErrorKind::WouldBlock`]), or it cannot be read.
+pub(super) fn receive<T: for<'a> Deserialize<'a>>(
+    from: &impl AsFd,
+) -> io::Result<Option<(T, Option<OwnedFd>)>> {
+    let mut buffer = [0; MAX_LENGTH];
+    let (length, descriptor) = system::receive_with_descriptor(from, &mut buffer)?;
+    match length {
+        0 => Ok(None),
+        _ => Ok(Some((serde_json::from_slice(&buffer[..length])?, descriptor))),
+    }
+}

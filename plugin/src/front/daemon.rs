@@ -1,0 +1,97 @@
+//! The process that the front keeps: the daemon of the moment.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+
+use super::control::{self, FromFront, Report, VARIABLE};
+
+/// How long a daemon may give no sign of life before it is killed.
+pub(super) const SILENCE: Duration = Duration::from_secs(20);
+
+/// The program of this process, whatever has become of its file.
+const SELF: &str = "/proc/self/exe";
+
+/// The socket of a plugin that the runtime has launched.
+pub(super) const LAUNCHED: &str = "NRI_PLUGIN_SOCKET";
+
+/// A daemon that has not ended.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) pid: Pid,
+    pub(super) control: OwnedFd,
+    pub(super) began: Instant,
+    /// Its last sign of life.
+    pub(super) alive: Instant,
+}
+
+impl Daemon {
+    /// Starts one, from `program` or what that was when this process began; `session` is what a launched plugin
+    /// inherits.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(super) fn start(program: &Path, session: Option<&UnixStream>, report: &Report) -> io::Result<Daemon> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (control, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        // It finds this when it begins.
+        control::send(&control, &FromFront::Changed(*report), None)?;
+        let mut inherited = vec![theirs.as_fd()];
+        let mut command = Command::new(program);
+        // The front is what the service manager watches.
+        command.env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        command.env(VARIABLE, theirs.as_raw_fd().to_string());
+        if let Some(session) = session {
+            command.env(LAUNCHED, session.as_raw_fd().to_string());
+            inherited.push(session.as_fd());
+        }
+        let mut arguments = env::args_os();
+        if let Some(name) = arguments.next() {
+            command.arg0(name);
+        }
+        command.args(arguments);
+        // This process has one thread, so that no other program gets them.
+        for descriptor in &inherited {
+            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        let child = command.spawn().or_else(|_| {
+            let mut again = Command::new(SELF);
+            again.args(command.get_args());
+            for (name, value) in command.get_envs() {
+                match value {
+                    Some(value) => again.env(name, value),
+                    None => again.env_remove(name),
+                };
+            }
+            again.spawn()
+        });
+        let pid = Pid::from_raw(child?.id().cast_signed());
+        let now = Instant::now();
+        Ok(Daemon {
+            pid,
+            control,
+            began: now,
+            alive: now,
+        })
+    }
+
+    /// Sends it a signal. One that has ended needs none.
+    pub(super) fn signal(&self, signal: Signal) {
+        let _ = kill(self.pid, signal);
+    }
+
+    /// Says something to it. One that does not listen asks again, or is replaced.
+    pub(super) fn say(&self, message: &FromFront, session: Option<&UnixStream>) {
+        let _ = control::send(&self.control, message, session.map(AsFd::as_fd));
+    }
+}

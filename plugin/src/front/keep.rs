@@ -1,0 +1,388 @@
+//! The loop of the front: what it waits for, and what it does about it.
+
+use std::collections::VecDeque;
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
+use super::daemon::{Daemon, LAUNCHED, SILENCE};
+use super::manager::Manager;
+use super::relay::{Change, Relay};
+use crate::system;
+
+/// How many daemons may end before their time within [`DEATHS_WITHIN`].
+const MAX_DEATHS: usize = 10;
+const DEATHS_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a daemon lives at least whose successor is started at once.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// How long the successor of another one has to wait.
+const RESTART_DELAY: Duration = Duration::from_millis(80);
+
+/// How long a daemon may take to end that is asked to: less than its unit and its pod give both.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How much later than asked for the front may be woken before it counts as stopped itself.
+const STALL: Duration = Duration::from_secs(1);
+
+/// The longest wait.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Whether this process is to be a front: it is to run the daemon, and has none.
+pub fn is_front(first_argument: Option<&OsStr>) -> bool {
+    let runs = first_argument.map_or(env::var_os(LAUNCHED).is_some(), |word| word == "run");
+    runs && env::var_os(VARIABLE).is_none()
+}
+
+/// Runs daemons until one ends as it was asked to, or has nothing to hold.
+pub fn main() -> ExitCode {
+    match Front::new().and_then(Front::run) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            complain(&format!("cannot hold the connection to the runtime: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Front {
+    signals: SignalFd,
+    manager: Manager,
+    relay: Relay,
+    program: PathBuf,
+    is_launched: bool,
+    daemon: Option<Daemon>,
+    /// When the next daemon is started, if none runs.
+    restart: Instant,
+    deaths: VecDeque<Instant>,
+    /// Until when the daemon is to have ended, once it is asked to.
+    stop: Option<Instant>,
+    report: Report,
+    /// Why the next registration will be made.
+    reason: Reason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Start,
+    Runtime,
+    Subscription,
+}
+
+impl Front {
+    fn new() -> io::Result<Front> {
+        let mut signals = SigSet::empty();
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
+            signals.add(signal);
+        }
+        signals.thread_block()?;
+        system::keep_ended_children();
+        let mut relay = Relay::default();
+        let mut report = Report::default();
+        let number = env::var(LAUNCHED).ok().and_then(|text| text.parse().ok());
+        // What is wrong with it, the daemon says.
+        let launched = number.and_then(|number| system::take_descriptor(number).ok());
+        let is_launched = launched.is_some();
+        if let Some(runtime) = launched {
+            relay.hold(runtime.into(), false)?;
+            report.registrations.start = 1;
+        }
+        Ok(Front {
+            signals: SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
+            manager: Manager::from_env(),
+            relay,
+            program: env::current_exe()?,
+            is_launched,
+            daemon: None,
+            restart: Instant::now(),
+            deaths: VecDeque::new(),
+            stop: None,
+            report,
+            reason: Reason::Start,
+        })
+    }
+
+    fn run(mut self) -> io::Result<u8> {
+        loop {
+            if self.daemon.is_none() && self.restart <= Instant::now() {
+                self.start()?;
+            }
+            self.wait()?;
+            if let Some(status) = self.take_signals()? {
+                return Ok(status);
+            }
+            self.take_requests();
+            let change = self.relay.serve_session();
+            self.changed(change);
+            let change = self.relay.serve_runtime();
+            self.changed(change);
+            self.look_at_the_clock();
+            let change = self.relay.pass_on();
+            self.changed(change);
+        }
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        self.report.is_resumed = self.relay.is_resumed();
+        let session = match self.is_launched && self.relay.holds_runtime() {
+            true => Some(self.relay.offer()?),
+            false => None,
+        };
+        self.daemon = Some(Daemon::start(&self.program, session.as_ref(), &self.report)?);
+        Ok(())
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let due = [
+            self.relay.deadline(),
+            self.manager.due(),
+            self.stop,
+            self.daemon.is_none().then_some(self.restart),
+            self.daemon.as_ref().map(|daemon| daemon.alive + SILENCE),
+        ];
+        let due = due.into_iter().flatten().min().unwrap_or(now + HEARTBEAT);
+        let limit = due.saturating_duration_since(now).min(HEARTBEAT);
+        // Rounded up: what is due is over then.
+        let limit = Duration::from_millis(limit.as_millis() as u64 + 1);
+        let mut waited_for = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        if let Some((wire, may_read)) = self.relay.runtime() {
+            waited_for.push(PollFd::new(wire.as_fd(), flags(may_read, wire.unsent())));
+        }
+        if let Some(wire) = self.relay.session() {
+            waited_for.push(PollFd::new(wire.as_fd(), flags(true, wire.unsent())));
+        }
+        if let Some(daemon) = &self.daemon {
+            waited_for.push(PollFd::new(daemon.control.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(
+            &mut waited_for,
+            PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX),
+        ) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if now.elapsed() > limit + STALL
+            && let Some(daemon) = &mut self.daemon
+        {
+            // What has stopped the front may have stopped the daemon.
+            daemon.alive = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Returns the status to end with, if it is time to.
+    fn take_signals(&mut self) -> io::Result<Option<u8>> {
+        while let Some(signal) = self.signals.read_signal()? {
+            match Signal::try_from(signal.ssi_signo.cast_signed()) {
+                Ok(Signal::SIGCHLD) => {
+                    if let Some(status) = self.reap() {
+                        return Ok(Some(status));
+                    }
+                }
+                Ok(Signal::SIGHUP) => self
+                    .daemon
+                    .iter()
+                    .for_each(|daemon| daemon.signal(Signal::SIGHUP)),
+                Ok(_) => {
+                    let Some(daemon) = &self.daemon else {
+                        return Ok(Some(0));
+                    };
+                    daemon.signal(Signal::SIGTERM);
+                    self.stop.get_or_insert(Instant::now() + STOP_TIMEOUT);
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in every child that has ended: in a pod, the front is the parent of orphans.
+    fn reap(&mut self) -> Option<u8> {
+        loop {
+            let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, status as u8),
+                Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, 128 + signal as u8),
+                Ok(WaitStatus::StillAlive) | Err(_) => return None,
+                Ok(_) => continue,
+            };
+            if self.daemon.as_ref().is_some_and(|daemon| daemon.pid == pid)
+                && let Some(status) = self.ended(pid, status)
+            {
+                return Some(status);
+            }
+        }
+    }
+
+    /// The daemon has ended. Returns the status to end with, if it is not to be replaced.
+    fn ended(&mut self, pid: Pid, status: u8) -> Option<u8> {
+        // What it has answered counts.
+        self.take_requests();
+        while self.relay.session().is_some_and(is_readable) {
+            let change = self.relay.serve_session();
+            self.changed(change);
+        }
+        self.relay.drop_session();
+        let lived = self.daemon.take().map(|daemon| daemon.began.elapsed());
+        let was_killed = status > 128;
+        if self.stop.is_some() || !(was_killed || self.relay.holds_runtime()) {
+            return Some(status);
+        }
+        self.report.ended += 1;
+        if self.may_restart(lived.unwrap_or_default()) {
+            return None;
+        }
+        complain(&format!(
+            "the daemon ended {MAX_DEATHS} times within {} s, the last time process {pid} with status {status}: \
+             not started again",
+            DEATHS_WITHIN.as_secs()
+        ));
+        Some(1)
+    }
+
+    fn may_restart(&mut self, lived: Duration) -> bool {
+        let now = Instant::now();
+        self.deaths.push_back(now);
+        while self
+            .deaths
+            .front()
+            .is_some_and(|death| now.duration_since(*death) > DEATHS_WITHIN)
+        {
+            self.deaths.pop_front();
+        }
+        self.restart = match lived < LEAST_LIFE {
+            true => now + RESTART_DELAY,
+            false => now,
+        };
+        self.deaths.len() <= MAX_DEATHS
+    }
+
+    /// Does what the daemon asks for.
+    fn take_requests(&mut self) {
+        while let Some(daemon) = &mut self.daemon {
+            let Ok(Some((request, descriptor))) = control::receive(&daemon.control) else {
+                return;
+            };
+            daemon.alive = Instant::now();
+            match (request, descriptor) {
+                (FromDaemon::Alive, _) => {}
+                (FromDaemon::Notify(state), _) => self.manager.notify(&state),
+                (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
+                (FromDaemon::Wanted | FromDaemon::Connected, _) => self.offer(),
+            }
+        }
+    }
+
+    fn connected(&mut self, runtime: OwnedFd) {
+        let registrations = &mut self.report.registrations;
+        match self.reason {
+            Reason::Start => registrations.start += 1,
+            Reason::Runtime => registrations.runtime += 1,
+            Reason::Subscription => registrations.subscription += 1,
+        }
+        self.reason = Reason::Runtime;
+        let _ = self.relay.hold(UnixStream::from(runtime), true);
+        self.offer();
+    }
+
+    fn offer(&mut self) {
+        let Some(daemon) = &self.daemon else {
+            return;
+        };
+        self.report.is_resumed = self.relay.is_resumed();
+        match self.relay.holds_runtime().then(|| self.relay.offer()) {
+            Some(Ok(session)) => daemon.say(&FromFront::Session(self.report), Some(&session)),
+            _ => daemon.say(&FromFront::NoSession, None),
+        }
+    }
+
+    fn changed(&mut self, change: Option<Change>) {
+        match change {
+            None => return,
+            Some(Change::RuntimeGone) => self.relay.drop_runtime(),
+            // It ends: from here on the runtime is not to wait for it.
+            Some(Change::DaemonGone) if self.stop.is_some() => self.relay.drop_runtime(),
+            Some(Change::DaemonGone) => self.relay.drop_session(),
+            Some(Change::OtherSubscription) => {
+                self.relay.drop_runtime();
+                self.reason = Reason::Subscription;
+            }
+        }
+        if self.is_launched && !self.relay.holds_runtime() {
+            // The daemon ends with its connection.
+            self.stop.get_or_insert(Instant::now() + STOP_TIMEOUT);
+        }
+    }
+
+    /// Does what is due.
+    fn look_at_the_clock(&mut self) {
+        let now = Instant::now();
+        self.manager.tick(now);
+        if self.relay.deadline().is_some_and(|deadline| deadline <= now) {
+            let why = match &self.daemon {
+                None => "the daemon has ended and is started again".to_owned(),
+                Some(daemon) => format!(
+                    "the daemon (process {}) did not answer in time; its last sign of life was {:.1} s ago",
+                    daemon.pid,
+                    now.duration_since(daemon.alive).as_secs_f32()
+                ),
+            };
+            let change = self.relay.expire(now, &why);
+            self.changed(change);
+            self.report.answered = self.relay.answered();
+            if let Some(daemon) = &self.daemon {
+                daemon.say(&FromFront::Changed(self.report), None);
+            }
+        }
+        let is_over = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        let Some(daemon) = &self.daemon else {
+            return;
+        };
+        if is_over(self.stop) {
+            daemon.signal(Signal::SIGKILL);
+        } else if is_over(Some(daemon.alive + SILENCE)) {
+            daemon.signal(Signal::SIGKILL);
+            // The kernel may keep it for as long as it likes: the next one is not to wait for that.
+            self.daemon = None;
+            self.relay.drop_session();
+            self.restart = now;
+            self.report.hung += 1;
+        }
+    }
+}
+
+fn flags(may_read: bool, unsent: usize) -> PollFlags {
+    let mut flags = PollFlags::empty();
+    flags.set(PollFlags::POLLIN, may_read);
+    flags.set(PollFlags::POLLOUT, unsent > 0);
+    flags
+}
+
+fn is_readable(socket: &impl AsFd) -> bool {
+    let mut waited_for = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    poll(&mut waited_for, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+/// Says why the front ends, unless whoever reads that does not.
+fn complain(text: &str) {
+    let stderr = io::stderr();
+    let mut waited_for = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    if poll(&mut waited_for, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+        let _ = writeln!(io::stderr(), "nri-oci-hooks: {text}");
+    }
+}

@@ -1,0 +1,174 @@
+//! The daemon's end: asking the front for its connection, and showing it that the daemon runs.
+
+use std::env;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigSet, Signal};
+use tokio::io::Interest;
+use tokio::net::{UnixDatagram, UnixStream};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+
+use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
+use crate::diagnostic::shown_path;
+use crate::system;
+
+static LINK: OnceLock<Link> = OnceLock::new();
+
+/// The front of this daemon; none if it has none.
+pub fn link() -> Option<&'static Link> {
+    LINK.get()
+}
+
+/// The front of this daemon.
+#[derive(Debug)]
+pub struct Link {
+    control: OwnedFd,
+    report: Mutex<Report>,
+    /// Whether the next Synchronize stands for one that an earlier daemon has answered.
+    is_resumed: AtomicBool,
+    sessions: OnceLock<AsyncMutex<mpsc::Receiver<Option<UnixStream>>>>,
+}
+
+impl Link {
+    /// Takes the front over from the environment, if this is its daemon; from here on this process ends with it.
+    /// To be called once, before there are other threads.
+    ///
+    /// # Errors
+    /// The environment does not say what it should.
+    pub fn take() -> io::Result<()> {
+        let Some(value) = env::var_os(VARIABLE) else {
+            return Ok(());
+        };
+        let number = value.to_str().and_then(|text| text.parse().ok());
+        let control = number
+            .map(system::take_descriptor)
+            .unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))?;
+        set_pdeathsig(Signal::SIGKILL)?;
+        // The front waits for some of them otherwise, and its child inherits that.
+        SigSet::empty().thread_set_mask()?;
+        let report = match control::receive(&control)? {
+            Some((FromFront::Changed(report), _)) => report,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        let link = Link {
+            control,
+            is_resumed: AtomicBool::new(report.is_resumed),
+            report: Mutex::new(report),
+            sessions: OnceLock::new(),
+        };
+        // It may have ended before.
+        link.alive()?;
+        let _ = LINK.set(link);
+        Ok(())
+    }
+
+    /// Reads what the front says, for ever; in a task of its own, before [`Link::connect`].
+    pub async fn listen(&'static self) -> io::Result<()> {
+        let (sender, receiver) = mpsc::channel(1);
+        let _ = self.sessions.set(AsyncMutex::new(receiver));
+        // It is one of packets, which end with the front; tokio has a name for none but this.
+        let control = net::UnixDatagram::from(self.control.try_clone()?);
+        control.set_nonblocking(true)?;
+        let control = UnixDatagram::from_std(control)?;
+        loop {
+            let received = control.async_io(Interest::READABLE, || control::receive::<FromFront>(&control));
+            let Some((message, descriptor)) = received.await? else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let session = match (message, descriptor) {
+                (FromFront::Session(report), Some(descriptor)) => {
+                    self.is_resumed.store(report.is_resumed, Ordering::Relaxed);
+                    self.update(report);
+                    let socket = net::UnixStream::from(descriptor);
+                    socket.set_nonblocking(true)?;
+                    Some(UnixStream::from_std(socket)?)
+                }
+                (FromFront::Changed(report), _) => {
+                    self.update(report);
+                    continue;
+                }
+                _ => None,
+            };
+            // Whoever asked may have given up.
+            let _ = sender.try_send(session);
+        }
+    }
+
+    /// A connection to the runtime: that of the front, or a new one to `socket`, which it holds from here on.
+    ///
+    /// # Errors
+    /// The runtime cannot be connected to, or the front is gone.
+    pub async fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
+        if let Some(session) = self.ask(&FromDaemon::Wanted, None).await? {
+            return Ok(session);
+        }
+        let runtime = UnixStream::connect(socket).await.map_err(|error| {
+            let socket = shown_path(socket);
+            io::Error::other(format!(
+                "cannot connect to the NRI socket {socket}: {error}; is the runtime up, with NRI enabled?"
+            ))
+        })?;
+        let session = self.ask(&FromDaemon::Connected, Some(runtime)).await?;
+        session.ok_or_else(|| io::Error::other("the front does not take the connection"))
+    }
+
+    async fn ask(
+        &self,
+        question: &FromDaemon,
+        runtime: Option<UnixStream>,
+    ) -> io::Result<Option<UnixStream>> {
+        let gone = || io::Error::other("the front of the daemon is gone");
+        let mut sessions = self.sessions.get().ok_or_else(gone)?.lock().await;
+        // The answer to a question that was given up.
+        while sessions.try_recv().is_ok() {}
+        control::send(&self.control, question, runtime.as_ref().map(AsFd::as_fd))?;
+        sessions.recv().await.ok_or_else(gone)
+    }
+
+    /// The daemon runs. Never waits.
+    ///
+    /// # Errors
+    /// The front does not take it.
+    pub fn alive(&self) -> io::Result<()> {
+        control::send(&self.control, &FromDaemon::Alive, None)
+    }
+
+    /// Has the service manager notified. Never waits.
+    ///
+    /// # Errors
+    /// The front does not take it.
+    pub fn notify(&self, state: String) -> io::Result<()> {
+        control::send(&self.control, &FromDaemon::Notify(state), None)
+    }
+
+    /// What has happened since the front began.
+    pub fn report(&self) -> Report {
+        *self.lock()
+    }
+
+    /// Whether the Synchronize that is handled now stands for one that an earlier daemon has answered.
+    pub fn take_resumed(&self) -> bool {
+        self.is_resumed.swap(false, Ordering::Relaxed)
+    }
+
+    fn update(&self, now: Report) {
+        let before = std::mem::replace(&mut *self.lock(), now);
+        if now.answered > before.answered {
+            let count = now.answered - before.answered;
+            tracing::warn!(
+                count,
+                "requests were answered for the daemon, which had not answered in time"
+            );
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,20 @@
+//! The process that holds the connection to the runtime while daemons come and go.
+//!
+//! It reads and writes whole messages between the two, answers for a daemon that does not, and starts the next one.
+//! It opens no file, writes no log, and has one thread.
+
+mod control;
+mod daemon;
+mod keep;
+mod link;
+mod manager;
+mod relay;
+mod rpc;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use control::{Registrations, Report};
+pub use keep::{is_front, main};
+pub use link::{Link, link};

@@ -1,0 +1,401 @@
+//! The connection to the runtime, and what of it the daemon of the moment gets.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::rpc::{self, Method, Subscription};
+use super::wire::{Message, PLUGIN, RUNTIME, Wire};
+
+/// How many bytes of requests may wait for their answer before the runtime is no longer read.
+const MAX_WAITING: usize = 8 << 20;
+
+/// How many bytes of requests that were answered for are kept for the daemon.
+const MAX_MISSED: usize = 256 << 10;
+
+/// How many bytes the daemon may leave unread before it gets no further request.
+const MAX_UNREAD: usize = 64 << 10;
+
+/// What became of the connection, if it is no longer as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The runtime has closed it, or sends what is no NRI.
+    RuntimeGone,
+    /// The daemon has closed its end, or sends what is no NRI.
+    DaemonGone,
+    /// The daemon wants other events, or another failure policy, than the runtime was told.
+    OtherSubscription,
+}
+
+/// Holds the connection to the runtime. Daemons come and go.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    runtime: Option<Wire>,
+    session: Option<Session>,
+    known: Known,
+    open: VecDeque<Open>,
+    /// How many requests the daemon was answered for.
+    answered: u64,
+    /// Whether the plugin can be registered anew.
+    is_replaceable: bool,
+}
+
+/// What was agreed with the runtime on this connection.
+#[derive(Debug, Default)]
+struct Known {
+    registration: Registration,
+    configured: Option<(Message, Subscription)>,
+    /// The stream of the last Synchronize whose answer the runtime has, and whether another part follows.
+    synchronized: Option<(u32, bool)>,
+    /// Whether a daemon that is gone has earlier parts of a Synchronize that goes on.
+    has_lost_part: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Registration {
+    #[default]
+    None,
+    Asked,
+    Done,
+}
+
+/// The connection to a daemon.
+#[derive(Debug)]
+struct Session {
+    wire: Wire,
+    /// Requests that an earlier daemon has answered, to be answered again before any other; the first is sent.
+    greeting: VecDeque<Message>,
+    /// The stream of the registration that the daemon waits for.
+    registration: Option<u32>,
+}
+
+/// A request that the daemon has not answered.
+#[derive(Debug)]
+struct Open {
+    method: Method,
+    request: Message,
+    /// Until when the runtime is to be answered; none if it is.
+    deadline: Option<Instant>,
+    /// Whether the daemon of the moment has it.
+    is_sent: bool,
+}
+
+impl Relay {
+    /// Takes over a connection to a runtime; `is_replaceable` if there could be another one.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub(super) fn hold(&mut self, runtime: UnixStream, is_replaceable: bool) -> io::Result<()> {
+        self.drop_runtime();
+        self.is_replaceable = is_replaceable;
+        self.runtime = Some(Wire::new(runtime)?);
+        Ok(())
+    }
+
+    pub(super) fn holds_runtime(&self) -> bool {
+        self.runtime.is_some()
+    }
+
+    /// The ends of the connection, and whether they wait to be written to and may be read.
+    pub(super) fn runtime(&self) -> Option<(&Wire, bool)> {
+        let waiting: usize = self.open.iter().map(|open| open.request.len()).sum();
+        self.runtime.as_ref().map(|wire| (wire, waiting < MAX_WAITING))
+    }
+
+    pub(super) fn session(&self) -> Option<&Wire> {
+        self.session.as_ref().map(|session| &session.wire)
+    }
+
+    /// How many requests were answered for the daemon.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// Whether a daemon that connects now gets no Synchronize of the runtime, since another one has.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.known.synchronized.is_some()
+    }
+
+    /// Closes both ends.
+    pub(super) fn drop_runtime(&mut self) {
+        self.runtime = None;
+        self.session = None;
+        self.known = Known::default();
+        self.open.clear();
+    }
+
+    /// Closes the end of the daemon. What it has not answered waits for the next one.
+    pub(super) fn drop_session(&mut self) {
+        self.session = None;
+        self.known.has_lost_part |= matches!(self.known.synchronized, Some((_, true)));
+        self.open.retain_mut(|open| {
+            open.is_sent = false;
+            // Decided without it.
+            open.deadline.is_some() || open.method != Method::Decision
+        });
+    }
+
+    /// Begins a session with a daemon; returns its end.
+    ///
+    /// # Errors
+    /// Those of sockets.
+    pub(super) fn offer(&mut self) -> io::Result<UnixStream> {
+        self.drop_session();
+        let (ours, theirs) = UnixStream::pair()?;
+        let mut session = Session {
+            wire: Wire::new(ours)?,
+            greeting: VecDeque::new(),
+            registration: None,
+        };
+        if let Some((configure, _)) = &self.known.configured {
+            session.greeting.push_back(configure.clone());
+            if let Some((stream, false)) = self.known.synchronized {
+                session.greeting.push_back(rpc::synchronize(stream));
+            }
+        }
+        self.session = Some(session);
+        Ok(theirs)
+    }
+
+    /// Reads what the runtime has sent, and passes it on.
+    pub(super) fn serve_runtime(&mut self) -> Option<Change> {
+        let wire = self.runtime.as_mut()?;
+        let mut messages = Vec::new();
+        let received = wire.receive(|connection, message| messages.push((connection, message)));
+        for (connection, message) in messages {
+            if connection == PLUGIN && message.is_request() {
+                self.take_request(message);
+            } else if connection == RUNTIME && message.is_response() && !self.take_registration(message) {
+                return Some(Change::RuntimeGone);
+            }
+        }
+        match received {
+            Ok(true) => self.pass_on(),
+            _ => Some(Change::RuntimeGone),
+        }
+    }
+
+    /// Reads what the daemon has sent, and passes it on.
+    pub(super) fn serve_session(&mut self) -> Option<Change> {
+        let session = self.session.as_mut()?;
+        let mut messages = Vec::new();
+        let received = session
+            .wire
+            .receive(|connection, message| messages.push((connection, message)));
+        for (connection, message) in messages {
+            let change = match connection {
+                PLUGIN if message.is_response() => self.take_answer(message),
+                RUNTIME if message.is_request() => self.take_call(message),
+                _ => None,
+            };
+            if change.is_some() {
+                return change;
+            }
+        }
+        match received {
+            Ok(true) => self.pass_on(),
+            _ => Some(Change::DaemonGone),
+        }
+    }
+
+    /// Sends what waits, as far as the sockets take it.
+    pub(super) fn pass_on(&mut self) -> Option<Change> {
+        if self.runtime.as_mut().is_some_and(|wire| wire.flush().is_err()) {
+            return Some(Change::RuntimeGone);
+        }
+        let session = self.session.as_mut()?;
+        let mut sent = session.wire.flush();
+        if session.greeting.is_empty() {
+            for open in self.open.iter_mut().filter(|open| !open.is_sent) {
+                if sent.is_err() || session.wire.unsent() > MAX_UNREAD {
+                    break;
+                }
+                sent = session.wire.send(PLUGIN, &open.request);
+                open.is_sent = true;
+            }
+        }
+        sent.is_err().then_some(Change::DaemonGone)
+    }
+
+    /// When the next request is to be answered for the daemon.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.iter().filter_map(|open| open.deadline).min()
+    }
+
+    /// Answers for the daemon what it has not answered at `now`; `why` is what is the matter with it.
+    pub(super) fn expire(&mut self, now: Instant, why: &str) -> Option<Change> {
+        let runtime = self.runtime.as_mut()?;
+        let fails = self
+            .known
+            .configured
+            .as_ref()
+            .is_some_and(|(_, subscription)| subscription.fails);
+        for open in &mut self.open {
+            if open.deadline.is_none_or(|deadline| deadline > now) {
+                continue;
+            }
+            open.deadline = None;
+            let stream = open.request.stream();
+            let answer = match open.method {
+                // Only the daemon knows. The runtime closes the connection.
+                Method::Configure => continue,
+                Method::Decision if fails => rpc::refusal(stream, &format!("nri-oci-hooks: {why}")),
+                method => rpc::empty(stream, method),
+            };
+            if let Method::Synchronize { more } = open.method {
+                self.known.synchronized = Some((stream, more));
+            }
+            self.answered += 1;
+            if runtime.send(PLUGIN, &answer).is_err() {
+                return Some(Change::RuntimeGone);
+            }
+        }
+        let mut missed = 0;
+        for at in (0..self.open.len())
+            .rev()
+            .filter(|at| self.open[*at].deadline.is_none())
+            .collect::<Vec<_>>()
+        {
+            missed += self.open[at].request.len();
+            if missed > MAX_MISSED {
+                self.open.remove(at);
+            }
+        }
+        None
+    }
+
+    fn take_request(&mut self, request: Message) {
+        let (method, timeout) = rpc::request(request.body());
+        if let Method::Synchronize { more } = method
+            && self.known.has_lost_part
+        {
+            return self.take_rest_of_synchronize(request.stream(), more);
+        }
+        let request = match method {
+            // The time for these begins when the daemon gets them.
+            Method::Configure | Method::Synchronize { .. } => request,
+            _ => rpc::received_at(&request, uptime()),
+        };
+        self.open.push_back(Open {
+            method,
+            request,
+            deadline: Some(Instant::now() + time_to_answer(timeout)),
+            is_sent: false,
+        });
+    }
+
+    /// Answers a part of a Synchronize that the daemon has not from its beginning. At the end it gets an empty one, as
+    /// one that connects later.
+    fn take_rest_of_synchronize(&mut self, stream: u32, more: bool) {
+        self.known.synchronized = Some((stream, more));
+        self.known.has_lost_part = more;
+        // Who is gone shows when the connection is read.
+        let _ = self
+            .runtime
+            .as_mut()
+            .map(|wire| wire.send(PLUGIN, &rpc::empty(stream, Method::Synchronize { more })));
+        if let Some(session) = self.session.as_mut().filter(|_| !more) {
+            let request = rpc::synchronize(stream);
+            if session.greeting.is_empty() {
+                let _ = session.wire.send(PLUGIN, &request);
+            }
+            session.greeting.push_back(request);
+        }
+    }
+
+    /// Takes the runtime's answer to the registration. Returns whether it has accepted the plugin.
+    fn take_registration(&mut self, response: Message) -> bool {
+        let is_accepted = rpc::is_ok(response.body());
+        self.known.registration = Registration::Done;
+        if let Some(session) = &mut self.session
+            && let Some(stream) = session.registration.take()
+        {
+            // A daemon that is gone shows when it is read.
+            let _ = session.wire.send(RUNTIME, &response.on_stream(stream));
+        }
+        is_accepted
+    }
+
+    fn take_call(&mut self, request: Message) -> Option<Change> {
+        let (session, runtime) = (self.session.as_mut()?, self.runtime.as_mut()?);
+        let (stream, sent) = (request.stream(), &mut Ok(()));
+        match (rpc::request(request.body()).0, &self.known.registration) {
+            (Method::Register, Registration::None) => {
+                self.known.registration = Registration::Asked;
+                session.registration = Some(stream);
+                *sent = runtime.send(RUNTIME, &request);
+            }
+            (Method::Register, Registration::Asked) => session.registration = Some(stream),
+            (Method::Register, Registration::Done) => {
+                let _ = session.wire.send(RUNTIME, &rpc::empty(stream, Method::Register));
+                if let Some(first) = session.greeting.front() {
+                    let _ = session.wire.send(PLUGIN, first);
+                }
+            }
+            _ => drop(session.wire.send(RUNTIME, &rpc::unknown(stream))),
+        }
+        sent.is_err().then_some(Change::RuntimeGone)
+    }
+
+    /// Takes an answer of the daemon.
+    fn take_answer(&mut self, response: Message) -> Option<Change> {
+        let session = self.session.as_mut()?;
+        if session
+            .greeting
+            .front()
+            .is_some_and(|request| request.stream() == response.stream())
+        {
+            return self.take_greeting(&response);
+        }
+        let at = self
+            .open
+            .iter()
+            .position(|open| open.request.stream() == response.stream())?;
+        let open = self.open.remove(at)?;
+        // Without one it was answered for.
+        open.deadline?;
+        match open.method {
+            Method::Configure if rpc::is_ok(response.body()) => {
+                self.known.configured = Some((open.request, rpc::subscription(response.body())));
+            }
+            Method::Synchronize { more } => self.known.synchronized = Some((response.stream(), more)),
+            _ => {}
+        }
+        let sent = self.runtime.as_mut()?.send(PLUGIN, &response);
+        sent.is_err().then_some(Change::RuntimeGone)
+    }
+
+    /// Takes the answer to a request that an earlier daemon has answered.
+    fn take_greeting(&mut self, response: &Message) -> Option<Change> {
+        let (session, (configure, subscription)) = (self.session.as_mut()?, self.known.configured.as_ref()?);
+        session.greeting.pop_front();
+        if response.stream() == configure.stream() {
+            if !rpc::is_ok(response.body()) {
+                return Some(Change::DaemonGone);
+            }
+            if self.is_replaceable && rpc::subscription(response.body()) != *subscription {
+                return Some(Change::OtherSubscription);
+            }
+        }
+        let sent = session
+            .greeting
+            .front()
+            .is_some_and(|next| session.wire.send(PLUGIN, next).is_err());
+        sent.then_some(Change::DaemonGone)
+    }
+}
+
+/// How long the daemon may take to answer a request for which the runtime waits for `given`: longer than it allows
+/// itself, and less than the runtime does.
+fn time_to_answer(given: Duration) -> Duration {
+    let margin = (given / 20).clamp(Duration::from_millis(25), Duration::from_millis(125));
+    given - margin.min(given / 4)
+}
+
+/// By the monotonic clock, which is the same in every process.
+fn uptime() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
+}
