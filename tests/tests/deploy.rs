@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use e2e::{Containerd, Version, on_each_containerd, workspace};
-use nri_oci_hooks::config::{Config, Overrides};
+use nri_oci_hooks::config::{Config, Glob, Names, Overrides};
 use nri_oci_hooks::diagnostic::Diagnostic;
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
@@ -122,7 +122,7 @@ fn the_sample_configuration_is_good_and_exempts_kube_system_alone() -> Result<()
     let text = fs::read_to_string(workspace::file("deploy/config.toml"))?;
     let config = read(&text);
     let expected = Config {
-        exclude_namespaces: ["kube-system".to_owned()].into(),
+        exclude_namespaces: Names::new(vec![Glob::new("kube-system")]),
         ..Config::default()
     };
     assert_eq!(config, Ok(expected));
