@@ -110,7 +110,7 @@ async fn injected(container: &Container) -> Result<Stages> {
 /// The hooks that the ledger has a container owed.
 fn entered(containerd: &Containerd, container: &Container) -> Result<Stages> {
     let mut stages = Vec::new();
-    for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
+    for stage in Stage::OF_RUNNER {
         let hooks = containerd.ledger().hooks(container.id(), stage)?;
         let hook = |hook: &crate::ledger::FrozenHook| {
             json!({

@@ -142,6 +142,7 @@ fn the_sample_configuration_tells_the_defaults() -> Result<()> {
     let told: Vec<String> = settings
         .map(|line| match line.split(' ').next() {
             Some("key" | "spec_dirs") => format!("annotation.{line}"),
+            Some("action") => format!("missed.{line}"),
             Some("processes") => format!("limits.{line}"),
             _ => line.to_owned(),
         })

@@ -64,7 +64,7 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
     // How much of these gets done in time is the machine's to say.
     let by_speed = None;
     for (case, annotations, refused) in [
-        ("keys", flood("com.example.gpu-N", ""), Some(true)),
+        ("keys", flood("com.example.gpu-N", ""), by_speed),
         (
             "long-keys",
             flood(&format!("{}/N", "gpu".repeat(60)), ""),
@@ -74,7 +74,7 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
         (
             "one-value",
             vec![("a".into(), "nvidia".repeat(ANNOTATIONS / 6 - 1))],
-            Some(true),
+            by_speed,
         ),
         ("values", flood("aN", &"amd".repeat(300)), by_speed),
         ("commas", vec![(ANNOTATION.into(), ",".repeat(1000))], Some(true)),

@@ -111,15 +111,18 @@ pub fn run(args: RunArgs) -> ExitCode {
     let source = args.source();
     let arrived = args.pod.arrive(&args.nri_socket, &args.name, source.clone());
     start_logs(&args.logs);
-    let ended = match arrived.and_then(|arrived| serve(args, source, arrived)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let status = match arrived.and_then(|arrived| serve(args, source, arrived)) {
+        Ok(()) => 0,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            1
         }
     };
     flush_logs();
-    ended
+    if let Some(link) = front::link() {
+        link.ended(status);
+    }
+    ExitCode::from(status)
 }
 
 /// Whether the runtime launched this process as a plugin; it gives no arguments then.

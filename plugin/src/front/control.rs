@@ -24,6 +24,8 @@ pub(super) enum FromDaemon {
     Connected,
     /// For the service manager, as sd_notify(3) says.
     Notify(String),
+    /// It ends with this status. The kernel may keep a thread of it, and so the process, for as long as it likes.
+    Ended(u8),
 }
 
 /// What the front says.

@@ -15,7 +15,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
 use super::daemon::{Daemon, LAUNCHED, SILENCE};
@@ -35,6 +34,9 @@ const RESTART_DELAY: Duration = Duration::from_millis(80);
 
 /// How long a daemon may take to end that is asked to: less than its unit and its pod give both.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// The status of a daemon that was killed, as a shell has it.
+const KILLED: u8 = 128 + Signal::SIGKILL as u8;
 
 /// How much later than asked for the front may be woken before it counts as stopped itself.
 const STALL: Duration = Duration::from_secs(1);
@@ -125,12 +127,18 @@ impl Front {
             if let Some(status) = self.take_signals()? {
                 return Ok(status);
             }
-            self.take_requests();
+            if let Some(status) = self.take_requests()
+                && let Some(status) = self.ended(status)
+            {
+                return Ok(status);
+            }
             let change = self.relay.serve_session();
             self.changed(change);
             let change = self.relay.serve_runtime();
             self.changed(change);
-            self.look_at_the_clock();
+            if let Some(status) = self.look_at_the_clock() {
+                return Ok(status);
+            }
             let change = self.relay.pass_on();
             self.changed(change);
         }
@@ -222,7 +230,7 @@ impl Front {
                 Ok(_) => continue,
             };
             if self.daemon.as_ref().is_some_and(|daemon| daemon.pid == pid)
-                && let Some(status) = self.ended(pid, status)
+                && let Some(status) = self.ended(status)
             {
                 return Some(status);
             }
@@ -230,27 +238,28 @@ impl Front {
     }
 
     /// The daemon has ended. Returns the status to end with, if it is not to be replaced.
-    fn ended(&mut self, pid: Pid, status: u8) -> Option<u8> {
-        // What it has answered counts.
-        self.take_requests();
+    fn ended(&mut self, status: u8) -> Option<u8> {
+        // What it has answered counts, and the status that it has named itself.
+        let status = self.take_requests().unwrap_or(status);
         while self.relay.session().is_some_and(is_readable) {
             let change = self.relay.serve_session();
             self.changed(change);
         }
         self.relay.drop_session();
-        let lived = self.daemon.take().map(|daemon| daemon.began.elapsed());
+        let daemon = self.daemon.take()?;
         let was_killed = status > 128;
         if self.stop.is_some() || !(was_killed || self.relay.holds_runtime()) {
             return Some(status);
         }
         self.report.ended += 1;
-        if self.may_restart(lived.unwrap_or_default()) {
+        if self.may_restart(daemon.began.elapsed()) {
             return None;
         }
         complain(&format!(
-            "the daemon ended {MAX_DEATHS} times within {} s, the last time process {pid} with status {status}: \
+            "the daemon ended {MAX_DEATHS} times within {} s, the last time process {} with status {status}: \
              not started again",
-            DEATHS_WITHIN.as_secs()
+            DEATHS_WITHIN.as_secs(),
+            daemon.pid
         ));
         Some(1)
     }
@@ -272,20 +281,20 @@ impl Front {
         self.deaths.len() <= MAX_DEATHS
     }
 
-    /// Does what the daemon asks for.
-    fn take_requests(&mut self) {
+    /// Does what the daemon asks for. Returns its status, if it says that it ends.
+    fn take_requests(&mut self) -> Option<u8> {
         while let Some(daemon) = &mut self.daemon {
-            let Ok(Some((request, descriptor))) = control::receive(&daemon.control) else {
-                return;
-            };
+            let (request, descriptor) = control::receive(&daemon.control).ok().flatten()?;
             daemon.alive = Instant::now();
             match (request, descriptor) {
                 (FromDaemon::Alive, _) => {}
+                (FromDaemon::Ended(status), _) => return Some(status),
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
                 (FromDaemon::Wanted | FromDaemon::Connected, _) => self.offer(),
             }
         }
+        None
     }
 
     fn connected(&mut self, runtime: OwnedFd) {
@@ -329,8 +338,8 @@ impl Front {
         }
     }
 
-    /// Does what is due.
-    fn look_at_the_clock(&mut self) {
+    /// Does what is due. Returns the status to end with, if it is time to.
+    fn look_at_the_clock(&mut self) -> Option<u8> {
         let now = Instant::now();
         self.manager.tick(now);
         if self.relay.deadline().is_some_and(|deadline| deadline <= now) {
@@ -350,12 +359,12 @@ impl Front {
             }
         }
         let is_over = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        let Some(daemon) = &self.daemon else {
-            return;
-        };
+        let daemon = self.daemon.as_ref()?;
         if is_over(self.stop) {
             daemon.signal(Signal::SIGKILL);
-        } else if is_over(Some(daemon.alive + SILENCE)) {
+            return Some(KILLED);
+        }
+        if is_over(Some(daemon.alive + SILENCE)) {
             daemon.signal(Signal::SIGKILL);
             // The kernel may keep it for as long as it likes: the next one is not to wait for that.
             self.daemon = None;
@@ -363,6 +372,7 @@ impl Front {
             self.restart = now;
             self.report.hung += 1;
         }
+        None
     }
 }
 

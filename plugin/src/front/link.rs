@@ -147,6 +147,12 @@ impl Link {
         control::send(&self.control, &FromDaemon::Notify(state), None)
     }
 
+    /// The daemon ends with this `status`, and has nothing more to do. Never waits.
+    pub fn ended(&self, status: u8) {
+        // A front that does not take it waits for the process.
+        let _ = control::send(&self.control, &FromDaemon::Ended(status), None);
+    }
+
     /// What has happened since the front began.
     pub fn report(&self) -> Report {
         *self.lock()

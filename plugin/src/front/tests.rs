@@ -150,7 +150,8 @@ fn a_request_whose_answer_is_cut_by_the_death_of_the_daemon_gets_that_of_the_nex
             bytes.truncate(count);
             bytes
         };
-        let is_tried = |cut: &usize| whole.len() < 100 || *cut < 64 || cut % 61 == 0 || *cut == whole.len();
+        let is_tried =
+            |cut: &usize| whole.len() < 100 || *cut < 64 || cut.is_multiple_of(61) || *cut == whole.len();
         for cut in (0..=whole.len()).filter(is_tried) {
             let (mut relay, mut runtime, mut daemon) = connected(true);
             runtime.send(PLUGIN, &request(5, "CreateContainer", b"app"));

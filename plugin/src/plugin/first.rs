@@ -1,10 +1,17 @@
 //! The configuration that a daemon begins with: what its file says, or else its last good version.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bounded::within;
 use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::Diagnostic;
 use crate::ledger::Moment;
 use crate::select::{Copies, Format, LoadedSpec, is_gone, is_not_answered};
 use crate::trust::{FileIdentity, Survey};
+
+/// How long the check of the default hook-spec may take: containers wait for the configuration meanwhile.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The configuration that a daemon begins with.
 pub(super) enum First {
@@ -86,9 +93,15 @@ fn last_good(source: &ConfigSource, text: &[u8], refused: &[Diagnostic]) -> Opti
 
 /// Fails with what is wrong with the default hook-spec if no version of it can be used.
 fn check_default(config: &Config, copies: &Copies) -> Result<(), Vec<Diagnostic>> {
-    let Some(file) = &config.hook_spec else {
+    let Some(file) = config.hook_spec.clone() else {
         return Ok(());
     };
+    let copies = copies.clone();
+    // Nobody knows what a file system that hangs would say, and what does not need it is decided meanwhile.
+    within(CHECK_TIMEOUT, move || check(&file, &copies)).unwrap_or(Ok(()))
+}
+
+fn check(file: &Arc<str>, copies: &Copies) -> Result<(), Vec<Diagnostic>> {
     match LoadedSpec::load(file) {
         Ok(_) => Ok(()),
         // Nobody knows.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -10,6 +12,12 @@ use crate::config::Config;
 use crate::ledger::Ledger;
 use crate::trust::access::{Access, NotAnswering, Use};
 use crate::trust::{TrustError, TrustedDir, TrustedFile};
+
+/// How long an event may wait for another thread that opens the ledger.
+const OPENING_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How often it looks whether that is done.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The ledger, or that there is none, as soon as that is known. Only [`LazyLedger::open`] touches a path.
 #[derive(Debug)]
@@ -92,14 +100,7 @@ impl LazyLedger {
     }
 
     fn open_first(&self) -> Result<&Opened, NoLedger> {
-        let _opening = match self.opening.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                drop(self.access()?);
-                return Err(NoLedger::BeingOpened);
-            }
-            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
-            Ok(opening) => opening,
-        };
+        let _opening = self.begin_opening()?;
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
@@ -118,6 +119,22 @@ impl LazyLedger {
         };
         *self.lock_failure() = None;
         Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// Waits a little for another thread that opens it.
+    fn begin_opening(&self) -> Result<MutexGuard<'_, ()>, NoLedger> {
+        let deadline = Instant::now() + OPENING_TIMEOUT;
+        loop {
+            match self.opening.try_lock() {
+                Ok(opening) => return Ok(opening),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => drop(self.access()?),
+            }
+            if Instant::now() >= deadline {
+                return Err(NoLedger::BeingOpened);
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
     }
 
     /// The next one to need it tries again: a full disk, or a directory with a wrong owner, can be put right.

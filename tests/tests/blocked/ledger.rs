@@ -81,6 +81,7 @@ async fn a_ledger_that_cannot_be_opened_is_opened_when_it_can_be() -> Result<()>
     let refused = create(&mut plugin, &pod).await?;
     ensure!(refused.is_err(), "{refused:?}");
     fs::set_permissions(&state, Permissions::from_mode(0o700))?;
-    ensure!(create(&mut plugin, &pod).await? == Ok(true));
+    let taken = create(&mut plugin, &pod).await?;
+    ensure!(taken == Ok(true), "{taken:?}");
     daemon.ends(plugin).await
 }
