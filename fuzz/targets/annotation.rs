@@ -10,8 +10,8 @@ use std::fs;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use nri_oci_hooks::config::{Config, Overrides};
-use nri_oci_hooks::select::{Budget, Selector, Subject};
+use nri_oci_hooks::config::{Config, Delivery, Overrides};
+use nri_oci_hooks::select::{Deadline, Selector, Subject};
 use tempfile::TempDir;
 
 mod told;
@@ -59,11 +59,13 @@ fuzz_target!(|text: &str| {
     let subject = Subject {
         namespace,
         annotations: &annotations,
+        container_annotations: &annotations,
         container,
         command: None,
         has_bind_mounts: false,
+        delivery: Delivery::Runner,
     };
-    match NODE.selector.select(&subject, Budget::unhurried()) {
+    match NODE.selector.select(&subject, Deadline::none()) {
         Ok(selected) => {
             let files = selected
                 .specs

@@ -1,0 +1,39 @@
+# The daemon is killed three times in a row: its pod goes on, and containers that are created meanwhile have their hooks.
+# shellcheck shell=bash
+
+[ "$SHAPE" = full ] || {
+    not_tested "kills of the daemon" "without a process namespace of the host nobody can find its process"
+    return
+}
+
+# daemon_pid: the daemon's process.
+daemon_pid() {
+    node "$RUNNER" status --format json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p'
+}
+
+# is_another_process PID: whether the daemon is another process now, and registered.
+is_another_process() {
+    local now
+    now=$(daemon_pid 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$1" ] &&
+        metric_is_above nri_oci_hooks_registered 0
+}
+
+deploy "$SHAPE"
+life=$(daemon_life)
+made=()
+for round in 1 2 3; do
+    pid=$(daemon_pid)
+    say "killing the daemon, process $pid"
+    node kill -KILL "$pid"
+    run_pod "killed-$round" app
+    made+=("$(container_id "killed-$round" 0)")
+    await "the next daemon" is_another_process "$pid"
+done
+[ "$(daemon_life)" = "$life" ] || complain "the pod was restarted: the kubelet makes the next one wait"
+for round in 1 2 3; do
+    delete_pod "killed-$round"
+done
+snapshot
+for id in "${made[@]}"; do
+    assert_ran "$id" prestart/default poststart/default poststop/default
+done
