@@ -1,5 +1,7 @@
 //! Many pods at once.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use e2e::{Containerd, Version};
 use futures::future::join_all;
@@ -12,7 +14,9 @@ const PODS: usize = 200;
 
 #[tokio::test]
 async fn of_two_hundred_pods_those_that_need_what_hangs_are_refused_and_the_others_created() -> Result<()> {
-    let containerd = Containerd::start(Version::V2_1).await?;
+    // So many at once keep a small machine busy for longer than NRI's 2 s.
+    let builder = Containerd::builder(Version::V2_1).request_timeout(Duration::from_secs(10));
+    let containerd = builder.start().await?;
     let (daemon, hanging) = Case::DefaultSpec.set_up(&containerd)?;
     let plugin = daemon.start().await?;
     hanging.hang()?;
