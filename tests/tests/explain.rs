@@ -303,7 +303,7 @@ async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: 
     };
     let raw = &[("~", "raw,gpu")][..];
     let handlers = [with(&[]), with(raw), other(&[]), other(raw)];
-    assert_eq!(node.compare(&by_handler, default, None, &handlers).await?, 3);
+    assert_eq!(node.compare(&by_handler, default, None, &handlers).await?, 4);
     Ok(())
 }
 

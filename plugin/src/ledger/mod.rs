@@ -10,6 +10,7 @@
 //! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          since when the daemon notes that
+//! STATE_DIR/missed                 which containers lack the hooks that they should have, as last found
 //! STATE_DIR/ended/DIGEST           that the init of a container without hooks was ended
 //! ```
 //!

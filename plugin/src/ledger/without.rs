@@ -15,6 +15,7 @@ use crate::trust::access::Use;
 
 const DECIDED_SINCE: &str = "decided-since";
 const ENDED: &str = "ended";
+const MISSED: &str = "missed";
 
 /// Since when the daemon notes the containers that it decided to leave without hooks. What began before, it may not
 /// have been asked about.
@@ -43,6 +44,12 @@ impl DecidedSince {
 struct Ended {
     boot: Boot,
     at: Moment,
+}
+
+/// Which containers lack their hooks.
+#[derive(Debug, Serialize, Deserialize)]
+struct Missed<T> {
+    containers: T,
 }
 
 impl Ledger {
@@ -149,6 +156,25 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Notes which containers lack the hooks that they should have, in place of what was noted before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn note_missed(&self, containers: &impl Serialize) -> Result<(), LedgerError> {
+        let _access = LedgerError::begin(Use::Write, self.root())?;
+        write(&self.root().join(MISSED), &Missed { containers })
+    }
+
+    /// What was noted last; `None` if that was never, or is damaged.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn missed<T: for<'de> Deserialize<'de>>(&self) -> Result<Option<T>, LedgerError> {
+        let _access = LedgerError::begin(Use::Read, self.root())?;
+        let missed: Option<Missed<T>> = read(&self.root().join(MISSED))?;
+        Ok(missed.map(|missed| missed.containers))
     }
 
     fn without_path(&self, id: &ContainerId) -> PathBuf {

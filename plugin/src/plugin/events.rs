@@ -426,7 +426,9 @@ impl Plugin for OciHooks {
             Some(ours) => ours.reconcile(containers),
             None => self.missed_synchronize.store(true, Ordering::Relaxed),
         }
-        if !is_resumed {
+        if is_resumed {
+            self.take_over_missed();
+        } else {
             self.missed.synchronized();
             self.find_missed();
         }

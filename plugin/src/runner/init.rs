@@ -47,6 +47,11 @@ impl Init {
         process(self.0.pid) == Some(self.0)
     }
 
+    /// Which process it is.
+    pub fn process(self) -> ProcessId {
+        self.0
+    }
+
     /// Its number, if it lives.
     pub fn pid(self) -> Option<i32> {
         self.is_alive().then_some(self.0.pid)

@@ -13,7 +13,7 @@ use super::super::life::Containers;
 use super::end::{self, ToEnd};
 use super::first_process::init_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
-use super::registry::{Found, WithoutHooks};
+use super::registry::{Found, Noted, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
 use crate::diagnostic::bounded_list;
 use crate::ledger::{Boot, ContainerId, LedgerError, ProcessId};
@@ -125,7 +125,27 @@ impl OciHooks {
         }
         ground.prune_decisions(&listed.ids);
         report(&self.missed().replace(found, listed.is_again()));
+        ground.note(&self.missed().noted());
         Compared { to_end, without_init }
+    }
+
+    /// Takes over what an earlier daemon has found on the connection that this one resumes. Returns at once.
+    pub(in crate::plugin) fn take_over_missed(&self) {
+        let plugin = self.clone();
+        let take_over = move || {
+            let Ok(in_force) = plugin.live().up_to_date() else {
+                return;
+            };
+            if let Ok(containers) = in_force.ledger.open() {
+                match containers.ledger().missed() {
+                    Ok(noted) => plugin.missed().take_over(noted.unwrap_or_default()),
+                    Err(error) => tracing::warn!(%error, "cannot take over which containers lack hooks"),
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("missed".into()).spawn(take_over) {
+            tracing::warn!(%error, "cannot take over which containers lack hooks");
+        }
     }
 
     /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
@@ -286,6 +306,15 @@ impl Ground {
             Ok(selected) if selected.frozen.is_empty() => Hooks::None,
             Ok(_) => Hooks::Some,
             Err(error) => Hooks::Refused(error.to_string()),
+        }
+    }
+
+    /// Notes what was found for the daemon that may resume this connection.
+    fn note(&self, found: &[Noted]) {
+        if let Some(containers) = &self.containers
+            && let Err(error) = containers.ledger().note_missed(&found)
+        {
+            tracing::warn!(%error, "cannot note which containers lack hooks");
         }
     }
 

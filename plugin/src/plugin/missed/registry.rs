@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::listed::Listed;
 use crate::config::Config;
+use crate::ledger::ProcessId;
 use crate::runner::Init;
 
 /// How many decisions are remembered where there is no ledger to note them in: more than a node has containers.
@@ -61,6 +62,13 @@ pub(super) struct Found {
     pub(super) container: Arc<WithoutHooks>,
     /// Its end is the container's; none if it cannot be watched.
     pub(super) init: Option<Init>,
+}
+
+/// The same, for the daemon that comes after this one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Noted {
+    container: WithoutHooks,
+    init: ProcessId,
 }
 
 impl Missed {
@@ -184,6 +192,31 @@ impl Missed {
         }
     }
 
+    /// What was found of containers whose end can be watched.
+    pub(super) fn noted(&self) -> Vec<Noted> {
+        let state = self.state();
+        let noted = state.found.values().filter_map(|found| {
+            let (container, init) = (WithoutHooks::clone(&found.container), found.init?.process());
+            Some(Noted { container, init })
+        });
+        noted.collect()
+    }
+
+    /// Takes over what an earlier daemon on the same connection has found, as far as it still runs. Looks into `/proc`.
+    pub(super) fn take_over(&self, noted: Vec<Noted>) {
+        for Noted { container, init } in noted {
+            let init = Init::new(init);
+            if init.is_alive() {
+                let found = Found {
+                    container: Arc::new(container),
+                    init: Some(init),
+                };
+                let id = found.container.id.clone();
+                self.state().found.entry(id).or_insert(found);
+            }
+        }
+    }
+
     /// What was found.
     pub(in crate::plugin) fn list(&self) -> Vec<Arc<WithoutHooks>> {
         let state = self.state();
@@ -203,5 +236,44 @@ impl Connection {
             number: self.number + 1,
             is_open,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::process;
+
+    #[test]
+    fn a_container_that_was_found_is_known_to_the_next_daemon_while_it_runs() {
+        let own = process(std::process::id().cast_signed()).unwrap();
+        let ended = ProcessId {
+            started: own.started + 1,
+            ..own
+        };
+        let found = |id: &str, init| {
+            let container = WithoutHooks {
+                namespace: "default".into(),
+                pod: "web".into(),
+                container: "app".into(),
+                id: id.into(),
+                why: "it was created before the daemon".into(),
+                then: "it is reported".into(),
+            };
+            let container = Arc::new(container);
+            (id.to_owned(), Found { container, init })
+        };
+        let first = Missed::default();
+        let all = [
+            found("runs", Some(Init::new(own))),
+            found("ended", Some(Init::new(ended))),
+            found("unwatched", None),
+        ];
+        first.replace(all.into(), false);
+
+        let next = Missed::default();
+        next.take_over(first.noted());
+        let ids: Vec<String> = next.list().iter().map(|found| found.id.clone()).collect();
+        assert_eq!(ids, ["runs"]);
     }
 }
