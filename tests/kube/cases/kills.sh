@@ -1,4 +1,5 @@
-# The daemon is killed three times in a row: its pod goes on, and containers that are created meanwhile have their hooks.
+# The daemon is killed three times in a row, or KILLS times: its pod goes on, and containers that are created meanwhile
+# have their hooks.
 # shellcheck shell=bash
 
 [ "$SHAPE" = full ] || {
@@ -21,7 +22,7 @@ is_another_process() {
 deploy "$SHAPE"
 life=$(daemon_life)
 made=()
-for round in 1 2 3; do
+for round in $(seq "${KILLS:-3}"); do
     pid=$(daemon_pid)
     say "killing the daemon, process $pid"
     node kill -KILL "$pid"
@@ -30,7 +31,7 @@ for round in 1 2 3; do
     await "the next daemon" is_another_process "$pid"
 done
 [ "$(daemon_life)" = "$life" ] || complain "the pod was restarted: the kubelet makes the next one wait"
-for round in 1 2 3; do
+for round in $(seq "${KILLS:-3}"); do
     delete_pod "killed-$round"
 done
 snapshot
