@@ -33,6 +33,8 @@ pub(super) struct Daemon {
     pub(super) began: Instant,
     /// Its last sign of life.
     pub(super) alive: Instant,
+    /// Whether it has had its end of a connection: one that asks again has given that up.
+    pub(super) has_connected: bool,
 }
 
 impl Daemon {
@@ -82,6 +84,7 @@ impl Daemon {
             control,
             began: now,
             alive: now,
+            has_connected: session.is_some(),
         })
     }
 

@@ -291,6 +291,11 @@ impl Front {
                 (FromDaemon::Ended(status), _) => return Some(status),
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
+                (FromDaemon::Wanted, _) if daemon.has_connected => {
+                    // It closes a connection that the runtime does not answer on, or breaks the protocol on.
+                    self.relay.drop_runtime();
+                    self.offer();
+                }
                 (FromDaemon::Wanted | FromDaemon::Connected, _) => self.offer(),
             }
         }
@@ -310,12 +315,15 @@ impl Front {
     }
 
     fn offer(&mut self) {
-        let Some(daemon) = &self.daemon else {
+        let Some(daemon) = &mut self.daemon else {
             return;
         };
         self.report.is_resumed = self.relay.is_resumed();
         match self.relay.holds_runtime().then(|| self.relay.offer()) {
-            Some(Ok(session)) => daemon.say(&FromFront::Session(self.report), Some(&session)),
+            Some(Ok(session)) => {
+                daemon.has_connected = true;
+                daemon.say(&FromFront::Session(self.report), Some(&session));
+            }
             _ => daemon.say(&FromFront::NoSession, None),
         }
     }
