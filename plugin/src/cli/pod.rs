@@ -10,6 +10,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::bounded::answered;
 use crate::config::ConfigSource;
 use crate::diagnostic::shown_path;
+use crate::front;
 use crate::host;
 use crate::install::PROGRAM;
 use crate::plugin::{OciHooks, RunnerProgram};
@@ -105,6 +106,9 @@ impl PodArgs {
         }
         let program = Some((Program::open()?, self.host_program.clone()));
         host::enter_mounts(nri_socket.parent().unwrap_or(Path::new("/")))?;
+        if let Some(link) = front::link() {
+            link.entered_host()?;
+        }
         Ok(Arrived {
             runner: RunnerProgram::on_host(self.host_program.clone()),
             files: PodFiles {

@@ -18,6 +18,8 @@ const MAX_LENGTH: usize = 4096;
 pub(super) enum FromDaemon {
     /// It runs.
     Alive,
+    /// It has entered the host's mount namespace.
+    EnteredHost,
     /// It wants a connection to the runtime that the front holds.
     Wanted,
     /// The front is to hold the connection that comes with this.

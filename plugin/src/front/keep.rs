@@ -19,6 +19,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
 use super::daemon::{Daemon, LAUNCHED, SILENCE};
 use super::manager::Manager;
+use super::mounts::Mounts;
 use super::relay::{Change, Relay};
 use crate::system;
 
@@ -67,6 +68,7 @@ struct Front {
     relay: Relay,
     program: PathBuf,
     is_launched: bool,
+    mounts: Mounts,
     daemon: Option<Daemon>,
     /// When the next daemon is started, if none runs.
     restart: Instant,
@@ -109,6 +111,7 @@ impl Front {
             relay,
             program: env::current_exe()?,
             is_launched,
+            mounts: Mounts::default(),
             daemon: None,
             restart: Instant::now(),
             deaths: VecDeque::new(),
@@ -145,6 +148,7 @@ impl Front {
     }
 
     fn start(&mut self) -> io::Result<()> {
+        self.mounts.come_back()?;
         self.report.is_resumed = self.relay.is_resumed();
         let session = match self.is_launched && self.relay.holds_runtime() {
             true => Some(self.relay.offer()?),
@@ -289,6 +293,8 @@ impl Front {
             match (request, descriptor) {
                 (FromDaemon::Alive, _) => {}
                 (FromDaemon::Ended(status), _) => return Some(status),
+                // Commands that are executed in the pod get the namespaces of its first process: the front.
+                (FromDaemon::EnteredHost, _) => self.mounts.follow(daemon.pid),
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
                 (FromDaemon::Wanted, _) if daemon.has_connected => {

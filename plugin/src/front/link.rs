@@ -139,6 +139,14 @@ impl Link {
         control::send(&self.control, &FromDaemon::Alive, None)
     }
 
+    /// The daemon has entered the host's mount namespace. Never waits.
+    ///
+    /// # Errors
+    /// The front does not take it.
+    pub fn entered_host(&self) -> io::Result<()> {
+        control::send(&self.control, &FromDaemon::EnteredHost, None)
+    }
+
     /// Has the service manager notified. Never waits.
     ///
     /// # Errors

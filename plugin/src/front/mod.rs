@@ -8,6 +8,7 @@ mod daemon;
 mod keep;
 mod link;
 mod manager;
+mod mounts;
 mod relay;
 mod rpc;
 mod wire;
