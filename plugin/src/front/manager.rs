@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// As sd_notify(3) has it. Nothing is said twice, and nothing waits.
 #[derive(Debug)]
 pub(super) struct Manager {
-    peer: Option<(UnixDatagram, SocketAddr)>,
+    peer: Option<UnixDatagram>,
     /// How often it wants to hear from the front, and when it does next.
     watchdog: Option<(Duration, Instant)>,
 }
@@ -26,8 +26,8 @@ impl Manager {
 
     /// Passes on what the daemon says.
     pub(super) fn notify(&self, state: &str) {
-        if let Some((socket, address)) = &self.peer {
-            let _ = socket.send_to_addr(state.as_bytes(), address);
+        if let Some(socket) = &self.peer {
+            let _ = socket.send(state.as_bytes());
         }
     }
 
@@ -47,7 +47,8 @@ impl Manager {
     }
 }
 
-fn peer() -> Option<(UnixDatagram, SocketAddr)> {
+/// Connected at once: the front may leave the mount namespace in which the name leads to the manager.
+fn peer() -> Option<UnixDatagram> {
     let name = env::var_os("NOTIFY_SOCKET")?;
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
@@ -55,5 +56,6 @@ fn peer() -> Option<(UnixDatagram, SocketAddr)> {
     };
     let socket = UnixDatagram::unbound().ok()?;
     socket.set_nonblocking(true).ok()?;
-    Some((socket, address.ok()?))
+    socket.connect_addr(&address.ok()?).ok()?;
+    Some(socket)
 }

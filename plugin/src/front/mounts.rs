@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
-use rustix::process::{Pid as Number, PidfdFlags, pidfd_open};
 
 /// The namespace of this process.
 const OWN: &str = "/proc/self/ns/mnt";
@@ -18,15 +18,18 @@ pub(super) struct Mounts {
 }
 
 impl Mounts {
-    /// Goes where the process `daemon` is. If that fails, commands that are executed in the pod find the pod's files.
+    /// Goes where the process `daemon` is, if that is elsewhere. If it fails, commands that are executed in the pod find
+    /// the pod's files.
     pub(super) fn follow(&mut self, daemon: Pid) {
-        let follow = || -> io::Result<File> {
-            let home = File::open(OWN)?;
-            let number = Number::from_raw(daemon.as_raw()).ok_or(io::ErrorKind::InvalidInput)?;
-            setns(pidfd_open(number, PidfdFlags::empty())?, CloneFlags::CLONE_NEWNS)?;
-            Ok(home)
+        let follow = || -> io::Result<Option<File>> {
+            let (home, theirs) = (File::open(OWN)?, File::open(format!("/proc/{daemon}/ns/mnt"))?);
+            if home.metadata()?.ino() == theirs.metadata()?.ino() {
+                return Ok(None);
+            }
+            setns(theirs, CloneFlags::CLONE_NEWNS)?;
+            Ok(Some(home))
         };
-        self.home = follow().ok();
+        self.home = follow().ok().flatten();
     }
 
     /// Goes back: the next daemon looks for the files of its pod.
