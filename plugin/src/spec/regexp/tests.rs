@@ -403,9 +403,11 @@ fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
     let answer = Command::new("go")
         .args(["run", "main.go"])
         .env("GOFLAGS", "-mod=mod")
-        .env(
-            "GOCACHE",
-            env::var("GOCACHE").unwrap_or_else(|_| "/root/.cache/go-build".into()),
+        // Go finds its own cache where there is a home directory.
+        .envs(
+            env::var_os("HOME")
+                .is_none()
+                .then(|| ("GOCACHE", folder.path().join("cache"))),
         )
         .current_dir(folder.path())
         .stdin(fs::File::open(folder.path().join("cases")).unwrap())
