@@ -191,8 +191,8 @@ class Annotation(unittest.TestCase):
     def test_the_refusal_tells_why_and_what_to_do(self):
         said = self.refusal({}, an_object("Deployment", {f"{HOOKS}/pod": "gpu"}))
         wanted = (
-            "annotation hook-spec.noderesource.dev/pod may not be used in namespace team-a: it picks OCI hooks, which"
-            " run as root on the node. If pods of this namespace may pick hooks, have an administrator of the cluster"
+            "annotation hook-spec.noderesource.dev/pod may not be used in namespace team-a: it selects OCI hooks, which"
+            " run as root on the node. If pods of this namespace may select hooks, have an administrator of the cluster"
             " label it: kubectl label namespace team-a hook-spec.noderesource.dev/allowed=true"
         )
         self.assertEqual(said, wanted)
