@@ -40,6 +40,9 @@ class CheckWords(unittest.TestCase):
         self.assertEqual(self.findings(f"| {LONG} | {LONG}; {LONG} |\n"), [])
         self.assertEqual(len(self.findings(f"| {LONG} more | one |\n")), 1)
 
+    def test_lines_of_a_help_text_are_sentences_of_their_own(self):
+        self.assertEqual(self.findings(f"Exit status:\n  0  {LONG}\n  1  {LONG}\n", ".snap"), [])
+
     def test_a_sentence_that_begins_with_of_or_a_clause_of_what_is_found(self):
         self.assertEqual(len(self.findings("Of two daemons, one is asked.\n")), 1)
         self.assertEqual(len(self.findings("What is left is small. Who knows?\n")), 1)
