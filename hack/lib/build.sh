@@ -21,8 +21,8 @@ version() {
 }
 
 # build_static: builds nri-oci-hooks as it is shipped, one static file that runs on any node, and sets PROGRAM to it.
-# Of the same sources with the same compiler it makes the same bytes, wherever they lie. (cargo-auditable, which would
-# put the list of crates into the program for 2 KB, would end that: the path of its wrapper of rustc gets into the bytes.)
+# The same sources with the same compiler give the same bytes, in any directory. cargo-auditable would put the list of
+# crates into the program for 2 KB. It would end that, because the path of its wrapper of rustc gets into the bytes.
 build_static() {
     local host target=${CARGO_TARGET_DIR:-$ROOT/target}
     host=$(host_target)

@@ -13,7 +13,7 @@ readonly REGISTRY_PORT=5000
 # How long anything may take to come up, in seconds.
 readonly START_LIMIT=180
 
-# What is built, see hack/build-runtimes.
+# Built by hack/build-runtimes.
 readonly KUBERNETES=kubernetes-1.36
 readonly ETCD=etcd-3.6
 readonly CRI_TOOLS=cri-tools-1.37
