@@ -144,7 +144,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use containerd_nri::testkit::{ContainerBuilder, FakeRuntime, Outcome, PodBuilder, RuntimeProfile, run};
+    use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, Outcome, PodBuilder, RuntimeProfile, run};
 
     use super::*;
 

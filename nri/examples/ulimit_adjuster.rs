@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use containerd_nri::api::PodSandbox;
-    use containerd_nri::testkit::{ContainerBuilder, Outcome, PodBuilder, apply, run};
+    use containerd_nri_testkit::{ContainerBuilder, Outcome, PodBuilder, apply, run};
     use serde_json::json;
 
     use super::*;

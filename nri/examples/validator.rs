@@ -41,8 +41,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use containerd_nri::api::{Hook, ValidateContainerAdjustmentRequest};
-    use containerd_nri::testkit::{ContainerBuilder, PodBuilder, run};
     use containerd_nri::{Adjustment, HookStage};
+    use containerd_nri_testkit::{ContainerBuilder, PodBuilder, run};
 
     use super::*;
 

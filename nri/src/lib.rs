@@ -66,9 +66,6 @@
 //! The crate `containerd-nri-testkit` has a fake runtime to test plugins with, in one line:
 //! `containerd_nri_testkit::run(plugin).await?`. A handler can also be called like any method: with [`Context::new`] and
 //! an event of the module [`event`].
-//!
-//! # Features
-//! `testkit`: what `containerd-nri-testkit` exports, as a module of this crate. Off by default.
 
 mod adapter;
 mod adjustment;
@@ -94,8 +91,6 @@ mod service;
 mod session;
 mod status;
 mod subscription;
-#[cfg(feature = "testkit")]
-pub mod testkit;
 mod updates;
 mod version;
 mod weight;

@@ -110,7 +110,6 @@ impl From<FailurePolicy> for api::MessageField<api::FailurePolicy> {
 }
 
 /// The policy that came over the wire. Without one, it is the default.
-#[cfg(feature = "testkit")]
 impl From<api::MessageField<api::FailurePolicy>> for FailurePolicy {
     fn from(message: api::MessageField<api::FailurePolicy>) -> Self {
         let message = message.unwrap_or_default();

@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
 use nix::mount::{MsFlags, mount};

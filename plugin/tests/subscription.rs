@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
 use containerd_nri::{EventMask, FailurePolicy, Identity, Service};
+use containerd_nri_testkit::{FakeRuntime, RuntimeProfile};
 use nri_oci_hooks::config::{ConfigSource, Overrides};
 use nri_oci_hooks::ledger::{self, Ledger};
 use nri_oci_hooks::plugin::{OciHooks, RunnerProgram};

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use containerd_nri::api::{
     Container, ContainerUpdate, CreateContainerResponse, LinuxResources, Message, PodSandbox,
 };
-use containerd_nri::testkit::RuntimeProfile;
+use containerd_nri_testkit::RuntimeProfile;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;

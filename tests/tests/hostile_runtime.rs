@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use containerd_nri::api::{
     ConfigureRequest, Container, CreateContainerRequest, Message, Mount, PodSandbox, SynchronizeRequest,
 };
-use containerd_nri::testkit::{ContainerBuilder, FakeRuntime, PodBuilder, RawConnection, RuntimeProfile};
+use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, PodBuilder, RawConnection, RuntimeProfile};
 use e2e::plugin::ANNOTATION;
 use e2e::workspace;
 use tempfile::TempDir;

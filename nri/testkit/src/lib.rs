@@ -34,4 +34,30 @@
 //! [`FakeRuntime`] does more: it listens on a socket, restarts, launches programs, and imitates each of the runtimes in
 //! [`RuntimeProfile`], with their timeouts and their rules. [`RawConnection`] has no rules at all.
 
-pub use containerd_nri::testkit::*;
+mod buffered_reader;
+mod caller;
+mod channel;
+mod error;
+mod events;
+mod fixtures;
+mod frame;
+mod handle;
+mod handshake;
+mod launch;
+mod oci;
+mod outcome;
+mod profile;
+mod raw;
+mod runtime;
+mod service;
+mod synchronize;
+mod trunk;
+
+pub use error::{AcceptError, ConnectionEnd, Unfinished};
+pub use fixtures::{ContainerBuilder, PodBuilder};
+pub use handle::PluginHandle;
+pub use oci::{apply, apply_resources};
+pub use outcome::{FailedRequest, NoAnswer, Outcome, Unanswered};
+pub use profile::RuntimeProfile;
+pub use raw::{Frame, RawConnection};
+pub use runtime::{Builder, FakeRuntime, run};

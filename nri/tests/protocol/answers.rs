@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use containerd_nri::api::Message;
-use containerd_nri::testkit::{ConnectionEnd, FakeRuntime, NoAnswer, Outcome, PluginHandle, RuntimeProfile};
 use containerd_nri::{Adjustment, Code, MAX_MESSAGE, Status};
+use containerd_nri_testkit::{ConnectionEnd, FakeRuntime, NoAnswer, Outcome, PluginHandle, RuntimeProfile};
 
 use crate::plugins::{OnCreate, Running, create, pod_and_container, serve};
 use crate::raw_plugin::{introduced, listen};

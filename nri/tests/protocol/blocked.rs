@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use containerd_nri::testkit::{
-    AcceptError, ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile, Unfinished,
-};
 use containerd_nri::{
     Adjustment, Code, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
     Subscription, Updates, event,
+};
+use containerd_nri_testkit::{
+    AcceptError, ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile, Unfinished,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};

@@ -1,8 +1,8 @@
 //! Every event, in the form of each runtime version, from the fake runtime to the method of the plugin.
 
 use containerd_nri::api::{ContainerUpdate, Empty, LinuxResources, ValidateContainerAdjustmentRequest};
-use containerd_nri::testkit::{Outcome, PluginHandle, RuntimeProfile};
 use containerd_nri::{Code, EventMask};
+use containerd_nri_testkit::{Outcome, PluginHandle, RuntimeProfile};
 
 use crate::plugins::{OnCreate, Recorder, create, pod_and_container, serve};
 use crate::raw_plugin::{PLUGIN, error, events, introduced, listen_as, outcome};
@@ -234,7 +234,7 @@ async fn plugins_of_one_runtime_are_called_one_at_a_time() {
 #[tokio::test]
 async fn answers_to_other_calls_are_ignored() {
     let (result, ..) = outcome(
-        containerd_nri::testkit::FakeRuntime::builder(RuntimeProfile::containerd_main()),
+        containerd_nri_testkit::FakeRuntime::builder(RuntimeProfile::containerd_main()),
         async |raw| {
             raw.register().await;
             let (stream, _) = raw.call().await;

@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use containerd_nri::api::KeyValue;
-use containerd_nri::testkit::{
+use containerd_nri::{Code, EventMask};
+use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, NoAnswer, Outcome, PodBuilder, RawConnection, RuntimeProfile,
 };
-use containerd_nri::{Code, EventMask};
 
 use crate::plugins::{create, pod_and_container};
 use crate::raw_plugin::{listen_as, socket};

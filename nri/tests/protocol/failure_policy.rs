@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use containerd_nri::api::{ConfigureResponse, CreateContainerResponse, Empty, Message};
-use containerd_nri::testkit::{
+use containerd_nri::{Configuration, Context, EventMask, FailurePolicy, Plugin, Status, Subscription};
+use containerd_nri_testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, Outcome, PluginHandle, RawConnection, RuntimeProfile,
 };
-use containerd_nri::{Configuration, Context, EventMask, FailurePolicy, Plugin, Status, Subscription};
 use tempfile::TempDir;
 
 use crate::plugins::{create, pod_and_container, serve};

@@ -6,7 +6,7 @@ use containerd_nri::api::{
     ContainerAdjustment, ContainerUpdate, CreateContainerResponse, Empty, Message, RegisterPluginRequest,
     UpdateContainersRequest,
 };
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, Outcome, RuntimeProfile, Unfinished,
 };
 use tokio::time::timeout;

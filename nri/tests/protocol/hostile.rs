@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use containerd_nri::api::{ConfigureRequest, Empty};
-use containerd_nri::testkit::{FakeRuntime, RawConnection, RuntimeProfile};
+use containerd_nri_testkit::{FakeRuntime, RawConnection, RuntimeProfile};
 use tempfile::TempDir;
 use tokio::time::timeout;
 

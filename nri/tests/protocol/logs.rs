@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use containerd_nri::testkit::{FakeRuntime, Outcome, RuntimeProfile};
 use containerd_nri::{Adjustment, Status};
+use containerd_nri_testkit::{FakeRuntime, Outcome, RuntimeProfile};
 use tokio::time::timeout;
 use tracing_subscriber::fmt::MakeWriter;
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use containerd_nri::api::{Container, ContainerUpdate, CreateContainerResponse, PodSandbox};
-use containerd_nri::testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
 use containerd_nri::{
     Adjustment, Backoff, Configuration, Context, Error, EventMask, Identity, Plugin, Service, Status,
     Subscription, Updates, Verdict, event,
 };
+use containerd_nri_testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use containerd_nri::api::{ConfigureResponse, Empty, Message, RegisterPluginRequest, SynchronizeResponse};
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     AcceptError, Builder, FakeRuntime, PluginHandle, RawConnection, RuntimeProfile,
 };
 use tempfile::TempDir;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use containerd_nri::testkit::{ConnectionEnd, FakeRuntime, PodBuilder, RuntimeProfile};
 use containerd_nri::{Backoff, ConnectionState, Identity, Service, Update, Updates};
+use containerd_nri_testkit::{ConnectionEnd, FakeRuntime, PodBuilder, RuntimeProfile};
 
 use crate::plugins::{Recorder, create, pod_and_container, serve};
 use crate::raw_plugin::{listen_as, socket};

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{ConfigureRequest, RegisterPluginRequest, SynchronizeRequest};
-use containerd_nri::testkit::{
+use containerd_nri::{Adjustment, Code, Context, EventMask, Plugin, Status, event};
+use containerd_nri_testkit::{
     AcceptError, ConnectionEnd, FakeRuntime, NoAnswer, PodBuilder, RuntimeProfile, Unfinished,
 };
-use containerd_nri::{Adjustment, Code, Context, EventMask, Plugin, Status, event};
 
 use crate::plugins::serve;
 use crate::raw_plugin::{
@@ -14,7 +14,7 @@ use crate::raw_plugin::{
 };
 
 /// A runtime that is impatient with the registration.
-fn impatient(profile: RuntimeProfile) -> containerd_nri::testkit::Builder {
+fn impatient(profile: RuntimeProfile) -> containerd_nri_testkit::Builder {
     FakeRuntime::builder(profile).registration_timeout(Duration::from_millis(300))
 }
 

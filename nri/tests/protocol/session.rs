@@ -1,7 +1,7 @@
 //! One session of a plugin of this crate, from the runtime's point of view.
 
 use containerd_nri::api::{ConfigureRequest, ConfigureResponse, Message, RegisterPluginRequest};
-use containerd_nri::testkit::{RawConnection, RuntimeProfile};
+use containerd_nri_testkit::{RawConnection, RuntimeProfile};
 
 use crate::plugins::{Recorder, serve};
 use crate::raw_plugin::{PLUGIN, RUNTIME, listen_as};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use containerd_nri::api::{
     Container, ContainerState, ContainerUpdate, PodSandbox, SynchronizeRequest, SynchronizeResponse,
 };
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     AcceptError, ContainerBuilder, FakeRuntime, NoAnswer, PodBuilder, RuntimeProfile, Unfinished,
 };
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use containerd_nri::api::ContainerUpdate;
-use containerd_nri::testkit::{FakeRuntime, Outcome, RuntimeProfile};
 use containerd_nri::{Adjustment, Context, Status};
+use containerd_nri_testkit::{FakeRuntime, Outcome, RuntimeProfile};
 
 use crate::plugins::{OnCreate, create, serve};
 use crate::raw_plugin::listen;

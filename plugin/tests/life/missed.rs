@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
-use containerd_nri::testkit::{ContainerBuilder, FakeRuntime, PluginHandle, PodBuilder, RuntimeProfile};
+use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, PluginHandle, PodBuilder, RuntimeProfile};
 use nri_oci_hooks::ledger::Ledger;
 use nri_oci_hooks::observe::{Status, ask};
 use nri_oci_hooks::plugin::WithoutHooks;

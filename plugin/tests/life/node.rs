@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use containerd_nri::api::{self, Container, ContainerState, PodSandbox};
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
 use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};

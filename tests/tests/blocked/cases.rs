@@ -1,7 +1,7 @@
 //! What a container may need that hangs.
 
 use anyhow::{Result, bail, ensure};
-use containerd_nri::testkit::PodBuilder;
+use containerd_nri_testkit::PodBuilder;
 use e2e::wait;
 
 use crate::daemon::{Case, Daemon, EXCLUDED, create, needs};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use containerd_nri::api::PodSandbox;
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
 use e2e::frozen::FreezingFolder;

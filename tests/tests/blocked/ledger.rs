@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Result, bail, ensure};
 use containerd_nri::api::{self, PodSandbox};
-use containerd_nri::testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
+use containerd_nri_testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
 
 use crate::daemon::{Case, Daemon, EXCLUDED, create, needs};
 

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use anyhow::{Result, ensure};
-use containerd_nri::testkit::PodBuilder;
+use containerd_nri_testkit::PodBuilder;
 use e2e::plugin::ANNOTATION;
 
 use crate::daemon::{Case, Daemon, create, needs};

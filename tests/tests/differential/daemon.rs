@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use containerd_nri::testkit::{ContainerBuilder, PodBuilder, RuntimeProfile};
+use containerd_nri_testkit::{ContainerBuilder, PodBuilder, RuntimeProfile};
 use e2e::adaptation::{Adaptation, Called, Field};
 use e2e::plugin::ANNOTATION;
 use e2e::workspace;

@@ -4,7 +4,7 @@ use containerd_nri::api::{
     ContainerAdjustment, ContainerUpdate, CreateContainerResponse, Hook, Hooks, KeyValue, Message,
     UpdateContainersRequest, UpdateContainersResponse,
 };
-use containerd_nri::testkit::RuntimeProfile;
+use containerd_nri_testkit::RuntimeProfile;
 
 use crate::raw_plugin::{RUNTIME, error, request, response};
 use crate::side::{EVENTS, Kind, Next, Seen, Side, alike, nothing, refusal};

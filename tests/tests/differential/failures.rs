@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use containerd_nri::api::{ConfigureResponse, Empty, FailurePolicy};
-use containerd_nri::testkit::RuntimeProfile;
+use containerd_nri_testkit::RuntimeProfile;
 
 use crate::raw_plugin::{PLUGIN, RawPlugin, response};
 use crate::side::{Kind, Next, Seen, Side, alike, nothing, silence};

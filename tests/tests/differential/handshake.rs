@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use containerd_nri::api::{ConfigureRequest, RegisterPluginRequest, SynchronizeRequest};
-use containerd_nri::testkit::RuntimeProfile;
+use containerd_nri_testkit::RuntimeProfile;
 
 use crate::raw_plugin::{PLUGIN, RUNTIME, RawPlugin, error, events, request};
 use crate::side::{Kind, Side, alike};

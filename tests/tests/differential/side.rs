@@ -8,7 +8,7 @@ use containerd_nri::api::{
     PodSandbox, StateChangeEvent, UpdateContainerRequest, UpdatePodSandboxRequest,
     ValidateContainerAdjustmentRequest,
 };
-use containerd_nri::testkit::{
+use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
 use e2e::adaptation::{Adaptation, Called, Field};

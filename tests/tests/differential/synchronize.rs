@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use containerd_nri::api::{Container, Message, PodSandbox, SynchronizeRequest, SynchronizeResponse};
-use containerd_nri::testkit::{ContainerBuilder, PodBuilder, RuntimeProfile};
+use containerd_nri_testkit::{ContainerBuilder, PodBuilder, RuntimeProfile};
 
 use crate::raw_plugin::{PLUGIN, RUNTIME, RawPlugin, error, events, request, response};
 use crate::side::{Kind, Side, alike};

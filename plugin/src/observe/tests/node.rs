@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use containerd_nri::testkit::{FakeRuntime, RuntimeProfile};
 use containerd_nri::{Identity, Service};
+use containerd_nri_testkit::{FakeRuntime, RuntimeProfile};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::task::JoinHandle;
@@ -72,7 +72,7 @@ impl Node {
     /// Connects the daemon to a runtime.
     pub(super) async fn connected(
         &self,
-    ) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
+    ) -> (FakeRuntime, containerd_nri_testkit::PluginHandle, JoinHandle<()>) {
         self.connected_to(RuntimeProfile::containerd_main()).await
     }
 
@@ -80,7 +80,7 @@ impl Node {
     pub(super) async fn connected_to(
         &self,
         profile: RuntimeProfile,
-    ) -> (FakeRuntime, containerd_nri::testkit::PluginHandle, JoinHandle<()>) {
+    ) -> (FakeRuntime, containerd_nri_testkit::PluginHandle, JoinHandle<()>) {
         let socket = self.root.path().join("nri.sock");
         let mut runtime = FakeRuntime::builder(profile).listen(&socket).unwrap();
         let plugin = Observed::new(self.observer.clone(), Arc::default());

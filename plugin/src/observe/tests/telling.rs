@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use containerd_nri::api::Container;
-use containerd_nri::testkit::{ContainerBuilder, PluginHandle, PodBuilder, RuntimeProfile};
+use containerd_nri_testkit::{ContainerBuilder, PluginHandle, PodBuilder, RuntimeProfile};
 
 use super::node::Node;
 use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};

@@ -1,7 +1,7 @@
 //! The messages: one realistic container, a node full of them, and one with very long annotations.
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
-use containerd_nri::testkit::{ContainerBuilder, PodBuilder};
+use containerd_nri_testkit::{ContainerBuilder, PodBuilder};
 
 const ANNOTATIONS: usize = 20;
 const VARIABLES: usize = 60;

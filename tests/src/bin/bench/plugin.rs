@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
-use containerd_nri::testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile};
+use containerd_nri_testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile};
 use nri_oci_hooks::ledger::{
     Claimed, Created, Ledger, Outcome as LedgerOutcome, Output, StageResult, Trigger,
 };

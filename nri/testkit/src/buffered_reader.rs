@@ -6,14 +6,14 @@
 
 use tokio::sync::mpsc;
 
-use super::error::ConnectionEnd;
+use crate::error::ConnectionEnd;
 
 /// Bytes of Go's default buffer.
 const BUFFER: usize = 4096;
 
 /// Why a read failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     /// There are no more frames.
     End,
     /// The next frame is longer than the buffer.
@@ -30,7 +30,7 @@ impl From<ReadError> for ConnectionEnd {
 }
 
 /// The reading end of a logical connection.
-pub(super) struct BufferedReader {
+pub(crate) struct BufferedReader {
     frames: mpsc::Receiver<Vec<u8>>,
     /// The frame in the buffer, and how much of it is read already.
     buffered: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) struct BufferedReader {
 }
 
 impl BufferedReader {
-    pub(super) fn new(frames: mpsc::Receiver<Vec<u8>>) -> Self {
+    pub(crate) fn new(frames: mpsc::Receiver<Vec<u8>>) -> Self {
         Self {
             frames,
             buffered: Vec::new(),
@@ -47,7 +47,7 @@ impl BufferedReader {
     }
 
     /// Fills `out`.
-    pub(super) async fn read_full(&mut self, mut out: &mut [u8]) -> Result<(), ReadError> {
+    pub(crate) async fn read_full(&mut self, mut out: &mut [u8]) -> Result<(), ReadError> {
         while !out.is_empty() {
             let taken = if self.read < self.buffered.len() {
                 self.take_buffered(out)
@@ -65,7 +65,7 @@ impl BufferedReader {
     }
 
     /// Skips `count` bytes, all of them through the buffer.
-    pub(super) async fn discard(&mut self, mut count: usize) -> Result<(), ReadError> {
+    pub(crate) async fn discard(&mut self, mut count: usize) -> Result<(), ReadError> {
         while count > 0 {
             if self.read == self.buffered.len() {
                 self.fill().await?;

@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use containerd_nri::api::{Container, ContainerUpdate, PodSandbox, SynchronizeRequest, SynchronizeResponse};
 use protobuf::Message as _;
 use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
-use super::caller::{CallError, Caller};
-use super::error::{AcceptError, Unfinished};
-use super::outcome::NoAnswer;
-use super::profile::RuntimeProfile;
-use crate::api::{Container, ContainerUpdate, PodSandbox, SynchronizeRequest, SynchronizeResponse};
+use crate::caller::{CallError, Caller};
+use crate::error::{AcceptError, Unfinished};
+use crate::outcome::NoAnswer;
+use crate::profile::RuntimeProfile;
 
 /// Fewest objects in a piece; when that many do not fit, nothing does.
 const FEWEST: usize = 8;
 
 /// Hands over all pods and containers, and returns the updates that the plugin asks for.
-pub(super) async fn synchronize(
+pub(crate) async fn synchronize(
     caller: &mut Caller,
     profile: &RuntimeProfile,
     mut pods: &[PodSandbox],

@@ -3,36 +3,35 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use containerd_nri::api::{ConfigureRequest, ConfigureResponse, Container, PodSandbox};
+use containerd_nri::{Code, EventMask, Status, Subscription};
 use protobuf::Message as _;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::caller::{CallError, Caller};
-use super::error::{AcceptError, ConnectionEnd, Unfinished};
-use super::handle::PluginHandle;
-use super::launch::LaunchedProcess;
-use super::profile::RuntimeProfile;
-use super::service::{Origin, Registration, RuntimeService};
-use super::synchronize::synchronize;
-use super::trunk::{OpenTrunk, Trunk};
-use crate::api::{ConfigureRequest, ConfigureResponse, Container, PodSandbox};
-use crate::events::EventMask;
-use crate::subscription::Subscription;
+use crate::caller::{CallError, Caller};
+use crate::error::{AcceptError, ConnectionEnd, Unfinished};
+use crate::handle::PluginHandle;
+use crate::launch::LaunchedProcess;
+use crate::profile::RuntimeProfile;
+use crate::service::{Origin, Registration, RuntimeService};
+use crate::synchronize::synchronize;
+use crate::trunk::{OpenTrunk, Trunk};
 
 /// What a runtime knows and every plugin is told.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) profile: RuntimeProfile,
-    pub(super) pods: Vec<PodSandbox>,
-    pub(super) containers: Vec<Container>,
-    pub(super) failing_updates: Arc<HashSet<String>>,
+pub(crate) struct Node {
+    pub(crate) profile: RuntimeProfile,
+    pub(crate) pods: Vec<PodSandbox>,
+    pub(crate) containers: Vec<Container>,
+    pub(crate) failing_updates: Arc<HashSet<String>>,
     /// Held during every event: there is one at a time, whichever the plugin.
-    pub(super) lock: Arc<Mutex<()>>,
+    pub(crate) lock: Arc<Mutex<()>>,
 }
 
 impl Node {
     /// Takes in the plugin at the other end of a trunk. Refused in registration, it stays connected.
-    pub(super) async fn take_in(
+    pub(crate) async fn take_in(
         &self,
         OpenTrunk {
             trunk,
@@ -71,11 +70,10 @@ impl Node {
         let close = |_: &AcceptError| trunk.close(ConnectionEnd::ByRuntime);
         let subscription = self.configure(&mut caller, config).await.inspect_err(close)?;
         let synchronized = synchronize(&mut caller, &self.profile, &self.pods, &self.containers).await;
-        if let Err(error) = &synchronized
-            && self.profile.closes_on_failed_synchronize()
-        {
-            close(error);
-        }
+        let synchronized = match self.profile.closes_on_failed_synchronize() {
+            true => synchronized.inspect_err(close),
+            false => synchronized,
+        };
         Ok(PluginHandle {
             name,
             index,
@@ -168,8 +166,8 @@ impl From<CallError> for Unfinished {
 }
 
 /// The error that a message of over 4 MiB gives to who wanted to send it.
-pub(super) fn oversized(length: usize) -> crate::Status {
+pub(crate) fn oversized(length: usize) -> Status {
     let limit = ttrpc::proto::MESSAGE_LENGTH_MAX;
     let text = format!("message length {length} exceed maximum message size of {limit}");
-    crate::Status::new(crate::Code::ResourceExhausted, text)
+    Status::new(Code::ResourceExhausted, text)
 }

@@ -4,24 +4,24 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use containerd_nri::{Code, Status};
 use protobuf::Message;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use ttrpc::proto::{MESSAGE_LENGTH_MAX, MESSAGE_TYPE_RESPONSE};
 
-use super::buffered_reader::BufferedReader;
-use super::channel::{self, Oversized, Received};
-use super::error::ConnectionEnd;
-use super::outcome::NoAnswer;
-use super::trunk::Trunk;
+use crate::buffered_reader::BufferedReader;
+use crate::channel::{self, Oversized, Received};
+use crate::error::ConnectionEnd;
 use crate::frame::PLUGIN_CONNECTION;
-use crate::status::{Code, Status};
+use crate::outcome::NoAnswer;
+use crate::trunk::Trunk;
 
 const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(super) enum CallError {
+pub(crate) enum CallError {
     /// The plugin answered with an error, or with something that cannot be decoded.
     Refused(Status),
     /// The plugin did not answer; the trunk is closed, unless the plugin is to stay connected.
@@ -41,7 +41,7 @@ enum Slot {
 }
 
 /// Makes calls, one at a time.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     trunk: Arc<Trunk>,
     /// The longest request that is sent.
     longest: usize,
@@ -51,7 +51,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Starts to read answers. What belongs to no call is dropped; what is no ttrpc message ends the trunk.
-    pub(super) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader, longest: usize) -> Self {
+    pub(crate) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader, longest: usize) -> Self {
         let slot = Arc::new(Mutex::new(Slot::Free));
         let caller = Self {
             trunk: Arc::clone(&trunk),
@@ -73,7 +73,7 @@ impl Caller {
     }
 
     /// Calls a method with an encoded request. A timeout closes the trunk, unless the plugin is to stay connected.
-    pub(super) async fn call<A: Message>(
+    pub(crate) async fn call<A: Message>(
         &mut self,
         method: &str,
         payload: Vec<u8>,
@@ -145,9 +145,10 @@ impl Caller {
             .into_option()
             .filter(|status| status.code.value() != 0)
         {
-            Some(status) => Err(CallError::Refused(Status::received(ttrpc::Error::RpcStatus(
-                status,
-            )))),
+            Some(status) => {
+                let code = Code::from_number(status.code.value());
+                Err(CallError::Refused(Status::new(code, status.message)))
+            }
             None => A::parse_from_bytes(&response.payload).map_err(undecodable),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::{
+use containerd_nri::api::{
     ContainerAdjustment, Enum, EnumOrUnknown, Hook, Hooks, LinuxContainerAdjustment, LinuxResources,
     LinuxSeccomp, Mount, OptionalValue,
 };
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 ///
 /// ```
 /// use containerd_nri::Adjustment;
-/// use containerd_nri::testkit::apply;
+/// use containerd_nri_testkit::apply;
 /// use serde_json::json;
 ///
 /// let mut spec = json!({"process": {"env": ["PATH=/bin", "DEBUG=1"]}});
@@ -358,8 +358,8 @@ fn replace(spec: &mut Value, path: &[&str], key: &str, name: &str, content: Opti
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{IOPrioClass, LinuxDevice, MpolMode};
-    use crate::{Adjustment, HookStage};
+    use containerd_nri::api::{IOPrioClass, LinuxDevice, MpolMode};
+    use containerd_nri::{Adjustment, HookStage};
 
     use super::*;
 

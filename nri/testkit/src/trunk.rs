@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, mpsc, watch};
 
-use super::buffered_reader::BufferedReader;
-use super::error::ConnectionEnd;
+use crate::buffered_reader::BufferedReader;
+use crate::error::ConnectionEnd;
 use crate::frame::{FrameHeader, PLUGIN_CONNECTION, RUNTIME_CONNECTION};
 
 /// How many unread frames a logical connection keeps; one more closes the trunk.
@@ -19,7 +19,7 @@ const QUEUE: usize = 256;
 
 /// The writing end of a trunk, and its end of life.
 #[derive(Debug)]
-pub(super) struct Trunk {
+pub(crate) struct Trunk {
     writer: Mutex<OwnedWriteHalf>,
     /// Shuts the socket down under reader and writer alike.
     socket: BlockingStream,
@@ -27,15 +27,15 @@ pub(super) struct Trunk {
 }
 
 /// A trunk with the reading ends of its two logical connections.
-pub(super) struct OpenTrunk {
-    pub(super) trunk: Arc<Trunk>,
-    pub(super) plugin: BufferedReader,
-    pub(super) runtime: BufferedReader,
+pub(crate) struct OpenTrunk {
+    pub(crate) trunk: Arc<Trunk>,
+    pub(crate) plugin: BufferedReader,
+    pub(crate) runtime: BufferedReader,
 }
 
 impl Trunk {
     /// Starts to read frames from a socket. A longer payload than `longest` ends the trunk, if there is such a limit.
-    pub(super) fn open(stream: UnixStream, longest: Option<usize>) -> io::Result<OpenTrunk> {
+    pub(crate) fn open(stream: UnixStream, longest: Option<usize>) -> io::Result<OpenTrunk> {
         let stream = stream.into_std()?;
         let socket = stream.try_clone()?;
         let (reader, writer) = UnixStream::from_std(stream)?.into_split();
@@ -59,12 +59,12 @@ impl Trunk {
     }
 
     /// Writes bytes as they are.
-    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
         self.writer.lock().await.write_all(bytes).await
     }
 
     /// Closes the trunk, for the given reason unless it is closed already.
-    pub(super) fn close(&self, reason: ConnectionEnd) {
+    pub(crate) fn close(&self, reason: ConnectionEnd) {
         self.end.send_if_modified(|end| {
             let first = end.is_none();
             end.get_or_insert(reason);
@@ -75,12 +75,12 @@ impl Trunk {
     }
 
     /// Why the trunk is closed, if it is.
-    pub(super) fn end(&self) -> Option<ConnectionEnd> {
+    pub(crate) fn end(&self) -> Option<ConnectionEnd> {
         self.end.borrow().clone()
     }
 
     /// Waits until the trunk is closed, and says why.
-    pub(super) async fn closed(&self) -> ConnectionEnd {
+    pub(crate) async fn closed(&self) -> ConnectionEnd {
         let mut end = self.end.subscribe();
         // The sender cannot be gone, being part of `self`.
         let reason = end
@@ -125,7 +125,7 @@ async fn pump_frames(
 }
 
 /// Reads one frame, of any length: its logical connection and its payload.
-pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<(u32, Vec<u8>)> {
+pub(crate) async fn read_frame(reader: &mut (impl AsyncRead + Unpin + Send)) -> io::Result<(u32, Vec<u8>)> {
     let FrameHeader { connection, length } = read_header(reader).await?;
     Ok((connection, read_payload(reader, length).await?))
 }
@@ -151,7 +151,7 @@ async fn read_payload(reader: &mut (impl AsyncRead + Unpin + Send), length: u32)
 ///
 /// A payload of 4 GiB or more, which no caller has, would be announced with a wrong length.
 #[allow(clippy::cast_possible_truncation)]
-pub(super) fn encode_frame(connection: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn encode_frame(connection: u32, payload: &[u8]) -> Vec<u8> {
     let header = FrameHeader {
         connection,
         length: payload.len() as u32,

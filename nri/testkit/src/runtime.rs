@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::{Identity, Launched, Plugin};
+use containerd_nri::api::{Container, PodSandbox};
+use containerd_nri::{Identity, Launched, Plugin};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::error::{AcceptError, ConnectionEnd};
-use super::handle::PluginHandle;
-use super::handshake::Node;
-use super::launch::LaunchedProcess;
-use super::profile::RuntimeProfile;
-use super::raw::RawConnection;
-use super::trunk::Trunk;
-use crate::api::{Container, PodSandbox};
+use crate::error::{AcceptError, ConnectionEnd};
+use crate::handle::PluginHandle;
+use crate::handshake::Node;
+use crate::launch::LaunchedProcess;
+use crate::profile::RuntimeProfile;
+use crate::raw::RawConnection;
+use crate::trunk::Trunk;
 
 /// What a fake runtime is made of.
 #[derive(Clone, Debug)]

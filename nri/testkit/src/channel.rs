@@ -5,25 +5,25 @@ use std::io;
 use protobuf::Message as _;
 use ttrpc::proto::{MESSAGE_HEADER_LENGTH, MESSAGE_LENGTH_MAX, MessageHeader};
 
-use super::buffered_reader::{BufferedReader, ReadError};
-use super::trunk::{Trunk, encode_frame};
+use crate::buffered_reader::{BufferedReader, ReadError};
 use crate::frame::MAX_FIRST_PAYLOAD;
+use crate::trunk::{Trunk, encode_frame};
 
 /// A message that came in.
-pub(super) struct Received {
-    pub(super) header: MessageHeader,
+pub(crate) struct Received {
+    pub(crate) header: MessageHeader,
     /// What follows the header, or nothing if it is longer than a message may be and was skipped.
-    pub(super) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The body is longer than a message may be; nothing was sent.
 #[derive(Debug)]
-pub(super) struct Oversized {
-    pub(super) length: usize,
+pub(crate) struct Oversized {
+    pub(crate) length: usize,
 }
 
 /// Reads the next message.
-pub(super) async fn receive(reader: &mut BufferedReader) -> Result<Received, ReadError> {
+pub(crate) async fn receive(reader: &mut BufferedReader) -> Result<Received, ReadError> {
     let mut header = [0; MESSAGE_HEADER_LENGTH];
     reader.read_full(&mut header).await?;
     let header = MessageHeader::from(header);
@@ -41,7 +41,7 @@ pub(super) async fn receive(reader: &mut BufferedReader) -> Result<Received, Rea
 }
 
 /// A request as it goes over the wire, if its body is no longer than `longest`.
-pub(super) fn encode_request(
+pub(crate) fn encode_request(
     connection: u32,
     stream: u32,
     request: &ttrpc::Request,
@@ -52,7 +52,7 @@ pub(super) fn encode_request(
 }
 
 /// Sends a response.
-pub(super) async fn send_response(
+pub(crate) async fn send_response(
     trunk: &Trunk,
     connection: u32,
     stream: u32,

@@ -1,16 +1,15 @@
 //! The events of a plugin, sent in the form that the runtime's version of NRI gives them.
 
-use protobuf::{CodedOutputStream, Message};
-
-use super::handle::PluginHandle;
-use super::outcome::{FailedRequest, Outcome};
-use crate::api::{
+use containerd_nri::api::{
     Container, CreateContainerResponse, Empty, Event, LinuxResources, PodSandbox, StopContainerResponse,
     UpdateContainerRequest, UpdateContainerResponse, UpdatePodSandboxRequest, UpdatePodSandboxResponse,
     ValidateContainerAdjustmentRequest, ValidateContainerAdjustmentResponse,
 };
-use crate::events::EventMask;
-use crate::status::Code;
+use containerd_nri::{Code, EventMask};
+use protobuf::{CodedOutputStream, Message};
+
+use crate::handle::PluginHandle;
+use crate::outcome::{FailedRequest, Outcome};
 
 impl PluginHandle {
     /// RunPodSandbox: a pod was started.

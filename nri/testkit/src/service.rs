@@ -3,25 +3,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use containerd_nri::api::{Empty, RegisterPluginRequest, UpdateContainersRequest, UpdateContainersResponse};
+use containerd_nri::{PluginIndex, PluginName};
 use protobuf::Message as _;
 use tokio::sync::{Mutex, mpsc};
 use ttrpc::proto::{MESSAGE_LENGTH_MAX, MESSAGE_TYPE_REQUEST};
 use ttrpc::{Code, Response};
 
-use super::buffered_reader::{BufferedReader, ReadError};
-use super::channel::{self, Received};
-use super::error::ConnectionEnd;
-use super::profile::RuntimeProfile;
-use super::trunk::Trunk;
-use crate::api::{Empty, RegisterPluginRequest, UpdateContainersRequest, UpdateContainersResponse};
+use crate::buffered_reader::{BufferedReader, ReadError};
+use crate::channel::{self, Received};
+use crate::error::ConnectionEnd;
 use crate::frame::RUNTIME_CONNECTION;
-use crate::identity::{PluginIndex, PluginName};
+use crate::profile::RuntimeProfile;
+use crate::trunk::Trunk;
 
 const SERVICE: &str = "nri.pkg.api.v1alpha1.Runtime";
 
 /// What a plugin said about itself.
 #[derive(Debug)]
-pub(super) enum Registration {
+pub(crate) enum Registration {
     /// It registered.
     Accepted(RegisterPluginRequest),
     /// It registered with a name or index that is not valid.
@@ -32,7 +32,7 @@ pub(super) enum Registration {
 
 /// Whose name and index count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// The plugin connected by itself: those that it registers with.
     External,
     /// The runtime launched the plugin: those of its file name.
@@ -40,21 +40,21 @@ pub(super) enum Origin {
 }
 
 /// The service for one plugin.
-pub(super) struct RuntimeService {
-    pub(super) trunk: Arc<Trunk>,
-    pub(super) profile: RuntimeProfile,
-    pub(super) origin: Origin,
+pub(crate) struct RuntimeService {
+    pub(crate) trunk: Arc<Trunk>,
+    pub(crate) profile: RuntimeProfile,
+    pub(crate) origin: Origin,
     /// Held during every event on the node.
-    pub(super) node: Arc<Mutex<()>>,
+    pub(crate) node: Arc<Mutex<()>>,
     /// Containers whose update fails.
-    pub(super) failing_updates: Arc<HashSet<String>>,
-    pub(super) registrations: mpsc::Sender<Registration>,
-    pub(super) updates: mpsc::UnboundedSender<UpdateContainersRequest>,
+    pub(crate) failing_updates: Arc<HashSet<String>>,
+    pub(crate) registrations: mpsc::Sender<Registration>,
+    pub(crate) updates: mpsc::UnboundedSender<UpdateContainersRequest>,
 }
 
 impl RuntimeService {
     /// Serves until the trunk closes.
-    pub(super) async fn serve(self, mut reader: BufferedReader) {
+    pub(crate) async fn serve(self, mut reader: BufferedReader) {
         let mut last_stream = 0;
         loop {
             match channel::receive(&mut reader).await {

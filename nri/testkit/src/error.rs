@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::status::Status;
+use containerd_nri::Status;
 
 /// Why a plugin was not taken in: the step that failed, and what the plugin did.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ pub enum Unfinished {
     Refused(Status),
     /// The plugin did not answer.
     #[error("{0}")]
-    NoAnswer(super::NoAnswer),
+    NoAnswer(crate::NoAnswer),
 }
 
 /// Why a connection ended.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::error::ConnectionEnd;
-use crate::status::Status;
+use containerd_nri::Status;
+
+use crate::error::ConnectionEnd;
 
 /// How the call of an event ended.
 #[derive(Clone, Debug, PartialEq)]

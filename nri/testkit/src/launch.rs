@@ -5,20 +5,20 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::error::AcceptError;
+use crate::error::AcceptError;
 
 /// A plugin that the runtime has launched: its process, and what its file name and its configuration file say.
 /// Dropping it kills the process.
-pub(super) struct LaunchedProcess {
+pub(crate) struct LaunchedProcess {
     process: Child,
-    pub(super) index: String,
-    pub(super) name: String,
-    pub(super) config: String,
+    pub(crate) index: String,
+    pub(crate) name: String,
+    pub(crate) config: String,
 }
 
 impl LaunchedProcess {
     /// Starts a program with one end of a socket pair, and returns the other.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: &Path,
         index: &str,
         name: &str,
@@ -51,7 +51,7 @@ impl LaunchedProcess {
     }
 
     /// The process.
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use containerd_nri::{EventMask, Version};
 use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
-use crate::events::EventMask;
 use crate::frame::MAX_PAYLOAD;
-use crate::subscription::FailurePolicy;
-use crate::version::Version;
 
 /// A runtime to be imitated. Start from one of the presets and change what a test is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,18 +113,18 @@ impl RuntimeProfile {
     }
 
     /// The events that a plugin may subscribe to.
-    pub(super) fn valid_events(&self) -> EventMask {
+    pub(crate) fn valid_events(&self) -> EventMask {
         EventMask::known_to(Some(self.nri))
     }
 
     /// Whether Configure carries the timeouts, and a Synchronize of over 4 MiB is split (0.7).
-    pub(super) fn tells_timeouts_and_splits(&self) -> bool {
+    pub(crate) fn tells_timeouts_and_splits(&self) -> bool {
         self.nri >= nri(7, 0)
     }
 
     /// The longest request that is sent. Runtimes with an older NRI than 0.7 have a ttrpc (before 1.2.6) that does not
     /// check what it sends.
-    pub(super) fn longest_request(&self) -> usize {
+    pub(crate) fn longest_request(&self) -> usize {
         match self.tells_timeouts_and_splits() {
             true => MESSAGE_LENGTH_MAX,
             false => usize::MAX,
@@ -136,32 +134,32 @@ impl RuntimeProfile {
     /// Whether a plugin that fails Synchronize is disconnected; before, it stayed and got no events.
     ///
     /// Seen with 0.8.0 and not with 0.6.1; the version in between is in no known release of containerd.
-    pub(super) fn closes_on_failed_synchronize(&self) -> bool {
+    pub(crate) fn closes_on_failed_synchronize(&self) -> bool {
         self.nri >= nri(8, 0)
     }
 
     /// Whether pods can be updated, and adjustments validated (0.10).
-    pub(super) fn validates_and_updates_pods(&self) -> bool {
+    pub(crate) fn validates_and_updates_pods(&self) -> bool {
         self.nri >= nri(10, 0)
     }
 
     /// Whether every event has an RPC of its own, names are checked, and Configure tells the NRI version (0.12).
-    pub(super) fn has_rpc_per_event(&self) -> bool {
+    pub(crate) fn has_rpc_per_event(&self) -> bool {
         self.nri >= nri(12, 0)
     }
 
     /// Whether the failure policy of a plugin is known (0.12.5).
-    pub(super) fn has_failure_policies(&self) -> bool {
-        self.nri >= FailurePolicy::SINCE
+    pub(crate) fn has_failure_policies(&self) -> bool {
+        self.nri >= nri(12, 5)
     }
 
     /// The longest payload of a frame that is read (limited since 0.12.5).
-    pub(super) fn longest_payload(&self) -> Option<usize> {
+    pub(crate) fn longest_payload(&self) -> Option<usize> {
         (self.nri >= nri(12, 5)).then_some(MAX_PAYLOAD)
     }
 
     /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).
-    pub(super) fn updates_wait_for_events(&self) -> bool {
+    pub(crate) fn updates_wait_for_events(&self) -> bool {
         self.nri < nri(12, 1)
     }
 }

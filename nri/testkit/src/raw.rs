@@ -7,8 +7,8 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
-use super::channel;
-use super::trunk::{encode_frame, read_frame};
+use crate::channel;
+use crate::trunk::{encode_frame, read_frame};
 
 /// A frame of the multiplexer.
 #[derive(Clone, Debug, PartialEq, Eq)]

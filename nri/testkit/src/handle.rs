@@ -2,36 +2,35 @@
 
 use std::sync::Arc;
 
+use containerd_nri::api::{ContainerUpdate, UpdateContainersRequest};
+use containerd_nri::{EventMask, FailurePolicy, Subscription};
 use tokio::sync::{Mutex, mpsc};
 
-use super::caller::{CallError, Caller};
-use super::error::ConnectionEnd;
-use super::handshake::oversized;
-use super::launch::LaunchedProcess;
-use super::outcome::{FailedRequest, NoAnswer, Outcome};
-use super::profile::RuntimeProfile;
-use super::trunk::Trunk;
-use crate::api::{ContainerUpdate, UpdateContainersRequest};
-use crate::events::EventMask;
-use crate::subscription::{FailurePolicy, Subscription};
+use crate::caller::{CallError, Caller};
+use crate::error::ConnectionEnd;
+use crate::handshake::oversized;
+use crate::launch::LaunchedProcess;
+use crate::outcome::{FailedRequest, NoAnswer, Outcome};
+use crate::profile::RuntimeProfile;
+use crate::trunk::Trunk;
 
 /// A registered, configured and synchronized plugin. Dropping it disconnects it, and kills it if it was launched.
 ///
 /// It has one method per event. They take `&mut self` because a runtime has one event at a time; several plugins
-/// of one [`FakeRuntime`](super::FakeRuntime) wait for each other for the same reason.
+/// of one [`FakeRuntime`](crate::FakeRuntime) wait for each other for the same reason.
 pub struct PluginHandle {
-    pub(super) name: String,
-    pub(super) index: String,
-    pub(super) profile: RuntimeProfile,
-    pub(super) subscription: Subscription,
-    pub(super) synchronize_updates: Vec<ContainerUpdate>,
+    pub(crate) name: String,
+    pub(crate) index: String,
+    pub(crate) profile: RuntimeProfile,
+    pub(crate) subscription: Subscription,
+    pub(crate) synchronize_updates: Vec<ContainerUpdate>,
     /// Whether events go through StateChange, for the version of the runtime or the answers of the plugin.
-    pub(super) state_change_only: bool,
-    pub(super) trunk: Arc<Trunk>,
-    pub(super) caller: Caller,
-    pub(super) requested: mpsc::UnboundedReceiver<UpdateContainersRequest>,
-    pub(super) node: Arc<Mutex<()>>,
-    pub(super) launched: Option<LaunchedProcess>,
+    pub(crate) state_change_only: bool,
+    pub(crate) trunk: Arc<Trunk>,
+    pub(crate) caller: Caller,
+    pub(crate) requested: mpsc::UnboundedReceiver<UpdateContainersRequest>,
+    pub(crate) node: Arc<Mutex<()>>,
+    pub(crate) launched: Option<LaunchedProcess>,
 }
 
 impl std::fmt::Debug for PluginHandle {
@@ -113,7 +112,7 @@ impl PluginHandle {
 
     /// Calls a method of the plugin. Without an answer, its failure policy applies if this runtime's version knows of
     /// it; a plugin that was gone before fails nothing.
-    pub(super) async fn call<A: protobuf::Message>(&mut self, method: &str, request: Vec<u8>) -> Outcome<A> {
+    pub(crate) async fn call<A: protobuf::Message>(&mut self, method: &str, request: Vec<u8>) -> Outcome<A> {
         let policy = match self.profile.has_failure_policies() {
             true => self.subscription.failure_policy,
             false => FailurePolicy::default(),

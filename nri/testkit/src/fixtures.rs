@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::api::{
+use containerd_nri::api::{
     Container, ContainerState, LinuxContainer, LinuxNamespace, LinuxPodSandbox, Mount, OptionalInt,
     PodSandbox,
 };
