@@ -1,8 +1,8 @@
 //! Any annotation of any pod: it picks a hook-spec of the administrator's or is refused with a line that can be shown,
-//! and never leads out of the folder of hook-specs.
+//! and never leads out of the directory of hook-specs.
 //!
 //! The input is lines: the namespace, the container, then the annotations, each as `KEY VALUE`; `~` at the beginning
-//! of a key stands for the key of the annotation, and in a value for the folder of hook-specs.
+//! of a key stands for the key of the annotation, and in a value for the directory of hook-specs.
 #![no_main]
 
 use std::collections::HashMap;
@@ -19,31 +19,31 @@ mod told;
 const KEY: &str = "hook-spec.noderesource.dev";
 
 struct Node {
-    folder: TempDir,
+    directory: TempDir,
     selector: Selector,
 }
 
-/// A folder of two hook-specs, of which pods in namespaces `a*` may pick one and all others the other.
+/// A directory of two hook-specs, of which pods in namespaces `a*` may pick one and all others the other.
 static NODE: LazyLock<Node> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for name in ["gpu", "net"] {
-        fs::write(folder.path().join(format!("{name}.json")), "{}").unwrap();
+        fs::write(directory.path().join(format!("{name}.json")), "{}").unwrap();
     }
     let text = format!(
         "[annotation]\nspec_dirs = [{:?}]\nmax_hooks = 3\nmax_timeout = 9\nstages = ['prestart']\n\
          rules = [{{effect='allow', namespaces=['a*'], specs=['gpu']}}, {{effect='allow', specs=['*n*']}},\n\
          {{effect='deny', namespaces=['a?'], specs=['net']}}]",
-        folder.path()
+        directory.path()
     );
     let config = Config::from_text("config.toml", &text, &Overrides::default()).unwrap();
     Node {
-        folder,
+        directory,
         selector: Selector::new(config),
     }
 });
 
 fuzz_target!(|text: &str| {
-    let folder = NODE.folder.path().to_str().unwrap();
+    let directory = NODE.directory.path().to_str().unwrap();
     let mut lines = text.split('\n');
     let namespace = lines.next().unwrap_or_default();
     let container = lines.next().unwrap_or_default();
@@ -53,7 +53,7 @@ fuzz_target!(|text: &str| {
             Some(scope) => format!("{KEY}{scope}"),
             None => key.to_owned(),
         };
-        (key, value.replace('~', folder))
+        (key, value.replace('~', directory))
     };
     let annotations: HashMap<String, String> = lines.map(pair).collect();
     let subject = Subject {
@@ -70,7 +70,7 @@ fuzz_target!(|text: &str| {
             let files = selected
                 .specs
                 .iter()
-                .map(|chosen| chosen.file.strip_prefix(folder));
+                .map(|chosen| chosen.file.strip_prefix(directory));
             assert!(
                 files
                     .into_iter()

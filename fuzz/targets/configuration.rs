@@ -1,4 +1,4 @@
-//! Any text as a configuration: read without a panic, every mistake told as it should be.
+//! Any text as a configuration: read without a panic, every error told as it should be.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ use nri_oci_hooks::config::{Config, Overrides};
 mod told;
 
 fuzz_target!(|text: &str| {
-    if let Err(mistakes) = Config::from_text("fuzzed.toml", text, &Overrides::default()) {
-        told::assert_mistakes(&mistakes, text.len());
+    if let Err(errors) = Config::from_text("fuzzed.toml", text, &Overrides::default()) {
+        told::assert_errors(&errors, text.len());
     }
 });

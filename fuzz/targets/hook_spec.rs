@@ -1,4 +1,4 @@
-//! Any bytes as a hook-spec and as a file of hooks.d: read without a panic, every mistake told as it should be, and
+//! Any bytes as a hook-spec and as a file of hooks.d: read without a panic, every error told as it should be, and
 //! what has none is read back from what it is written as.
 #![no_main]
 
@@ -11,13 +11,13 @@ mod told;
 
 fuzz_target!(|bytes: &[u8]| {
     let file = Arc::from("/specs/fuzzed.json");
-    told::assert_mistakes(&parse_hooks_d(&file, bytes).mistakes, bytes.len());
+    told::assert_errors(&parse_hooks_d(&file, bytes).errors, bytes.len());
     let parsed = parse(&file, bytes);
-    told::assert_mistakes(&parsed.mistakes, bytes.len());
-    if parsed.mistakes.is_empty() {
+    told::assert_errors(&parsed.errors, bytes.len());
+    if parsed.errors.is_empty() {
         let written = serde_json::to_vec(&parsed.spec).unwrap();
         let again = parse(&file, &written);
-        assert_eq!(again.mistakes, []);
+        assert_eq!(again.errors, []);
         assert_eq!(without_lines(again.spec), without_lines(parsed.spec));
     }
 });

@@ -9,15 +9,14 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use nri_oci_hooks::ledger::{Claimed, ContainerId, Identity, Ledger, Trigger};
-use nri_oci_hooks::select::Frozen;
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::ledger::{Claimed, Identity, Ledger, Trigger};
+use nri_oci_hooks::model::{ContainerId, ResolvedHooks, Stage};
 use tempfile::TempDir;
 
 mod told;
 
 struct Node {
-    _folder: TempDir,
+    _directory: TempDir,
     ledger: Ledger,
     id: ContainerId,
     entry: PathBuf,
@@ -30,8 +29,8 @@ struct Node {
 
 /// A ledger of one container.
 static NODE: LazyLock<Node> = LazyLock::new(|| {
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-    let ledger = Ledger::create(folder.path()).unwrap();
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let ledger = Ledger::create(directory.path()).unwrap();
     let id: ContainerId = "fuzzed".parse().unwrap();
     let identity = Identity {
         id: id.clone(),
@@ -40,9 +39,9 @@ static NODE: LazyLock<Node> = LazyLock::new(|| {
         namespace: "default".into(),
         uid: "u".into(),
     };
-    ledger.add(identity, &Frozen::default(), true).unwrap();
-    let entry = folder.path().join("entries/fuzzed");
-    let record = folder.path().join("live/fuzzed/prestart");
+    ledger.add(identity, &ResolvedHooks::default(), true).unwrap();
+    let entry = directory.path().join("entries/fuzzed");
+    let record = directory.path().join("live/fuzzed/prestart");
     let container = ledger.find(&id).unwrap().unwrap();
     for _ in 0..2 {
         let claimed = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
@@ -51,7 +50,7 @@ static NODE: LazyLock<Node> = LazyLock::new(|| {
     let sealed = fs::read_to_string(&entry).unwrap();
     let plain = sealed.replacen("\"format\":2", "\"format\":1", 1);
     Node {
-        _folder: folder,
+        _directory: directory,
         ledger,
         id,
         entry,
@@ -78,18 +77,18 @@ fuzz_target!(|bytes: &[u8]| {
             fs::write(&node.record, bytes).unwrap();
         }
     }
-    let folder = node.ledger.find(&node.id).unwrap().unwrap();
+    let directory = node.ledger.find(&node.id).unwrap().unwrap();
     let errors = [
-        folder.header().err(),
-        folder.hooks(Stage::Prestart).err(),
-        folder.created().err(),
-        folder.record(Stage::Prestart).err(),
+        directory.header().err(),
+        directory.hooks(Stage::Prestart).err(),
+        directory.created().err(),
+        directory.record(Stage::Prestart).err(),
     ];
     errors
         .iter()
         .flatten()
         .for_each(|error| told::assert_line(&error.to_string()));
-    if let Ok(Some(record)) = folder.record(Stage::Prestart) {
+    if let Ok(Some(record)) = directory.record(Stage::Prestart) {
         let _ = (
             record.finished(),
             record.runs(),
@@ -108,8 +107,8 @@ fn flip(node: &Node, bytes: &[u8]) {
     let bit = usize::from(u16::from_le_bytes([low, high])) % (8 * record.len());
     record[bit / 8] ^= 1 << (bit % 8);
     fs::write(&node.record, record).unwrap();
-    let folder = node.ledger.find(&node.id).unwrap().unwrap();
-    let error = folder.record(Stage::Prestart).unwrap_err();
+    let directory = node.ledger.find(&node.id).unwrap().unwrap();
+    let error = directory.record(Stage::Prestart).unwrap_err();
     assert!(error.is_damaged());
     told::assert_line(&error.to_string());
 }

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use containerd_nri::{
-    Adjustment, Backoff, Configuration, Context, EventMask, Identity, Plugin, Service, Status,
-    Subscription, event,
+    Adjustment, Backoff, Configuration, Context, EventMask, Identity, Plugin, Service, Status, Subscription,
+    event,
 };
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -37,13 +37,13 @@ impl Plugin for Idle {
 struct Node {
     runtime: Runtime,
     listener: UnixListener,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Node {
     fn new() -> Node {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("nri.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("nri.sock");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -58,7 +58,7 @@ impl Node {
         Node {
             runtime,
             listener,
-            _folder: folder,
+            _directory: directory,
         }
     }
 

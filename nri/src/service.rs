@@ -239,8 +239,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_runtime_that_comes_late_or_restarts_with_a_new_socket_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("nri.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("nri.sock");
         let (stop, stopped) = oneshot::channel();
         let service = Service::new(Idle, Identity::new("10", "idle").unwrap()).socket(&path);
         let service = tokio::spawn(service.run_until(async { stopped.await.unwrap_or_default() }));

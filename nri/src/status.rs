@@ -231,7 +231,7 @@ impl Status {
 }
 
 /// How much of another's message is taken over, in characters.
-const MOST_OF_MESSAGE: usize = 1000;
+const MAX_MESSAGE: usize = 1000;
 
 impl Status {
     /// What another has sent: the beginning of its message, in one line.
@@ -239,7 +239,7 @@ impl Status {
         match error {
             ttrpc::Error::RpcStatus(status) => {
                 let code = Code::from_number(status.code.value());
-                let beginning = status.message.chars().take(MOST_OF_MESSAGE);
+                let beginning = status.message.chars().take(MAX_MESSAGE);
                 let shown = beginning.map(|c| if c.is_control() { ' ' } else { c });
                 Self::new(code, shown.collect::<String>())
             }

@@ -1,6 +1,6 @@
 //! Writes the man pages and the shell completions, made from the definition of the command line:
 //!
-//!     cargo run --package nri-oci-hooks --example generate -- FOLDER
+//!     cargo run --package nri-oci-hooks --example generate -- DIRECTORY
 //!
 //! They are made here and not by the program itself, which a node runs for years and asks for them
 //! never.
@@ -16,23 +16,23 @@ use nri_oci_hooks::cli::CommandLine;
 const NAME: &str = "nri-oci-hooks";
 
 fn main() -> ExitCode {
-    let Some(folder) = std::env::args_os().nth(1) else {
-        eprintln!("usage: generate FOLDER");
+    let Some(directory) = std::env::args_os().nth(1) else {
+        eprintln!("usage: generate DIRECTORY");
         return ExitCode::from(2);
     };
-    match generate(Path::new(&folder)) {
+    match generate(Path::new(&directory)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cannot write to {}: {error}", folder.display());
+            eprintln!("cannot write to {}: {error}", directory.display());
             ExitCode::FAILURE
         }
     }
 }
 
-/// Writes `man/*.8` and `completions/*` below `folder`.
-pub(crate) fn generate(folder: &Path) -> io::Result<()> {
-    let completions = folder.join("completions");
-    let pages = folder.join("man");
+/// Writes `man/*.8` and `completions/*` below `directory`.
+pub(crate) fn generate(directory: &Path) -> io::Result<()> {
+    let completions = directory.join("completions");
+    let pages = directory.join("man");
     fs::create_dir_all(&completions)?;
     fs::create_dir_all(&pages)?;
     let mut definition = CommandLine::definition();

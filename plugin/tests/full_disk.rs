@@ -17,9 +17,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nri_oci_hooks::ledger::{Identity, Ledger};
-use nri_oci_hooks::process::HookLimits;
-use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
+use nri_oci_hooks::model::{HookLimits, OnFailure, ResolvedHook, ResolvedHooks, Source, Stage, Timeout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_nri-oci-hooks");
 
@@ -60,7 +58,7 @@ fn ledger(root: &Path, program: &Path) -> Ledger {
         uid: "u".into(),
     };
     let path = program.to_str().unwrap().to_owned();
-    let hook = FrozenHook {
+    let hook = ResolvedHook {
         args: vec![path.clone()],
         path,
         env: vec!["PATH=/usr/bin:/bin".into()],
@@ -74,7 +72,7 @@ fn ledger(root: &Path, program: &Path) -> Ledger {
         },
     };
     let stages = [(Stage::Poststop, vec![hook])].into();
-    ledger.add(identity, &Frozen { stages }, true).unwrap();
+    ledger.add(identity, &ResolvedHooks { stages }, true).unwrap();
     ledger
 }
 
@@ -131,8 +129,8 @@ fn a_poststop_that_cannot_be_recorded_is_run_though_its_container_is_removed_bef
 /// The container has poststop hooks alone, so nothing but this runner has told that it was created.
 fn poststop_waits_for_room(is_removed: bool) {
     with_own_mounts(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
         let state = path("state");
         fs::create_dir(&state).unwrap();
         let options = Some("size=64k,mode=700");

@@ -6,25 +6,25 @@ use std::fs;
 use containerd_nri::{EventMask, FailurePolicy, Identity, Service};
 use containerd_nri_testkit::{FakeRuntime, RuntimeProfile};
 use nri_oci_hooks::config::{ConfigSource, Overrides};
+use nri_oci_hooks::daemon::{OciHooks, RunnerProgram};
 use nri_oci_hooks::ledger::{self, Ledger};
-use nri_oci_hooks::plugin::{OciHooks, RunnerProgram};
-use nri_oci_hooks::select::Frozen;
+use nri_oci_hooks::model::ResolvedHooks;
 use tempfile::TempDir;
 
-/// The events that a daemon with this configuration, and the ledger in `folder`, asks for.
-async fn asked_for(folder: &TempDir, runtime: &str, config: &str) -> EventMask {
-    subscription(folder, runtime, config).await.0
+/// The events that a daemon with this configuration, and the ledger in `directory`, asks for.
+async fn asked_for(directory: &TempDir, runtime: &str, config: &str) -> EventMask {
+    subscription(directory, runtime, config).await.0
 }
 
 /// These events, and the failure policy that it declares.
-async fn subscription(folder: &TempDir, runtime: &str, config: &str) -> (EventMask, FailurePolicy) {
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+async fn subscription(directory: &TempDir, runtime: &str, config: &str) -> (EventMask, FailurePolicy) {
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let config = format!("state_dir = {:?}\n{config}", path("state"));
     fs::write(path("config.toml"), config).unwrap();
     let source = ConfigSource::file(&path("config.toml"), Overrides::default());
     let plugin = OciHooks::new(source, RunnerProgram::this().unwrap());
 
-    let socket = folder.path().join("nri.sock");
+    let socket = directory.path().join("nri.sock");
     let mut profile = RuntimeProfile::containerd_2_1();
     profile.runtime_name = runtime.to_owned();
     let mut runtime = FakeRuntime::builder(profile).listen(&socket).unwrap();
@@ -61,16 +61,16 @@ async fn a_runtime_is_asked_for_no_event_that_no_hook_waits_for() {
         ("cri-o", "", with_stop()),
         ("cri-o", "delivery = \"events\"", all()),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let asked = asked_for(&folder, runtime, config).await;
+        let directory = tempfile::tempdir().unwrap();
+        let asked = asked_for(&directory, runtime, config).await;
         assert_eq!(asked, expected, "{runtime} {config}");
     }
 }
 
 #[tokio::test]
 async fn a_container_from_before_that_depends_on_events_still_gets_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::create(&folder.path().join("state")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(&directory.path().join("state")).unwrap();
     let enter = |id: &str, injected| {
         let identity = ledger::Identity {
             id: id.parse().unwrap(),
@@ -79,12 +79,12 @@ async fn a_container_from_before_that_depends_on_events_still_gets_them() {
             namespace: "default".into(),
             uid: "1".into(),
         };
-        ledger.add(identity, &Frozen::default(), injected).unwrap();
+        ledger.add(identity, &ResolvedHooks::default(), injected).unwrap();
     };
     enter("injected", true);
-    assert_eq!(asked_for(&folder, "containerd", "").await, fewest());
+    assert_eq!(asked_for(&directory, "containerd", "").await, fewest());
     enter("by-events", false);
-    assert_eq!(asked_for(&folder, "containerd", "").await, all());
+    assert_eq!(asked_for(&directory, "containerd", "").await, all());
 }
 
 #[tokio::test]
@@ -98,8 +98,8 @@ async fn silence_refuses_unless_the_policy_is_ignore_and_disconnects_in_neither_
         // None is in force: no container is created.
         ("failure_policy = \"unknown\"", connected.fail_request()),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let (_, policy) = subscription(&folder, "containerd", config).await;
+        let directory = tempfile::tempdir().unwrap();
+        let (_, policy) = subscription(&directory, "containerd", config).await;
         assert_eq!(policy, expected, "{config}");
     }
 }

@@ -1,4 +1,4 @@
-"""Runs all tests in this folder and tells how many passed."""
+"""Runs all tests in this directory and tells how many passed."""
 
 import pathlib
 import sys
@@ -8,7 +8,7 @@ import yaml
 
 
 def refuse_duplicates(loader, node, deep=False):
-    """A map of YAML. One with the same key twice is a mistake, of which tools take one or the other."""
+    """A map of YAML. One with the same key twice is an error, of which tools take one or the other."""
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     twice = {key for key in keys if keys.count(key) > 1}
     if twice:
@@ -18,8 +18,8 @@ def refuse_duplicates(loader, node, deep=False):
 
 def main():
     yaml.SafeLoader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: refuse_duplicates(loader, node, True))
-    folder = str(pathlib.Path(__file__).parent)
-    tests = unittest.defaultTestLoader.discover(folder, top_level_dir=folder)
+    directory = str(pathlib.Path(__file__).parent)
+    tests = unittest.defaultTestLoader.discover(directory, top_level_dir=directory)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(tests)
     # A test that fails for many rows of its table has failed once.
     failed = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}

@@ -55,13 +55,13 @@ class Rendered:
         named = {volume["name"]: volume for volume in self.pod()["spec"]["volumes"]}
         return {mount["mountPath"]: named[mount["name"]] for mount in self.daemon()["volumeMounts"]}
 
-    def host_folders(self):
-        """The folders of the host that are mounted, by the paths that they are mounted at."""
+    def host_directories(self):
+        """The directories of the host that are mounted, by the paths that they are mounted at."""
         found = self.volumes().items()
         return {path: volume["hostPath"]["path"] for path, volume in found if "hostPath" in volume}
 
     def files(self):
-        """What the daemon finds in its folder of files: the content by the name."""
+        """What the daemon finds in its directory of files: the content by the name."""
         files = dict(self.one("ConfigMap", "nri-oci-hooks")["data"])
         for name, text in (self.one("ConfigMap", "nri-oci-hooks-specs").get("data") or {}).items():
             files[f"specs/{name}"] = text
@@ -76,21 +76,21 @@ def run(*command):
     return done.stdout
 
 
-def kustomize(folder):
-    return Rendered(run(os.environ["KUBECTL"], "kustomize", folder))
+def kustomize(directory):
+    return Rendered(run(os.environ["KUBECTL"], "kustomize", directory))
 
 
 def kustomization(**fields):
-    """What comes of a kustomization of somebody's own, in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
+    """What comes of a kustomization of somebody's own, in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
         relative = {
-            key: [os.path.relpath(KUSTOMIZE / path, os.path.realpath(folder)) for path in fields.pop(key, [])]
+            key: [os.path.relpath(KUSTOMIZE / path, os.path.realpath(directory)) for path in fields.pop(key, [])]
             for key in ("resources", "components")
         }
         header = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
         text = yaml.safe_dump({**header, **relative, **fields})
-        pathlib.Path(folder, "kustomization.yaml").write_text(text, encoding="utf-8")
-        return kustomize(folder)
+        pathlib.Path(directory, "kustomization.yaml").write_text(text, encoding="utf-8")
+        return kustomize(directory)
 
 
 def helm(values=None, namespace="nri-oci-hooks", *options):

@@ -28,14 +28,14 @@ exec "$@" check --config /etc/nri-oci-hooks/config.toml
 
 def check(files):
     """What `nri-oci-hooks check` says of these files, and whether all are good."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for name, text in files.items():
-            path = pathlib.Path(folder, name)
+            path = pathlib.Path(directory, name)
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", NODE, "node"]
-        command += [EXAMPLES / "hooks", folder, PROGRAM]
-        # Folders and files are as the daemon makes them.
+        command += [EXAMPLES / "hooks", directory, PROGRAM]
+        # Directories and files are as the daemon makes them.
         done = subprocess.run(command, capture_output=True, text=True, umask=0o022, check=False)
         return done.returncode == 0, done.stdout + done.stderr
 
@@ -83,7 +83,7 @@ class Check(unittest.TestCase):
         self.good(rendered)
         self.assertEqual(rendered.one("DaemonSet"), shipped("kustomize", "full").one("DaemonSet"))
 
-    def test_a_mistake_in_the_files_is_found(self):
+    def test_an_error_in_the_files_is_found(self):
         files = shipped("kustomize", "full").files()
         for name, text in (
             ("config.toml", files["config.toml"].replace("hook_spec", "hook_specs")),
@@ -98,7 +98,7 @@ class Check(unittest.TestCase):
     def test_the_program_takes_the_arguments(self):
         renderings = [shipped(tool, shape) for tool, shape in VARIANTS]
         renderings.append(helm({"hostUnit": {"enabled": True}, "requiredPlugins": {"enabled": True}}))
-        renderings.append(helm({"hostProgram": "/opt/bin/hooks", "nriSocketFolder": "/run/nri"}))
+        renderings.append(helm({"hostProgram": "/opt/bin/hooks", "nriSocketDirectory": "/run/nri"}))
         for rendered in renderings:
             arguments = rendered.daemon()["args"]
             with self.subTest(arguments=arguments):

@@ -19,8 +19,8 @@ class Documents(unittest.TestCase):
         self.kustomization, self.values = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
     def test_the_kustomization_that_is_shown_is_rendered_with_what_it_names(self):
-        with tempfile.TemporaryDirectory() as folder:
-            own = pathlib.Path(folder).resolve() / "own"
+        with tempfile.TemporaryDirectory() as directory:
+            own = pathlib.Path(directory).resolve() / "own"
             own.mkdir()
             (own.parent / "deploy").symlink_to(ROOT / "deploy")
             (own / "kustomization.yaml").write_text(self.kustomization, encoding="utf-8")

@@ -114,9 +114,9 @@ class Values(unittest.TestCase):
         image["digest"] = digest
         self.assertEqual(helm({"image": image}).daemon()["image"], f"registry.example.com:5000/hooks@{digest}")
 
-    def test_the_folder_of_the_socket_is_mounted_and_told_to_the_daemon(self):
-        rendered = helm({"nriSocketFolder": "/run/k3s/nri"})
-        self.assertEqual(rendered.host_folders(), {"/run/k3s/nri": "/run/k3s/nri"})
+    def test_the_directory_of_the_socket_is_mounted_and_told_to_the_daemon(self):
+        rendered = helm({"nriSocketDirectory": "/run/k3s/nri"})
+        self.assertEqual(rendered.host_directories(), {"/run/k3s/nri": "/run/k3s/nri"})
         self.assertIn("--nri-socket=/run/k3s/nri/nri.sock", rendered.daemon()["args"])
 
     def test_the_program_is_put_where_the_values_say_by_the_full_shape_alone(self):
@@ -124,15 +124,15 @@ class Values(unittest.TestCase):
         self.assertIn("--host-program=/opt/bin/nri-oci-hooks", self.arguments(values))
         self.assertNotIn("/opt/bin", " ".join(self.arguments({**values, "shape": "least-privilege"})))
 
-    def test_each_folder_of_hooks_is_mounted_to_be_read_at_its_path_by_the_least_privilege_alone(self):
-        values = {"hookFolders": ["/opt/hooks", "/usr/libexec/hooks"]}
-        self.assertEqual(set(helm(values).host_folders()), {"/var/run/nri"})
+    def test_each_directory_of_hooks_is_mounted_to_be_read_at_its_path_by_the_least_privilege_alone(self):
+        values = {"hookDirectories": ["/opt/hooks", "/usr/libexec/hooks"]}
+        self.assertEqual(set(helm(values).host_directories()), {"/var/run/nri"})
         rendered = helm({**values, "shape": "least-privilege"})
-        for folder in values["hookFolders"]:
-            self.assertEqual(rendered.host_folders()[folder], folder)
-            (mount,) = [each for each in rendered.daemon()["volumeMounts"] if each["mountPath"] == folder]
+        for directory in values["hookDirectories"]:
+            self.assertEqual(rendered.host_directories()[directory], directory)
+            (mount,) = [each for each in rendered.daemon()["volumeMounts"] if each["mountPath"] == directory]
             self.assertIs(mount["readOnly"], True)
-        self.assertNotIn("/usr/local/lib/nri-oci-hooks", rendered.host_folders())
+        self.assertNotIn("/usr/local/lib/nri-oci-hooks", rendered.host_directories())
 
     def test_what_is_said_of_pods_goes_to_the_pods(self):
         values = {
@@ -161,7 +161,7 @@ class Values(unittest.TestCase):
         self.assertEqual(rendered.one("DaemonSet")["spec"]["updateStrategy"], {"type": "OnDelete"})
         self.assertEqual(rendered.daemon()["resources"]["limits"], {"memory": "1Gi"})
 
-    def test_values_that_are_a_mistake_are_refused_with_their_name(self):
+    def test_values_that_are_an_error_are_refused_with_their_name(self):
         hook = {"path": "/bin/true"}
         # What was written, and what the refusal must name.
         table = [
@@ -193,13 +193,13 @@ class Values(unittest.TestCase):
             ({"specs": {"gpu": "file"}}, "gpu"),
             ({"specs": {"a/b": {}}}, "a/b"),
             ({"specs": {".hidden": {}}}, ".hidden"),
-            ({"hookFolders": "/opt/hooks"}, "hookFolders"),
-            ({"hookFolders": ["opt/hooks"]}, "hookFolders"),
-            ({"hookFolders": ["/"]}, "hookFolders"),
-            ({"hookFolders": ["/opt/hooks/"]}, "hookFolders"),
-            ({"hookFolders": ["/opt/hooks", "/opt/hooks"]}, "hookFolders"),
+            ({"hookDirectories": "/opt/hooks"}, "hookDirectories"),
+            ({"hookDirectories": ["opt/hooks"]}, "hookDirectories"),
+            ({"hookDirectories": ["/"]}, "hookDirectories"),
+            ({"hookDirectories": ["/opt/hooks/"]}, "hookDirectories"),
+            ({"hookDirectories": ["/opt/hooks", "/opt/hooks"]}, "hookDirectories"),
             ({"hostProgram": "nri-oci-hooks"}, "hostProgram"),
-            ({"nriSocketFolder": "/var/run/nri/nri.sock"}, "nriSocketFolder"),
+            ({"nriSocketDirectory": "/var/run/nri/nri.sock"}, "nriSocketDirectory"),
             ({"resources": {"limit": {}}}, "limit"),
             ({"tolerations": {"operator": "Exists"}}, "tolerations"),
             ({"nodeSelector": {"a": True}}, "nodeSelector"),

@@ -50,14 +50,14 @@ class Rules(unittest.TestCase):
         account = rendered.one("ServiceAccount")["metadata"]["name"]
         self.assertEqual(rendered.pod()["spec"]["serviceAccountName"], account)
 
-    def test_the_namespace_lets_pods_mount_folders_of_the_node(self):
+    def test_the_namespace_lets_pods_mount_directories_of_the_node(self):
         for shape in SHAPES:
             namespace = shipped("kustomize", shape).one("Namespace")
             self.assertEqual(namespace["metadata"]["name"], "nri-oci-hooks")
             self.assertEqual(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "privileged")
 
     @shapes(*SHAPES)
-    def test_the_folder_of_the_runtimes_socket_is_mounted_and_not_the_socket(self, rendered):
+    def test_the_directory_of_the_runtimes_socket_is_mounted_and_not_the_socket(self, rendered):
         nri = rendered.volumes()["/var/run/nri"]["hostPath"]
         self.assertEqual(nri, {"path": "/var/run/nri", "type": "DirectoryOrCreate"})
         self.assertFalse([path for path in rendered.volumes() if path.endswith(".sock")])
@@ -161,18 +161,18 @@ class Rules(unittest.TestCase):
     def test_the_full_shape_enters_the_host_and_leaves_delivery_to_the_configuration(self, rendered):
         arguments = ["run", "--enter-host", "--files-from=/config", "--log-format=json"]
         self.assertEqual(rendered.daemon()["args"][:4], arguments)
-        self.assertEqual(rendered.host_folders(), {"/var/run/nri": "/var/run/nri"})
+        self.assertEqual(rendered.host_directories(), {"/var/run/nri": "/var/run/nri"})
         self.assertNotIn("delivery", tomllib.loads(rendered.files()["config.toml"]))
 
     @shapes("least-privilege")
     def test_the_least_privilege_delivers_directly_and_sees_the_host_by_the_hosts_paths(self, rendered):
         arguments = ["run", "--delivery=direct", "--files-from=/config", "--log-format=json"]
         self.assertEqual(rendered.daemon()["args"][:4], arguments)
-        folders = rendered.host_folders()
+        directories = rendered.host_directories()
         # Its socket for `status` is no hook's business.
-        self.assertEqual(folders.pop("/var/lib/nri-oci-hooks"), "/run/nri-oci-hooks")
-        self.assertEqual(set(folders), {"/var/run/nri", "/etc/nri-oci-hooks", "/usr/local/lib/nri-oci-hooks"})
-        for path, source in folders.items():
+        self.assertEqual(directories.pop("/var/lib/nri-oci-hooks"), "/run/nri-oci-hooks")
+        self.assertEqual(set(directories), {"/var/run/nri", "/etc/nri-oci-hooks", "/usr/local/lib/nri-oci-hooks"})
+        for path, source in directories.items():
             self.assertEqual(path, source)
 
     @shapes("least-privilege")
@@ -182,7 +182,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(writable, {"/var/run/nri", "/etc/nri-oci-hooks", "/var/lib/nri-oci-hooks"})
 
     @shapes(*SHAPES)
-    def test_no_folder_that_all_may_write_is_where_the_daemon_trusts_files(self, rendered):
+    def test_no_directory_that_all_may_write_is_where_the_daemon_trusts_files(self, rendered):
         self.assertFalse([volume for volume in rendered.volumes().values() if "emptyDir" in volume])
 
     @shapes(*SHAPES)

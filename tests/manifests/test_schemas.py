@@ -66,8 +66,8 @@ class Schemas(unittest.TestCase):
             "podAnnotations": {"example.com/a": "b"},
             "podLabels": {"example.com/c": "d"},
             "updateStrategy": {"type": "OnDelete", "rollingUpdate": None},
-            "hookFolders": ["/opt/hooks", "/usr/local/bin"],
-            "nriSocketFolder": "/run/nri",
+            "hookDirectories": ["/opt/hooks", "/usr/local/bin"],
+            "nriSocketDirectory": "/run/nri",
         }
         for shape in ["full", "least-privilege"]:
             with self.subTest(shape=shape):

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// The environment variable that names the cache folder.
+/// The environment variable that names the cache directory.
 pub const VARIABLE: &str = "NRI_OCI_HOOKS_CACHE";
 
-/// The folder of one fetched package, `name` as `hack/fetch-runtimes` calls it.
+/// The directory of one fetched package, `name` as `hack/fetch-runtimes` calls it.
 ///
 /// # Errors
 /// It has not been fetched; the message names the command that does.
-pub fn folder(name: &str) -> Result<PathBuf> {
+pub fn directory(name: &str) -> Result<PathBuf> {
     find(name, "hack/fetch-runtimes")
 }
 
@@ -26,36 +26,36 @@ pub fn built(name: &str) -> Result<PathBuf> {
 
 /// A runtime in the cache, which `command` puts there.
 fn find(name: &str, command: &str) -> Result<PathBuf> {
-    let folder = root()?.join(name);
+    let directory = root()?.join(name);
     ensure!(
-        folder.join("version").exists(),
+        directory.join("version").exists(),
         "{} is missing: run {command} as root, then run this again",
-        folder.display()
+        directory.display()
     );
-    Ok(folder)
+    Ok(directory)
 }
 
-/// The shared-library folder inside an unpacked package.
+/// The shared-library directory inside an unpacked package.
 ///
 /// # Errors
 /// The package has none.
-pub fn library_folder(package: &Path) -> Result<PathBuf> {
+pub fn library_directory(package: &Path) -> Result<PathBuf> {
     let multiarch = package.join("usr/lib");
     std::fs::read_dir(&multiarch)
         .with_context(|| format!("read {}", multiarch.display()))?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .find(|path| path.is_dir())
-        .with_context(|| format!("{} holds no library folder", multiarch.display()))
+        .with_context(|| format!("{} holds no library directory", multiarch.display()))
 }
 
 /// The same default as in `hack/lib/common.sh`.
 pub(crate) fn root() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os(VARIABLE) {
-        return Ok(folder.into());
+    if let Some(directory) = env::var_os(VARIABLE) {
+        return Ok(directory.into());
     }
     let caches = match env::var_os("XDG_CACHE_HOME") {
-        Some(folder) => PathBuf::from(folder),
+        Some(directory) => PathBuf::from(directory),
         None => PathBuf::from(env::var_os("HOME").context("neither HOME nor XDG_CACHE_HOME is set")?)
             .join(".cache"),
     };

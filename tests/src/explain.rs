@@ -57,7 +57,7 @@ pub async fn create_as_explained(
 
 /// What `explain` says of a manifest, as JSON.
 fn explain(containerd: &Containerd, plugin: &Plugin, manifest: &Value) -> Result<Value> {
-    let file = containerd.node().folder().join("manifest.json");
+    let file = containerd.node().directory().join("manifest.json");
     fs::write(&file, manifest.to_string())?;
     let mut command = Command::new(workspace::nri_oci_hooks()?);
     command
@@ -112,7 +112,7 @@ fn entered(containerd: &Containerd, container: &Container) -> Result<Stages> {
     let mut stages = Vec::new();
     for stage in Stage::OF_RUNNER {
         let hooks = containerd.ledger().hooks(container.id(), stage)?;
-        let hook = |hook: &crate::ledger::FrozenHook| {
+        let hook = |hook: &crate::ledger::ResolvedHook| {
             json!({
                 "path": hook.path,
                 "args": hook.args,

@@ -12,50 +12,50 @@ use crate::node::Node;
 
 /// A mounted ext4 in a file of its own. It is thawed and unmounted when this is dropped.
 #[derive(Debug)]
-pub struct FreezingFolder {
+pub struct FreezingDirectory {
     /// Holds the image.
-    _folder: TempDir,
+    _directory: TempDir,
     mounted: PathBuf,
     /// The command that enters the mount namespace of a node; empty for that of the machine.
     entrance: Vec<String>,
 }
 
-impl FreezingFolder {
+impl FreezingDirectory {
     /// Makes and mounts it, empty.
     ///
     /// # Errors
     /// The machine has no `mkfs.ext4` or no loop device.
-    pub fn mount() -> Result<FreezingFolder> {
-        let folder = tempfile::tempdir()?;
-        let mounted = folder.path().join("mounted");
+    pub fn mount() -> Result<FreezingDirectory> {
+        let directory = tempfile::tempdir()?;
+        let mounted = directory.path().join("mounted");
         fs::create_dir(&mounted)?;
-        FreezingFolder::mount_by(folder, mounted, Vec::new())
+        FreezingDirectory::mount_by(directory, mounted, Vec::new())
     }
 
     /// The same at `path`, in the mount namespace of `node`, where the machine's own do not see it.
     ///
     /// # Errors
-    /// As [`FreezingFolder::mount`].
-    pub fn mount_in(node: &Node, path: &Path) -> Result<FreezingFolder> {
+    /// As [`FreezingDirectory::mount`].
+    pub fn mount_in(node: &Node, path: &Path) -> Result<FreezingDirectory> {
         fs::create_dir_all(path)?;
         let mounts = format!("--mount=/proc/{}/ns/mnt", node.init());
         // Seen under the same path inside and outside.
-        let folder = tempfile::tempdir_in(node.folder())?;
-        FreezingFolder::mount_by(folder, path.into(), vec!["nsenter".into(), mounts])
+        let directory = tempfile::tempdir_in(node.directory())?;
+        FreezingDirectory::mount_by(directory, path.into(), vec!["nsenter".into(), mounts])
     }
 
-    fn mount_by(folder: TempDir, mounted: PathBuf, entrance: Vec<String>) -> Result<FreezingFolder> {
-        let image = folder.path().join("image");
+    fn mount_by(directory: TempDir, mounted: PathBuf, entrance: Vec<String>) -> Result<FreezingDirectory> {
+        let image = directory.path().join("image");
         fs::File::create(&image)?.set_len(16 * 1024 * 1024)?;
-        let folder = FreezingFolder {
-            _folder: folder,
+        let directory = FreezingDirectory {
+            _directory: directory,
             mounted,
             entrance,
         };
-        folder.run("mkfs.ext4", &["-q".as_ref(), image.as_ref()])?;
-        let (option, place) = (["-o", "loop"].map(OsStr::new), folder.mounted.as_ref());
-        folder.run("mount", &[option[0], option[1], image.as_ref(), place])?;
-        Ok(folder)
+        directory.run("mkfs.ext4", &["-q".as_ref(), image.as_ref()])?;
+        let (option, place) = (["-o", "loop"].map(OsStr::new), directory.mounted.as_ref());
+        directory.run("mount", &[option[0], option[1], image.as_ref(), place])?;
+        Ok(directory)
     }
 
     /// Where it is mounted.
@@ -86,7 +86,7 @@ impl FreezingFolder {
     }
 }
 
-impl Drop for FreezingFolder {
+impl Drop for FreezingDirectory {
     fn drop(&mut self) {
         // It may not be frozen; and what cannot be unmounted is for the machine's end.
         let _ = self.thaw();

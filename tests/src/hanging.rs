@@ -21,17 +21,17 @@ use crate::node::Node;
 /// Nothing is remembered by the kernel: each look is a question.
 const TTL: Duration = Duration::ZERO;
 
-/// A mounted folder of files that never change. Whoever waits for it is answered, and it is unmounted, when this is
+/// A mounted directory of files that never change. Whoever waits for it is answered, and it is unmounted, when this is
 /// dropped.
 #[derive(Debug)]
-pub struct HangingFolder {
+pub struct HangingDirectory {
     switch: Arc<Switch>,
-    // Dropped before the folder that it is mounted on.
+    // Dropped before the directory that it is mounted on.
     _session: BackgroundSession,
-    folder: TempDir,
+    directory: TempDir,
 }
 
-/// A file of a [`HangingFolder`].
+/// A file of a [`HangingDirectory`].
 #[derive(Debug, Clone)]
 pub struct File {
     /// Its name.
@@ -49,22 +49,22 @@ struct Switch {
     waiting: AtomicUsize,
 }
 
-impl HangingFolder {
-    /// Mounts files, root's, named for where they will be; they can be read until [`hang`](HangingFolder::hang).
+impl HangingDirectory {
+    /// Mounts files, root's, named for where they will be; they can be read until [`hang`](HangingDirectory::hang).
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn mount(files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingFolder> {
-        HangingFolder::mount_by(files, spawn)
+    pub fn mount(files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingDirectory> {
+        HangingDirectory::mount_by(files, spawn)
     }
 
     /// The same, in the mount namespace of `node`, where the machine's own do not see it.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn mount_in(node: &Node, files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingFolder> {
+    pub fn mount_in(node: &Node, files: impl FnOnce(&Path) -> Vec<File>) -> Result<HangingDirectory> {
         let mounts = fs::File::open(format!("/proc/{}/ns/mnt", node.init()))?;
-        HangingFolder::mount_by(files, |tree, path| {
+        HangingDirectory::mount_by(files, |tree, path| {
             // A thread of its own, which takes its namespace along into its end.
             let mounted = thread::scope(|scope| {
                 let enter = || {
@@ -81,23 +81,23 @@ impl HangingFolder {
     fn mount_by(
         files: impl FnOnce(&Path) -> Vec<File>,
         spawn: impl FnOnce(Tree, &Path) -> Result<BackgroundSession>,
-    ) -> Result<HangingFolder> {
-        let folder = tempfile::tempdir()?;
+    ) -> Result<HangingDirectory> {
+        let directory = tempfile::tempdir()?;
         let switch = Arc::new(Switch::default());
         let tree = Tree {
-            files: files(folder.path()),
+            files: files(directory.path()),
             switch: switch.clone(),
         };
-        Ok(HangingFolder {
+        Ok(HangingDirectory {
             switch,
-            _session: spawn(tree, folder.path())?,
-            folder,
+            _session: spawn(tree, directory.path())?,
+            directory,
         })
     }
 
     /// Where it is mounted.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// Where a file is.
@@ -127,7 +127,7 @@ fn spawn(tree: Tree, path: &Path) -> Result<BackgroundSession> {
     fuser::spawn_mount(tree, path, &config).context("mount a FUSE file system")
 }
 
-impl Drop for HangingFolder {
+impl Drop for HangingDirectory {
     fn drop(&mut self) {
         self.answer();
     }

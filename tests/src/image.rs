@@ -17,14 +17,14 @@ pub const PAUSE: &str = "localhost/pause:1";
 /// The image of the containers under test: busybox and all its applets in /bin.
 pub const WORKLOAD: &str = "localhost/busybox:1";
 
-/// Makes the image in the node's folder, as an archive of the form that `docker save` writes, and returns it.
+/// Makes the image in the node's directory, as an archive of the form that `docker save` writes, and returns it.
 ///
 /// # Errors
 /// busybox has not been fetched, or the file system refuses.
 pub(crate) fn build(node: &Node) -> Result<PathBuf> {
-    let folder = node.make_folder("image")?;
-    let files = node.make_folder("image/files")?;
-    let busybox = cache::folder("busybox")?.join("bin/busybox");
+    let directory = node.make_directory("image")?;
+    let files = node.make_directory("image/files")?;
+    let busybox = cache::directory("busybox")?.join("bin/busybox");
     for name in ["bin", "dev", "etc", "proc", "run", "sys", "tmp"] {
         fs::create_dir(files.join(name))?;
     }
@@ -38,8 +38,8 @@ pub(crate) fn build(node: &Node) -> Result<PathBuf> {
     fs::write(files.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
     fs::write(files.join("etc/group"), "root:x:0:\n")?;
 
-    archive(&files, &folder.join("layer.tar"))?;
-    let digest = said(Command::new("sha256sum").arg(folder.join("layer.tar")))?;
+    archive(&files, &directory.join("layer.tar"))?;
+    let digest = said(Command::new("sha256sum").arg(directory.join("layer.tar")))?;
     let digest = digest
         .split_whitespace()
         .next()
@@ -55,19 +55,19 @@ pub(crate) fn build(node: &Node) -> Result<PathBuf> {
         "RepoTags": [PAUSE, WORKLOAD],
         "Layers": ["layer.tar"],
     }]);
-    fs::write(folder.join("config.json"), configuration.to_string())?;
-    fs::write(folder.join("manifest.json"), manifest.to_string())?;
+    fs::write(directory.join("config.json"), configuration.to_string())?;
+    fs::write(directory.join("manifest.json"), manifest.to_string())?;
     fs::remove_dir_all(&files)?;
-    let image = node.folder().join("image.tar");
-    archive(&folder, &image)?;
+    let image = node.directory().join("image.tar");
+    archive(&directory, &image)?;
     Ok(image)
 }
 
-fn archive(folder: &Path, archive: &Path) -> Result<()> {
+fn archive(directory: &Path, archive: &Path) -> Result<()> {
     let mut tar = Command::new("tar");
     tar.args(["--create", "--owner=0", "--group=0", "--numeric-owner", "--file"])
         .arg(archive);
-    tar.arg("--directory").arg(folder).arg(".");
+    tar.arg("--directory").arg(directory).arg(".");
     said(&mut tar).map(drop)
 }
 

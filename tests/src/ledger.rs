@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};
+use nri_oci_hooks::ledger::{EntryDirectory, Ledger};
 pub use nri_oci_hooks::ledger::{
     HookEnd, HookRun, Line, Outcome, Record as StageRecord, StageResult, Trigger,
 };
-pub use nri_oci_hooks::select::FrozenHook;
-pub use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::ContainerId;
+pub use nri_oci_hooks::model::ResolvedHook;
+pub use nri_oci_hooks::model::Stage;
 
 use crate::wait;
 
@@ -23,23 +24,23 @@ pub fn runner(record: &StageRecord) -> Option<u32> {
 /// The ledger of a node.
 #[derive(Debug, Clone)]
 pub struct NodeLedger {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl NodeLedger {
-    pub(crate) fn new(folder: PathBuf) -> NodeLedger {
-        NodeLedger { folder }
+    pub(crate) fn new(directory: PathBuf) -> NodeLedger {
+        NodeLedger { directory }
     }
 
-    /// Its folder, as `--state-dir` names it.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Its directory, as `--state-dir` names it.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The file that says what a container that was not removed is owed.
     pub fn entry(&self, container: &str) -> PathBuf {
-        let until_started = self.folder.join("entries").join(container);
-        let after_that = self.folder.join("live").join(container).join("entry");
+        let until_started = self.directory.join("entries").join(container);
+        let after_that = self.directory.join("live").join(container).join("entry");
         if after_that.exists() {
             after_that
         } else {
@@ -52,7 +53,7 @@ impl NodeLedger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn live(&self) -> Result<Vec<String>> {
-        if !self.folder.exists() {
+        if !self.directory.exists() {
             return Ok(Vec::new());
         }
         let ids = self.open()?.live()?;
@@ -73,10 +74,10 @@ impl NodeLedger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn record(&self, container: &str, stage: Stage) -> Result<Option<StageRecord>> {
-        let Some(folder) = self.find(container)? else {
+        let Some(directory) = self.find(container)? else {
             return Ok(None);
         };
-        Ok(folder.record(stage)?)
+        Ok(directory.record(stage)?)
     }
 
     /// Awaits that `look` finds something in the record of a stage of a container.
@@ -111,32 +112,32 @@ impl NodeLedger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn hooks(&self, container: &str, stage: Stage) -> Result<Vec<FrozenHook>> {
+    pub fn hooks(&self, container: &str, stage: Stage) -> Result<Vec<ResolvedHook>> {
         match self
-            .folder
+            .directory
             .exists()
             .then(|| self.find(container))
             .transpose()?
             .flatten()
         {
-            Some(folder) => Ok(folder.hooks(stage)?),
+            Some(directory) => Ok(directory.hooks(stage)?),
             None => Ok(Vec::new()),
         }
     }
 
-    fn find(&self, container: &str) -> Result<Option<EntryFolder>> {
+    fn find(&self, container: &str) -> Result<Option<EntryDirectory>> {
         let ledger = self.open()?;
         let id: ContainerId = container.parse().map_err(anyhow::Error::msg)?;
-        if let Some(folder) = ledger.find(&id)? {
-            return Ok(Some(folder));
+        if let Some(directory) = ledger.find(&id)? {
+            return Ok(Some(directory));
         }
         // What is moved between the two looks is in the past by now.
         let past = ledger.past()?;
         let found = past.into_iter().rfind(|(of, _)| *of == id);
-        Ok(found.map(|(_, folder)| folder).transpose()?)
+        Ok(found.map(|(_, directory)| directory).transpose()?)
     }
 
     fn open(&self) -> Result<Ledger> {
-        Ok(Ledger::open(&self.folder)?)
+        Ok(Ledger::open(&self.directory)?)
     }
 }

@@ -23,7 +23,7 @@ pub const NAME: &str = "10-oci-hooks";
 pub fn tool(containerd: &Containerd, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(workspace::nri_oci_hooks()?);
     command.args(arguments);
-    command.arg("--state-dir").arg(containerd.ledger().folder());
+    command.arg("--state-dir").arg(containerd.ledger().directory());
     containerd.node().run(&command)
 }
 
@@ -42,12 +42,12 @@ pub struct PluginBuilder<'a> {
 
 impl<'a> PluginBuilder<'a> {
     pub(crate) fn new(containerd: &'a Containerd) -> Self {
-        let spec_folder = containerd.hooks().spec_folder();
+        let spec_directory = containerd.hooks().spec_directory();
         PluginBuilder {
             containerd,
             index: "10".into(),
             name: "oci-hooks".into(),
-            configuration: format!("annotation.spec_dirs = [{spec_folder:?}]\n"),
+            configuration: format!("annotation.spec_dirs = [{spec_directory:?}]\n"),
             configuration_file: None,
             hook_spec: None,
             arguments: Vec::new(),
@@ -70,7 +70,7 @@ impl<'a> PluginBuilder<'a> {
         self
     }
 
-    /// Adds lines (TOML without tables) to its configuration file, which otherwise names the node's folder of
+    /// Adds lines (TOML without tables) to its configuration file, which otherwise names the node's directory of
     /// specs and nothing else.
     #[must_use]
     pub fn configuration(mut self, lines: &str) -> Self {
@@ -141,7 +141,9 @@ impl<'a> PluginBuilder<'a> {
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(file);
         command.arg("--nri-socket").arg(self.containerd.nri_socket());
-        command.arg("--state-dir").arg(self.containerd.ledger().folder());
+        command
+            .arg("--state-dir")
+            .arg(self.containerd.ledger().directory());
         command.args([
             "--index",
             &self.index,
@@ -160,7 +162,7 @@ impl<'a> PluginBuilder<'a> {
 }
 
 fn configuration_file(containerd: &Containerd, name: &str) -> PathBuf {
-    containerd.node().folder().join(format!("{name}.toml"))
+    containerd.node().directory().join(format!("{name}.toml"))
 }
 
 /// A plugin in a process of its own, connected to a containerd's NRI socket.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 /// # Errors
 /// It is not there.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let program = profile_folder()?.join(name);
+    let program = profile_directory()?.join(name);
     ensure!(
         program.exists(),
         "{} is missing: build the whole workspace first",
@@ -59,10 +59,10 @@ pub fn nri_oci_hooks() -> Result<PathBuf> {
 /// It cannot be made; the message has what the command says.
 pub fn image() -> Result<(PathBuf, String)> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let folder = file("target/image");
+    let directory = file("target/image");
     let make = || -> Result<PathBuf> {
-        execute(Command::new(file("hack/image")).arg(&folder))?;
-        let archives = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path()));
+        execute(Command::new(file("hack/image")).arg(&directory))?;
+        let archives = fs::read_dir(&directory)?.map(|entry| Ok(entry?.path()));
         let archives = archives.collect::<Result<Vec<_>>>()?;
         let ours = format!("nri-oci-hooks-{}-", env!("CARGO_PKG_VERSION"));
         let is_ours = |path: &PathBuf| path.to_string_lossy().contains(&ours);
@@ -107,15 +107,17 @@ fn execute(command: &mut Command) -> Result<()> {
 }
 
 /// `target/debug` or `target/release`: where the running program is, or one above if it is a test.
-fn profile_folder() -> Result<PathBuf> {
+fn profile_directory() -> Result<PathBuf> {
     let program = env::current_exe().context("find the running program")?;
-    let folder = program.parent().context("the running program is in no folder")?;
-    let profile = if folder.ends_with("deps") {
-        folder.parent()
+    let directory = program
+        .parent()
+        .context("the running program is in no directory")?;
+    let profile = if directory.ends_with("deps") {
+        directory.parent()
     } else {
-        Some(folder)
+        Some(directory)
     };
     Ok(profile
-        .context("the running program is not below cargo's target folder")?
+        .context("the running program is not below cargo's target directory")?
         .to_owned())
 }

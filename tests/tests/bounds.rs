@@ -124,7 +124,7 @@ async fn a_poststop_list_completes_although_the_runtime_gives_up(runtime: Runtim
 async fn output_without_end_is_kept_with_its_head_and_its_tail(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
-    let peak = containerd.node().folder().join("peak");
+    let peak = containerd.node().directory().join("peak");
     let talk = format!(
         "echo the first line; head -c 100000000 /dev/zero | tr '\\0' x; echo; echo the last line
         grep VmHWM: /proc/$PPID/status >{}",

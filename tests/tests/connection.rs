@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::Result;
 use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, Pod, Version, on_each_containerd, workspace};
+use nri_oci_hooks::daemon::ConfiguredBy;
 use nri_oci_hooks::observe::ask;
-use nri_oci_hooks::plugin::ConfiguredBy;
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 const NONE: [&str; 0] = [];
@@ -99,14 +99,14 @@ async fn a_plugin_that_was_killed_serves_again_when_it_is_back(version: Version)
     Ok(())
 }
 
-async fn the_runtime_launches_it_with_the_configuration_from_its_folder(version: Version) -> Result<()> {
+async fn the_runtime_launches_it_with_the_configuration_from_its_directory(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     containerd.hooks().recording_spec("gpu")?;
-    let state = containerd.node().make_folder("state")?;
+    let state = containerd.node().make_directory("state")?;
     let configuration = format!(
         "hook_spec = {spec:?}\ndelivery = \"direct\"\nstate_dir = {state:?}\n\n[annotation]\nspec_dirs = [{:?}]\n",
-        containerd.hooks().spec_folder(),
+        containerd.hooks().spec_directory(),
     );
     let machine = Machine::watch(&containerd)?;
     // It is not asked for: the runtime hands over another.
@@ -148,7 +148,7 @@ impl Machine {
         let node = containerd.node();
         let mut over = Vec::new();
         for (number, place) in Machine::PLACES.into_iter().enumerate() {
-            let [upper, work] = ["over", "work"].map(|name| node.make_folder(&format!("{name}-{number}")));
+            let [upper, work] = ["over", "work"].map(|name| node.make_directory(&format!("{name}-{number}")));
             let (upper, work) = (upper?, work?);
             let mut mount = Command::new("mount");
             mount.args(["-t", "overlay", "overlay", "-o"]).arg(format!(
@@ -159,9 +159,9 @@ impl Machine {
             node.run(mount.arg(place))?;
             over.push((upper, place));
         }
-        // Its folder is there, so that a socket could be put into it.
-        let mut folder = Command::new("install");
-        node.run(folder.args(["-d", "-m", "0700", "/var/lib/nri-oci-hooks"]))?;
+        // Its directory is there, so that a socket could be put into it.
+        let mut directory = Command::new("install");
+        node.run(directory.args(["-d", "-m", "0700", "/var/lib/nri-oci-hooks"]))?;
         Ok(Machine { over })
     }
 
@@ -221,6 +221,6 @@ on_each_containerd!(
     a_plugin_survives_restarts_of_the_runtime,
     a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop,
     a_plugin_that_was_killed_serves_again_when_it_is_back,
-    the_runtime_launches_it_with_the_configuration_from_its_folder,
+    the_runtime_launches_it_with_the_configuration_from_its_directory,
     two_instances_give_a_container_its_hooks_once,
 );

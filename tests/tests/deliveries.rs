@@ -302,8 +302,8 @@ impl Trial<'_> {
     /// The row's cell, as it is seen.
     async fn seen(&self) -> Result<Option<&'static str>> {
         Ok(Some(match self.name.as_str() {
-            "prestart before process 1" => self.prestart_before().await?,
-            "poststart after process 1 has started" => self.poststart_after().await?,
+            "prestart before init" => self.prestart_before().await?,
+            "poststart after init has started" => self.poststart_after().await?,
             "poststop when it stops" => self.poststop_at_stop().await?,
             "after a failed poststop hook" => self.after_a_failed_poststop().await?,
             "a failing poststart" => self.a_failing_poststart().await?,
@@ -371,8 +371,8 @@ async fn the_cells_about_a_validator_say_what_is_seen() -> Result<()> {
     if !runtime.is_there_for("a validator that refuses hooks") {
         return Ok(());
     }
-    let folder = tempfile::tempdir()?;
-    let drop_in = folder.path().join("validator.toml");
+    let directory = tempfile::tempdir()?;
+    let drop_in = directory.path().join("validator.toml");
     fs::write(
         &drop_in,
         "version = 3\n[plugins.\"io.containerd.nri.v1.nri\".default_validator]\nenable = true\n\

@@ -72,8 +72,8 @@ on_each_containerd!(
 
 /// The table about NRI that is in force when a main file of this syntax, which switches NRI off, imports `drop_in`.
 fn merged(version: Version, syntax: u8, drop_in: &Path) -> Result<String> {
-    let folder = tempfile::tempdir()?;
-    let main = folder.path().join("config.toml");
+    let directory = tempfile::tempdir()?;
+    let main = directory.path().join("config.toml");
     let text = format!(
         "version = {syntax}\nimports = [{drop_in:?}]\n\n[plugins.\"io.containerd.nri.v1.nri\"]\n\
          disable = true\nplugin_request_timeout = \"9s\"\n"

@@ -56,7 +56,7 @@ impl Node {
         hooks.spec("raw", &raw)?;
         hooks.raw_spec("bad", r#"{"prestart":[{"path":"gpu"}]}"#)?;
         hooks.raw_spec("none", "{}")?;
-        let hooks_d = containerd.node().make_folder("hooks.d")?;
+        let hooks_d = containerd.node().make_directory("hooks.d")?;
         let hook = serde_json::to_value(hooks.recorder("of-hooks-d")?)?;
         for (name, when, stages) in [
             (

@@ -32,11 +32,11 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
     let default = hooks.recording_spec("default")?;
-    let folder = containerd.node().make_folder("hooks.d")?;
+    let directory = containerd.node().make_directory("hooks.d")?;
     let hook = serde_json::to_value(hooks.recorder("of-hooks-d")?)?;
     let write = |name: String, when: Value| {
         let file = json!({"version": "1.0.0", "hook": &hook, "when": when, "stages": ["prestart"]});
-        fs::write(folder.join(name), file.to_string())
+        fs::write(directory.join(name), file.to_string())
     };
     write("000.json".into(), json!({"always": true}))?;
     for number in 1..FILES {
@@ -56,7 +56,7 @@ async fn no_flood_of_annotations_leaves_out_a_hook(version: Version) -> Result<(
         };
         write(format!("{number:03}.json"), when)?;
     }
-    let configuration = format!("hooks_dirs = [{folder:?}]");
+    let configuration = format!("hooks_dirs = [{directory:?}]");
     let plugin = containerd.plugin().configuration(&configuration);
     let plugin = plugin.hook_spec(&default).start().await?;
     let good = containerd.pod("good").run().await?;

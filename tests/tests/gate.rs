@@ -19,7 +19,7 @@ struct Slow {
 
 impl Slow {
     fn new(containerd: &Containerd) -> Slow {
-        let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().folder().join(name));
+        let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().directory().join(name));
         Slow { begun, go_on }
     }
 

@@ -36,7 +36,7 @@ async fn lifecycle(containerd: Containerd) -> Result<()> {
     let status = container.status().await?;
     assert_eq!(status.state, State::Running);
     // The start may return in the very moment of the exec.
-    wait::until("process 1 to be its program", async || {
+    wait::until("init to be its program", async || {
         let program = fs::read_link(containerd.node().proc(status.pid(), "exe"))?;
         Ok((program == Path::new("/bin/busybox")).then_some(()))
     })
@@ -123,8 +123,8 @@ async fn any_plugin_adjusts_containers(version: Version) -> Result<()> {
 async fn nothing_is_left_behind(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let _pod = containerd.pod("web").run().await?;
-    let folder = containerd.node().folder().to_owned();
-    let name = folder
+    let directory = containerd.node().directory().to_owned();
+    let name = directory
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
@@ -134,7 +134,7 @@ async fn nothing_is_left_behind(version: Version) -> Result<()> {
     ensure!(!groups.is_empty(), "the pod has no control group");
 
     drop(containerd);
-    assert!(!folder.exists());
+    assert!(!directory.exists());
     assert!(!fs::exists(format!("/proc/{pid}"))?);
     assert!(!fs::read_to_string("/proc/self/mountinfo")?.contains(&name));
     assert_eq!(cgroups(&name)?, Vec::<PathBuf>::new());
@@ -153,7 +153,7 @@ fn a_node_sees_no_mounts_of_other_runtimes_and_no_reset_meets_them() -> Result<(
         ensure!(!mounts.contains("netns"), "{mounts}");
 
         umount(&before)?;
-        let volatile = node.make_folder("volatile")?;
+        let volatile = node.make_directory("volatile")?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

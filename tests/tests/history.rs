@@ -88,7 +88,7 @@ async fn log_follows_what_happens(version: Version) -> Result<()> {
     command.args(["log", "--follow", "--state-dir"]);
     let mut log = containerd
         .node()
-        .spawn("follow", command.arg(containerd.ledger().folder()))?;
+        .spawn("follow", command.arg(containerd.ledger().directory()))?;
 
     let pod = containerd.pod("web").run().await?;
     let container = pod.start("app").await?;

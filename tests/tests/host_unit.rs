@@ -40,7 +40,7 @@ impl Cluster {
         let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
         let (archive, image) = workspace::image()?;
         containerd.load(&archive, &[&image]).await?;
-        let [config_map, etc] = ["config-map", "etc"].map(|name| containerd.node().make_folder(name));
+        let [config_map, etc] = ["config-map", "etc"].map(|name| containerd.node().make_directory(name));
         let cluster = Cluster {
             containerd,
             image,
@@ -48,7 +48,7 @@ impl Cluster {
             etc: etc?,
         };
         let spec = cluster.containerd.hooks().recording_spec("default")?;
-        let state = cluster.containerd.ledger().folder().to_owned();
+        let state = cluster.containerd.ledger().directory().to_owned();
         let config = format!(
             "hook_spec = {:?}\nexclude_namespaces = [\"nri-oci-hooks\"]\nstate_dir = {state:?}\n",
             cluster.etc.join("default.json"),
@@ -72,7 +72,7 @@ impl Cluster {
             self.on_node(&mount)?;
         }
         self.on_node(Command::new("mkdir").args(["-p", "/etc/systemd/system", "/run/systemd/system"]))?;
-        let tools = self.containerd.node().make_folder("tools")?;
+        let tools = self.containerd.node().make_directory("tools")?;
         for (name, text) in TOOLS {
             let path = tools.join(name);
             fs::write(&path, text)?;
@@ -120,7 +120,7 @@ impl Cluster {
 
     /// In place of /usr/local/bin/nri-oci-hooks, which is the machine's.
     fn host_program(&self) -> PathBuf {
-        self.containerd.node().folder().join("host/nri-oci-hooks")
+        self.containerd.node().directory().join("host/nri-oci-hooks")
     }
 
     async fn await_connections(&self, pod: &Pod, count: usize) -> Result<()> {

@@ -23,7 +23,7 @@ const RUNTIME: u32 = 2;
 const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// The most memory that the daemon may ever have had, in kB.
-const MOST_MEMORY: u64 = 64 * 1024;
+const MAX_MEMORY: u64 = 64 * 1024;
 
 /// Far more than anything here needs.
 const LONG: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ const LONG: Duration = Duration::from_secs(30);
 struct Daemon {
     process: Child,
     runtime: FakeRuntime,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Drop for Daemon {
@@ -45,28 +45,31 @@ impl Drop for Daemon {
 
 impl Daemon {
     fn start() -> Result<Daemon> {
-        let folder = tempfile::tempdir()?;
-        let socket = folder.path().join("nri.sock");
+        let directory = tempfile::tempdir()?;
+        let socket = directory.path().join("nri.sock");
         let runtime = FakeRuntime::builder(RuntimeProfile::containerd_main()).listen(&socket)?;
-        let config = folder.path().join("config.toml");
-        fs::write(&config, format!("state_dir = {:?}", folder.path().join("state")))?;
+        let config = directory.path().join("config.toml");
+        fs::write(
+            &config,
+            format!("state_dir = {:?}", directory.path().join("state")),
+        )?;
         let process = Command::new(workspace::nri_oci_hooks()?)
             .arg("run")
             .arg("--config")
             .arg(config)
             .arg("--nri-socket")
             .arg(socket)
-            .stderr(File::create(folder.path().join("log"))?)
+            .stderr(File::create(directory.path().join("log"))?)
             .spawn()?;
         Ok(Daemon {
             process,
             runtime,
-            folder,
+            directory,
         })
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.directory.path().join("log")
     }
 
     /// A connection on which it has sent its registration.
@@ -100,7 +103,7 @@ impl Daemon {
         ensure!(log.chars().all(shown), "{log}");
         ensure!(self.process.try_wait()?.is_none(), "it has ended");
         let memory = self.most_memory()?;
-        ensure!(memory < MOST_MEMORY, "it has taken {memory} kB");
+        ensure!(memory < MAX_MEMORY, "it has taken {memory} kB");
         Ok(())
     }
 

@@ -59,8 +59,8 @@ impl Root {
 }
 
 /// Another program than the one that the workspace builds, of the same release.
-fn older(folder: &Path) -> Result<PathBuf> {
-    let older = folder.join("older");
+fn older(directory: &Path) -> Result<PathBuf> {
+    let older = directory.join("older");
     // By a process of its own: what is open for writing here, a child of another test might keep open.
     let mut make = Command::new("sh");
     make.args(["-euc", "cp \"$1\" \"$2\"; printf older >>\"$2\"", "make"]);

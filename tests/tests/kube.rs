@@ -35,10 +35,10 @@ async fn the_stages_of_a_container_are_judged_to_be_at_their_moments(runtime: Ru
         kube.bash(&format!(
             "snapshot; assert_ran {id} prestart/default prestart/extra poststart/default poststart/extra"
         ))?;
-        kube.bash(&format!("await 'the file of process 1' started $(pid_of {id})"))?;
+        kube.bash(&format!("await 'the file of init' started $(pid_of {id})"))?;
         let started = kube.bash(&format!("started $(pid_of {id})"))?;
         let program = kube.bash(&format!("program $(pid_of {id})"))?;
-        ensure!(program == "/bin/busybox", "{shape}: process 1 is {program}");
+        ensure!(program == "/bin/busybox", "{shape}: init is {program}");
         // Process 1 has children; it ends when it is asked to, not after the time for that.
         container.stop(10).await?;
         assert_eq!(
@@ -86,7 +86,7 @@ async fn a_failed_prestart_is_recorded_with_its_reason(runtime: Runtime) -> Resu
             kube.bash(&format!("assert_ran {id} prestart/default prestart/failing"))?;
         }
         if (runtime.oci, delivery) == (OciRuntime::Runc, Delivery::Runner) {
-            let told = kube.bash("printf '%s' \"$HOOK_FOLDER/kube-record\"")?;
+            let told = kube.bash("printf '%s' \"$HOOK_DIRECTORY/kube-record\"")?;
             for text in [
                 "prestart hook 2 of 2",
                 &told,
@@ -116,8 +116,8 @@ struct Kube {
     /// The prefix that runs a command on the node.
     node_exec: String,
     /// What is the tests' on the node.
-    folder: PathBuf,
-    /// The folder from which pods may pick.
+    directory: PathBuf,
+    /// The directory from which pods may pick.
     specs: PathBuf,
 }
 
@@ -126,8 +126,8 @@ impl Kube {
     fn install(containerd: &Containerd) -> Result<Kube> {
         let kube = Kube {
             node_exec: format!("nsenter --target {} --mount --pid --", containerd.node().init()),
-            folder: containerd.node().make_folder("kube")?,
-            specs: containerd.hooks().spec_folder().to_owned(),
+            directory: containerd.node().make_directory("kube")?,
+            specs: containerd.hooks().spec_directory().to_owned(),
         };
         kube.bash("install_hook")?;
         for name in ["default", "extra", "failing"] {
@@ -148,8 +148,8 @@ impl Kube {
         let output = Command::new("bash")
             .args(["-c", &script])
             .env("NODE_EXEC", &self.node_exec)
-            .env("HOOK_FOLDER", self.folder.join("programs"))
-            .env("NODE_FOLDER", self.folder.join("state"))
+            .env("HOOK_DIRECTORY", self.directory.join("programs"))
+            .env("NODE_DIRECTORY", self.directory.join("state"))
             .env("RECORDS", self.snapshot())
             .env("LIMIT", "30")
             .env("HOLD", "0.1")
@@ -162,7 +162,7 @@ impl Kube {
 
     /// The copy of the node's records that is judged.
     fn snapshot(&self) -> PathBuf {
-        self.folder.join("snapshot")
+        self.directory.join("snapshot")
     }
 
     /// Spoils the copy in several ways, and sees each found out.
@@ -182,14 +182,14 @@ impl Kube {
             ("a poststop twice", good.clone() + poststop + "\n"),
             ("no poststop", good.replace(poststop, "").replace("\n\n", "\n")),
             (
-                "a prestart beside process 1",
+                "a prestart beside init",
                 good.replace(
                     prestart,
                     &prestart.replace(&after(prestart, " exe_end=")?, &format!(" exe_end={program}")),
                 ),
             ),
             (
-                "a poststop beside process 1",
+                "a poststop beside init",
                 good.replace(poststop, &poststop.replace(" exe=-", &format!(" exe={program}"))),
             ),
             (

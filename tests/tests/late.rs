@@ -10,7 +10,7 @@ use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::plugin::NAME;
 use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
 
-/// A hook that tells its watcher's process and goes on when it is let.
+/// A hook that tells its supervisor's process and goes on when it is let.
 struct Gate {
     begun: PathBuf,
     go_on: PathBuf,
@@ -18,7 +18,7 @@ struct Gate {
 
 impl Gate {
     fn new(containerd: &Containerd) -> Gate {
-        let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().folder().join(name));
+        let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().directory().join(name));
         Gate { begun, go_on }
     }
 
@@ -143,7 +143,7 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
     let containerd = runtime.start().await?;
     let hooks = containerd.hooks();
     let spec = containerd.hooks().recording_spec("default")?;
-    let [program, away] = ["program", "away"].map(|name| containerd.node().folder().join(name));
+    let [program, away] = ["program", "away"].map(|name| containerd.node().directory().join(name));
     // By a process of its own: what is open for writing here, a child of another test might keep open.
     let copied = Command::new("cp")
         .arg(workspace::nri_oci_hooks()?)
@@ -155,7 +155,7 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
         .arg("run")
         .arg("--nri-socket")
         .arg(containerd.nri_socket());
-    command.arg("--state-dir").arg(containerd.ledger().folder());
+    command.arg("--state-dir").arg(containerd.ledger().directory());
     command.args(["--delivery", "events", "--hook-spec"]).arg(&spec);
     let _plugin = Plugin::start(&containerd, NAME, command).await?;
     let pod = containerd.pod("web").run().await?;

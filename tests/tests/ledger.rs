@@ -117,10 +117,10 @@ async fn nothing_is_written_for_a_container_without_hooks(version: Version) -> R
     let containerd = Containerd::start(version).await?;
     for delivery in Delivery::RUNNER {
         let mut plugin = containerd.plugin().delivery(delivery.word()).start().await?;
-        let folder = containerd.ledger().folder().to_owned();
+        let directory = containerd.ledger().directory().to_owned();
         let files = || -> Result<usize> {
-            let folders = ["entries", "live", "past"].map(|name| fs::read_dir(folder.join(name)));
-            folders.into_iter().map(|files| Ok(files?.count())).sum()
+            let directories = ["entries", "live", "past"].map(|name| fs::read_dir(directory.join(name)));
+            directories.into_iter().map(|files| Ok(files?.count())).sum()
         };
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;

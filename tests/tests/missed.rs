@@ -29,7 +29,7 @@ async fn what_was_created_while_the_daemon_was_away_is_reported_until_it_is_gone
 ) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let mut plugin = containerd.plugin().hook_spec(&spec).start().await?;
     let pod = containerd.pod("web").run().await?;
     let hooked = pod.start("hooked").await?;
@@ -70,7 +70,7 @@ async fn what_was_created_while_the_daemon_was_away_is_reported_until_it_is_gone
 async fn the_init_of_what_was_missed_is_ended_once_in_an_hour(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let plugin = containerd.plugin().hook_spec(&spec);
     let mut plugin = plugin
         .configuration("missed.action = \"restart\"")
@@ -114,7 +114,7 @@ async fn the_init_of_what_was_missed_is_ended_once_in_an_hour(version: Version) 
 async fn an_invalid_file_takes_no_hooks_away_from_a_daemon_that_comes_back(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let mut plugin = containerd.plugin().hook_spec(&spec).start().await?;
     await_status(&state, "it to be ready", |status| status.not_ready.is_empty()).await?;
     let copies = state.join("last-good");

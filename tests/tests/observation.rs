@@ -44,7 +44,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
         .await?;
     ensure!(failed.start("app").await.is_err(), "its prestart hook fails");
 
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let expected = [
         ("events_total{event=\"CreateContainer\",result=\"ok\"}", 3.0),
         ("events_total{event=\"CreateContainer\",result=\"error\"}", 1.0),
@@ -62,7 +62,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
         ("synchronized", 1.0),
         ("ready", 1.0),
         ("connections_total", 1.0),
-        ("mistakes", 0.0),
+        ("file_errors", 0.0),
     ];
     wait::until("the metrics to add up", async || {
         let metrics = metrics(&state)?;
@@ -95,7 +95,7 @@ async fn the_status_follows_the_connection(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     let plugin = containerd.plugin().hook_spec(&spec).start().await?;
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let status = await_status(&state, |status| status.not_ready.is_empty()).await?;
     assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
     assert_eq!(status.in_force[0].file, spec.to_str().context("a path is text")?);

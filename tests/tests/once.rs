@@ -182,7 +182,7 @@ async fn a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next
     runtime: Runtime,
 ) -> Result<()> {
     let containerd = runtime.start().await?;
-    let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().folder().join(name));
+    let [begun, go_on] = ["begun", "go-on"].map(|name| containerd.node().directory().join(name));
     let wait = format!(
         "echo $PPID >>{}; until [ -e {} ]; do sleep 0.02; done",
         begun.display(),
@@ -221,9 +221,9 @@ async fn a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next
     Ok(())
 }
 
-async fn a_hook_whose_watcher_is_killed_is_interrupted_and_not_run_again(runtime: Runtime) -> Result<()> {
+async fn a_hook_whose_supervisor_is_killed_is_interrupted_and_not_run_again(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
-    let path = containerd.node().folder().join("watchers");
+    let path = containerd.node().directory().join("supervisors");
     let hang = format!("echo $PPID >>{}; exec sleep 1000", path.display());
     let spec = three_poststops(&containerd, "hang", &hang)?;
     for delivery in Delivery::RUNNER {
@@ -232,10 +232,10 @@ async fn a_hook_whose_watcher_is_killed_is_interrupted_and_not_run_again(runtime
         let container = pod.start("app").await?;
         let id = container.id().to_owned();
         let murder = async {
-            let watcher = e2e::wait::until("the hook to run", async || line(&path)).await?;
+            let supervisor = e2e::wait::until("the hook to run", async || line(&path)).await?;
             let record = containerd.ledger().record(&id, Stage::Poststop)?;
             let runner = record.as_ref().and_then(runner).context("nobody has the claim")?;
-            kill(&containerd, &format!("{runner} {watcher}"))
+            kill(&containerd, &format!("{runner} {supervisor}"))
         };
         tokio::try_join!(end(container), murder).with_context(|| format!("{delivery:?}"))?;
 
@@ -319,5 +319,5 @@ on_each_runtime_and_the_newest!(
     two_instances_give_a_container_its_hooks_once,
     two_daemons_with_other_deliveries_give_a_container_its_hooks_once,
     a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next,
-    a_hook_whose_watcher_is_killed_is_interrupted_and_not_run_again,
+    a_hook_whose_supervisor_is_killed_is_interrupted_and_not_run_again,
 );

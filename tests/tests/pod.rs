@@ -1,6 +1,6 @@
 //! The daemon in a pod, from the image that `hack/image` makes, on the containerd that it serves.
 //!
-//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and folders of the host, the privileges.
+//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and directories of the host, the privileges.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -41,7 +41,7 @@ impl Cluster {
         let (archive, image) = workspace::image()?;
         containerd.load(&archive, &[&image]).await?;
         let [config_map, specs, etc] =
-            ["config-map", "specs-map", "etc"].map(|name| containerd.node().make_folder(name));
+            ["config-map", "specs-map", "etc"].map(|name| containerd.node().make_directory(name));
         let cluster = Cluster {
             containerd,
             image,
@@ -51,8 +51,8 @@ impl Cluster {
         };
         // As kubelet makes them: for all to write, and with a place for the second in the first.
         fs::create_dir(cluster.config_map.join("specs"))?;
-        for folder in [&cluster.config_map, &cluster.specs] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
+        for directory in [&cluster.config_map, &cluster.specs] {
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o777))?;
         }
         Ok(cluster)
     }
@@ -60,7 +60,7 @@ impl Cluster {
     /// What the ConfigMap holds from now on.
     fn publish(&self, version: u32, delivery: &str, spec: &Path) -> Result<()> {
         let [spec_file, specs] = [self.etc.join("default.json"), self.etc.join("specs")];
-        let state = self.containerd.ledger().folder().to_owned();
+        let state = self.containerd.ledger().directory().to_owned();
         let config = format!(
             "hook_spec = {spec_file:?}\nexclude_namespaces = [\"nri-oci-hooks\"]\ndelivery = {delivery:?}\n\
              state_dir = {state:?}\nannotation.spec_dirs = [{specs:?}]\n"
@@ -113,7 +113,7 @@ impl Cluster {
 
     /// In place of /usr/local/bin/nri-oci-hooks, which is the machine's.
     fn host_program(&self) -> PathBuf {
-        self.containerd.node().folder().join("host/nri-oci-hooks")
+        self.containerd.node().directory().join("host/nri-oci-hooks")
     }
 
     async fn await_connection(&self, pod: &Pod, before: usize) -> Result<()> {
@@ -131,13 +131,13 @@ impl Cluster {
 
 /// Has a ConfigMap's mount show these files, at one stroke.
 fn publish(mount: &Path, version: u32, files: &[(&str, String)]) -> Result<()> {
-    let folder = mount.join(format!("..version-{version}"));
-    fs::create_dir(&folder)?;
+    let directory = mount.join(format!("..version-{version}"));
+    fs::create_dir(&directory)?;
     for (name, text) in files {
-        fs::write(folder.join(name), text)?;
+        fs::write(directory.join(name), text)?;
     }
     let new = mount.join("..new");
-    symlink(folder.file_name().context("it has a name")?, &new)?;
+    symlink(directory.file_name().context("it has a name")?, &new)?;
     fs::rename(new, mount.join("..data"))?;
     for (name, _) in files {
         let link = mount.join(name);
@@ -172,8 +172,8 @@ async fn in_a_privileged_pod_it_gives_hooks_as_on_the_host(version: Version) -> 
 async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let containerd = &cluster.containerd;
-    let folder = containerd.node().folder();
-    let [told, go_on] = ["told", "go-on"].map(|name| folder.join(name));
+    let directory = containerd.node().directory();
+    let [told, go_on] = ["told", "go-on"].map(|name| directory.join(name));
     let script = format!(
         "for kind in mnt net ipc uts cgroup pid; do readlink /proc/$$/ns/$kind; done >{told}.new\n\
          cat /proc/$$/cgroup >{told}.groups\nmv {told}.new {told}\n\
@@ -210,7 +210,7 @@ async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version:
     leave_no_group(containerd)
 }
 
-/// As `kubectl exec` has it: what is executed in a container is where its process 1 has gone, on the host.
+/// As `kubectl exec` has it: what is executed in a container is where its init has gone, on the host.
 async fn the_tools_tell_in_the_pod_what_they_tell_on_the_host(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let containerd = &cluster.containerd;
@@ -319,7 +319,7 @@ async fn a_later_release_on_the_host_is_not_replaced_by_an_earlier_one(version: 
     let containerd = &cluster.containerd;
     cluster.publish(1, "events", &containerd.hooks().recording_spec("default")?)?;
     let program = cluster.host_program();
-    fs::create_dir(program.parent().context("it is in a folder")?)?;
+    fs::create_dir(program.parent().context("it is in a directory")?)?;
     let later = format!(
         "#!/bin/sh\n[ \"$1\" != --version ] || exec echo nri-oci-hooks 999.0.0\nexec {} \"$@\"\n",
         workspace::nri_oci_hooks()?.display()
@@ -353,12 +353,12 @@ async fn a_host_that_executes_nothing_there_is_told_at_once(version: Version) ->
         &cluster.containerd.hooks().recording_spec("default")?,
     )?;
     let program = cluster.host_program();
-    let folder = program.parent().context("it is in a folder")?;
-    fs::create_dir(folder)?;
+    let directory = program.parent().context("it is in a directory")?;
+    fs::create_dir(directory)?;
     let mut mount = Command::new("mount");
     mount
         .args(["-t", "tmpfs", "-o", "noexec,mode=755", "tmpfs"])
-        .arg(folder);
+        .arg(directory);
     cluster.containerd.node().run(&mount)?;
     let pod = cluster.containerd.pod("daemon").namespace("nri-oci-hooks");
     let pod = pod.privileged().host_pid().run().await?;
@@ -392,15 +392,15 @@ async fn with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs(version: 
     let containerd = &cluster.containerd;
     let spec = containerd.hooks().recording_spec("default")?;
     cluster.publish(1, "direct", &spec)?;
-    let state = containerd.node().make_folder("daemon-state")?;
+    let state = containerd.node().make_directory("daemon-state")?;
     let programs = containerd.hooks().program("");
     let pod = containerd.pod("daemon").namespace("nri-oci-hooks");
     let pod = pod.without_network().run().await?;
-    let folder = cluster.etc.display().to_string();
-    let ledger = containerd.ledger().folder().display().to_string();
+    let directory = cluster.etc.display().to_string();
+    let ledger = containerd.ledger().directory().display().to_string();
     let daemon = cluster
         .daemon(&pod, &[])
-        .mount(&cluster.etc, &folder, Access::Write)
+        .mount(&cluster.etc, &directory, Access::Write)
         .mount(&state, &ledger, Access::Write)
         .mount(&programs, &programs.display().to_string(), Access::Read);
     daemon.least_privilege(Host::detect()?).start().await?;

@@ -94,16 +94,26 @@ async fn a_rule_keeps_a_hook_spec_for_the_namespaces_that_it_names(version: Vers
 }
 
 /// A file of hooks.d that runs the recorder `name` at `stages` under the conditions `when`.
-fn hooks_d(containerd: &Containerd, folder: &Path, name: &str, when: Value, stages: &[&str]) -> Result<()> {
+fn hooks_d(
+    containerd: &Containerd,
+    directory: &Path,
+    name: &str,
+    when: Value,
+    stages: &[&str],
+) -> Result<()> {
     let hook = serde_json::to_value(containerd.hooks().recorder(name)?)?;
     let file = json!({"version": "1.0.0", "hook": hook, "when": when, "stages": stages});
-    Ok(fs::write(folder.join(format!("{name}.json")), file.to_string())?)
+    Ok(fs::write(
+        directory.join(format!("{name}.json")),
+        file.to_string(),
+    )?)
 }
 
 async fn files_of_hooks_d_count_where_their_conditions_hold(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
-    let folder = containerd.node().make_folder("hooks.d")?;
-    let file = |name: &str, when: Value| hooks_d(&containerd, &folder, name, when, &["prestart", "poststop"]);
+    let directory = containerd.node().make_directory("hooks.d")?;
+    let file =
+        |name: &str, when: Value| hooks_d(&containerd, &directory, name, when, &["prestart", "poststop"]);
     file("30-always", json!({"always": true}))?;
     file("10-shell", json!({"commands": ["/sh$"]}))?;
     file(
@@ -115,10 +125,10 @@ async fn files_of_hooks_d_count_where_their_conditions_hold(version: Version) ->
         json!({"hasBindMounts": true, "commands": ["^/bin/"]}),
     )?;
     file("50-never", json!({"always": false}))?;
-    fs::write(folder.join("60-broken.json"), "{")?;
+    fs::write(directory.join("60-broken.json"), "{")?;
     let mut plugin = containerd
         .plugin()
-        .configuration(&format!("hooks_dirs = [{folder:?}]"))
+        .configuration(&format!("hooks_dirs = [{directory:?}]"))
         .start()
         .await?;
     plugin.process().log().wait_for("60-broken.json", 1).await?;
@@ -139,8 +149,8 @@ async fn files_of_hooks_d_count_where_their_conditions_hold(version: Version) ->
         at_start(&containerd, &other, "one").await?,
         ["10-shell", "30-always", "40-mounts"]
     );
-    fs::remove_file(folder.join("30-always.json"))?;
-    fs::write(folder.join("10-shell.json"), "{}")?;
+    fs::remove_file(directory.join("30-always.json"))?;
+    fs::write(directory.join("10-shell.json"), "{}")?;
     assert_eq!(
         at_start(&containerd, &other, "two").await?,
         ["10-shell", "40-mounts"],
@@ -154,7 +164,7 @@ async fn no_string_of_a_pod_reaches_a_hook_but_as_the_state_of_its_container(ver
     let hooks = containerd.hooks();
     let default = hooks.recording_spec("default")?;
     let mut plugin = containerd.plugin().hook_spec(&default).start().await?;
-    let trap = containerd.node().folder().join("trap");
+    let trap = containerd.node().directory().join("trap");
     let trap = trap.to_str().context("a path is text")?;
 
     let pod = containerd

@@ -88,7 +88,7 @@ async fn a_hook_gets_its_argv_its_environment_and_the_state_and_nothing_else(run
 async fn a_hook_starts_with_default_signals(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
-    let file = containerd.node().folder().join("signals");
+    let file = containerd.node().directory().join("signals");
     // By the shell itself: while it starts another program it blocks signals.
     let script = format!(
         "while read -r line; do case $line in SigBlk*|SigIgn*) echo \"$line\"; esac; done </proc/$$/status >{}",

@@ -174,7 +174,7 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
     hooks.raw_spec("typo", r#"{ "prestrat": [] }"#)?;
     hooks.spec(
         "gone",
-        &HookSpec::new().prestart(hooks.spec_folder().join("no-such-program")),
+        &HookSpec::new().prestart(hooks.spec_directory().join("no-such-program")),
     )?;
     let loose = hooks.recording_spec("loose")?;
     fs::set_permissions(&loose, fs::Permissions::from_mode(0o666))?;
@@ -186,7 +186,7 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
         .await?;
     let good = containerd.pod("good").run().await?;
 
-    let up = hooks.spec_folder().join("../specs/default.json");
+    let up = hooks.spec_directory().join("../specs/default.json");
     let up = up.to_str().context("a path is text")?;
     let bad = [
         ("relative", "gpu/fast.json", "gpu/fast.json"),

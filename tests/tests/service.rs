@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 async fn it_is_ready_once_the_runtime_calls_it(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     containerd.stop().await?;
-    let socket = containerd.node().folder().join("notify");
+    let socket = containerd.node().directory().join("notify");
     let manager = Manager::listen(&socket)?;
     let mut daemon = containerd
         .plugin()
@@ -42,7 +42,7 @@ async fn it_is_ready_once_the_runtime_calls_it(version: Version) -> Result<()> {
 /// A service manager kills and restarts what falls silent.
 async fn a_daemon_that_hangs_falls_silent(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
-    let socket = containerd.node().folder().join("notify");
+    let socket = containerd.node().directory().join("notify");
     let manager = Manager::listen(&socket)?;
     let mut plugin = containerd
         .plugin()
@@ -140,20 +140,20 @@ fn a_daemon_that_starts_no_hooks_can_do_next_to_nothing() -> Result<()> {
 /// The unit with its drop-in for direct delivery, and a program where it says.
 struct Unit {
     file: PathBuf,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
 }
 
 impl Unit {
     fn new() -> Result<Unit> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let text = fs::read_to_string(workspace::file("deploy/systemd/nri-oci-hooks.service"))?;
         ensure!(
             text.contains("ExecStart=/usr/bin/nri-oci-hooks run\n"),
             "what does it start?"
         );
-        let file = folder.path().join("nri-oci-hooks.service");
+        let file = directory.path().join("nri-oci-hooks.service");
         fs::write(&file, text.replace("/usr/bin/nri-oci-hooks", "/bin/true"))?;
-        let drop_ins = folder.path().join("nri-oci-hooks.service.d");
+        let drop_ins = directory.path().join("nri-oci-hooks.service.d");
         fs::create_dir(&drop_ins)?;
         fs::copy(
             workspace::file("deploy/systemd/direct.conf"),
@@ -161,7 +161,7 @@ impl Unit {
         )?;
         Ok(Unit {
             file,
-            _folder: folder,
+            _directory: directory,
         })
     }
 

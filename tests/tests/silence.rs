@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::hanging::{File, HangingFolder};
+use e2e::hanging::{File, HangingDirectory};
 use e2e::plugin::NAME;
 use e2e::{Container, Containerd, Delivery, Plugin, Pod, Version, on_each_containerd, wait};
 use nix::sys::signal::Signal;
@@ -152,23 +152,24 @@ async fn a_creation_in_the_middle_of_which_the_daemon_dies_is_refused(version: V
         let program = containerd.hooks().program("hook");
         let content = format!("{{\"prestart\": [{{\"path\": {program:?}}}]}}").into();
         let (name, mode) = ("spec.json", 0o644);
-        let folder = HangingFolder::mount_in(containerd.node(), |_| vec![File { name, content, mode }])?;
+        let directory =
+            HangingDirectory::mount_in(containerd.node(), |_| vec![File { name, content, mode }])?;
         let mut plugin = containerd
             .plugin()
-            .hook_spec(Path::new(&folder.file(name)))
+            .hook_spec(Path::new(&directory.file(name)))
             .configuration(&format!("failure_policy = {policy:?}"))
             .start()
             .await?;
         let pod = containerd.pod("web").run().await?;
-        folder.hang();
+        directory.hang();
         let death = async {
             wait::until("it to read the file", async || {
-                Ok(folder.is_waited_for().then_some(()))
+                Ok(directory.is_waited_for().then_some(()))
             })
             .await?;
             // The kernel keeps a process that waits for the file; stopped, it does not answer when it has the file.
             let frozen = plugin.process().freeze()?;
-            folder.answer();
+            directory.answer();
             plugin.process().signal(Signal::SIGKILL)?;
             drop(frozen);
             plugin.process().wait().await
@@ -232,7 +233,7 @@ async fn a_daemon_says_whether_the_one_before_it_hung_was_killed_or_ended(versio
     let (containerd, mut plugin) = started(version, "fail").await?;
     let heartbeat = async || {
         wait::until("the heartbeat", async || {
-            let names = fs::read_dir(containerd.ledger().folder())?.flatten();
+            let names = fs::read_dir(containerd.ledger().directory())?.flatten();
             Ok(names
                 .map(|name| name.path())
                 .find(|path| path.to_string_lossy().contains("/heartbeat-")))

@@ -71,7 +71,7 @@ async fn a_port_tells_metrics_and_health_and_no_client_keeps_a_probe_waiting(ver
 
 async fn a_socket_tells_the_same_and_is_roots_alone(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
-    let socket = containerd.node().folder().join("metrics.sock");
+    let socket = containerd.node().directory().join("metrics.sock");
     let _plugin = containerd
         .plugin()
         .delivery("direct")
@@ -106,7 +106,7 @@ async fn a_daemon_takes_over_from_the_one_that_it_replaces(version: Version) -> 
             .start()
     };
     let mut old = daemon().await?;
-    let state = containerd.ledger().folder().to_owned();
+    let state = containerd.ledger().directory().to_owned();
     let pid = || Ok::<_, anyhow::Error>(ask(&state)?.pid);
     let of_old = pid()?;
     let new = daemon().await?;
@@ -163,7 +163,7 @@ async fn the_journal_has_each_line_with_its_fields(version: Version) -> Result<(
     plugin.kill().await?;
 
     // What the runtime launches has no stderr.
-    let state = containerd.node().make_folder("state")?;
+    let state = containerd.node().make_directory("state")?;
     containerd.install_plugin(
         NAME,
         &workspace::nri_oci_hooks()?,
@@ -248,9 +248,9 @@ impl Entry {
 impl Journal {
     fn of(containerd: &Containerd) -> Result<Journal> {
         let root = PathBuf::from(format!("/proc/{}/root", containerd.node().init()));
-        let folder = root.join("run/systemd/journal");
-        fs::create_dir_all(&folder)?;
-        let socket = UnixDatagram::bind(folder.join("socket"))?;
+        let directory = root.join("run/systemd/journal");
+        fs::create_dir_all(&directory)?;
+        let socket = UnixDatagram::bind(directory.join("socket"))?;
         socket.set_read_timeout(Some(wait::LIMIT))?;
         Ok(Journal(socket))
     }

@@ -1,4 +1,4 @@
-//! Each stage runs at its moment, whatever the container's end: told from clocks and from process 1 itself.
+//! Each stage runs at its moment, whatever the container's end: told from clocks and from init itself.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use e2e::{
     Containerd, Delivery, Hook, HookSpec, OciRuntime, Plugin, Runtime, on_each_runtime_and_the_newest, wait,
 };
 
-/// What process 1 of a container under test is once it runs.
+/// What init of a container under test is once it runs.
 const PROGRAM: &str = "/bin/busybox";
 
 /// The hooks of [`spec`].
@@ -290,7 +290,7 @@ fn while_process_1_runs(records: &[Record]) -> Result<()> {
         for program in [&record.process_1, &record.process_1_in_the_end] {
             ensure!(
                 program.as_deref() == Some(Path::new(PROGRAM)),
-                "{}: process 1 was {program:?}",
+                "{}: init was {program:?}",
                 record.program
             );
         }
@@ -301,7 +301,7 @@ fn while_process_1_runs(records: &[Record]) -> Result<()> {
 fn after_process_1(records: &[Record]) -> Result<()> {
     for record in records {
         let program = &record.process_1;
-        ensure!(program.is_none(), "{}: process 1 was {program:?}", record.program);
+        ensure!(program.is_none(), "{}: init was {program:?}", record.program);
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::raw_plugin::{listen, socket};
 const LONG: Duration = Duration::from_secs(30);
 
 /// How many handlers may be stuck at once.
-const MOST: usize = 4;
+const MAX: usize = 4;
 
 /// What a hung file system is to a thread. It opens when the test is over, so that no thread outlives it.
 #[derive(Clone)]
@@ -190,7 +190,7 @@ async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_
     let mut plugin = runtime.accept().await.unwrap();
     for number in 0..100 {
         let status = create_stuck(&mut plugin).await;
-        if number < MOST {
+        if number < MAX {
             assert_eq!(status.code, Code::DeadlineExceeded, "{status}");
         } else {
             assert_eq!(status.code, Code::ResourceExhausted, "{status}");
@@ -202,7 +202,7 @@ async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_
     while let Ok(call) = entered.try_recv() {
         kept += usize::from(call == "create_container");
     }
-    assert_eq!(kept, MOST, "every request that reaches the plugin is kept by it");
+    assert_eq!(kept, MAX, "every request that reaches the plugin is kept by it");
     // What needs nothing of what is stuck is refused as well, rather than left without an answer.
     assert!(
         matches!(create(&mut plugin).await, Outcome::Refused(status) if status.code == Code::ResourceExhausted)
@@ -263,7 +263,7 @@ async fn a_plugin_that_is_stuck_in_disconnected_comes_back_all_the_same() {
     let _service = serve(gated, &directory);
     let mut plugin = runtime.accept().await.unwrap();
     // There is a thread for it even if all handlers are stuck.
-    for _ in 0..MOST {
+    for _ in 0..MAX {
         create_stuck(&mut plugin).await;
     }
     runtime.restart().unwrap();
@@ -310,7 +310,7 @@ async fn handlers_that_wait_without_blocking_leave_their_threads_however_many_th
         &directory,
     );
     let mut plugin = runtime.accept().await.unwrap();
-    for number in 1..=3 * MOST {
+    for number in 1..=3 * MAX {
         let refused = create(&mut plugin).await;
         assert!(
             matches!(&refused, Outcome::Refused(status) if status.code == Code::DeadlineExceeded),

@@ -28,7 +28,7 @@ pub struct CommandLine {
 enum Command {
     /// Run the daemon
     Run(RunArgs),
-    /// Tell every mistake of hook-specs and of the configuration
+    /// Tell every error of hook-specs and of the configuration
     Check(CheckArgs),
     /// Tell which hooks the containers of a pod would get, and why
     Explain(ExplainArgs),

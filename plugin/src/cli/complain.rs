@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::diagnostic::one_line;
+use crate::model::one_line;
 
 /// Says on stderr what is wrong; the command may go on.
 pub(super) fn complain(about: &dyn Display) {

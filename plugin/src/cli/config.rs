@@ -50,7 +50,7 @@ impl ConfigArg {
 
     /// The configuration in that file, or the defaults if there is none, with `overrides`.
     ///
-    /// Fails with every mistake there is.
+    /// Fails with every error there is.
     pub fn read(&self, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         self.source(overrides.clone()).read().map(|(config, _)| config)
     }

@@ -8,17 +8,17 @@ use clap::Args;
 
 use super::ConfigArg;
 use crate::config::{Overrides, state_dir_of};
-use crate::diagnostic::shown;
-use crate::ledger::{ContainerId, Header, Ledger};
+use crate::ledger::{Header, Ledger};
+use crate::model::{ContainerId, shown};
 
 /// The options of commands that look into the ledger.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LedgerArg {
-    /// The configuration, which names the folder of the ledger
+    /// The configuration, which names the directory of the ledger
     #[command(flatten)]
     pub config: ConfigArg,
 
-    /// Folder of the ledger; wins over the configuration
+    /// Directory of the ledger; wins over the configuration
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<String>,
 }

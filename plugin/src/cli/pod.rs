@@ -9,11 +9,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::bounded::answered;
 use crate::config::ConfigSource;
-use crate::diagnostic::shown_path;
+use crate::daemon::{OciHooks, RunnerProgram};
 use crate::front;
 use crate::host;
 use crate::install::PROGRAM;
-use crate::plugin::{OciHooks, RunnerProgram};
+use crate::model::shown_path;
 use crate::pod::{Kept, Mirror, PodError, Program, Required, require};
 
 /// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(5);
 #[command(next_help_heading = "In a pod")]
 pub struct PodArgs {
     /// Enter the host: its files are seen, and hooks run on it. Takes a privileged pod with hostPID
-    /// that has the folder of the NRI socket mounted under its own path
+    /// that has the directory of the NRI socket mounted under its own path
     #[arg(long)]
     enter_host: bool,
 
@@ -37,7 +37,7 @@ pub struct PodArgs {
     #[arg(long, requires = "enter_host")]
     require: bool,
 
-    /// Folder, as a ConfigMap is mounted, whose files are kept in that of the configuration
+    /// Directory, as a ConfigMap is mounted, whose files are kept in that of the configuration
     #[arg(long, value_name = "DIR")]
     files_from: Option<PathBuf>,
 }
@@ -172,7 +172,7 @@ impl PodFiles {
         let config = &self.config;
         self.mirror
             .as_mut()
-            .map(|mirror| mirror.keep_up(config))
+            .map(|mirror| mirror.refresh(config))
             .transpose()
     }
 
@@ -231,7 +231,7 @@ async fn keep_files(mut mirror: Mirror, config: ConfigSource, plugin: Arc<OciHoo
         // Disks are slow, and events wait for this thread.
         let (reloading, config) = (plugin.clone(), config.clone());
         let looked = spawn_blocking(move || {
-            let kept = mirror.keep_up(&config);
+            let kept = mirror.refresh(&config);
             if matches!(kept, Ok(Kept::Anew)) {
                 reloading.reload();
             }

@@ -15,12 +15,12 @@ use super::complain::complain;
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{ConfigSource, Delivery, ListenAt, Overrides};
+use crate::daemon::OciHooks;
 use crate::doctor::{Node, requires_plugin};
 use crate::front::{self, Link};
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
 };
-use crate::plugin::OciHooks;
 use crate::system;
 
 /// How long the configuration and what it names may take to be read before the runtime is connected to.
@@ -37,7 +37,7 @@ const LAST_STAGES: Duration = Duration::from_millis(200);
 const KEEP_THREADS: Duration = Duration::from_millis(500);
 
 const MORE: &str = "\
-Launched by the runtime from its plugin folder it needs no options; what the runtime's folder of
+Launched by the runtime from its plugin directory it needs no options; what the runtime's directory of
 plugin configurations has for it is read in place of the file.
 
 Signals:
@@ -81,7 +81,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
 
-    /// Folder of the ledger; wins over the configuration
+    /// Directory of the ledger; wins over the configuration
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<String>,
 
@@ -187,14 +187,14 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
         tokio::spawn(tend(observer.clone(), endpoint.clone()));
         let connected = Observed::new(observer.clone(), endpoint.clone());
         let ended = match launched {
-            // It may yet be handed another configuration, and another state folder.
+            // It may yet be handed another configuration, and another state directory.
             Some(launched) => launched.run_until(connected, stop).await,
             None => {
                 tokio::select! {
                     () = plugin.load(LOADING) => {}
                     () = &mut stop => return Ok(()),
                 }
-                endpoint.keep_up(&observer);
+                endpoint.refresh(&observer);
                 service_manager::starting(&args.nri_socket);
                 let mut service = Service::new(connected, identity).socket(&args.nri_socket);
                 if let Some(link) = front::link() {

@@ -1,4 +1,4 @@
-//! The daemon's configuration: what can be set, and reading it with every mistake told.
+//! The daemon's configuration: what can be set, and reading it with every error told.
 
 mod glob;
 mod listen;
@@ -17,7 +17,7 @@ mod tests;
 pub use glob::{Glob, Names};
 pub use listen::{Listen, ListenAt};
 pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
-pub use policy::{Effect, Limits, PickRule};
+pub use policy::{Effect, Limits, SelectionRule};
 pub(crate) use read::state_dir_of;
 pub use read::{Overrides, keys};
 pub use reload::{Changed, Look, Reload};

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Listen;
-use super::{Limits, Names, PickRule};
+use super::{Limits, Names, SelectionRule};
 use crate::ledger::Ledger;
-use crate::process::HookLimits;
-use crate::spec::Timeout;
+use crate::model::HookLimits;
+use crate::model::Timeout;
 
 /// The daemon's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// `hook_spec`: absolute path of the default hook-spec, for every container; none if unset.
     pub hook_spec: Option<Arc<str>>,
-    /// `hooks_dirs`: folders of hooks.d files, absolute and without a slash at the end; none if
-    /// unset. A file masks one of the same name in an earlier folder.
+    /// `hooks_dirs`: directories of hooks.d files, absolute and without a slash at the end; none if
+    /// unset. A file masks one of the same name in an earlier directory.
     pub hooks_dirs: Vec<Arc<str>>,
     /// `exclude_namespaces`: namespaces, or patterns of them, exempt from what is not picked, the default hook-spec and
     /// hooks.d; none if unset.
@@ -30,7 +30,7 @@ pub struct Config {
     pub delivery: Delivery,
     /// `[runtimes.NAME]`, `delivery`: how they do in the pods of one runtime handler.
     pub runtimes: BTreeMap<String, Delivery>,
-    /// `state_dir`: the folder of the ledger; `/var/lib/nri-oci-hooks` if unset.
+    /// `state_dir`: the directory of the ledger; `/var/lib/nri-oci-hooks` if unset.
     pub state_dir: Arc<str>,
     /// `listen`: where metrics and health are served; nowhere if unset.
     pub listen: Option<Listen>,
@@ -90,11 +90,11 @@ impl Config {
 pub struct Annotation {
     /// `key`: the annotation; `hook-spec.noderesource.dev` if unset.
     pub key: AnnotationKey,
-    /// `spec_dirs`: the folders that hold what may be picked, absolute and without a slash at the
+    /// `spec_dirs`: the directories that hold what may be picked, absolute and without a slash at the
     /// end; `/etc/nri-oci-hooks/specs` alone if unset.
     pub spec_dirs: Vec<Arc<str>>,
     /// `[[annotation.rules]]`: who may pick which; no rule if unset.
-    pub rules: Vec<PickRule>,
+    pub rules: Vec<SelectionRule>,
     /// `max_timeout`, `max_hooks`, `stages`: what may be in them.
     pub limits: Limits,
 }

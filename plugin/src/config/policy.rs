@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 
 use super::Glob;
 use super::model::Word;
-use crate::spec::{Stage, Timeout};
+use crate::model::{Stage, Timeout};
 
 /// One of `[[annotation.rules]]`. Rules that deny count before rules that allow; where there are
 /// rules, what none allows is refused; without a rule every namespace may pick every hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PickRule {
+pub struct SelectionRule {
     /// `effect`: what becomes of a pick that the rule is about.
     pub effect: Effect,
     /// `namespaces`: of the pods it is about; every one if unset.
@@ -19,7 +19,7 @@ pub struct PickRule {
     pub specs: Option<Vec<Glob>>,
 }
 
-impl PickRule {
+impl SelectionRule {
     /// Whether the rule is about a pod in `namespace` that picks a hook-spec that goes by any of
     /// `names`.
     pub fn is_about(&self, namespace: &str, names: &[&str]) -> bool {

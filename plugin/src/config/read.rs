@@ -10,8 +10,8 @@ use super::listen::ListenAt;
 use super::model::{Annotation, AnnotationKey, Config, Delivery, MissedAction};
 use super::values::{Entry, Reader};
 use super::{read_limits, read_policy};
-use crate::diagnostic::{Diagnostic, Rule, shown};
-use crate::spec::Timeout;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::{Timeout, shown};
 
 /// How large a configuration may be, in bytes: what reading it takes is a multiple of that.
 pub(super) const MAX_SIZE: u64 = 256 * 1024;
@@ -33,7 +33,7 @@ impl Config {
     /// The configuration in `text`, with `overrides`. `source` says in messages where it is from,
     /// such as the runtime that handed it over at Configure. An empty text leaves the defaults.
     ///
-    /// Fails with every mistake there is.
+    /// Fails with every error there is.
     pub fn from_text(source: &str, text: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         Config::from_bytes(source, text.as_bytes(), overrides)
     }
@@ -54,12 +54,12 @@ impl Config {
         if let Some(table) = reader.parse(bytes) {
             read_top(&mut reader, &table, &mut config);
         }
-        let mut mistakes = reader.into_mistakes();
-        mistakes.extend(overrides.apply(&mut config));
-        if mistakes.is_empty() {
+        let mut errors = reader.into_errors();
+        errors.extend(overrides.apply(&mut config));
+        if errors.is_empty() {
             Ok(config)
         } else {
-            Err(mistakes)
+            Err(errors)
         }
     }
 }
@@ -78,14 +78,14 @@ pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
 }
 
 impl Overrides {
-    /// Sets what is given; returns the mistakes in it.
+    /// Sets what is given; returns the errors in it.
     fn apply(&self, config: &mut Config) -> Vec<Diagnostic> {
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         let mut path = |option: &str, given: &Option<String>| {
             let path = given.as_deref()?;
-            let mistake = relative(option, path);
-            let is_good = mistake.is_none();
-            mistakes.extend(mistake);
+            let error = relative(option, path);
+            let is_good = error.is_none();
+            errors.extend(error);
             is_good.then(|| Arc::<str>::from(path))
         };
         if let Some(hook_spec) = path("--hook-spec", &self.hook_spec) {
@@ -102,7 +102,7 @@ impl Overrides {
             Some(ListenAt::Place(place)) => config.listen = Some(place.clone()),
             None => {}
         }
-        mistakes
+        errors
     }
 }
 
@@ -154,7 +154,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
         let entry = Entry::new("", key, value);
         match key.get_ref().as_ref() {
             "hook_spec" => config.hook_spec = reader.absolute_path(&entry),
-            "hooks_dirs" => config.hooks_dirs = reader.folders(&entry),
+            "hooks_dirs" => config.hooks_dirs = reader.directories(&entry),
             "exclude_namespaces" => config.exclude_namespaces = read_policy::namespaces(reader, &entry),
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),
             "delivery" => reader.word(&entry, &mut config.delivery),
@@ -220,7 +220,7 @@ fn read_annotation(reader: &mut Reader<'_>, entry: &Entry<'_>, annotation: &mut 
                     }
                 }
             }
-            "spec_dirs" => annotation.spec_dirs = reader.folders(&entry),
+            "spec_dirs" => annotation.spec_dirs = reader.directories(&entry),
             "rules" => annotation.rules = read_policy::rules(reader, &entry),
             "max_timeout" => {
                 let mut longest = Timeout::DEFAULT;

@@ -3,8 +3,8 @@
 use std::num::{NonZeroU16, NonZeroU64};
 
 use super::values::{Entry, Reader};
-use crate::diagnostic::{Rule, shown};
-use crate::process::HookLimits;
+use crate::diagnostic::Rule;
+use crate::model::{HookLimits, shown};
 
 pub(super) const KEYS: [&str; 3] = ["processes", "memory", "cpu_weight"];
 

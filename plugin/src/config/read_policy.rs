@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::model::{Word, is_dns_label};
 use super::values::{Entry, Reader};
-use super::{Effect, Glob, Names, PickRule};
-use crate::diagnostic::{Rule, shown};
-use crate::spec::Stage;
+use super::{Effect, Glob, Names, SelectionRule};
+use crate::diagnostic::Rule;
+use crate::model::{Stage, shown};
 
 pub(super) const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
 
 /// The rules in `entry`, in order.
-pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<PickRule> {
+pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<SelectionRule> {
     let mut rules = Vec::new();
     for item in reader.items(
         entry,
@@ -24,7 +24,7 @@ pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<PickRule>
 }
 
 /// `None` if it has no usable effect.
-fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<PickRule> {
+fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<SelectionRule> {
     let table = reader.table(entry)?;
     let mut effect = None;
     let (mut namespaces, mut specs) = (None, None);
@@ -32,7 +32,7 @@ fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<PickRule> {
         let member = Entry::new(&format!("{}.", entry.name()), key, value);
         match key.get_ref().as_ref() {
             "effect" => {
-                // Which of the two is read over, if it is one; a mistake is told.
+                // Which of the two is read over, if it is one; an error is told.
                 let mut word = Effect::Deny;
                 reader.word(&member, &mut word);
                 effect = Some(word);
@@ -46,7 +46,7 @@ fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<PickRule> {
         let help = "write effect = \"allow\" or effect = \"deny\"";
         reader.wrong_value(entry, Rule::MissingKey, "has no effect".into(), help);
     }
-    Some(PickRule {
+    Some(SelectionRule {
         effect: effect?,
         namespaces,
         specs,
@@ -58,7 +58,7 @@ pub(super) fn namespaces(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Names {
     Names::new(patterns(reader, entry, namespace))
 }
 
-/// The patterns of a list, each as `read` has it; a list of none is about nothing and so a mistake.
+/// The patterns of a list, each as `read` has it; a list of none is about nothing and so an error.
 fn globs(
     reader: &mut Reader<'_>,
     entry: &Entry<'_>,
@@ -117,7 +117,7 @@ fn spec(text: &str) -> Result<Glob, &'static str> {
     }
 }
 
-/// The stages in `entry`; a list of none would be about nothing and is a mistake.
+/// The stages in `entry`; a list of none would be about nothing and is an error.
 pub(super) fn stages(reader: &mut Reader<'_>, entry: &Entry<'_>) -> BTreeSet<Stage> {
     let mut stages = BTreeSet::new();
     if entry.is_empty_list() {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Config, ConfigSource, ReadFrom};
-use crate::diagnostic::{Diagnostic, Rule, bounded_list};
-use crate::ledger::Moment;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::{Timestamp, bounded_list};
 use crate::trust::FileIdentity;
 
 /// Whether the configuration in force is what its file says.
@@ -15,11 +15,11 @@ pub struct Reload {
     /// What the configuration in force was read from; `None` until there is one.
     in_force: Option<ReadFrom>,
     /// When that was taken over.
-    taken: Moment,
+    taken: Timestamp,
     /// Why what the file says now is not in force; empty if it is.
     refused: Vec<Diagnostic>,
     /// Since when.
-    refused_since: Moment,
+    refused_since: Timestamp,
 }
 
 /// A configuration without an error, and what it was read from.
@@ -38,7 +38,7 @@ pub struct Changed {
 pub enum Look {
     /// It says what is in force.
     Same,
-    /// It says this, which has no mistake.
+    /// It says this, which has no error.
     Changed(Box<Changed>),
     /// It is no good.
     Invalid(Vec<Diagnostic>),
@@ -52,9 +52,9 @@ impl Reload {
         Reload {
             source,
             in_force: None,
-            taken: Moment::now(),
+            taken: Timestamp::now(),
             refused: Vec::new(),
-            refused_since: Moment::now(),
+            refused_since: Timestamp::now(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Reload {
                 read_from,
                 text,
             })),
-            Err(mistakes) => Look::of(mistakes),
+            Err(errors) => Look::of(errors),
         }
     }
 
@@ -100,13 +100,13 @@ impl Reload {
             );
         }
         self.in_force = Some(read_from);
-        self.taken = Moment::now();
+        self.taken = Timestamp::now();
         self.refused.clear();
     }
 
     /// What the file said to an earlier daemon, who took it over at `taken`, is in force from now on. `copy` is where that
     /// was read from: the file itself is another.
-    pub fn take_last_good(&mut self, copy: FileIdentity, taken: Moment) {
+    pub fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
         self.in_force = Some(ReadFrom::File {
             identity: copy,
             real_path: Path::new(&**self.source.path()).to_owned(),
@@ -116,39 +116,39 @@ impl Reload {
 
     /// When the configuration in force was taken over, and since when its file says another that is refused; none if the
     /// file says what is in force.
-    pub fn outdated(&self) -> Option<(Moment, Moment)> {
+    pub fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
         let is_outdated = self.in_force.is_some() && !self.refused.is_empty();
         is_outdated.then_some((self.taken, self.refused_since))
     }
 
-    /// What was read cannot be put in force. Logged once each time that the mistakes change.
-    pub fn refuse(&mut self, mistakes: Vec<Diagnostic>) {
-        if self.refused == mistakes {
+    /// What was read cannot be put in force. Logged once each time that the errors change.
+    pub fn refuse(&mut self, errors: Vec<Diagnostic>) {
+        if self.refused == errors {
             return;
         }
-        let (file, listed) = (&**self.source.path(), bounded_list(&mistakes));
+        let (file, listed) = (&**self.source.path(), bounded_list(&errors));
         match &self.in_force {
             Some(_) => tracing::error!(
                 file,
-                mistakes = listed,
+                errors = listed,
                 taken = %self.taken.to_the_millisecond(),
                 "configuration refused; the last good one stays in force"
             ),
             None => {
-                for mistake in &mistakes {
-                    tracing::error!("{mistake}");
+                for error in &errors {
+                    tracing::error!("{error}");
                 }
                 tracing::error!(
                     file,
-                    errors = mistakes.len(),
+                    errors = errors.len(),
                     "configuration refused, and there is no earlier one: no container is created"
                 );
             }
         }
         if self.refused.is_empty() {
-            self.refused_since = Moment::now();
+            self.refused_since = Timestamp::now();
         }
-        self.refused = mistakes;
+        self.refused = errors;
     }
 
     /// What is in force is what the file says: perhaps it was changed back.
@@ -169,11 +169,11 @@ impl Reload {
 }
 
 impl Look {
-    /// What is to be made of mistakes, of the file or of one that it names.
-    pub fn of(mistakes: Vec<Diagnostic>) -> Look {
-        match mistakes.iter().any(|mistake| mistake.rule == Rule::NotAnswering) {
-            true => Look::NotAnswered(mistakes),
-            false => Look::Invalid(mistakes),
+    /// What is to be made of errors, of the file or of one that it names.
+    pub fn of(errors: Vec<Diagnostic>) -> Look {
+        match errors.iter().any(|error| error.rule == Rule::NotAnswering) {
+            true => Look::NotAnswered(errors),
+            false => Look::Invalid(errors),
         }
     }
 }

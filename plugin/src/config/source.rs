@@ -34,7 +34,7 @@ pub enum ReadFrom {
     },
 }
 
-/// A configuration without a mistake, and what it was read from.
+/// A configuration without an error, and what it was read from.
 pub type ReadConfig = (Config, ReadFrom);
 
 impl ConfigSource {
@@ -84,7 +84,7 @@ impl ConfigSource {
         };
         let _access = Use::Read.begin(real_path).map_err(|hangs| {
             let (component, fault) = (real_path.to_owned(), hangs.into());
-            TrustError { component, fault }.mistake_of(&self.file)
+            TrustError { component, fault }.error_of(&self.file)
         })?;
         Ok(match (stat(path), read_from) {
             (Ok(now), ReadFrom::File { identity, .. }) => *identity == FileIdentity::from(&now),
@@ -99,24 +99,24 @@ impl ConfigSource {
     /// Reads it. The file is held to the rules of [`trust`](crate::trust): whoever can change it
     /// decides what runs as root.
     ///
-    /// Fails with every mistake there is.
+    /// Fails with every error there is.
     pub fn read(&self) -> Result<ReadConfig, Vec<Diagnostic>> {
         self.read_with_text().1
     }
 
-    /// As [`ConfigSource::read`], and with the text that was read, to show the mistakes in it; empty
+    /// As [`ConfigSource::read`], and with the text that was read, to show the errors in it; empty
     /// if the file could not be read.
     pub fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
         let (text, read_from) = match self.text() {
             Ok(read) => read,
-            Err(mistakes) => return (Vec::new(), Err(mistakes)),
+            Err(errors) => return (Vec::new(), Err(errors)),
         };
         let config = Config::from_bytes(&self.file, &text, &self.overrides);
         (text, config.map(|config| (config, read_from)))
     }
 
     fn text(&self) -> Result<(Vec<u8>, ReadFrom), Vec<Diagnostic>> {
-        let Some(file) = self.look().map_err(|error| error.mistake_of(&self.file))? else {
+        let Some(file) = self.look().map_err(|error| error.error_of(&self.file))? else {
             return Ok((Vec::new(), ReadFrom::NoFile));
         };
         let read_from = ReadFrom::File {
@@ -143,12 +143,12 @@ impl ConfigSource {
 impl Config {
     /// The configuration in the file `path`, with `overrides`, as [`ConfigSource::file`] has it.
     ///
-    /// Fails with every mistake there is.
+    /// Fails with every error there is.
     pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         Config::from_file_with_text(path, overrides).1
     }
 
-    /// As [`Config::from_file`], and with the text that was read, to show the mistakes in it; empty
+    /// As [`Config::from_file`], and with the text that was read, to show the errors in it; empty
     /// if the file could not be read.
     pub fn from_file_with_text(
         path: &str,

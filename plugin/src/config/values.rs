@@ -1,4 +1,4 @@
-//! Reading the values of a configuration: the rules about each kind, every mistake kept.
+//! Reading the values of a configuration: the rules about each kind, every error kept.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -9,8 +9,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Listen;
 use super::model::{AnnotationKey, Word, word, words};
-use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Rule, did_you_mean, prose, shown};
-use crate::spec::Timeout;
+use crate::diagnostic::{Diagnostic, Lines, MAX_ERRORS, Rule, did_you_mean};
+use crate::model::{Timeout, prose, shown};
 
 /// A key and its value.
 pub(super) struct Entry<'e> {
@@ -52,11 +52,11 @@ impl<'e> Entry<'e> {
     }
 }
 
-/// The mistakes of one configuration.
+/// The errors of one configuration.
 pub(super) struct Reader<'t> {
     source: Arc<str>,
     lines: Lines<'t>,
-    mistakes: Vec<Diagnostic>,
+    errors: Vec<Diagnostic>,
     left_out: usize,
 }
 
@@ -65,20 +65,20 @@ impl<'t> Reader<'t> {
         Reader {
             source: source.clone(),
             lines: Lines::new(bytes),
-            mistakes: Vec::new(),
+            errors: Vec::new(),
             left_out: 0,
         }
     }
 
-    /// Every mistake, in the order of the text.
-    pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
-        self.mistakes.sort_by_key(|mistake| mistake.place);
-        self.mistakes
+    /// Every error, in the order of the text.
+    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
+        self.errors.sort_by_key(|error| error.place);
+        self.errors
             .extend(Diagnostic::left_out(&self.source, self.left_out));
-        self.mistakes
+        self.errors
     }
 
-    /// What `bytes` say. If they are not TOML, every place where they are not is a mistake, and
+    /// What `bytes` say. If they are not TOML, every place where they are not is an error, and
     /// the values are not looked at: what is left of them would be guesses.
     pub(super) fn parse(&mut self, bytes: &'t [u8]) -> Option<Spanned<DeTable<'t>>> {
         let text = match str::from_utf8(bytes) {
@@ -125,12 +125,12 @@ impl<'t> Reader<'t> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        if self.mistakes.len() == MOST_MISTAKES {
+        if self.errors.len() == MAX_ERRORS {
             self.left_out += 1;
             return;
         }
         let place = self.lines.place(span.start, span.len());
-        self.mistakes.push(Diagnostic {
+        self.errors.push(Diagnostic {
             field: field.map(str::to_owned),
             ..Diagnostic::of_file(&self.source, rule, message, help).at(place)
         });
@@ -255,9 +255,9 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// Folders, absolute and plain, so that whether a path is inside one can be told from its text.
-    pub(super) fn folders(&mut self, entry: &Entry<'_>) -> Vec<Arc<str>> {
-        let mut folders = Vec::new();
+    /// Directories, absolute and plain, so that whether a path is inside one can be told from its text.
+    pub(super) fn directories(&mut self, entry: &Entry<'_>) -> Vec<Arc<str>> {
+        let mut directories = Vec::new();
         for (item, path) in self.strings(entry) {
             let plain = path.strip_suffix('/').unwrap_or(path);
             if !self.is_absolute(&item, path) {
@@ -269,14 +269,14 @@ impl<'t> Reader<'t> {
                 .any(|name| matches!(name, "" | "." | ".."))
                 || plain.is_empty()
             {
-                let message = format!("must name a folder below / plainly, but is {}", shown(path));
+                let message = format!("must name a directory below / plainly, but is {}", shown(path));
                 let help = "write it without //, . and ..";
                 self.wrong_value(&item, Rule::InvalidValue, message, help);
                 continue;
             }
-            folders.push(plain.into());
+            directories.push(plain.into());
         }
-        folders
+        directories
     }
 
     pub(super) fn bad_annotation_key(&mut self, entry: &Entry<'_>, text: &str) {

@@ -1,4 +1,4 @@
-//! One mistake in one file.
+//! One error in one file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Rule;
-use crate::spec::Stage;
+use crate::model::Stage;
 
-/// How many mistakes of one file are told; a hostile 10 MiB file could hold millions.
-pub const MOST_MISTAKES: usize = 1000;
+/// How many errors of one file are told; a hostile 10 MiB file could hold millions.
+pub const MAX_ERRORS: usize = 1000;
 
 /// A piece of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -24,7 +24,7 @@ pub struct Place {
     pub column: usize,
 }
 
-/// One mistake: where it is, which rule it breaks, what is wrong and what to do.
+/// One error: where it is, which rule it breaks, what is wrong and what to do.
 ///
 /// Displayed as one line; text that comes from the file is escaped and bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub struct Diagnostic {
     /// Where in the file; absent if the file itself is the trouble.
     #[serde(flatten)]
     pub place: Option<Place>,
-    /// The stage, if the mistake is inside one.
+    /// The stage, if the error is inside one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
     /// The index of the hook in its stage's list, from 0.
@@ -52,7 +52,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A mistake of the file itself, at no place inside it.
+    /// An error of the file itself, at no place inside it.
     pub fn of_file(file: &Arc<str>, rule: Rule, message: impl Into<String>, help: impl Into<String>) -> Self {
         Diagnostic {
             file: file.clone(),
@@ -66,21 +66,21 @@ impl Diagnostic {
         }
     }
 
-    /// That `count` more mistakes of `file` are not told; nothing if there are none.
+    /// That `count` more errors of `file` are not told; nothing if there are none.
     pub fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
-        let message = format!("has {count} more mistakes");
+        let message = format!("has {count} more errors");
         let help = "correct those above, then check again";
-        (count > 0).then(|| Diagnostic::of_file(file, Rule::TooManyMistakes, message, help))
+        (count > 0).then(|| Diagnostic::of_file(file, Rule::TooManyErrors, message, help))
     }
 
-    /// The same mistake, at `place`.
+    /// The same error, at `place`.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// The same mistake, in the configuration or hook field called `field`.
+    /// The same error, in the configuration or hook field called `field`.
     #[must_use]
     pub fn in_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
@@ -89,7 +89,7 @@ impl Diagnostic {
 }
 
 impl Diagnostic {
-    /// What inside the file the mistake is about, such as `prestart[0].timeout`; empty if it is the
+    /// What inside the file the error is about, such as `prestart[0].timeout`; empty if it is the
     /// file as a whole, or an unknown key.
     pub fn subject(&self) -> String {
         let mut subject = String::new();

@@ -1,4 +1,4 @@
-//! What is wrong with a file an admin wrote: the mistake, its place, and what to do about it.
+//! What is wrong with a file an admin wrote: the error, its place, and what to do about it.
 
 mod finding;
 mod lines;
@@ -9,7 +9,7 @@ mod show;
 mod source;
 mod suggest;
 
-pub use finding::{Diagnostic, MOST_MISTAKES, Place};
+pub use finding::{Diagnostic, MAX_ERRORS, Place};
 pub use lines::Lines;
 pub use render::{Severity, render};
 pub use rule::Rule;

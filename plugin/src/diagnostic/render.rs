@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use super::{Diagnostic, SourceText, shown};
+use super::{Diagnostic, SourceText};
+use crate::model::shown;
 
 /// How a finding counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

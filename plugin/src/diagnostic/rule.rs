@@ -54,39 +54,39 @@ rules! {
     InvalidValue = "invalid-value",
     /// No string holds a NUL character: the kernel would cut it there.
     NulCharacter = "nul-character",
-    /// A hook has a path (the seed's rule).
+    /// A hook has a path (iSulad's rule).
     PathMissing = "path-missing",
-    /// A path begins at `/` (the seed's rule).
+    /// A path begins at `/` (iSulad's rule).
     PathNotAbsolute = "path-not-absolute",
-    /// An environment entry is `KEY=VALUE` (the seed's rule).
+    /// An environment entry is `KEY=VALUE` (iSulad's rule).
     EnvNotKeyValue = "env-not-key-value",
     /// An environment entry has a name before its `=`.
     EnvEmptyKey = "env-empty-key",
     /// No environment entry is for the dynamic loader, which would run what nobody checks.
     EnvForLoader = "env-for-loader",
-    /// A timeout is a whole number (the seed's rule).
+    /// A timeout is a whole number (iSulad's rule).
     TimeoutNotInteger = "timeout-not-integer",
-    /// A timeout is not 0 (the seed's rule).
+    /// A timeout is not 0 (iSulad's rule).
     TimeoutZero = "timeout-zero",
-    /// A timeout is not negative (the seed's rule).
+    /// A timeout is not negative (iSulad's rule).
     TimeoutNegative = "timeout-negative",
     /// A timeout fits an `int` of the OCI runtimes.
     TimeoutTooLarge = "timeout-too-large",
-    /// The file exists (the seed's rule).
+    /// The file exists (iSulad's rule).
     NotFound = "not-found",
     /// The file can be reached and read.
     PermissionDenied = "permission-denied",
-    /// The file is regular (the seed's rule).
+    /// The file is regular (iSulad's rule).
     NotRegular = "not-regular",
     /// What stands where a directory is needed is one.
     NotDirectory = "not-directory",
-    /// A hook-spec is at most 10 MiB (the seed's rule); nothing in it is longer than can be used.
+    /// A hook-spec is at most 10 MiB (iSulad's rule); nothing in it is longer than can be used.
     TooLarge = "too-large",
-    /// Root owns the file, and every directory and link on the way (the seed's rule, widened).
+    /// Root owns the file, and every directory and link on the way (iSulad's rule, widened).
     OwnerNotRoot = "owner-not-root",
     /// Root alone may write the file, and every directory on the way unless sticky (as above).
     WritableByOthers = "writable-by-others",
-    /// A hook has an execute bit (the seed's rule).
+    /// A hook has an execute bit (iSulad's rule).
     NotExecutable = "not-executable",
     /// A hook has no setuid or setgid bit.
     SetId = "set-id",
@@ -120,8 +120,8 @@ rules! {
     StageNotDeliverable = "stage-not-deliverable",
     /// A lint: the hooks of a stage end before the runtime gives up on it.
     TimeoutsTooLong = "timeouts-too-long",
-    /// More mistakes follow than are listed.
-    TooManyMistakes = "too-many-mistakes",
+    /// More errors follow than are listed.
+    TooManyErrors = "too-many-errors",
 }
 
 impl fmt::Display for Rule {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::spec::Stage;
+use crate::model::Stage;
 
 /// The keys under which no environment stands, besides those of the stages; `annotations` are those of hooks.d, with
 /// keys of their own.

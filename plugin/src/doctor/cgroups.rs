@@ -5,10 +5,8 @@ use std::io;
 
 use super::Finding;
 use super::examine::Examined;
-use crate::diagnostic::{prose, shown};
-use crate::ledger::Moment;
+use crate::model::{Stage, Timestamp, prose, shown};
 use crate::process::cgroup::{Group, GroupName};
-use crate::spec::Stage;
 
 const CHECK: &str = "control-groups";
 
@@ -25,7 +23,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         return findings.push(Finding::note(CHECK, what));
     }
     let index = std::process::id() as usize;
-    let name = GroupName::new("doctor", Stage::Prestart, index, Moment::now().unix_nanos());
+    let name = GroupName::new("doctor", Stage::Prestart, index, Timestamp::now().unix_nanos());
     findings.extend(of_probe(Group::create(name, examined.config.limits)));
 }
 
@@ -71,7 +69,7 @@ fn is_in_a_pod() -> bool {
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::process::HookLimits;
+    use crate::model::HookLimits;
 
     #[test]
     fn a_node_without_control_groups_is_warned_of() {
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_node_that_keeps_all_limits_is_good_and_nothing_stays_of_the_probe() {
-        let name = GroupName::new("doctor", Stage::Prestart, 0, Moment::now().unix_nanos());
+        let name = GroupName::new("doctor", Stage::Prestart, 0, Timestamp::now().unix_nanos());
         let findings = of_probe(Group::create(name.clone(), HookLimits::default()));
         assert_eq!(findings[0].level, Level::Good, "{findings:?}");
         assert!(Group::find(name).is_none());

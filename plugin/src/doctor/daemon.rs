@@ -1,4 +1,4 @@
-//! The daemon and its state folder.
+//! The daemon and its state directory.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,10 +8,10 @@ use nix::sys::statvfs::statvfs;
 
 use super::Finding;
 use super::examine::Examined;
-use crate::diagnostic::{prose, shown};
+use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::ledger::Ledger;
+use crate::model::{prose, shown};
 use crate::observe::{AskError, OnSilence, Status};
-use crate::plugin::{ConfiguredBy, WithoutHooks};
 use crate::trust::{Fault, TrustedDir};
 
 /// Less free space than this, in bytes, and records may not be written.
@@ -64,8 +64,8 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let name = shown(&examined.config.state_dir).to_string();
-    let folder = examined.node.path(&*examined.config.state_dir);
-    match TrustedDir::at(&folder) {
+    let directory = examined.node.path(&*examined.config.state_dir);
+    match TrustedDir::at(&directory) {
         Err(error) if error.fault == Fault::NotFound => {
             return findings.push(Finding::note(
                 "state-dir",
@@ -86,7 +86,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         }
         Ok(_) => {}
     }
-    if let Ok(system) = statvfs(&folder) {
+    if let Ok(system) = statvfs(&directory) {
         let space = system.blocks_available().saturating_mul(system.fragment_size());
         // Some file systems have no fixed number of files.
         let files = (system.files() > 0).then(|| system.files_available());
@@ -94,7 +94,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
             return findings.push(full);
         }
     }
-    findings.push(match Ledger::open(&folder).and_then(|ledger| ledger.live()) {
+    findings.push(match Ledger::open(&directory).and_then(|ledger| ledger.live()) {
         Ok(live) => Finding::good(
             "state-dir",
             format!("{name}: {} containers with hooks", live.len()),
@@ -107,7 +107,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-/// That there is too little left on the disk of the folder `name`: of bytes, or of files if they are
+/// That there is too little left on the disk of the directory `name`: of bytes, or of files if they are
 /// counted.
 pub(super) fn full_disk(name: &str, space: u64, files: Option<u64>) -> Option<Finding> {
     if space >= LEAST_SPACE && files.is_none_or(|files| files >= LEAST_FILES) {

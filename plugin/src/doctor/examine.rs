@@ -8,12 +8,12 @@ use super::runtime::{self, Settings};
 use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins};
 use crate::bounded::within;
 use crate::config::{Config, Overrides};
-use crate::diagnostic::{Diagnostic, prose};
+use crate::diagnostic::Diagnostic;
 use crate::lint::{Looked, named_by};
+use crate::model::{Stage, prose};
 use crate::observe::{AskError, Status, ask};
 use crate::pod::is_in_pod;
 use crate::select::LoadedSpec;
-use crate::spec::Stage;
 use crate::trust::access;
 
 /// How long all checks together may take: a plugin or a daemon that is asked has five seconds of them.
@@ -37,7 +37,7 @@ pub(super) struct Examined<'e> {
     pub(super) runtimes: Vec<Settings>,
     pub(super) config_file: Option<String>,
     pub(super) config: Config,
-    pub(super) config_mistakes: Vec<Diagnostic>,
+    pub(super) config_errors: Vec<Diagnostic>,
     /// All files of hooks that the configuration names.
     pub(super) looked: Vec<Looked>,
     pub(super) looks_at_files: bool,
@@ -90,15 +90,15 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
     let node = &examination.node;
     let (runtimes, findings) = runtime::find(node);
     lock(found).extend(findings);
-    let (config, config_mistakes) = match &examination.config {
+    let (config, config_errors) = match &examination.config {
         None => (Config::default(), Vec::new()),
         Some(file) => match Config::from_file(file, &Overrides::default()) {
             Ok(config) => (config, Vec::new()),
-            Err(mistakes) => (Config::default(), mistakes),
+            Err(errors) => (Config::default(), errors),
         },
     };
-    // What the defaults name is nobody's mistake.
-    let looks = examination.looks_at_files && config_mistakes.is_empty();
+    // What the defaults name is nobody's error.
+    let looks = examination.looks_at_files && config_errors.is_empty();
     let default = config.hook_spec.as_ref().filter(|_| looks);
     let default = default.and_then(|file| LoadedSpec::load(file).ok());
     let programs = default.iter().flat_map(LoadedSpec::programs);
@@ -110,7 +110,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         status: node.is_live().then(|| ask(Path::new(&*config.state_dir))),
         programs: programs.map(|program| program.path.clone()).collect(),
         config,
-        config_mistakes,
+        config_errors,
         looks_at_files: looks,
         default,
     };

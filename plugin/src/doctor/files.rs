@@ -6,13 +6,14 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::Finding;
 use super::examine::Examined;
-use crate::diagnostic::{Diagnostic, shown};
+use crate::diagnostic::Diagnostic;
 use crate::lint::Looked;
+use crate::model::shown;
 
 /// What is to be found about the files of hooks.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
-    for mistake in &examined.config_mistakes {
-        findings.push(told("config", mistake, true));
+    for error in &examined.config_errors {
+        findings.push(told("config", error, true));
     }
     let config = &examined.config;
     if examined.looks_at_files
@@ -28,12 +29,10 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         ));
     }
     for looked in &examined.looked {
-        let Looked {
-            mistakes, warnings, ..
-        } = looked;
-        findings.extend(mistakes.iter().map(|mistake| told("hook-spec", mistake, true)));
+        let Looked { errors, warnings, .. } = looked;
+        findings.extend(errors.iter().map(|error| told("hook-spec", error, true)));
         findings.extend(warnings.iter().map(|warning| told("hook-spec", warning, false)));
-        if mistakes.is_empty() && warnings.is_empty() {
+        if errors.is_empty() && warnings.is_empty() {
             findings.push(Finding::good("hook-spec", shown(&looked.file).to_string()));
         }
     }
@@ -52,7 +51,7 @@ pub(super) fn noexec(program: &str) -> Option<Finding> {
     })
 }
 
-fn told(check: &'static str, finding: &Diagnostic, is_mistake: bool) -> Finding {
+fn told(check: &'static str, finding: &Diagnostic, is_error: bool) -> Finding {
     let place = finding
         .place
         .map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
@@ -64,7 +63,7 @@ fn told(check: &'static str, finding: &Diagnostic, is_mistake: bool) -> Finding 
         finding.message,
         finding.rule
     );
-    let make = if is_mistake {
+    let make = if is_error {
         Finding::problem
     } else {
         Finding::warning

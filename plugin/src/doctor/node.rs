@@ -1,4 +1,4 @@
-//! The node that is examined: this one, or an image of one in a folder.
+//! The node that is examined: this one, or an image of one in a directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,8 @@ impl Node {
     /// Where the name `path` itself is: if it is that of a link, where the link is.
     pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
-        let folder = self.path(path.parent().unwrap_or(Path::new("/")));
-        folder.join(path.file_name().unwrap_or_default())
+        let directory = self.path(path.parent().unwrap_or(Path::new("/")));
+        directory.join(path.file_name().unwrap_or_default())
     }
 
     /// What the node calls the file at `path`.
@@ -56,12 +56,12 @@ impl Node {
         Path::new("/").join(below)
     }
 
-    /// The files of `folder`, as the node calls them, in the order of their names; none if it cannot
+    /// The files of `directory`, as the node calls them, in the order of their names; none if it cannot
     /// be listed.
-    pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
+    pub(crate) fn files(&self, directory: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(directory)).into_iter().flatten();
         let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-        let mut files: Vec<PathBuf> = names.map(|name| Path::new(folder).join(name)).collect();
+        let mut files: Vec<PathBuf> = names.map(|name| Path::new(directory).join(name)).collect();
         files.sort();
         files
     }

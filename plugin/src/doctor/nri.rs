@@ -8,8 +8,7 @@ use super::examine::Examined;
 use super::node::{Node, Version};
 use super::runtime::{Kind, Settings, find};
 use crate::config::Delivery;
-use crate::diagnostic::{shown, shown_path};
-use crate::spec::Stage;
+use crate::model::{Stage, shown, shown_path};
 
 /// The name that the daemon registers with.
 const NAME: &str = "oci-hooks";
@@ -99,16 +98,16 @@ pub(super) fn socket(path: &Path) -> Finding {
             return Finding::problem("nri-socket", what, "run this as root");
         }
     }
-    let folder = path.parent().and_then(|folder| folder.metadata().ok());
-    match folder {
-        Some(folder) if folder.uid() != 0 || folder.mode() & 0o077 != 0 => {
-            let mode = folder.mode() & 0o7777;
+    let directory = path.parent().and_then(|directory| directory.metadata().ok());
+    match directory {
+        Some(directory) if directory.uid() != 0 || directory.mode() & 0o077 != 0 => {
+            let mode = directory.mode() & 0o7777;
             let what = format!(
-                "the folder of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
-                folder.uid()
+                "the directory of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
+                directory.uid()
             );
-            let folder = shown_path(path.parent().unwrap_or(path));
-            let remedy = format!("run: chown root {folder} && chmod 0700 {folder}");
+            let directory = shown_path(path.parent().unwrap_or(path));
+            let remedy = format!("run: chown root {directory} && chmod 0700 {directory}");
             Finding::warning("nri-socket", what, remedy)
         }
         _ => Finding::good("nri-socket", format!("{socket} is there")),
@@ -194,14 +193,14 @@ fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
         .version("runc")
         .filter(|runc| *runc < Version(1, 6, 0))
     {
-        let what = format!("runc {runc} runs poststart hooks before process 1");
+        let what = format!("runc {runc} runs poststart hooks before init");
         findings.push(if direct {
-            let remedy = "set delivery = \"runner\", which waits for process 1";
+            let remedy = "set delivery = \"runner\", which waits for init";
             Finding::warning("timing", what, remedy)
         } else {
             Finding::note(
                 "timing",
-                format!("{what}; our runner waits for process 1 all the same"),
+                format!("{what}; our runner waits for init all the same"),
             )
         });
     }

@@ -1,4 +1,4 @@
-//! The folder from which the runtime launches plugins, and others that inject hooks.
+//! The directory from which the runtime launches plugins, and others that inject hooks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::examine::Examined;
 use super::runtime::{Kind, Settings};
 use super::{Finding, Node};
-use crate::diagnostic::{bounded_list, shown, shown_path};
+use crate::model::{bounded_list, shown, shown_path};
 use crate::trust::TrustedFile;
 
 /// The other plugin that injects hooks, as it is known.
@@ -16,7 +16,7 @@ const OTHER: &str = "hook-injector";
 /// What is to be found about plugins.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     for settings in &examined.runtimes {
-        check_folder(examined, settings, findings);
+        check_directory(examined, settings, findings);
         check_twice(examined, settings, findings);
     }
     if examined.node.is_live() {
@@ -24,13 +24,13 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The plugins that the runtime launches, as the node calls them: executables in its folder.
-pub(super) fn launched(node: &Node, folder: &str) -> Vec<PathBuf> {
+/// The plugins that the runtime launches, as the node calls them: executables in its directory.
+pub(super) fn launched(node: &Node, directory: &str) -> Vec<PathBuf> {
     let is_executable = |name: &PathBuf| {
         let file = node.path(name).metadata();
         file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
-    node.files(folder).into_iter().filter(is_executable).collect()
+    node.files(directory).into_iter().filter(is_executable).collect()
 }
 
 /// The name of a plugin's file without its index; `None` if it is not `NN-NAME`.
@@ -40,7 +40,7 @@ pub(super) fn plugin_name(file: &Path) -> Option<&str> {
     (is_index && !name.is_empty()).then_some(name)
 }
 
-fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+fn check_directory(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let files = launched(examined.node, &settings.plugins);
     for file in &files {
         let name = shown_path(file);
@@ -84,24 +84,24 @@ fn check_folder(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     }
 }
 
-/// A folder of hooks.d that CRI-O reads and we do too.
+/// A directory of hooks.d that CRI-O reads and we do too.
 fn check_twice(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     if settings.kind != Kind::Crio {
         return;
     }
-    let plain = |folder: &str| folder.trim_end_matches('/').to_owned();
+    let plain = |directory: &str| directory.trim_end_matches('/').to_owned();
     let own: Vec<String> = settings
         .own_hooks_dirs
         .iter()
-        .map(|folder| plain(folder))
+        .map(|directory| plain(directory))
         .collect();
-    for folder in examined
+    for directory in examined
         .config
         .hooks_dirs
         .iter()
-        .filter(|folder| own.contains(&plain(folder)))
+        .filter(|directory| own.contains(&plain(directory)))
     {
-        let what = format!("CRI-O reads {} too: its hooks run twice", shown(folder));
+        let what = format!("CRI-O reads {} too: its hooks run twice", shown(directory));
         findings.push(Finding::problem(
             "doubled-hooks",
             what,

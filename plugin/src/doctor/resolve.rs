@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// How many links may be on the way: the kernel's own limit (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Where no file is and none can be made.
 const NOWHERE: &str = "/proc/more-links-than-40";
@@ -28,7 +28,7 @@ pub(super) fn in_root(root: &Path, path: &Path) -> PathBuf {
             continue;
         };
         links += 1;
-        if links > MOST_LINKS {
+        if links > MAX_LINKS {
             // Not what was come to: the kernel would follow it, out of the root.
             return PathBuf::from(NOWHERE);
         }
@@ -64,8 +64,8 @@ mod tests {
 
     #[test]
     fn links_lead_nowhere_but_into_the_root() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("usr/lib")).unwrap();
         for (target, link) in [
             ("/tmp/outside", "usr/local"),

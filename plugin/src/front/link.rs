@@ -15,7 +15,7 @@ use tokio::net::{UnixDatagram, UnixStream};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
-use crate::diagnostic::shown_path;
+use crate::model::shown_path;
 use crate::system;
 
 static LINK: OnceLock<Link> = OnceLock::new();

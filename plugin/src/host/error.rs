@@ -14,7 +14,7 @@ pub enum HostError {
     /// What would be entered is not the host of the runtime that is to be served.
     #[error(
         "cannot enter the host: {} there is not what it is in this container; give its pod `hostPID: true`, \
-         and mount that folder of the host under the same path", .0.display()
+         and mount that directory of the host under the same path", .0.display()
     )]
     OtherHost(PathBuf),
     /// The kernel refuses a namespace.

@@ -1,4 +1,4 @@
-//! Entering the host's namespaces, those of its process 1.
+//! Entering the host's namespaces, those of its init.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,15 +11,15 @@ use nix::sched::{CloneFlags, setns};
 
 use super::{HostError, cgroup};
 
-/// Enters the host's mount namespace: from here on every path is the host's. `landmark` is a folder
-/// of the host that the pod has mounted under its own path; that it is the same folder afterwards
-/// tells that this is the host, and not some other process 1.
+/// Enters the host's mount namespace: from here on every path is the host's. `landmark` is a directory
+/// of the host that the pod has mounted under its own path; that it is the same directory afterwards
+/// tells that this is the host, and not some other init.
 ///
 /// To be called while this process has one thread: the kernel refuses it to several. On the host
 /// itself it does nothing.
 ///
 /// # Errors
-/// The pod is not one that may do this, or its process 1 is not the host's.
+/// The pod is not one that may do this, or its init is not the host's.
 pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
     // In a pod with processes of its own the first one is this, or its front.
     if std::process::id() == 1 || parent_id() == 1 {
@@ -63,8 +63,8 @@ fn enter_one(name: &'static str, flag: CloneFlags) -> Result<(), HostError> {
     setns(namespace, flag).map_err(|error| refused(error.into()))
 }
 
-fn identity(folder: &Path) -> Option<(u64, u64)> {
-    let found = fs::metadata(folder).ok()?;
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    let found = fs::metadata(directory).ok()?;
     Some((found.dev(), found.ino()))
 }
 
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_is_not_there_tells_no_host() {
+    fn a_directory_that_is_not_there_tells_no_host() {
         let error = enter_mounts(Path::new("/nowhere")).unwrap_err();
         assert!(matches!(error, HostError::OtherHost(_)), "{error}");
     }

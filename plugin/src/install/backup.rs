@@ -10,30 +10,30 @@ use super::write::{make_parent, put};
 /// What a backup's name ends with; from the second on, a number follows.
 const BACKUP: &str = ".before-nri-oci-hooks";
 
-/// Where what is at `path` is to be kept: in `folder`, under a name that is free, or where the very same
+/// Where what is at `path` is to be kept: in `directory`, under a name that is free, or where the very same
 /// is kept already.
-pub(super) fn fresh_name(path: &Path, folder: &Path) -> PathBuf {
+pub(super) fn fresh_name(path: &Path, directory: &Path) -> PathBuf {
     let is_good = |name: &PathBuf| name.symlink_metadata().is_err() || is_kept(path, name);
-    let first = name(path, folder, 1);
+    let first = name(path, directory, 1);
     (1..)
-        .map(|number| name(path, folder, number))
+        .map(|number| name(path, directory, number))
         .find(is_good)
         .unwrap_or(first)
 }
 
 /// What is kept of what was at `path`.
-pub(super) fn backups(path: &Path, folder: &Path) -> Vec<PathBuf> {
+pub(super) fn backups(path: &Path, directory: &Path) -> Vec<PathBuf> {
     let is_there = |name: &PathBuf| name.symlink_metadata().is_ok();
     (1..)
-        .map(|number| name(path, folder, number))
+        .map(|number| name(path, directory, number))
         .take_while(is_there)
         .collect()
 }
 
 /// Keeps the file at `path` beside it, if there is one.
 pub(crate) fn back_up(path: &Path) -> Result<(), InstallError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    keep(path, &fresh_name(path, folder))
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    keep(path, &fresh_name(path, directory))
 }
 
 /// Keeps what is at `path` as `kept`: a file not executable and for root alone, as it may be private, and
@@ -62,21 +62,21 @@ fn is_kept(path: &Path, kept: &Path) -> bool {
     }
 }
 
-/// What the link at `path` must lead to when it is at `kept`, in the same folder or the one above.
+/// What the link at `path` must lead to when it is at `kept`, in the same directory or the one above.
 fn target_from(path: &Path, kept: &Path, target: &Path) -> PathBuf {
     match path.parent() {
-        Some(folder) if Some(folder) != kept.parent() && !target.has_root() => {
-            Path::new(folder.file_name().unwrap_or_default()).join(target)
+        Some(directory) if Some(directory) != kept.parent() && !target.has_root() => {
+            Path::new(directory.file_name().unwrap_or_default()).join(target)
         }
         _ => target.to_owned(),
     }
 }
 
-fn name(path: &Path, folder: &Path, number: u32) -> PathBuf {
+fn name(path: &Path, directory: &Path, number: u32) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(BACKUP);
     if number > 1 {
         name.push(format!(".{number}"));
     }
-    folder.join(name)
+    directory.join(name)
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::layout::{CONTAINERD, CONTAINERD_DROP_IN};
-use crate::diagnostic::shown_path;
 use crate::doctor::{InstalledRuntime, NRI, Node, containerd_imports};
+use crate::model::shown_path;
 
 const CONTAINERD_1_7: &str = include_str!("../../../deploy/containerd/containerd-1.7.toml");
 const CONTAINERD_2: &str = include_str!("../../../deploy/containerd/containerd-2.toml");
@@ -26,7 +26,7 @@ pub(super) struct DropIn {
     pub(super) text: String,
     /// What is kept in it that is not ours, for people: key and file.
     pub(super) kept: Vec<String>,
-    /// The administrator's socket and folder of plugins.
+    /// The administrator's socket and directory of plugins.
     pub(super) socket: Option<String>,
     pub(super) plugins: Option<String>,
 }

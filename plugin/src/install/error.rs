@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::layout::CONFIG;
-use crate::diagnostic::shown_path;
+use crate::model::shown_path;
 
 /// Why something could not be put in place, or taken away.
 #[derive(Debug, Error)]

@@ -18,7 +18,7 @@ pub struct Target {
     /// The daemon's configuration, as the node calls it; `None` if it is where it is by default, or
     /// where the unit that is there says.
     pub config: Option<String>,
-    /// The folder of the ledger, as the node calls it; `None` if the configuration or the unit says.
+    /// The directory of the ledger, as the node calls it; `None` if the configuration or the unit says.
     pub state_dir: Option<String>,
 }
 
@@ -28,7 +28,7 @@ pub enum Way {
     /// By systemd, which also starts it again
     #[default]
     Systemd,
-    /// By the runtime, from its folder of plugins
+    /// By the runtime, from its directory of plugins
     Launched,
 }
 
@@ -40,7 +40,7 @@ pub(super) const UNIT: &str = "/etc/systemd/system/nri-oci-hooks.service";
 /// What `systemctl edit` makes.
 pub(super) const UNIT_DROP_INS: &str = "/etc/systemd/system/nri-oci-hooks.service.d";
 pub(super) const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service";
-/// The folder from which the runtime launches plugins, unless it is told otherwise.
+/// The directory from which the runtime launches plugins, unless it is told otherwise.
 pub(super) const PLUGINS: &str = "/opt/nri/plugins";
 pub(super) const PLUGIN: &str = "10-oci-hooks";
 /// What the runtime hands to a plugin that it launches, in place of its own configuration.
@@ -52,9 +52,9 @@ pub(super) const CONTAINERD: &str = "/etc/containerd/config.toml";
 pub(super) const CONTAINERD_DROP_IN: &str = "/etc/containerd/conf.d/nri-oci-hooks.toml";
 pub(super) const CRIO_DROP_IN: &str = "/etc/crio/crio.conf.d/50-nri-oci-hooks.conf";
 
-/// Where what is at `place` is kept, if it has to make room: beside it, or in the folder above where the
+/// Where what is at `place` is kept, if it has to make room: beside it, or in the directory above where the
 /// runtime takes every file for one of its own.
-pub(super) fn backup_folder(name: &str, place: &Path) -> PathBuf {
+pub(super) fn backup_directory(name: &str, place: &Path) -> PathBuf {
     let beside = place.parent().unwrap_or(Path::new("/"));
     let counts = name == CRIO_DROP_IN || name.ends_with(PLUGIN);
     let above = beside.parent().filter(|_| counts);

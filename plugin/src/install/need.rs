@@ -9,12 +9,11 @@ use super::Target;
 use super::layout::{CONFIG, PLUGIN_CONFIGS, PROGRAM};
 use super::unit::Options;
 use crate::config::{Config, ConfigSource, Overrides};
-use crate::diagnostic::{bounded_list, prose, shown};
 use crate::doctor::Node;
-use crate::ledger::{Boot, ContainerId, Ledger, LedgerError};
+use crate::ledger::{BootId, Ledger, LedgerError};
+use crate::model::{ContainerId, Stage, bounded_list, prose, shown};
 use crate::observe::{AskError, ask};
-use crate::runner::Init;
-use crate::spec::Stage;
+use crate::process::Init;
 use crate::trust::{Fault, TrustError};
 
 /// Who still needs the program.
@@ -29,31 +28,33 @@ pub(super) enum Need {
     Unknown(String),
 }
 
-/// Who needs the program, and the folders of the ledger, as far as they are known.
+/// Who needs the program, and the directories of the ledger, as far as they are known.
 pub(super) fn of(target: &Target) -> (Need, Vec<String>) {
-    let folders = match state_dirs(target) {
-        Ok(folders) => folders,
+    let directories = match state_dirs(target) {
+        Ok(directories) => directories,
         Err(why) => return (Need::Unknown(why), Vec::new()),
     };
     if target.node.is_live() && is_executed(Path::new(PROGRAM)) {
-        return (Need::Daemon, folders);
+        return (Need::Daemon, directories);
     }
-    let needs = folders.iter().map(|folder| of_ledger(&target.node, folder));
+    let needs = directories
+        .iter()
+        .map(|directory| of_ledger(&target.node, directory));
     let need = needs.reduce(|one, other| if one == Need::Nobody { other } else { one });
-    (need.unwrap_or(Need::Nobody), folders)
+    (need.unwrap_or(Need::Nobody), directories)
 }
 
-/// Where the ledger is: more than one folder if several configurations are there.
+/// Where the ledger is: more than one directory if several configurations are there.
 fn state_dirs(target: &Target) -> Result<Vec<String>, String> {
     let options = Options::in_force(target);
-    if let Some(folder) = options.state_dir {
-        if !folder.starts_with('/') {
+    if let Some(directory) = options.state_dir {
+        if !directory.starts_with('/') {
             return Err(format!(
                 "--state-dir must begin with /, but is {}",
-                shown(&folder)
+                shown(&directory)
             ));
         }
-        return Ok(vec![folder]);
+        return Ok(vec![directory]);
     }
     let read = |name: &str, is_named: bool| -> Result<Config, String> {
         let path = target.node.path(name);
@@ -62,29 +63,29 @@ fn state_dirs(target: &Target) -> Result<Vec<String>, String> {
             true => ConfigSource::file(&path, Overrides::default()),
             false => ConfigSource::optional_file(&path, Overrides::default()),
         };
-        let config = source.read().map_err(|mistakes| bounded_list(&mistakes))?;
+        let config = source.read().map_err(|errors| bounded_list(&errors))?;
         Ok(config.0)
     };
     let file = options.config;
-    let mut folders = vec![read(file.as_deref().unwrap_or(CONFIG), file.is_some())?.state_dir];
+    let mut directories = vec![read(file.as_deref().unwrap_or(CONFIG), file.is_some())?.state_dir];
     for name in PLUGIN_CONFIGS {
         if target.node.path(name).exists() {
-            folders.push(read(name, true)?.state_dir);
+            directories.push(read(name, true)?.state_dir);
         }
     }
-    let mut folders: Vec<String> = folders.iter().map(ToString::to_string).collect();
-    folders.dedup();
-    Ok(folders)
+    let mut directories: Vec<String> = directories.iter().map(ToString::to_string).collect();
+    directories.dedup();
+    Ok(directories)
 }
 
 fn of_ledger(node: &Node, state_dir: &str) -> Need {
-    let folder = node.path(state_dir);
-    if node.is_live() && runs(&folder) {
+    let directory = node.path(state_dir);
+    if node.is_live() && runs(&directory) {
         return Need::Daemon;
     }
-    let ledger = match Ledger::open(&folder) {
+    let ledger = match Ledger::open(&directory) {
         Ok(ledger) => ledger,
-        Err(LedgerError::Untrusted { fault }) if is_absent(&folder, &fault) => return Need::Nobody,
+        Err(LedgerError::Untrusted { fault }) if is_absent(&directory, &fault) => return Need::Nobody,
         Err(LedgerError::Untrusted { fault }) => return Need::Unknown(fault.to_string()),
         Err(error) => return Need::Unknown(prose(&error.to_string())),
     };
@@ -106,21 +107,21 @@ fn of_ledger(node: &Node, state_dir: &str) -> Need {
 /// Whether a container may still need the program. One that is over and has had its poststop does
 /// not, though without a daemon nobody has taken it out of the ledger.
 fn may_need(ledger: &Ledger, id: &ContainerId) -> Result<bool, LedgerError> {
-    let Some(folder) = ledger.find(id)? else {
+    let Some(directory) = ledger.find(id)? else {
         return Ok(false);
     };
-    let header = folder.header()?;
-    let Some(init) = folder.created()?.as_ref().and_then(Init::of) else {
+    let header = directory.header()?;
+    let Some(init) = directory.created()?.as_ref().and_then(Init::of) else {
         return Ok(true);
     };
-    let is_over = header.boot != Boot::current()? || !init.is_alive();
-    Ok(!is_over || !folder.is_settled(Stage::Poststop, header.count(Stage::Poststop))?)
+    let is_over = header.boot != BootId::current()? || !init.is_alive();
+    Ok(!is_over || !directory.is_settled(Stage::Poststop, header.count(Stage::Poststop))?)
 }
 
 /// Whether there is no ledger, rather than a link that leads nowhere: what it leads to may be mounted
 /// another time.
-fn is_absent(folder: &Path, error: &TrustError) -> bool {
-    error.fault == Fault::NotFound && folder.join("live").starts_with(&error.component)
+fn is_absent(directory: &Path, error: &TrustError) -> bool {
+    error.fault == Fault::NotFound && directory.join("live").starts_with(&error.component)
 }
 
 /// Whether another process executes a program, whatever its options are.
@@ -137,8 +138,8 @@ fn is_executed(program: &Path) -> bool {
 }
 
 /// Whether a daemon runs. One that hangs does.
-fn runs(folder: &Path) -> bool {
-    match ask(folder) {
+fn runs(directory: &Path) -> bool {
+    match ask(directory) {
         Ok(_) | Err(AskError::NoAnswer { .. }) => true,
         Err(AskError::NoDaemon { source, .. }) => {
             !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
@@ -152,12 +153,12 @@ mod tests {
 
     use super::*;
     use crate::ledger::{Claimed, Created, Identity, StageResult, Trigger};
-    use crate::select::{Frozen, FrozenHook};
+    use crate::model::{ResolvedHook, ResolvedHooks};
 
     #[test]
     fn a_container_that_is_over_and_has_had_its_poststop_needs_no_program() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::create(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(directory.path()).unwrap();
         let id: ContainerId = "c1".parse().unwrap();
         let identity = Identity {
             id: id.clone(),
@@ -166,16 +167,16 @@ mod tests {
             namespace: "default".into(),
             uid: "u".into(),
         };
-        let hooks = vec![FrozenHook::for_test("/bin/true")];
-        let frozen = Frozen {
+        let hooks = vec![ResolvedHook::for_test("/bin/true")];
+        let resolved = ResolvedHooks {
             stages: [(Stage::Poststop, hooks)].into(),
         };
-        ledger.add(identity, &frozen, true).unwrap();
+        ledger.add(identity, &resolved, true).unwrap();
         assert!(may_need(&ledger, &id).unwrap(), "it may be started");
         let container = ledger.find(&id).unwrap().unwrap();
         let mut process = Command::new("sleep").arg("600").spawn().unwrap();
         let created = Created {
-            process: crate::runner::process(process.id().try_into().unwrap()),
+            process: crate::process::process(process.id().try_into().unwrap()),
             ..Created::default()
         };
         container.note_created(Stage::Poststop, &created).unwrap();
@@ -192,8 +193,8 @@ mod tests {
 
     #[test]
     fn a_program_is_needed_as_long_as_another_process_executes_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("program");
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
         // By a process of its own: what is open for writing here, a child of another test might keep open.
         let copied = Command::new("cp").arg("/bin/sleep").arg(&program).status();
         assert!(copied.unwrap().success());
@@ -206,6 +207,6 @@ mod tests {
         let own = std::env::current_exe().unwrap();
         fs::remove_file(&program).unwrap();
         fs::copy(own, &program).unwrap();
-        assert!(!is_executed(&program) && !is_executed(&folder.path().join("none")));
+        assert!(!is_executed(&program) && !is_executed(&directory.path().join("none")));
     }
 }

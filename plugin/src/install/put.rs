@@ -9,13 +9,13 @@ use super::containerd_file::importing;
 use super::drop_in::drop_in;
 use super::layout::{
     CONFIG, CONTAINERD, CONTAINERD_DROP_IN, CRIO_DROP_IN, PLUGIN, PLUGINS, PROGRAM, SPECS, UNIT, WANTED,
-    backup_folder,
+    backup_directory,
 };
 use super::ours::{Whose, sealed, whose_file, whose_link, whose_program};
 use super::unit::Options;
 use super::{InstallError, Plan, Step, Target, Way};
-use crate::diagnostic::prose;
 use crate::doctor::{InstalledRuntime, Node, NotTold, installed_runtime};
+use crate::model::prose;
 
 const SAMPLE: &str = include_str!("../../../deploy/config.toml");
 const CRIO: &str = include_str!("../../../deploy/crio/crio.conf");
@@ -28,7 +28,7 @@ const NRI_SOCKET: &str = containerd_nri::DEFAULT_SOCKET;
 struct Found {
     /// Another socket than the daemon's default.
     socket: Option<String>,
-    /// Another folder of plugins than the runtime's default.
+    /// Another directory of plugins than the runtime's default.
     plugins: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub fn install(target: &Target, program: &Path) -> Result<Plan, InstallError> {
         content: SAMPLE.into(),
         what: "the configuration",
     });
-    plan.steps.push(Step::Folder {
+    plan.steps.push(Step::Directory {
         path: node.path(SPECS),
         mode: 0o755,
     });
@@ -134,9 +134,9 @@ fn our_file(node: &Node, name: &str, text: &str, what: &'static str) -> Step {
 /// The runtime's own file, changed: whose it is and who may read it stays.
 fn edit(path: PathBuf, text: String) -> Step {
     let there = path.metadata().ok();
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let directory = path.parent().unwrap_or(Path::new("/"));
     Step::File {
-        kept: there.as_ref().map(|_| fresh_name(&path, folder)),
+        kept: there.as_ref().map(|_| fresh_name(&path, directory)),
         mode: there
             .as_ref()
             .map_or(0o644, |file| file.permissions().mode() & 0o7777),
@@ -151,7 +151,7 @@ fn edit(path: PathBuf, text: String) -> Step {
 fn kept(whose: Whose, name: &str, place: &Path) -> Option<PathBuf> {
     whose
         .is_to_be_kept()
-        .then(|| fresh_name(place, &backup_folder(name, place)))
+        .then(|| fresh_name(place, &backup_directory(name, place)))
 }
 
 fn way_steps(
@@ -187,8 +187,8 @@ fn way_steps(
             plan.afterwards.push("systemctl start nri-oci-hooks".into());
         }
         Way::Launched => {
-            let folder = found.plugins.unwrap_or_else(|| PLUGINS.to_owned());
-            let name = format!("{}/{PLUGIN}", folder.trim_end_matches('/'));
+            let directory = found.plugins.unwrap_or_else(|| PLUGINS.to_owned());
+            let name = format!("{}/{PLUGIN}", directory.trim_end_matches('/'));
             plan.steps
                 .push(link(&name, PROGRAM, "which the runtime launches"));
             plan.afterwards.push(format!("systemctl restart {service}"));

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use super::InstallError;
 use super::backup::keep;
 use super::write::{is_put, make_parent, put, put_for};
-use crate::diagnostic::shown_path;
+use crate::model::shown_path;
 
 /// One change to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A folder is made, for root to write to.
-    Folder {
+    /// A directory is made, for root to write to.
+    Directory {
         /// Where.
         path: PathBuf,
         /// Its permission bits.
@@ -70,7 +70,7 @@ impl Step {
     /// Whether there is nothing to do.
     pub fn is_done(&self) -> bool {
         match self {
-            Step::Folder { path, .. } => path.is_dir(),
+            Step::Directory { path, .. } => path.is_dir(),
             Step::File {
                 path, content, mode, ..
             } => is_put(path, content, *mode),
@@ -86,7 +86,7 @@ impl Step {
             Step::File { path, kept, .. }
             | Step::Link { path, kept, .. }
             | Step::Remove { path, kept, .. } => Some((path, kept.as_deref()?)),
-            Step::Folder { .. } | Step::FileIfAbsent { .. } => None,
+            Step::Directory { .. } | Step::FileIfAbsent { .. } => None,
         }
     }
 
@@ -102,9 +102,9 @@ impl Step {
             keep(path, kept)?;
         }
         match self {
-            Step::Folder { path, mode } => {
+            Step::Directory { path, mode } => {
                 let made = DirBuilder::new().recursive(true).mode(*mode).create(path);
-                made.map_err(InstallError::io("make folder", path))
+                made.map_err(InstallError::io("make directory", path))
             }
             Step::File {
                 path,
@@ -123,7 +123,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Folder { path, .. } => write!(f, "make folder {}", shown_path(path))?,
+            Step::Directory { path, .. } => write!(f, "make directory {}", shown_path(path))?,
             Step::File { path, what, .. } if path.symlink_metadata().is_ok() => {
                 write!(f, "replace {}, {what}", shown_path(path))?;
             }
@@ -142,7 +142,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Makes a link, or replaces one. It is made in the folder above and moved: in a folder of plugins a
+/// Makes a link, or replaces one. It is made in the directory above and moved: in a directory of plugins a
 /// link with another name would be started too.
 fn link(path: &Path, target: &Path) -> Result<(), InstallError> {
     make_parent(path)?;

@@ -7,13 +7,13 @@ use super::backup::{backups, fresh_name};
 use super::drop_in::drop_in;
 use super::layout::{
     CONFIG, CONTAINERD, CONTAINERD_DROP_IN, CRIO_DROP_IN, PLUGIN, PLUGINS, PROGRAM, UNIT, WANTED,
-    backup_folder,
+    backup_directory,
 };
 use super::need::{self, Need};
 use super::ours::{Whose, whose_file, whose_link, whose_program};
 use super::{Plan, Step, Target};
-use crate::diagnostic::{shown, shown_path};
 use crate::doctor::{InstalledRuntime, Node};
+use crate::model::{shown, shown_path};
 
 /// What is to be changed so that the daemon is gone. The configuration, the hook-specs, the ledger
 /// and the runtime's own file stay: they are the administrator's, and so is what `install` did not put
@@ -30,8 +30,8 @@ pub fn uninstall(target: &Target) -> Plan {
     };
     take(node, WANTED, wanted, "which starts it with the node", &mut plan);
     take(node, UNIT, unit, "the unit", &mut plan);
-    for folder in plugin_folders(node) {
-        let name = format!("{folder}/{PLUGIN}");
+    for directory in plugin_directories(node) {
+        let name = format!("{directory}/{PLUGIN}");
         let whose = whose_link(node, &name, PROGRAM);
         take(node, &name, whose, "which the runtime launches", &mut plan);
     }
@@ -39,12 +39,12 @@ pub fn uninstall(target: &Target) -> Plan {
         let whose = whose_file(&node.place(name), None);
         take(node, name, whose, "which switches NRI on", &mut plan);
     }
-    let folders = program(target, &mut plan);
+    let directories = program(target, &mut plan);
     let config = target.config.as_deref().unwrap_or(CONFIG);
     plan.left
         .push(format!("{} and the hook-specs: they are yours", shown(config)));
-    let says = |folder: String| format!("{}: it says what containers got", shown(&folder));
-    plan.left.extend(folders.into_iter().map(says));
+    let says = |directory: String| format!("{}: it says what containers got", shown(&directory));
+    plan.left.extend(directories.into_iter().map(says));
     for name in [
         UNIT,
         WANTED,
@@ -58,7 +58,7 @@ pub fn uninstall(target: &Target) -> Plan {
         } else {
             node.place(name)
         };
-        tell_backups(&place, &backup_folder(name, &place), &mut plan);
+        tell_backups(&place, &backup_directory(name, &place), &mut plan);
     }
     plan.afterwards
         .push("systemctl stop nri-oci-hooks; systemctl daemon-reload".into());
@@ -67,10 +67,10 @@ pub fn uninstall(target: &Target) -> Plan {
     plan
 }
 
-/// Takes the program away if nobody needs it. Returns the folders of the ledger.
+/// Takes the program away if nobody needs it. Returns the directories of the ledger.
 fn program(target: &Target, plan: &mut Plan) -> Vec<String> {
     let again = "run nri-oci-hooks uninstall again";
-    let (need, folders) = need::of(target);
+    let (need, directories) = need::of(target);
     match need {
         Need::Nobody => {
             let whose = whose_program(&target.node.place(PROGRAM));
@@ -83,11 +83,11 @@ fn program(target: &Target, plan: &mut Plan) -> Vec<String> {
             "{PROGRAM}: it has yet to run hooks of {count} containers; {again} when their pods are gone"
         )),
         Need::Unknown(why) => plan.left.push(format!(
-            "{PROGRAM}: whether containers need it cannot be told: {why}; mend that, or name the folder of the \
+            "{PROGRAM}: whether containers need it cannot be told: {why}; mend that, or name the directory of the \
              ledger with --state-dir, and {again}"
         )),
     }
-    folders
+    directories
 }
 
 /// Takes away what is ours. What somebody has made of it is kept; what is not ours stays.
@@ -95,7 +95,7 @@ fn take(node: &Node, name: &str, whose: Whose, what: &'static str, plan: &mut Pl
     let path = node.place(name);
     let kept = match whose {
         Whose::Nobodys | Whose::Ours => None,
-        Whose::Changed => Some(fresh_name(&path, &backup_folder(name, &path))),
+        Whose::Changed => Some(fresh_name(&path, &backup_directory(name, &path))),
         Whose::Foreign => {
             if path.symlink_metadata().is_ok() {
                 let why = "it was not put there by nri-oci-hooks install";
@@ -107,21 +107,21 @@ fn take(node: &Node, name: &str, whose: Whose, what: &'static str, plan: &mut Pl
     plan.steps.push(Step::Remove { path, kept, what });
 }
 
-/// The folders from which the runtime launches plugins, or may have done so.
-fn plugin_folders(node: &Node) -> Vec<String> {
+/// The directories from which the runtime launches plugins, or may have done so.
+fn plugin_directories(node: &Node) -> Vec<String> {
     let main = fs::read_to_string(node.path(CONTAINERD)).unwrap_or_default();
-    let mut folders = vec![PLUGINS.to_owned()];
+    let mut directories = vec![PLUGINS.to_owned()];
     for runtime in [InstalledRuntime::Containerd17, InstalledRuntime::Containerd2] {
-        let folder = drop_in(node, runtime, &main, false).plugins;
-        folders.extend(folder.map(|folder| folder.trim_end_matches('/').to_owned()));
+        let directory = drop_in(node, runtime, &main, false).plugins;
+        directories.extend(directory.map(|directory| directory.trim_end_matches('/').to_owned()));
     }
-    folders.sort();
-    folders.dedup();
-    folders
+    directories.sort();
+    directories.dedup();
+    directories
 }
 
-fn tell_backups(place: &Path, folder: &Path, plan: &mut Plan) {
-    for backup in backups(place, folder) {
+fn tell_backups(place: &Path, directory: &Path, plan: &mut Plan) {
+    for backup in backups(place, directory) {
         let what = format!(
             "{}: it is what was once {}; put it back, or remove it",
             shown_path(&backup),

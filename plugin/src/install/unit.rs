@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::layout::{PROGRAM, UNIT, UNIT_DROP_INS};
 use super::{InstallError, Target};
-use crate::diagnostic::shown;
+use crate::model::shown;
 
 const SERVICE: &str = include_str!("../../../deploy/systemd/nri-oci-hooks.service");
 

@@ -20,7 +20,7 @@ pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
 }
 
 /// Writes a file aside and renames it into place. It becomes executable only there: a runtime would
-/// start whatever is in its folder of plugins.
+/// start whatever is in its directory of plugins.
 pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), InstallError> {
     put_for(None, path, content, mode)
 }
@@ -57,7 +57,7 @@ pub(super) fn put_for(
 pub(super) fn make_parent(path: &Path) -> Result<(), InstallError> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
-    made.map_err(InstallError::io("make folder", parent))
+    made.map_err(InstallError::io("make directory", parent))
 }
 
 /// A name that is no program's and no configuration's: it begins with a dot. Nobody else's either:

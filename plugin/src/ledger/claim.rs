@@ -5,10 +5,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
-use super::bell;
-use super::seal::{self, Format};
-use super::{LedgerError, Line, Moment, Outcome, Output, Record, StageResult, Trigger};
-use crate::select::FrozenHook;
+use super::checksum::{self, Format};
+use super::notification;
+use super::{LedgerError, Line, Outcome, Output, Record, StageResult, Trigger};
+use crate::model::{ResolvedHook, Timestamp};
 
 /// How many bytes of what the hooks of one stage wrote are kept.
 const OUTPUT_OF_STAGE: usize = 1024 * 1024;
@@ -66,7 +66,7 @@ impl Claim {
             record: record.of_last_run(),
             kept,
         };
-        let at = Moment::now();
+        let at = Timestamp::now();
         let runner = std::process::id();
         claim.append(Line::Claimed { by, runner, at })?;
         if let Some(hook) = claim.record.open() {
@@ -84,14 +84,14 @@ impl Claim {
     ///
     /// # Errors
     /// It could not be written: the disk is full.
-    pub fn began(&mut self, index: usize, hook: &FrozenHook) -> Result<(), LedgerError> {
+    pub fn began(&mut self, index: usize, hook: &ResolvedHook) -> Result<(), LedgerError> {
         self.append(Line::Began {
             hook: index,
             path: hook.path.clone(),
             file: hook.source.file.to_string(),
             line: hook.source.line,
             may_fail: !hook.on_failure.is_fail(),
-            at: Moment::now(),
+            at: Timestamp::now(),
         })
     }
 
@@ -118,7 +118,7 @@ impl Claim {
             outcome,
             stdout,
             stderr,
-            at: Moment::now(),
+            at: Timestamp::now(),
         })
     }
 
@@ -136,17 +136,17 @@ impl Claim {
     /// # Errors
     /// It could not be written.
     pub fn finish(mut self, result: StageResult) -> Result<StageResult, LedgerError> {
-        let at = Moment::now();
+        let at = Timestamp::now();
         self.append(Line::Finished {
             result: result.clone(),
             at,
         })?;
-        bell::ring(&self.path);
+        notification::ring(&self.path);
         Ok(result)
     }
 
     fn append(&mut self, line: Line) -> Result<(), LedgerError> {
-        seal::append(&self.file, &line, self.format).map_err(LedgerError::io("write", &self.path))?;
+        checksum::append(&self.file, &line, self.format).map_err(LedgerError::io("write", &self.path))?;
         self.heard(line);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! That a container was created, and what is to be known of its process 1.
+//! That a container was created, and what is to be known of its init.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 /// A container that its OCI runtime has created: from here on a poststop is owed to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// Its process 1; absent if nobody told.
+    /// Its init; absent if nobody told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessId>,
-    /// What its process 1 executed then: the OCI runtime's own program, as long as the container
+    /// What its init executed then: the OCI runtime's own program, as long as the container
     /// has not been started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,

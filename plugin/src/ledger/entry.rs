@@ -1,4 +1,4 @@
-//! The entry: what a container is owed, frozen when it was created.
+//! The entry: what a container is owed, resolved when it was created.
 //!
 //! JSON lines: the header, then one line for each stage that has hooks. A runner reads no further
 //! than the stage it is for.
@@ -11,10 +11,9 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{self, Format};
-use super::{ContainerId, LedgerError, Moment};
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use super::LedgerError;
+use super::checksum::{self, Format};
+use crate::model::{ContainerId, ResolvedHook, ResolvedHooks, Stage, Timestamp};
 
 /// Which container it is, in the words of its users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +53,9 @@ pub struct Header {
     #[serde(flatten)]
     pub identity: Identity,
     /// The boot in which it was created.
-    pub boot: Boot,
+    pub boot: BootId,
     /// When it was created.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Whether its OCI spec names the runner, so that the OCI runtime starts it too.
     pub injected: bool,
     /// How many hooks it is owed at which stage; stages without hooks are absent.
@@ -66,21 +65,21 @@ pub struct Header {
 /// One boot of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Boot(String);
+pub struct BootId(String);
 
-impl Boot {
+impl BootId {
     /// The boot that the node is in.
     ///
     /// # Errors
     /// `/proc` is not there.
-    pub fn current() -> Result<Boot, LedgerError> {
-        static CURRENT: OnceLock<Boot> = OnceLock::new();
+    pub fn current() -> Result<BootId, LedgerError> {
+        static CURRENT: OnceLock<BootId> = OnceLock::new();
         if let Some(current) = CURRENT.get() {
             return Ok(current.clone());
         }
         let path = "/proc/sys/kernel/random/boot_id";
         let text = fs::read_to_string(path).map_err(LedgerError::io("read", path))?;
-        Ok(CURRENT.get_or_init(|| Boot(text.trim().to_owned())).clone())
+        Ok(CURRENT.get_or_init(|| BootId(text.trim().to_owned())).clone())
     }
 }
 
@@ -111,13 +110,13 @@ impl Header {
     ///
     /// # Errors
     /// `/proc` is not there.
-    pub fn new(identity: Identity, frozen: &Frozen, injected: bool) -> Result<Header, LedgerError> {
-        let counts = frozen.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
+    pub fn new(identity: Identity, resolved: &ResolvedHooks, injected: bool) -> Result<Header, LedgerError> {
+        let counts = resolved.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
         Ok(Header {
             format: Format::CURRENT,
             identity,
-            boot: Boot::current()?,
-            at: Moment::now(),
+            boot: BootId::current()?,
+            at: Timestamp::now(),
             injected,
             hooks: counts.map(|(stage, hooks)| (*stage, hooks.len())).collect(),
         })
@@ -131,19 +130,22 @@ impl Header {
     /// Writes the whole entry.
     pub(super) fn write(
         &self,
-        frozen: &Frozen,
+        resolved: &ResolvedHooks,
         annotations: &BTreeMap<String, String>,
         mut out: impl Write,
     ) -> io::Result<()> {
-        out.write_all(&seal::to_line(self, Format::Sealed)?)?;
+        out.write_all(&checksum::to_line(self, Format::Sealed)?)?;
         for stage in self.hooks.keys() {
-            let hooks = frozen.stage(*stage);
+            let hooks = resolved.stage(*stage);
             let line = StageLine { stage: *stage, hooks };
-            out.write_all(&seal::to_line(&line, Format::Sealed)?)?;
+            out.write_all(&checksum::to_line(&line, Format::Sealed)?)?;
         }
         // Behind the stages, where releases that do not know it do not read.
         if !annotations.is_empty() {
-            out.write_all(&seal::to_line(&AnnotationsLine { annotations }, Format::Sealed)?)?;
+            out.write_all(&checksum::to_line(
+                &AnnotationsLine { annotations },
+                Format::Sealed,
+            )?)?;
         }
         out.flush()
     }
@@ -210,7 +212,7 @@ impl Entry {
     ///
     /// # Errors
     /// The entry is damaged.
-    pub fn hooks(mut self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
+    pub fn hooks(mut self, stage: Stage) -> Result<Vec<ResolvedHook>, LedgerError> {
         let Entry {
             header,
             format,
@@ -226,7 +228,7 @@ impl Entry {
             if parse::<StageOnly>(path, &line)?.stage != stage {
                 continue;
             }
-            let StageLine::<Vec<FrozenHook>> { hooks, .. } = parse(path, &line)?;
+            let StageLine::<Vec<ResolvedHook>> { hooks, .. } = parse(path, &line)?;
             if hooks.len() != expected {
                 let reason = format!("it has {} {stage} hooks of {expected}", hooks.len());
                 return Err(LedgerError::damaged(&*path, reason));
@@ -256,7 +258,7 @@ fn next_line(path: &Path, file: &mut impl BufRead) -> Result<Option<Vec<u8>>, Le
 fn check(path: &Path, line: &[u8], format: Format) -> Result<(), LedgerError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match format {
-        Format::Sealed if !seal::matches(line) => {
+        Format::Sealed if !checksum::matches(line) => {
             Err(LedgerError::damaged(path, "a line does not match its checksum"))
         }
         _ => Ok(()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::diagnostic::{prose, shown_path};
+use crate::model::{prose, shown_path};
 use crate::trust::TrustError;
 use crate::trust::access::{Access, Use};
 
@@ -22,7 +22,7 @@ pub enum LedgerError {
         /// What the kernel says.
         source: io::Error,
     },
-    /// Something else stands where a container's folder or file belongs.
+    /// Something else stands where a container's directory or file belongs.
     #[error("ledger: {} is not ours and is passed over; remove it", shown_path(.path))]
     Stray {
         /// What stands there.
@@ -57,7 +57,7 @@ pub enum LedgerError {
     /// Somebody other than root could have written to the ledger.
     #[error("ledger: {fault}; {}", .fault.help())]
     Untrusted {
-        /// What is wrong with which folder.
+        /// What is wrong with which directory.
         fault: TrustError,
     },
 }

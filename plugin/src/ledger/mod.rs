@@ -1,12 +1,12 @@
-//! What each container is owed and what it got: a file and a folder per container, on disk, read and
+//! What each container is owed and what it got: a file and a directory per container, on disk, read and
 //! written by the daemon and by every runner.
 //!
 //! ```text
 //! STATE_DIR/bell                   the socket by which runners tell that a stage is over
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
-//! STATE_DIR/entries/ID             the frozen hooks, written when the container is created
+//! STATE_DIR/entries/ID             the resolved hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
-//! STATE_DIR/live/ID/entry          the frozen hooks, once the container's start is over
+//! STATE_DIR/live/ID/entry          the resolved hooks, once the container's start is over
 //! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          since when the daemon notes that
@@ -20,19 +20,19 @@
 //! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.
 #![forbid(unsafe_code)]
 
-mod bell;
+mod archive;
+mod checksum;
 mod claim;
 mod created;
+mod directory;
 mod entry;
 mod error;
-mod folder;
 mod id;
 mod moment;
+mod notification;
 mod output;
-mod past;
 mod record;
-mod seal;
-mod standing;
+mod stage_status;
 mod store;
 mod trigger;
 mod without;
@@ -40,18 +40,18 @@ mod without;
 #[cfg(test)]
 mod tests;
 
-pub use bell::Rung;
+pub use archive::{Archivist, Kept, Past};
 pub use claim::{Claim, Claimed};
 pub use created::{Created, ProcessId, Program};
-pub use entry::{Boot, Entry, Header, Identity};
+pub use directory::EntryDirectory;
+pub use entry::{BootId, Entry, Header, Identity};
 pub use error::LedgerError;
-pub use folder::EntryFolder;
 pub use id::{ContainerId, NotAnId};
-pub use moment::Moment;
+pub use moment::Timestamp;
+pub use notification::Notification;
 pub use output::Output;
-pub use past::{Keeper, Kept, Past};
 pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};
-pub use standing::Standing;
+pub use stage_status::StageStatus;
 pub use store::{Alive, Ledger};
 pub use trigger::Trigger;
 pub use without::DecidedSince;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{self, Format};
-use super::{Created, Moment, Output, Trigger};
+use super::checksum::{self, Format};
+use super::{Created, Output, Trigger};
+use crate::model::Timestamp;
 
 /// One line of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub enum Line {
         /// Its process id.
         runner: u32,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
     /// A hook begins. It is written before anything of the hook runs.
     Began {
@@ -38,7 +39,7 @@ pub enum Line {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         may_fail: bool,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
     /// The hook that began last has ended.
     Ended {
@@ -54,7 +55,7 @@ pub enum Line {
         #[serde(default, skip_serializing_if = "Output::is_empty")]
         stderr: Output,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
     /// The event that wanted this stage done had to be answered before it was.
     Late {
@@ -63,14 +64,14 @@ pub enum Line {
         /// How long was waited, in milliseconds.
         waited_ms: u64,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
     /// The container's start could not be made to wait for this stage (poststart only).
     NotHeld {
         /// Why.
         reason: String,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
     /// The stage is over; nothing of it runs ever again.
     Finished {
@@ -78,7 +79,7 @@ pub enum Line {
         #[serde(flatten)]
         result: StageResult,
         /// When.
-        at: Moment,
+        at: Timestamp,
     },
 }
 
@@ -215,7 +216,7 @@ pub struct HookRun<'r> {
     /// The line of the hook-spec on which it begins.
     pub line: usize,
     /// When it began.
-    pub began: Moment,
+    pub began: Timestamp,
     /// Whether its failure is ignored.
     pub may_fail: bool,
     /// How it ended, and what it wrote; absent while it runs.
@@ -232,7 +233,7 @@ pub struct HookEnd<'r> {
     /// What it wrote to stderr.
     pub stderr: &'r Output,
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
 }
 
 impl Record {
@@ -241,7 +242,7 @@ impl Record {
     ///
     /// Fails with the reason if lines are lost or changed: what ran can no longer be determined.
     pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Record, String> {
-        let lines = seal::lines(bytes, format)?.into_iter();
+        let lines = checksum::lines(bytes, format)?.into_iter();
         Ok(Record {
             lines: lines
                 .filter_map(|line| serde_json::from_slice(&line).ok())
@@ -253,7 +254,7 @@ impl Record {
     /// `finished`. A record may be long, and an event waits.
     pub(super) fn parse_one(bytes: &[u8], format: Format, kind: &str) -> Result<Record, String> {
         let begin = format!("{{\"{kind}\":");
-        let lines = seal::lines(bytes, format)?;
+        let lines = checksum::lines(bytes, format)?;
         let mut lines = lines.iter().filter(|line| line.starts_with(begin.as_bytes()));
         let line = lines.find_map(|line| serde_json::from_slice(line).ok());
         Ok(Record {
@@ -288,7 +289,7 @@ impl Record {
     }
 
     /// When the stage ended, if it has.
-    pub fn finished_at(&self) -> Option<Moment> {
+    pub fn finished_at(&self) -> Option<Timestamp> {
         self.lines.iter().find_map(|line| match line {
             Line::Finished { at, .. } => Some(*at),
             _ => None,

@@ -9,20 +9,19 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
-use super::bell::{self, Rung};
-use super::folder::ENTRY;
-use super::past::{self, Keeper, Kept, Past};
-use super::{ContainerId, EntryFolder, Header, Identity, LedgerError};
-use crate::select::Frozen;
-use crate::spec::Stage;
+use super::archive::{self, Archivist, Kept, Past};
+use super::directory::ENTRY;
+use super::notification::{self, Notification};
+use super::{EntryDirectory, Header, Identity, LedgerError};
+use crate::model::{ContainerId, ResolvedHooks, Stage};
 use crate::trust::access::Use;
-use crate::trust::{Fault, Survey, TrustedDir};
+use crate::trust::{Fault, PathCache, TrustedDir};
 
 const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
 const PAST: &str = "past";
 pub(super) const WITHOUT: &str = "without";
-const FOLDERS: [&str; 4] = [ENTRIES, LIVE, PAST, WITHOUT];
+const DIRECTORIES: [&str; 4] = [ENTRIES, LIVE, PAST, WITHOUT];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -51,9 +50,9 @@ impl Ledger {
         builder.recursive(true).mode(0o700);
         builder.create(root).map_err(LedgerError::io("create", root))?;
         // First: where others can write, nothing is made.
-        check(&mut Survey::new(), root)?;
-        for folder in FOLDERS {
-            let path = root.join(folder);
+        check(&mut PathCache::new(), root)?;
+        for directory in DIRECTORIES {
+            let path = root.join(directory);
             builder.create(&path).map_err(LedgerError::io("create", &path))?;
         }
         Ledger::open(root)
@@ -64,13 +63,13 @@ impl Ledger {
     /// # Errors
     /// It is not, or others than root could write to it.
     pub fn open(root: &Path) -> Result<Ledger, LedgerError> {
-        let mut survey = Survey::new();
-        check(&mut survey, root)?;
-        for folder in FOLDERS {
-            match check(&mut survey, &root.join(folder)) {
+        let mut path_cache = PathCache::new();
+        check(&mut path_cache, root)?;
+        for directory in DIRECTORIES {
+            match check(&mut path_cache, &root.join(directory)) {
                 // The daemon that made the ledger kept entries elsewhere.
-                Err(LedgerError::Untrusted { fault }) if folder != LIVE && fault.fault == Fault::NotFound => {
-                }
+                Err(LedgerError::Untrusted { fault })
+                    if directory != LIVE && fault.fault == Fault::NotFound => {}
                 checked => checked?,
             }
         }
@@ -125,24 +124,28 @@ impl Ledger {
         daemons
     }
 
-    /// The socket through which runners tell that a stage is over, a [`Rung`](super::Rung) a
+    /// The socket through which runners tell that a stage is over, a [`Notification`](super::Notification) a
     /// message. Of several daemons the one that asked last hears them.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn bell(&self) -> io::Result<UnixDatagram> {
-        bell::hang(&self.root)
+        notification::hang(&self.root)
     }
 
     /// Reports to the daemon that a runner could not write the record of `stage`, and has run nothing more.
     pub fn report_trouble(&self, id: &ContainerId, stage: Stage, error: &LedgerError) {
-        let trouble = error.to_string().chars().take(bell::MAX_TROUBLE).collect();
-        let rung = Rung {
+        let trouble = error
+            .to_string()
+            .chars()
+            .take(notification::MAX_TROUBLE)
+            .collect();
+        let notification = Notification {
             id: id.clone(),
             stage,
             trouble: Some(trouble),
         };
-        bell::send(&self.root, &rung);
+        notification::send(&self.root, &notification);
     }
 
     /// Whether the file system of the ledger has room for records. Trouble counts as yes.
@@ -162,8 +165,13 @@ impl Ledger {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn add(&self, identity: Identity, frozen: &Frozen, injected: bool) -> Result<(), LedgerError> {
-        self.add_with(identity, &BTreeMap::new(), frozen, injected)
+    pub fn add(
+        &self,
+        identity: Identity,
+        resolved: &ResolvedHooks,
+        injected: bool,
+    ) -> Result<(), LedgerError> {
+        self.add_with(identity, &BTreeMap::new(), resolved, injected)
     }
 
     /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks get.
@@ -174,7 +182,7 @@ impl Ledger {
         &self,
         identity: Identity,
         annotations: &BTreeMap<String, String>,
-        frozen: &Frozen,
+        resolved: &ResolvedHooks,
         injected: bool,
     ) -> Result<(), LedgerError> {
         let path = self.entry_path(&identity.id);
@@ -182,8 +190,8 @@ impl Ledger {
         if self.live_path(&id).join(ENTRY).exists() {
             return Ok(());
         }
-        let header = Header::new(identity, frozen, injected)?;
-        if EntryFolder::write_entry(&path, &header, frozen, annotations)? {
+        let header = Header::new(identity, resolved, injected)?;
+        if EntryDirectory::write_entry(&path, &header, resolved, annotations)? {
             return Ok(());
         }
         let entered = self.find(&id)?.map(|container| container.header());
@@ -191,7 +199,7 @@ impl Ledger {
             // Who wrote it died in the middle of it, and gave the runtime no answer.
             Some(Err(error)) if error.is_damaged() => {
                 unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
-                EntryFolder::write_entry(&path, &header, frozen, annotations).map(drop)
+                EntryDirectory::write_entry(&path, &header, resolved, annotations).map(drop)
             }
             _ => Ok(()),
         }
@@ -201,9 +209,9 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn find(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
+    pub fn find(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
-        EntryFolder::live(self.entry_path(id), self.live_path(id))
+        EntryDirectory::live(self.entry_path(id), self.live_path(id))
     }
 
     /// The containers that have not been removed, by id.
@@ -215,7 +223,7 @@ impl Ledger {
         self.named_in(&[ENTRIES, LIVE])
     }
 
-    /// Those of them whose start [may not be over](EntryFolder::note_start_is_over), by id.
+    /// Those of them whose start [may not be over](EntryDirectory::note_start_is_over), by id.
     ///
     /// # Errors
     /// They cannot be listed.
@@ -224,10 +232,10 @@ impl Ledger {
         self.named_in(&[ENTRIES])
     }
 
-    fn named_in(&self, folders: &[&str]) -> Result<Vec<ContainerId>, LedgerError> {
+    fn named_in(&self, directories: &[&str]) -> Result<Vec<ContainerId>, LedgerError> {
         let mut ids = Vec::new();
-        for folder in folders {
-            let path = self.root.join(folder);
+        for directory in directories {
+            let path = self.root.join(directory);
             let listed = match fs::read_dir(&path) {
                 // The daemon that made the ledger kept entries elsewhere.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -246,7 +254,7 @@ impl Ledger {
     /// # Errors
     /// They cannot be listed.
     pub fn past(&self) -> Result<Vec<Past>, LedgerError> {
-        past::list(&self.root.join(PAST))
+        archive::list(&self.root.join(PAST))
     }
 
     /// The files of a container that was removed, of several with this id those of the last; `None` if
@@ -254,8 +262,8 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn find_past(&self, id: &ContainerId) -> Result<Option<EntryFolder>, LedgerError> {
-        past::find(&self.root.join(PAST), id)
+    pub fn find_past(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
+        archive::find(&self.root.join(PAST), id)
     }
 
     /// How many containers that were removed are still kept; none if they cannot be listed.
@@ -269,12 +277,12 @@ impl Ledger {
     /// # Errors
     /// It cannot be moved.
     pub fn archive(&self, id: &ContainerId) -> Result<(), LedgerError> {
-        let Some(folder) = self.find(id)? else {
+        let Some(directory) = self.find(id)? else {
             return Ok(());
         };
         let _access = LedgerError::begin(Use::Write, &self.root)?;
         let (entry, path) = (self.entry_path(id), self.live_path(id));
-        let gone = if folder.is_untouched()? {
+        let gone = if directory.is_untouched()? {
             let within = path.join(ENTRY);
             unless_missing(fs::remove_file(&entry))
                 .and_then(|()| unless_missing(fs::remove_file(within)))
@@ -282,7 +290,7 @@ impl Ledger {
         } else {
             // Whoever dies between the two leaves it whole, and in its place.
             unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))))
+                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(archive::name(id))))
         };
         unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
@@ -297,7 +305,7 @@ impl Ledger {
         let within = path.join(ENTRY);
         let archived = link(&within, &entry)
             .and_then(|()| link(&entry, &within))
-            .and_then(|()| fs::rename(&path, self.root.join(PAST).join(past::name(id))));
+            .and_then(|()| fs::rename(&path, self.root.join(PAST).join(archive::name(id))));
         unless_missing(archived).map_err(LedgerError::io("archive", path))
     }
 
@@ -319,8 +327,8 @@ impl Ledger {
     }
 
     /// What keeps the containers of the past within bounds.
-    pub fn keeper(&self, kept: Kept) -> Keeper {
-        Keeper::new(self.root.join(PAST), kept)
+    pub fn keeper(&self, kept: Kept) -> Archivist {
+        Archivist::new(self.root.join(PAST), kept)
     }
 
     fn entry_path(&self, id: &ContainerId) -> PathBuf {
@@ -334,8 +342,8 @@ impl Ledger {
 
 /// Fails unless the directory at `path` and every one on the way to it are root's, and nobody else can make
 /// files in it.
-fn check(survey: &mut Survey, path: &Path) -> Result<(), LedgerError> {
-    let directory = survey.directory(path).and_then(TrustedDir::unshared);
+fn check(path_cache: &mut PathCache, path: &Path) -> Result<(), LedgerError> {
+    let directory = path_cache.directory(path).and_then(TrustedDir::unshared);
     directory
         .map(drop)
         .map_err(|fault| LedgerError::Untrusted { fault })

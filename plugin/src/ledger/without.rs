@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::store::{WITHOUT, unless_missing};
-use super::{Boot, ContainerId, Ledger, LedgerError, Moment, ProcessId, seal};
+use super::{BootId, Ledger, LedgerError, ProcessId, checksum};
+use crate::model::{ContainerId, Timestamp};
 use crate::trust::access::Use;
 
 const DECIDED_SINCE: &str = "decided-since";
@@ -21,20 +22,20 @@ const MISSED: &str = "missed";
 /// have been asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecidedSince {
-    boot: Boot,
+    boot: BootId,
     /// In clock ticks since that boot.
     ticks: u64,
 }
 
 impl DecidedSince {
     /// Whether `init`, a process of the boot `now`, certainly began since then.
-    pub fn covers(&self, init: ProcessId, now: &Boot) -> bool {
+    pub fn covers(&self, init: ProcessId, now: &BootId) -> bool {
         self.boot != *now || init.started > self.ticks
     }
 
     /// Since so many clock ticks after `boot` began.
     #[cfg(test)]
-    pub(crate) fn for_test(boot: Boot, ticks: u64) -> DecidedSince {
+    pub(crate) fn for_test(boot: BootId, ticks: u64) -> DecidedSince {
         DecidedSince { boot, ticks }
     }
 }
@@ -42,8 +43,8 @@ impl DecidedSince {
 /// That the init of one container was ended.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ended {
-    boot: Boot,
-    at: Moment,
+    boot: BootId,
+    at: Timestamp,
 }
 
 /// Which containers lack their hooks.
@@ -104,7 +105,7 @@ impl Ledger {
             return Ok(since);
         }
         let since = DecidedSince {
-            boot: Boot::current()?,
+            boot: BootId::current()?,
             ticks: now.started,
         };
         write(&path, &since)?;
@@ -124,7 +125,7 @@ impl Ledger {
         // Two daemons may be about to end the same one.
         let lock = fs::File::open(&directory).map_err(LedgerError::io("open", &directory))?;
         lock.lock().map_err(LedgerError::io("lock", &directory))?;
-        let (boot, at) = (Boot::current()?, Moment::now());
+        let (boot, at) = (BootId::current()?, Timestamp::now());
         let is_old = |ended: &Ended| ended.boot != boot || at.since(ended.at) >= interval;
         forget_old(&directory, is_old);
         let path = directory.join(digest(container));
@@ -151,7 +152,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         for id in self.without()?.iter().filter(|id| !is_there(id)) {
             let noted = fs::metadata(self.without_path(id)).and_then(|file| file.modified());
-            if noted.is_ok_and(|noted| Moment::now().since(noted.into()) >= age) {
+            if noted.is_ok_and(|noted| Timestamp::now().since(noted.into()) >= age) {
                 self.forget_without(id)?;
             }
         }
@@ -206,7 +207,7 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, LedgerEr
         Err(error) => Err(LedgerError::io("read", path)(error)),
         Ok(bytes) => {
             let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-            let value = seal::matches(line).then(|| serde_json::from_slice(line).ok());
+            let value = checksum::matches(line).then(|| serde_json::from_slice(line).ok());
             Ok(value.flatten())
         }
     }
@@ -219,7 +220,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), LedgerError> {
         let mut options = OpenOptions::new();
         options.create(true).write(true).truncate(true).mode(0o600);
         let mut file = options.open(&new)?;
-        file.write_all(&seal::to_line(value, seal::Format::Sealed)?)?;
+        file.write_all(&checksum::to_line(value, checksum::Format::Sealed)?)?;
         fs::rename(&new, path)
     };
     written().map_err(LedgerError::io("write", path))

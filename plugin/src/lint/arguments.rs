@@ -1,7 +1,8 @@
 //! `args[0]` is what a program sees as its own name, not its first argument.
 
 use super::lints::Linted;
-use crate::diagnostic::{Diagnostic, Rule, shown};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::shown;
 use crate::spec::Hook;
 
 /// Programs that are many: which one is told by `args[0]`.

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{arguments, delivery, environment, folder, program, timeouts};
+use super::{arguments, delivery, directory, environment, program, timeouts};
 use crate::config::Config;
-use crate::diagnostic::{Diagnostic, MOST_MISTAKES, Place, Rule};
+use crate::diagnostic::{Diagnostic, MAX_ERRORS, Place, Rule};
+use crate::model::Stage;
 use crate::select::LoadedSpec;
-use crate::spec::{Hook, HookPlaces, Stage, places};
+use crate::spec::{Hook, HookPlaces, places};
 
-/// The warnings about a hook-spec without mistakes, in the order of its `text`. Looks at the
+/// The warnings about a hook-spec without errors, in the order of its `text`. Looks at the
 /// programs it names and at what their `#!` names. `config` tells how its hooks would be run.
 ///
-/// At most [`MOST_MISTAKES`].
+/// At most [`MAX_ERRORS`].
 pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
     let first_uses = spec
         .programs()
@@ -27,8 +28,8 @@ pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> 
         .chain(environment::lint(&linted))
         .chain(delivery::lint(&linted, config))
         .chain(timeouts::lint(&linted, config))
-        .chain(folder::lint(&linted))
-        .take(MOST_MISTAKES)
+        .chain(directory::lint(&linted))
+        .take(MAX_ERRORS)
         .collect();
     // What is said of the file as a whole comes last.
     warnings.sort_by_key(|warning| (warning.place.is_none(), warning.place));

@@ -17,18 +17,18 @@ pub struct Looked {
     /// What was read of it.
     pub text: Vec<u8>,
     /// The rules that it breaks.
-    pub mistakes: Vec<Diagnostic>,
-    /// What is hardly meant; looked for only where there are no mistakes.
+    pub errors: Vec<Diagnostic>,
+    /// What is hardly meant; looked for only where there are no errors.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl Looked {
-    /// A file, or a folder, that could not even be read.
-    fn bad(mistake: Diagnostic) -> Looked {
+    /// A file, or a directory, that could not even be read.
+    fn bad(error: Diagnostic) -> Looked {
         Looked {
-            file: mistake.file.clone(),
+            file: error.file.clone(),
             text: Vec::new(),
-            mistakes: vec![mistake],
+            errors: vec![error],
             warnings: Vec::new(),
         }
     }
@@ -39,39 +39,41 @@ impl Looked {
 pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
     let (text, loaded) = LoadedSpec::load_as(format, file);
     let judged = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
-    let (mistakes, warnings) = match &judged {
+    let (errors, warnings) = match &judged {
         Ok(spec) => (Vec::new(), lint(spec, &text, config)),
-        Err(mistakes) => (mistakes.clone(), Vec::new()),
+        Err(errors) => (errors.clone(), Vec::new()),
     };
     Looked {
         file: file.clone(),
         text,
-        mistakes,
+        errors,
         warnings,
     }
 }
 
-/// The hook-specs and hooks.d files that a configuration names, and its folders that are no good.
+/// The hook-specs and hooks.d files that a configuration names, and its directories that are no good.
 pub fn named_by(config: &Config) -> Vec<Looked> {
     let default = config.hook_spec.iter();
     let hooks_d = config.hooks_dirs.iter();
     let specs = config.annotation.spec_dirs.iter();
     let default = default.map(|file| look_at(file, Format::HookSpec, config));
-    let hooks_d = hooks_d.flat_map(|folder| in_folder(folder, Format::HooksD, config));
-    let specs = specs.flat_map(|folder| in_folder(folder, Format::HookSpec, config));
+    let hooks_d = hooks_d.flat_map(|directory| in_directory(directory, Format::HooksD, config));
+    let specs = specs.flat_map(|directory| in_directory(directory, Format::HookSpec, config));
     default.chain(hooks_d).chain(specs).collect()
 }
 
-/// The files of a folder, or what is wrong with it. One that is not there holds none, as the
+/// The files of a directory, or what is wrong with it. One that is not there holds none, as the
 /// daemon sees it.
-fn in_folder(folder: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> {
-    let bad =
-        |rule, message: &str, help: &str| vec![Looked::bad(Diagnostic::of_file(folder, rule, message, help))];
-    match TrustedDir::at(Path::new(&**folder)) {
+fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> {
+    let bad = |rule, message: &str, help: &str| {
+        vec![Looked::bad(Diagnostic::of_file(directory, rule, message, help))]
+    };
+    match TrustedDir::at(Path::new(&**directory)) {
         Err(error) if error.fault == Fault::NotFound => return Vec::new(),
         Err(error) => return bad(error.rule(), &error.to_string(), &error.help()),
         Ok(trusted) if trusted.is_shared() && format == Format::HooksD => {
-            let message = "others than root can make files in it, which would mask those of other folders";
+            let message =
+                "others than root can make files in it, which would mask those of other directories";
             return bad(
                 Rule::WritableByOthers,
                 message,
@@ -80,7 +82,7 @@ fn in_folder(folder: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> 
         }
         Ok(_) => {}
     }
-    match specs_in(folder) {
+    match specs_in(directory) {
         Ok(files) => files.iter().map(|file| look_at(file, format, config)).collect(),
         Err(error) => {
             let message = format!("cannot be read: {error}");

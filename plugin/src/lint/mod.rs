@@ -2,8 +2,8 @@
 
 mod arguments;
 mod delivery;
+mod directory;
 mod environment;
-mod folder;
 mod lints;
 mod look;
 mod program;

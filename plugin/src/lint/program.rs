@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::lints::{Linted, LintedHook};
 use super::shebang::{HEAD, Start, wanted_by_env};
-use crate::diagnostic::{Diagnostic, Rule, shown};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::shown;
 use crate::select::DEFAULT_PATH;
 use crate::trust::TrustedFile;
 
@@ -74,7 +75,7 @@ fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(Str
     let path = search_path(at.hook.env.as_deref());
     if path
         .split(':')
-        .any(|folder| is_program(&Path::new(folder).join(wanted)))
+        .any(|directory| is_program(&Path::new(directory).join(wanted)))
     {
         return None;
     }

@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use super::lint;
 use crate::config::{Config, Delivery};
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::Timeout;
 use crate::select::LoadedSpec;
-use crate::spec::Timeout;
 
-/// A folder that is no place of others, with a hook-spec and programs.
+/// A directory that is no place of others, with a hook-spec and programs.
 struct Node(TempDir);
 
 impl Node {
@@ -251,15 +251,15 @@ fn a_stage_whose_timeouts_come_to_more_than_the_runtime_waits_is_warned_of_where
 
 #[test]
 fn what_lies_where_others_may_make_files_is_warned_of() {
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
-    let program = folder.path().join("hook");
+    let directory = tempfile::tempdir_in("/tmp").unwrap();
+    let program = directory.path().join("hook");
     fs::write(&program, "#!/bin/sh\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let node = Node::new();
     let text = format!("{{\"prestart\":[{{\"path\":\"{}\"}}]}}", program.display());
     assert_eq!(node.found(&text), ["shared-directory 1:22 prestart[0].path"]);
 
-    let file: Arc<str> = folder.path().join("spec.json").to_str().unwrap().into();
+    let file: Arc<str> = directory.path().join("spec.json").to_str().unwrap().into();
     fs::write(&*file, "{}").unwrap();
     let (text, spec) = LoadedSpec::load_with_text(&file);
     let warnings = lint(&spec.unwrap(), &text, &Config::default());

@@ -3,7 +3,7 @@
 use super::lints::{Linted, LintedHook};
 use crate::config::{Config, Delivery};
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::spec::{Stage, Timeout};
+use crate::model::{Stage, Timeout};
 
 /// How long kubelet waits for one call to the runtime unless it is told otherwise
 /// (`runtimeRequestTimeout`), in seconds.

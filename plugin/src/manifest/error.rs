@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::diagnostic::shown;
+use crate::model::shown;
 
 /// What is wrong with a manifest. Displayed as what is wrong and what to do, without the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

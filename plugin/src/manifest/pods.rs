@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Manifest, ManifestError};
-use crate::plugin::always_restarts;
+use crate::daemon::always_restarts;
 
 /// What hooks depend on, of a pod or of the pods that a workload makes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,13 +6,13 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use serde_json::{Map, Number, Value};
 
 use super::ManifestError;
-use crate::diagnostic::shown;
+use crate::model::shown;
 
 /// How deep lists and maps may lie in each other.
 const DEEPEST: usize = 100;
 
 /// How many values there may be, each alias counted as all that it stands for.
-const MOST_VALUES: usize = 200_000;
+const MAX_VALUES: usize = 200_000;
 
 /// The documents of a YAML text.
 pub(super) fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
@@ -166,9 +166,9 @@ impl Builder {
 
     fn count(&mut self, more: usize) -> Result<(), String> {
         self.values += more;
-        if self.values > MOST_VALUES {
+        if self.values > MAX_VALUES {
             return Err(format!(
-                "holds more than {MOST_VALUES} values, aliases counted in full"
+                "holds more than {MAX_VALUES} values, aliases counted in full"
             ));
         }
         Ok(())

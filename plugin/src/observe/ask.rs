@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{STATUS_SOCKET, Status};
-use crate::diagnostic::{prose, shown};
+use crate::model::{prose, shown};
 use crate::trust::access::Use;
 
 /// How long the daemon may take.
@@ -24,7 +24,7 @@ const LONGEST: usize = 16 * 1024 * 1024;
 #[derive(Debug, Error)]
 pub enum AskError {
     /// Nobody listens.
-    #[error("no daemon answers at {}; is it running, and with this state folder?", shown(&.socket.to_string_lossy()))]
+    #[error("no daemon answers at {}; is it running, and with this state directory?", shown(&.socket.to_string_lossy()))]
     NoDaemon {
         /// Where it was asked.
         socket: PathBuf,
@@ -41,7 +41,7 @@ pub enum AskError {
     },
 }
 
-/// The status of the daemon whose state folder is `state_dir`.
+/// The status of the daemon whose state directory is `state_dir`.
 ///
 /// # Errors
 /// None answers, or not in time.

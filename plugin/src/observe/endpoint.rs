@@ -1,4 +1,4 @@
-//! Where the daemon can be asked about itself: a socket for root in its state folder, and where the
+//! Where the daemon can be asked about itself: a socket for root in its state directory, and where the
 //! configuration says.
 
 use std::fs::DirBuilder;
@@ -11,13 +11,13 @@ use tokio::time::sleep;
 use super::aside::aside;
 use super::heartbeat::Heartbeat;
 use super::listener::{AGAIN, Place, Task};
-use super::{Observer, hearing};
+use super::{Observer, notifications};
 use crate::config::{Config, Listen};
 use crate::ledger::Ledger;
 use crate::trust::access::{NotAnswering, Use};
 use crate::trust::{Fault, TrustError, TrustedDir};
 
-/// The socket for root, in the state folder.
+/// The socket for root, in the state directory.
 pub const STATUS_SOCKET: &str = "status.sock";
 
 /// Where the daemon can be asked about itself, and where runners tell it what they did.
@@ -41,7 +41,7 @@ impl Endpoint {
     ///
     /// A daemon that the runtime has launched may be handed another configuration than the file's by
     /// it: until then it must not be called, for those sockets may be another daemon's.
-    pub fn keep_up(&self, observer: &Arc<Observer>) {
+    pub fn refresh(&self, observer: &Arc<Observer>) {
         let inspection = observer.plugin().inspect();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let place = |listen: Listen| Place {
@@ -59,21 +59,21 @@ impl Endpoint {
             open.status = None;
             let (observer, place, config) = (observer.clone(), status.clone(), inspection.config.clone());
             let serving = Task::spawn(async move {
-                let has_folder = loop {
+                let has_directory = loop {
                     let config = config.clone();
-                    match aside(async move { has_state_folder(&config) }).await {
+                    match aside(async move { has_state_directory(&config) }).await {
                         Some(Err(NotAnswering { .. })) => sleep(AGAIN).await,
-                        has_folder => break has_folder,
+                        has_directory => break has_directory,
                     }
                 };
-                if has_folder == Some(Ok(true)) {
+                if has_directory == Some(Ok(true)) {
                     place.serve_for_ever(observer).await;
                 }
             });
             open.status = Some((status, serving));
         }
         let state_dir = Path::new(&*inspection.config.state_dir);
-        if open.heartbeat.as_ref().map(Heartbeat::folder) != Some(state_dir) {
+        if open.heartbeat.as_ref().map(Heartbeat::directory) != Some(state_dir) {
             open.heartbeat = None;
             open.heartbeat = Heartbeat::start(&inspection.config, observer.since());
         }
@@ -105,7 +105,7 @@ impl Endpoint {
 async fn hear(ledger: Ledger, observer: Arc<Observer>) {
     let mut told = String::new();
     loop {
-        if let Err(error) = hearing::hear(ledger.clone(), observer.clone()).await {
+        if let Err(error) = notifications::hear(ledger.clone(), observer.clone()).await {
             let error = error.to_string();
             if error != told {
                 tracing::warn!(%error, "runners cannot be heard: their failures are in the ledger alone");
@@ -116,18 +116,18 @@ async fn hear(ledger: Ledger, observer: Arc<Observer>) {
     }
 }
 
-/// Whether the state folder, which is made if the ledger will be in it, is there, and nobody but root could put a
+/// Whether the state directory, which is made if the ledger will be in it, is there, and nobody but root could put a
 /// socket of his own there.
 ///
 /// Fails if its file system does not answer.
-pub(super) fn has_state_folder(config: &Config) -> Result<bool, NotAnswering> {
-    let folder = Path::new(&*config.state_dir);
+pub(super) fn has_state_directory(config: &Config) -> Result<bool, NotAnswering> {
+    let directory = Path::new(&*config.state_dir);
     if config.needs_ledger() {
-        let _access = Use::Write.begin(folder)?;
+        let _access = Use::Write.begin(directory)?;
         // The ledger tells what is wrong.
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     }
-    match TrustedDir::at(folder) {
+    match TrustedDir::at(directory) {
         Err(TrustError {
             fault: Fault::NotAnswering(hangs),
             ..

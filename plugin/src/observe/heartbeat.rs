@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::has_state_folder;
+use super::endpoint::has_state_directory;
 use crate::config::Config;
-use crate::diagnostic::shown_path;
-use crate::ledger::{Boot, Moment};
+use crate::ledger::BootId;
+use crate::model::{Timestamp, shown_path};
 
 const PREFIX: &str = "heartbeat-";
 
@@ -45,9 +45,9 @@ const LENGTH: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
     pid: u32,
-    boot: Boot,
+    boot: BootId,
     /// The last sign of life.
-    alive: Moment,
+    alive: Timestamp,
     /// Whether none came when it was due.
     hung: bool,
 }
@@ -66,7 +66,7 @@ enum Ending {
 /// The file of this daemon. Dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    folder: PathBuf,
+    directory: PathBuf,
     beats: Option<SyncSender<()>>,
     removed: Receiver<()>,
 }
@@ -74,17 +74,17 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// Reports how earlier daemons with the same state directory ended, and begins a file in it for this one, which
     /// began at `since`. Returns at once; no path is touched before.
-    pub(super) fn start(config: &Config, since: Moment) -> Option<Heartbeat> {
-        let folder = PathBuf::from(&*config.state_dir);
+    pub(super) fn start(config: &Config, since: Timestamp) -> Option<Heartbeat> {
+        let directory = PathBuf::from(&*config.state_dir);
         let (sender, beats) = sync_channel(1);
         let (done, removed) = sync_channel(1);
-        let (config, place) = (config.clone(), folder.clone());
+        let (config, place) = (config.clone(), directory.clone());
         let keep = move || {
-            if awaits_folder(&config, &beats) {
+            if awaits_directory(&config, &beats) {
                 report_earlier(&place, since);
                 if let Err(error) = keep(&place, &beats, SILENCE) {
-                    let folder = shown_path(&place);
-                    tracing::warn!(%error, folder, "cannot write the heartbeat: the next daemon cannot tell whether this one hung");
+                    let directory = shown_path(&place);
+                    tracing::warn!(%error, directory, "cannot write the heartbeat: the next daemon cannot tell whether this one hung");
                 }
             }
             let _ = done.send(());
@@ -96,15 +96,15 @@ impl Heartbeat {
             .inspect_err(|error| tracing::warn!(%error, "cannot start the thread of the heartbeat"))
             .ok()?;
         Some(Heartbeat {
-            folder,
+            directory,
             beats: Some(sender),
             removed,
         })
     }
 
     /// Where the file is.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The daemon is alive. Never waits.
@@ -124,9 +124,9 @@ impl Drop for Heartbeat {
 }
 
 /// Whether the state directory is there, once its file system answers; not if there can be no further beat before.
-fn awaits_folder(config: &Config, beats: &Receiver<()>) -> bool {
+fn awaits_directory(config: &Config, beats: &Receiver<()>) -> bool {
     loop {
-        match has_state_folder(config) {
+        match has_state_directory(config) {
             Ok(is_there) => return is_there,
             Err(_) if beats.recv_timeout(SILENCE) == Err(RecvTimeoutError::Disconnected) => return false,
             Err(_) => {}
@@ -135,18 +135,18 @@ fn awaits_folder(config: &Config, beats: &Receiver<()>) -> bool {
 }
 
 /// Keeps a file fresh until there can be no further beat; a daemon without one for `silence` counts as hung.
-fn keep(folder: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
+fn keep(directory: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
     let mut sign = Sign {
         pid: std::process::id(),
-        boot: Boot::current().map_err(io::Error::other)?,
-        alive: Moment::now(),
+        boot: BootId::current().map_err(io::Error::other)?,
+        alive: Timestamp::now(),
         hung: false,
     };
     let name = format!("{}-{}", sign.alive.unix_nanos(), sign.pid);
     // It has its final name once it is locked: without a lock, it is of a daemon that has ended.
     let (new, path) = (
-        folder.join(format!("new-{name}")),
-        folder.join(format!("{PREFIX}{name}")),
+        directory.join(format!("new-{name}")),
+        directory.join(format!("{PREFIX}{name}")),
     );
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(&new)?;
@@ -166,7 +166,7 @@ impl Sign {
         loop {
             match beats.recv_timeout(silence) {
                 Ok(()) if !self.hung && written.elapsed() < WRITE_INTERVAL => continue,
-                Ok(()) => (self.alive, self.hung) = (Moment::now(), false),
+                Ok(()) => (self.alive, self.hung) = (Timestamp::now(), false),
                 Err(RecvTimeoutError::Timeout) if self.hung => continue,
                 Err(RecvTimeoutError::Timeout) => {
                     self.hung = true;
@@ -187,7 +187,7 @@ impl Sign {
     }
 
     /// How the daemon that wrote this ended, as one that began at `next` sees it; nothing if the node was restarted.
-    fn ending(&self, boot: &Boot, next: Moment) -> Option<Ending> {
+    fn ending(&self, boot: &BootId, next: Timestamp) -> Option<Ending> {
         let age = next.since(self.alive);
         match self.hung {
             _ if self.boot != *boot => None,
@@ -199,11 +199,11 @@ impl Sign {
 }
 
 /// Logs how the daemons ended that left a file, and removes it.
-fn report_earlier(folder: &Path, since: Moment) {
-    let Ok(boot) = Boot::current() else {
+fn report_earlier(directory: &Path, since: Timestamp) {
+    let Ok(boot) = BootId::current() else {
         return;
     };
-    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = fs::read_dir(directory).into_iter().flatten().flatten();
     let ours = names.filter(|name| name.file_name().to_string_lossy().starts_with(PREFIX));
     for path in ours.map(|name| name.path()) {
         let Some(sign) = left_behind(&path) else {
@@ -244,34 +244,34 @@ fn left_behind(path: &Path) -> Option<Sign> {
 mod tests {
     use super::*;
 
-    fn folder() -> tempfile::TempDir {
+    fn directory() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
     }
 
-    fn files(folder: &Path) -> Vec<PathBuf> {
-        let names = fs::read_dir(folder).unwrap();
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        let names = fs::read_dir(directory).unwrap();
         names.map(|name| name.unwrap().path()).collect()
     }
 
-    fn sign(boot: &Boot, age: Duration, hung: bool) -> (Sign, Moment) {
+    fn sign(boot: &BootId, age: Duration, hung: bool) -> (Sign, Timestamp) {
         let now = std::time::SystemTime::now();
         let sign = Sign {
             pid: 7,
             boot: boot.clone(),
-            alive: Moment::from(now - age),
+            alive: Timestamp::from(now - age),
             hung,
         };
-        (sign, Moment::from(now))
+        (sign, Timestamp::from(now))
     }
 
     /// A daemon that runs, or hangs, until the sender is dropped; and its file.
-    fn running(folder: &Path, silence: Duration) -> (SyncSender<()>, thread::JoinHandle<()>, PathBuf) {
+    fn running(directory: &Path, silence: Duration) -> (SyncSender<()>, thread::JoinHandle<()>, PathBuf) {
         let (sender, beats) = sync_channel(1);
-        let place = folder.to_owned();
+        let place = directory.to_owned();
         let kept = thread::spawn(move || keep(&place, &beats, silence).unwrap());
         let is_named = |path: &PathBuf| path.to_string_lossy().contains(PREFIX);
         let file = loop {
-            match files(folder).pop().filter(is_named) {
+            match files(directory).pop().filter(is_named) {
                 Some(path) => break path,
                 None => thread::yield_now(),
             }
@@ -281,18 +281,18 @@ mod tests {
 
     #[test]
     fn a_daemon_that_ends_leaves_nothing_and_one_that_runs_is_left_alone() {
-        let folder = folder();
-        let (sender, kept, file) = running(folder.path(), SILENCE);
+        let directory = directory();
+        let (sender, kept, file) = running(directory.path(), SILENCE);
         assert_eq!(left_behind(&file), None, "its daemon runs");
         drop(sender);
         kept.join().unwrap();
-        assert!(files(folder.path()).is_empty());
+        assert!(files(directory.path()).is_empty());
     }
 
     #[test]
     fn a_daemon_without_a_beat_is_marked_as_hung_until_there_is_one() {
-        let folder = folder();
-        let (sender, kept, file) = running(folder.path(), Duration::from_millis(1));
+        let directory = directory();
+        let (sender, kept, file) = running(directory.path(), Duration::from_millis(1));
         let hangs = || {
             serde_json::from_slice::<Sign>(&fs::read(&file).unwrap())
                 .unwrap()
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_daemon_that_hung_is_told_from_one_that_was_killed_and_from_a_restart_of_the_node() {
-        let boot = Boot::current().unwrap();
+        let boot = BootId::current().unwrap();
         let ending = |age, hung| {
             let (sign, next) = sign(&boot, Duration::from_secs(age), hung);
             sign.ending(&boot, next)
@@ -318,19 +318,19 @@ mod tests {
         assert_eq!(ending(3, false), Some(Ending::Killed));
         assert_eq!(ending(9, false), Some(Ending::Stale(Duration::from_secs(9))));
         assert_eq!(ending(6, true), Some(Ending::Hung));
-        let other: Boot = serde_json::from_str("\"other\"").unwrap();
+        let other: BootId = serde_json::from_str("\"other\"").unwrap();
         let (sign, next) = sign(&other, Duration::from_secs(9), true);
         assert_eq!(sign.ending(&boot, next), None);
     }
 
     #[test]
     fn what_a_killed_daemon_left_is_read_once() {
-        let folder = folder();
-        let (sign, next) = sign(&Boot::current().unwrap(), Duration::from_secs(1), false);
-        let path = folder.path().join(format!("{PREFIX}1-7"));
+        let directory = directory();
+        let (sign, next) = sign(&BootId::current().unwrap(), Duration::from_secs(1), false);
+        let path = directory.path().join(format!("{PREFIX}1-7"));
         sign.write(&File::create(&path).unwrap()).unwrap();
         assert_eq!(left_behind(&path), Some(sign));
-        report_earlier(folder.path(), next);
-        assert!(files(folder.path()).is_empty());
+        report_earlier(directory.path(), next);
+        assert!(files(directory.path()).is_empty());
     }
 }

@@ -18,7 +18,7 @@ use super::aside::aside;
 use super::http::{self, Client};
 use super::{Observer, ask};
 use crate::config::Listen;
-use crate::diagnostic::shown;
+use crate::model::shown;
 use crate::trust::access::Use;
 
 /// How many clients may be there at once: for one more, the one that came first has to go.
@@ -49,7 +49,7 @@ impl Task {
     }
 }
 
-/// Somewhere to listen, of a daemon with this state folder.
+/// Somewhere to listen, of a daemon with this state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) listen: Listen,
@@ -143,7 +143,7 @@ impl Place {
     }
 
     /// Removes the socket at `path` that a daemon which is gone has left there, or that an earlier one
-    /// with the same state folder has: it is being replaced, and this one will outlive it.
+    /// with the same state directory has: it is being replaced, and this one will outlive it.
     ///
     /// # Errors
     /// Anybody else listens there.
@@ -160,7 +160,7 @@ impl Place {
             },
         };
         if !is_free {
-            let error = "another process listens there, and it is no daemon with this state folder";
+            let error = "another process listens there, and it is no daemon with this state directory";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, error));
         }
         match fs::remove_file(path) {
@@ -169,7 +169,7 @@ impl Place {
         }
     }
 
-    /// Whether `answer` is the status of a daemon, of whatever release, with the same state folder.
+    /// Whether `answer` is the status of a daemon, of whatever release, with the same state directory.
     fn is_predecessor(&self, answer: &str) -> bool {
         #[derive(Deserialize)]
         struct Of {

@@ -3,12 +3,12 @@
 mod aside;
 mod ask;
 mod endpoint;
-mod hearing;
 mod heartbeat;
 mod http;
 mod listener;
 mod logs;
 mod metrics;
+mod notifications;
 mod observed;
 mod observer;
 mod pulse;

@@ -89,7 +89,7 @@ impl Plugin for Observed {
         let subscription = self.timed(ctx, "Configure", configured).await?;
         self.observer.configured(&runtime, subscription.failure_policy);
         // The runtime may have handed over another configuration.
-        self.endpoint.keep_up(&self.observer);
+        self.endpoint.refresh(&self.observer);
         Ok(subscription)
     }
 

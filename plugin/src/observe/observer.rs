@@ -17,13 +17,13 @@ use super::metrics::{EventResult, Gauges, Metrics};
 use super::pulse::Pulse;
 use super::service_manager;
 use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
-use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::daemon::{Inspection, OciHooks};
+use crate::diagnostic::Diagnostic;
 use crate::front::{self, Link};
-use crate::ledger::{Moment, Outcome, StageResult};
-use crate::plugin::{Inspection, OciHooks};
+use crate::ledger::{Outcome, StageResult};
+use crate::model::{Stage, Timestamp, bounded_list, shown};
 use crate::pod::{is_in_pod, refused_in};
 use crate::select::OlderVersion;
-use crate::spec::Stage;
 use crate::trust::access::{Unanswered, Use};
 
 /// How long who asks for metrics waits for figures of the ledger.
@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Observer {
     plugin: Arc<OciHooks>,
-    since: Moment,
+    since: Timestamp,
     metrics: Metrics,
     state: Mutex<State>,
     gathering: Aside,
@@ -82,7 +82,7 @@ impl Observer {
         Observer {
             plugin,
             is_required,
-            since: Moment::now(),
+            since: Timestamp::now(),
             metrics: Metrics::new(),
             state: Mutex::default(),
             gathering: Aside::default(),
@@ -97,7 +97,7 @@ impl Observer {
     }
 
     /// When the daemon began.
-    pub(super) fn since(&self) -> Moment {
+    pub(super) fn since(&self) -> Timestamp {
         self.since
     }
 
@@ -232,7 +232,7 @@ impl Observer {
     /// Something went wrong; the last such thing is told to whoever asks.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
-            at: Moment::now(),
+            at: Timestamp::now(),
             text: what.to_owned(),
         });
     }
@@ -262,7 +262,7 @@ impl Observer {
                 .as_ref()
                 .and_then(|ledger| ledger.as_ref().err().cloned()),
             in_force: in_force.collect(),
-            mistakes: mistakes(&state, &inspection),
+            errors: errors(&state, &inspection),
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
             without_hooks: inspection.without_hooks.iter().map(|it| (**it).clone()).collect(),
@@ -346,7 +346,7 @@ impl Observer {
             refuses_on_silence: state.connection.on_silence == Some(OnSilence::Refuse),
             refuses_without: state.is_required == Some(Some(true)),
             ready: not_ready(&state, &inspection).is_empty(),
-            mistakes: mistakes(&state, &inspection).len(),
+            errors: errors(&state, &inspection).len(),
             invalid_specs: invalid_specs(&inspection).len(),
             older_versions: degraded(&state, &inspection).len(),
             in_force: inspection.in_force.len(),
@@ -380,7 +380,7 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     } else if !connection.synchronized {
         reasons.push("not synchronized with the runtime".to_owned());
     }
-    if !inspection.has_configuration && connection.registered.is_some() && inspection.mistakes.is_empty() {
+    if !inspection.has_configuration && connection.registered.is_some() && inspection.errors.is_empty() {
         reasons.push("no configuration is in force yet".to_owned());
     }
     if inspection.has_configuration && inspection.ledger.is_none() {
@@ -391,13 +391,8 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
         reasons.push(format!("no ledger: {reason}"));
     }
     // Where an earlier version of the file is active, containers get their hooks.
-    let is_active = |mistake: &&Diagnostic| {
-        inspection
-            .older
-            .iter()
-            .any(|older| older.errors.contains(mistake))
-    };
-    let errors = inspection.mistakes.iter().filter(|mistake| !is_active(mistake));
+    let is_active = |error: &&Diagnostic| inspection.older.iter().any(|older| older.errors.contains(error));
+    let errors = inspection.errors.iter().filter(|error| !is_active(error));
     reasons.extend(errors.map(ToString::to_string));
     reasons
 }
@@ -427,8 +422,8 @@ fn invalid_specs(inspection: &Inspection) -> BTreeSet<&str> {
 }
 
 /// What is wrong with files, those that a pod brings included.
-fn mistakes(state: &State, inspection: &Inspection) -> Vec<String> {
-    let of_host = inspection.mistakes.iter().map(ToString::to_string);
+fn errors(state: &State, inspection: &Inspection) -> Vec<String> {
+    let of_host = inspection.errors.iter().map(ToString::to_string);
     of_host.chain(state.refused.iter().cloned()).collect()
 }
 
@@ -436,7 +431,7 @@ fn mistakes(state: &State, inspection: &Inspection) -> Vec<String> {
 fn stuck(connection: &Connection) -> String {
     let since = connection
         .registered
-        .unwrap_or_else(Moment::now)
+        .unwrap_or_else(Timestamp::now)
         .to_the_millisecond();
     format!(
         "registered since {since} and not synchronized: the runtime waits for the stop of a container, or is deadlocked; \

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use crate::diagnostic::{one_line, shown};
 use crate::front;
+use crate::model::{one_line, shown};
 
 /// How much news wait at most; of further ones, the service manager would not hear in time anyway.
 const MAX_NEWS: usize = 16;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use containerd_nri::{FailurePolicy, RuntimeInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::shown;
+use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::front::Report;
-use crate::ledger::Moment;
-use crate::plugin::{ConfiguredBy, WithoutHooks};
-use crate::select::{LoadedSpec, Origin};
+use crate::model::{Origin, Timestamp, shown};
+use crate::select::LoadedSpec;
 use crate::trust::access::Unanswered;
 
 /// The daemon's status.
@@ -25,7 +24,7 @@ pub struct Status {
     #[serde(default)]
     pub is_in_pod: bool,
     /// When it began.
-    pub since: Moment,
+    pub since: Timestamp,
     /// Why it is not ready; empty if it is.
     pub not_ready: Vec<String>,
     /// The files of which an older version is active; empty if all is what the files say.
@@ -45,7 +44,7 @@ pub struct Status {
     /// The files in force without being picked.
     pub in_force: Vec<InForceFile>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d.
-    pub mistakes: Vec<String>,
+    pub errors: Vec<String>,
     /// What is wrong with hook-specs that pods may select.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invalid_specs: Vec<String>,
@@ -71,7 +70,7 @@ pub struct Status {
 pub struct Connection {
     /// Since when the runtime has the plugin; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub registered: Option<Moment>,
+    pub registered: Option<Timestamp>,
     /// Whether the runtime has told its containers.
     pub synchronized: bool,
     /// What the runtime calls itself.
@@ -119,7 +118,7 @@ impl OnSilence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// What.
     pub text: String,
 }
@@ -133,7 +132,7 @@ pub struct UnansweredPath {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<String>,
     /// Since when.
-    pub since: Moment,
+    pub since: Timestamp,
 }
 
 impl From<Unanswered> for UnansweredPath {
@@ -189,13 +188,13 @@ impl Connection {
     /// Whether the runtime has the plugin, and does not tell its containers.
     pub fn is_stuck(&self) -> bool {
         let waits = self.registered.filter(|_| !self.synchronized);
-        waits.is_some_and(|since| Moment::now().since(since) >= SYNCHRONIZE_TIMEOUT)
+        waits.is_some_and(|since| Timestamp::now().since(since) >= SYNCHRONIZE_TIMEOUT)
     }
 
     /// One that the runtime has configured just now.
     pub(super) fn to(runtime: &RuntimeInfo, policy: FailurePolicy) -> Connection {
         Connection {
-            registered: Some(Moment::now()),
+            registered: Some(Timestamp::now()),
             synchronized: false,
             runtime: Some(runtime.name.clone()),
             runtime_version: Some(runtime.version.clone()),
@@ -209,7 +208,7 @@ impl Connection {
     pub(super) fn lost(reason: &dyn fmt::Display) -> Connection {
         Connection {
             lost: Some(LastError {
-                at: Moment::now(),
+                at: Timestamp::now(),
                 text: reason.to_string(),
             }),
             ..Connection::default()

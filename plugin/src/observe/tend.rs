@@ -24,7 +24,7 @@ const TENDING_SPECS: usize = 30;
 /// Reports file systems that do not answer and files of the pod that are refused, forgets containers without hooks that
 /// are gone, and goes by the configuration as soon as it can be read; for ever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
-    let (surveys, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
+    let (path_caches, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
     let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
     let mut was_loaded = observer.plugin().is_loaded();
     for interval in 1_usize.. {
@@ -46,7 +46,7 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
         }
         if access::is_any_unanswered() || observer.has_unanswered() {
             let observer = observer.clone();
-            surveys
+            path_caches
                 .is_done_within(LIMIT, move || observer.take_unanswered(access::unanswered()))
                 .await;
         }
@@ -59,7 +59,7 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
             retries.is_done_within(LIMIT, move || plugin.retry()).await;
             was_loaded = observer.plugin().is_loaded();
             if observer.plugin().has_configuration() {
-                endpoint.keep_up(&observer);
+                endpoint.refresh(&observer);
             }
         }
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::diagnostic::{shown, shown_path};
 use crate::install::InstallError;
+use crate::model::{shown, shown_path};
 
 /// Why something of a pod cannot be put on its host.
 #[derive(Debug, Error)]

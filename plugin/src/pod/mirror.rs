@@ -1,4 +1,4 @@
-//! Files that are kept on the host as a folder of the pod has them: the mount of a ConfigMap, which
+//! Files that are kept on the host as a directory of the pod has them: the mount of a ConfigMap, which
 //! changes while the pod runs.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::PodError;
-use super::judge::Judge;
+use super::check::Judge;
 use super::refused::{self, beside, is_beside};
 use crate::config::ConfigSource;
 use crate::diagnostic::{Diagnostic, Rule};
@@ -17,7 +17,7 @@ use crate::install::{back_up, is_put, put};
 use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
 
-/// The folder below with hook-specs that pods may pick; there are no others.
+/// The directory below with hook-specs that pods may pick; there are no others.
 const SPECS: &str = "specs";
 
 /// Where it is noted, one name a line, which files were put there. The name begins with a dot, as no
@@ -33,14 +33,14 @@ const MODE: u32 = 0o644;
 
 /// Keeps files of the pod on the host.
 ///
-/// A ConfigMap's mount is not to be trusted as it is: its folders may be written to by all, and its
+/// A ConfigMap's mount is not to be trusted as it is: its directories may be written to by all, and its
 /// files are links. So they are copied, as root's own.
 #[derive(Debug)]
 pub struct Mirror {
     /// Open, so that it is found after the host was entered.
-    folder: File,
+    directory: File,
     /// The pod's mount namespace, which would end when its last process has entered the host's; with
-    /// it would go what is mounted below the folder.
+    /// it would go what is mounted below the directory.
     _mounts: File,
     /// What it was called in the pod.
     from: PathBuf,
@@ -61,13 +61,13 @@ pub enum Kept {
 }
 
 impl Mirror {
-    /// Of the folder `from`, to be opened before the host is entered; `to` is on the host.
+    /// Of the directory `from`, to be opened before the host is entered; `to` is on the host.
     ///
     /// # Errors
-    /// There is no such folder.
+    /// There is no such directory.
     pub fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
         Ok(Mirror {
-            folder: File::open(from).map_err(PodError::io("open", from))?,
+            directory: File::open(from).map_err(PodError::io("open", from))?,
             _mounts: File::open(MOUNTS).map_err(PodError::io("open", MOUNTS))?,
             from: from.into(),
             to: to.into(),
@@ -75,7 +75,7 @@ impl Mirror {
         })
     }
 
-    /// Makes the folder on the host the same as the pod's, unless it is. It reads and writes files,
+    /// Makes the directory on the host the same as the pod's, unless it is. It reads and writes files,
     /// which takes its time.
     ///
     /// A file of somebody else that is in the way is kept beside it. A file that the daemon would refuse does not
@@ -83,7 +83,7 @@ impl Mirror {
     ///
     /// # Errors
     /// A file cannot be read or written; those that can be are.
-    pub fn keep_up(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
+    pub fn refresh(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
         let to = &self.to;
         let _access = Use::Write
             .begin(to)
@@ -161,7 +161,7 @@ impl Mirror {
             return Ok(true);
         }
         let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.to);
-        made.map_err(PodError::io("make folder", &self.to))?;
+        made.map_err(PodError::io("make directory", &self.to))?;
         let path = self.to.join(LOCK);
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).mode(0o600).open(&path);
@@ -178,16 +178,18 @@ impl Mirror {
     /// after them.
     fn look(&self) -> Result<Vec<PathBuf>, PodError> {
         let mut all = Vec::new();
-        for folder in [Path::new(SPECS), Path::new("")] {
-            let path = self.from.join(folder);
-            let listed = match fs::read_dir(self.real(folder)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && folder != Path::new("") => continue,
+        for directory in [Path::new(SPECS), Path::new("")] {
+            let path = self.from.join(directory);
+            let listed = match fs::read_dir(self.real(directory)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && directory != Path::new("") => {
+                    continue;
+                }
                 listed => listed.map_err(PodError::io("list", &path))?,
             };
             let mut files = Vec::new();
             for entry in listed {
                 let name = entry.map_err(PodError::io("list", &path))?.file_name();
-                let name = folder.join(name);
+                let name = directory.join(name);
                 if is_hidden(&name) || is_beside(&name) {
                     continue;
                 }
@@ -260,9 +262,9 @@ impl Mirror {
         }
     }
 
-    /// The path under which a file of the folder is found, wherever the folder is.
+    /// The path under which a file of the directory is found, wherever the directory is.
     fn real(&self, name: &Path) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(name)
+        PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
     }
 
     /// What was put there before.

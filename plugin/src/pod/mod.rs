@@ -2,9 +2,9 @@
 //! ConfigMap.
 #![forbid(unsafe_code)]
 
+mod check;
 mod error;
 mod host_unit;
-mod judge;
 mod mirror;
 mod program;
 mod refused;

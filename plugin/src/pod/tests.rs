@@ -11,35 +11,41 @@ use super::{Kept, Mirror, PodError, refused_in};
 use crate::config::{ConfigSource, Overrides};
 use crate::spec::MAX_SIZE;
 
-/// A ConfigMap's mount, which kubelet makes of a folder with a date for each version and links to the
-/// newest, and the folder on the host.
+/// A ConfigMap's mount, which kubelet makes of a directory with a date for each version and links to the
+/// newest, and the directory on the host.
 struct Pod {
-    folder: TempDir,
+    directory: TempDir,
     versions: u32,
 }
 
 impl Pod {
     fn new(files: &[(&str, &str)]) -> Pod {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("mount/specs")).unwrap();
-        fs::create_dir(folder.path().join("host")).unwrap();
-        let mut pod = Pod { folder, versions: 0 };
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("mount/specs")).unwrap();
+        fs::create_dir(directory.path().join("host")).unwrap();
+        let mut pod = Pod {
+            directory,
+            versions: 0,
+        };
         pod.publish(files);
         pod
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Has the mount show `files` and no others, at one stroke.
     fn publish(&mut self, files: &[(&str, &str)]) {
         self.versions += 1;
-        for (folder, below) in [("mount", ""), ("mount/specs", "specs/")] {
-            let folder = self.path(folder);
+        for (directory, below) in [("mount", ""), ("mount/specs", "specs/")] {
+            let directory = self.path(directory);
             let version = format!("..version-{}", self.versions);
-            fs::create_dir(folder.join(&version)).unwrap();
-            for name in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::create_dir(directory.join(&version)).unwrap();
+            for name in fs::read_dir(&directory)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+            {
                 let is_key = !name.file_name().unwrap().to_string_lossy().starts_with("..");
                 if is_key && name.is_symlink() {
                     fs::remove_file(name).unwrap();
@@ -49,11 +55,11 @@ impl Pod {
                 let Some(name) = name.strip_prefix(below).filter(|name| !name.contains('/')) else {
                     continue;
                 };
-                fs::write(folder.join(&version).join(name), text).unwrap();
-                symlink(Path::new("..data").join(name), folder.join(name)).unwrap();
+                fs::write(directory.join(&version).join(name), text).unwrap();
+                symlink(Path::new("..data").join(name), directory.join(name)).unwrap();
             }
-            symlink(version, folder.join("..new")).unwrap();
-            fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+            symlink(version, directory.join("..new")).unwrap();
+            fs::rename(directory.join("..new"), directory.join("..data")).unwrap();
         }
     }
 
@@ -117,13 +123,13 @@ fn the_host_has_what_the_configmap_has_and_keeps_up_with_it() {
     ];
     let mut pod = Pod::new(&first);
     let mut mirror = pod.mirror();
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&first));
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::AsTheyWere);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::AsTheyWere);
 
     let second = [("config.toml", "a2"), ("specs/fpga.json", "d")];
     pod.publish(&second);
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&second), "what is gone there is gone here");
 }
 
@@ -133,7 +139,7 @@ fn what_is_put_there_is_for_root_to_write_whatever_the_mount_allows() {
     for name in ["mount", "mount/specs", "mount/..data/config.toml"] {
         fs::set_permissions(pod.path(name), fs::Permissions::from_mode(0o777)).unwrap();
     }
-    pod.mirror().keep_up(&pod.config()).unwrap();
+    pod.mirror().refresh(&pod.config()).unwrap();
     for (name, mode) in [
         ("host/config.toml", 0o644),
         ("host/specs", 0o755),
@@ -150,9 +156,9 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
     fs::write(pod.path("host/config.toml"), "theirs").unwrap();
     fs::write(pod.path("host/other.json"), "theirs").unwrap();
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "ours, changed")]);
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     let kept = "config.toml.before-nri-oci-hooks";
     let expected = [
         ("config.toml", "ours, changed"),
@@ -165,9 +171,9 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
 #[test]
 fn the_next_daemon_removes_what_an_earlier_one_put_there() {
     let mut pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "c")]);
-    pod.mirror().keep_up(&pod.config()).unwrap();
+    pod.mirror().refresh(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "a")]);
-    pod.mirror().keep_up(&pod.config()).unwrap();
+    pod.mirror().refresh(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&[("config.toml", "a")]));
 }
 
@@ -185,7 +191,7 @@ fn no_note_leads_to_the_removal_of_anything_outside() {
         "specs/..",
     ];
     fs::write(pod.path("host/.files-from"), names.join("\n")).unwrap();
-    pod.mirror().keep_up(&pod.config()).unwrap();
+    pod.mirror().refresh(&pod.config()).unwrap();
     assert!(outside.exists());
 }
 
@@ -196,13 +202,13 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
     large.set_len(MAX_SIZE + 1).unwrap();
     let mut mirror = pod.mirror();
     for _ in 0..2 {
-        let error = mirror.keep_up(&pod.config()).unwrap_err();
+        let error = mirror.refresh(&pod.config()).unwrap_err();
         assert!(matches!(error, PodError::TooLarge(_)), "{error}");
         assert!(error.to_string().contains("mount/default.json"), "{error}");
     }
     fs::remove_file(pod.path("mount/default.json")).unwrap();
     pod.publish(&[("config.toml", "b")]);
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "b")]));
 }
 
@@ -210,10 +216,10 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
 fn what_somebody_changes_on_the_host_is_put_right() {
     let pod = Pod::new(&[("config.toml", "a"), ("default.json", "b")]);
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     fs::write(pod.path("host/config.toml"), "changed").unwrap();
     std::os::unix::fs::chown(pod.path("host/default.json"), Some(1000), None).unwrap();
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "a"), ("default.json", "b")]));
     let owner = fs::metadata(pod.path("host/default.json")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);
@@ -223,13 +229,13 @@ fn what_somebody_changes_on_the_host_is_put_right() {
 fn of_two_pods_the_first_keeps_the_files_until_it_ends() {
     let mut pod = Pod::new(&[("config.toml", "old")]);
     let mut old = pod.mirror();
-    old.keep_up(&pod.config()).unwrap();
+    old.refresh(&pod.config()).unwrap();
     let mut new = pod.mirror();
     pod.publish(&[("config.toml", "new")]);
-    assert_eq!(new.keep_up(&pod.config()).unwrap(), Kept::ByAnother);
+    assert_eq!(new.refresh(&pod.config()).unwrap(), Kept::ByAnother);
     assert_eq!(pod.host(), files(&[("config.toml", "old")]));
     drop(old);
-    assert_eq!(new.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(new.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.host(), files(&[("config.toml", "new")]));
 }
 
@@ -238,7 +244,7 @@ fn one_bad_file_keeps_none_of_the_others_back() {
     let pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "b")]);
     let large = fs::File::create(pod.path("mount/default.json")).unwrap();
     large.set_len(MAX_SIZE + 1).unwrap();
-    assert!(pod.mirror().keep_up(&pod.config()).is_err());
+    assert!(pod.mirror().refresh(&pod.config()).is_err());
     assert_eq!(
         pod.host(),
         files(&[("config.toml", "a"), ("specs/gpu.json", "b")])
@@ -269,7 +275,7 @@ fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
     };
     publish(&mut pod, &all(&config, &good, &good));
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     let before = pod.host();
     assert_eq!(pod.refused(), "");
 
@@ -289,7 +295,7 @@ fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
             .clone_from(bad);
         publish(&mut pod, &files);
         for _ in 0..2 {
-            assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::AsTheyWere, "{name}");
+            assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::AsTheyWere, "{name}");
             let aside = format!("{name}.refused");
             assert_eq!(pod.on_host(&aside).as_ref(), Some(bad));
             assert!(
@@ -308,7 +314,7 @@ fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
             pod.mirror()
         };
         publish(&mut pod, &all(&config, &good, &good));
-        mirror.keep_up(&pod.config()).unwrap();
+        mirror.refresh(&pod.config()).unwrap();
         assert_eq!(pod.host(), before, "the refused file goes when a good one comes");
         assert_eq!(pod.refused(), "");
     }
@@ -321,13 +327,13 @@ fn a_refused_file_is_taken_as_soon_as_its_program_is_there() {
     let (config, good, late) = (pod.config_text(""), spec(GOOD), spec(program.to_str().unwrap()));
     pod.publish(&[("config.toml", &config), ("default.json", &good)]);
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     pod.publish(&[("config.toml", &config), ("default.json", &late)]);
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.on_host("default.json"), Some(good));
     fs::write(&program, "").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(pod.on_host("default.json"), Some(late));
     assert_eq!(pod.on_host("default.json.refused"), None);
     assert_eq!(pod.refused(), "");
@@ -336,7 +342,7 @@ fn a_refused_file_is_taken_as_soon_as_its_program_is_there() {
 #[test]
 fn where_no_good_file_is_the_daemon_gets_the_invalid_one_to_refuse() {
     let pod = Pod::new(&[("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")]);
-    assert_eq!(pod.mirror().keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(pod.mirror().refresh(&pod.config()).unwrap(), Kept::Anew);
     let expected = [("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")];
     assert_eq!(pod.host(), files(&expected));
     assert_eq!(pod.refused(), "");
@@ -348,19 +354,19 @@ fn a_configuration_whose_new_default_hook_spec_is_invalid_is_refused() {
     let (config, good) = (pod.config_text(""), spec(GOOD));
     pod.publish(&[("config.toml", &config), ("default.json", &good)]);
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     let other = config.replace("default.json", "other.json");
     pod.publish(&[
         ("config.toml", &other),
         ("default.json", &good),
         ("other.json", "broken"),
     ]);
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.on_host("config.toml"), Some(config));
     assert!(pod.refused().contains("host/other.json"), "{}", pod.refused());
 
     pod.publish(&[("config.toml", &other), ("other.json", &good)]);
-    assert_eq!(mirror.keep_up(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
     assert_eq!(
         pod.host(),
         files(&[("config.toml", &other), ("other.json", &good)])
@@ -379,10 +385,10 @@ fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
     ];
     pod.publish(&all);
     let mut mirror = pod.mirror();
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     pod.publish(&[]);
     for _ in 0..2 {
-        mirror.keep_up(&pod.config()).unwrap();
+        mirror.refresh(&pod.config()).unwrap();
         assert_eq!(
             pod.host(),
             files(&all[..2]),
@@ -393,12 +399,12 @@ fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
         }
     }
     pod.publish(&all);
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&all));
     assert_eq!(pod.refused(), "");
     // Then they are the pod's again, and go when the configuration names others.
     pod.publish(&[("config.toml", "default_timeout = 7")]);
-    mirror.keep_up(&pod.config()).unwrap();
+    mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&[("config.toml", "default_timeout = 7")]));
 }
 
@@ -406,7 +412,7 @@ fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
 fn a_good_file_of_the_administrator_is_not_replaced_by_an_invalid_one() {
     let pod = Pod::new(&[("config.toml", "hook_sepc = 1")]);
     fs::write(pod.path("host/config.toml"), "default_timeout = 7").unwrap();
-    pod.mirror().keep_up(&pod.config()).unwrap();
+    pod.mirror().refresh(&pod.config()).unwrap();
     assert_eq!(pod.on_host("config.toml").as_deref(), Some("default_timeout = 7"));
     assert!(pod.refused().contains("unknown-key"), "{}", pod.refused());
 }

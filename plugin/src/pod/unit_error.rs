@@ -7,8 +7,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::PodError;
-use crate::diagnostic::{prose, shown, shown_path};
 use crate::install::InstallError;
+use crate::model::{prose, shown, shown_path};
 
 /// Why the host cannot have the daemon as a unit.
 #[derive(Debug, Error)]

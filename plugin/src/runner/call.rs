@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::diagnostic::shown;
 use crate::ledger::{Ledger, Trigger};
-use crate::spec::Stage;
+use crate::model::Stage;
+use crate::model::shown;
 
 /// The name of this program, which is the first argument of every runner.
 pub const NAME: &str = "nri-oci-hooks";

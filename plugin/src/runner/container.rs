@@ -3,25 +3,27 @@
 use std::cell::{Cell, RefCell};
 
 use super::guard::{self, Left};
-use super::init::{Init, process};
 use super::state::{State, identity_annotations};
-use super::watcher;
-use crate::ledger::{Claimed, Created, Entry, EntryFolder, Header, LedgerError, Outcome, Program, Trigger};
+use super::supervisor;
+use crate::ledger::{
+    Claimed, Created, Entry, EntryDirectory, Header, LedgerError, Outcome, Program, Trigger,
+};
+use crate::model::ResolvedHook;
+use crate::model::Stage;
 use crate::process::cgroup::GroupName;
-use crate::select::FrozenHook;
-use crate::spec::Stage;
+use crate::process::{Init, process};
 
 /// The container that a runner is for.
 #[derive(Debug)]
 pub(super) struct Container {
-    pub(super) folder: EntryFolder,
+    pub(super) directory: EntryDirectory,
     header: Header,
     /// The entry behind its header, until that is read.
     entry: RefCell<Option<Entry>>,
     /// What was noted first, or else what the caller says.
     created: Created,
     is_noted: Cell<bool>,
-    /// What its process 1 executed before it was started, if anybody saw that.
+    /// What its init executed before it was started, if anybody saw that.
     program_before: Option<Program>,
     said: State,
     by: Trigger,
@@ -36,13 +38,13 @@ impl Container {
     /// # Errors
     /// The container's files are damaged.
     pub(super) fn new(
-        folder: EntryFolder,
+        directory: EntryDirectory,
         said: State,
         by: Trigger,
         is_before_start: bool,
     ) -> Result<Container, LedgerError> {
-        let entry = folder.entry()?;
-        let noted = folder.created()?;
+        let entry = directory.entry()?;
+        let noted = directory.created()?;
         let is_noted = noted.is_some();
         let noted = noted.unwrap_or_default();
         let process = noted
@@ -61,7 +63,7 @@ impl Container {
             created.annotations = said.annotations.clone();
         }
         Ok(Container {
-            folder,
+            directory,
             header: entry.header.clone(),
             entry: RefCell::new(Some(entry)),
             is_noted: Cell::new(is_noted),
@@ -83,7 +85,7 @@ impl Container {
     /// It cannot be written.
     pub(super) fn note_created(&self, stage: Stage) -> Result<(), LedgerError> {
         if !self.is_noted.get() {
-            self.folder.note_created(stage, &self.created)?;
+            self.directory.note_created(stage, &self.created)?;
             self.is_noted.set(true);
         }
         Ok(())
@@ -93,22 +95,22 @@ impl Container {
     pub(super) fn note_start_is_over(&self) {
         if self.header.injected {
             // What is not noted is only read once more.
-            let _ = self.folder.note_start_is_over();
+            let _ = self.directory.note_start_is_over();
         }
     }
 
-    /// Takes the claim of `stage`, and ends what an interrupted hook has left: its runner and its watcher
+    /// Takes the claim of `stage`, and ends what an interrupted hook has left: its runner and its supervisor
     /// have died, and cannot.
     ///
     /// # Errors
     /// The record cannot be read or written.
     pub(super) fn claim(&self, stage: Stage, by: Trigger) -> Result<Claimed, LedgerError> {
-        let claimed = self.folder.claim(stage, by)?;
+        let claimed = self.directory.claim(stage, by)?;
         if let Claimed::Ours(claim) = &claimed
             && let Some(run) = claim.record().last_run()
             && run.ended.is_some_and(|end| *end.outcome == Outcome::Interrupted)
         {
-            watcher::end_interrupted(self.group(stage, run.hook));
+            supervisor::end_interrupted(self.group(stage, run.hook));
         }
         Ok(claimed)
     }
@@ -130,12 +132,12 @@ impl Container {
         GroupName::new(self.header.identity.id.as_str(), stage, index, created)
     }
 
-    /// Its process 1, if anybody told which it is.
+    /// Its init, if anybody told which it is.
     pub(super) fn init(&self) -> Option<Init> {
         Init::of(&self.created)
     }
 
-    /// What its process 1 executed before it was started; `None` if nobody saw that.
+    /// What its init executed before it was started; `None` if nobody saw that.
     pub(super) fn program_before(&self) -> Option<Program> {
         self.program_before
     }
@@ -145,10 +147,10 @@ impl Container {
         self.created.bundle.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn hooks(&self, stage: Stage) -> Result<Vec<FrozenHook>, LedgerError> {
+    pub(super) fn hooks(&self, stage: Stage) -> Result<Vec<ResolvedHook>, LedgerError> {
         match self.entry.take() {
             Some(entry) => entry.hooks(stage),
-            None => self.folder.hooks(stage),
+            None => self.directory.hooks(stage),
         }
     }
 
@@ -168,7 +170,7 @@ impl Container {
             _ if self.by == Trigger::Oci => "creating",
             _ => "created",
         };
-        let mut annotations = self.folder.entry()?.annotations()?;
+        let mut annotations = self.directory.entry()?.annotations()?;
         annotations.extend(self.created.annotations.clone());
         annotations.extend(identity_annotations(&self.header.identity));
         Ok(State {

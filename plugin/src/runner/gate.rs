@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{Pid, gettid};
 
-use super::init::Init;
 use super::stat::Stat;
+use crate::process::Init;
 
 /// The name of the FIFO in runc's directory of the container.
 const NAME: &str = "exec.fifo";

@@ -16,13 +16,13 @@ use nix::unistd::close;
 
 use super::container::Container;
 use super::gate::Gate;
-use super::init::Init;
-use super::pidfd::Pidfd;
 use super::stages;
 use super::stat::Name;
 use crate::ledger::{Claimed, LedgerError, Program, StageResult, Trigger};
+use crate::model::Stage;
+use crate::process::Init;
+use crate::process::Pidfd;
 use crate::process::let_go_of_caller;
-use crate::spec::Stage;
 use crate::system::in_a_copy;
 
 /// How often init is looked at where nothing tells that it has executed its program: a part of the
@@ -79,7 +79,7 @@ fn hold_and_run(
     let _gate = match start {
         Start::Held(gate) => Some(gate),
         Start::NotHeld(reason) => {
-            container.folder.note_not_held(Stage::Poststart, reason)?;
+            container.directory.note_not_held(Stage::Poststart, reason)?;
             None
         }
         Start::Never(reason) => {

@@ -11,8 +11,8 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getppid, pipe2, setsid, write};
 
+use crate::model::ResolvedHook;
 use crate::process::cgroup::{Entrance, Group};
-use crate::select::FrozenHook;
 use crate::system::{in_a_copy, in_a_copy_to_be_replaced, take_default_signals};
 
 /// A hook that was started, and our ends of its pipes.
@@ -48,7 +48,7 @@ impl Started {
     /// # Errors
     /// The kernel lacks processes or descriptors, or cannot execute the program.
     pub(super) fn new(
-        hook: &FrozenHook,
+        hook: &ResolvedHook,
         group: Option<&Group>,
         state: &File,
         bundle: &str,
@@ -109,7 +109,7 @@ impl Execution {
     /// Enters `groups` and turns this process into the hook. Returns only if that fails, the exit status.
     fn become_hook<'g>(&self, groups: impl Iterator<Item = &'g File>) -> i32 {
         let Err(error) = self.execute(groups);
-        // Nobody listens if the watcher has died.
+        // Nobody listens if the supervisor has died.
         let _ = write(&self.failure, &(error as i32).to_ne_bytes());
         127
     }
@@ -122,7 +122,7 @@ impl Execution {
         setsid()?;
         set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != self.parent {
-            // The watcher died before it could take this process with it.
+            // The supervisor died before it could take this process with it.
             return Err(nix::Error::ESRCH);
         }
         take_default_signals();

@@ -5,10 +5,10 @@ use std::io;
 use super::container::Container;
 use super::guard::Left;
 use super::message;
-use super::watcher::{self, Job, Watcher};
+use super::supervisor::{self, Job, Supervisor};
 use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
+use crate::model::Stage;
 use crate::process::cgroup;
-use crate::spec::Stage;
 
 /// What a failing hook means to those behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Result<StageResult, LedgerError> {
     let hooks = container.hooks(stage)?;
     let state = container.state_for(stage)?.to_file();
-    let mut _watcher;
+    let mut _supervisor;
     loop {
         if on_failure == OnFailure::Stop
             && let Some(message) = message::last_failure(container.header(), stage, claim.record())
@@ -55,8 +55,8 @@ pub(super) fn run(
             bundle: container.bundle(),
             group: container.group(stage, index),
         };
-        let (watcher, left) = run_one(&mut claim, index, state.as_ref().map(job))?;
-        _watcher = watcher;
+        let (supervisor, left) = run_one(&mut claim, index, state.as_ref().map(job))?;
+        _supervisor = supervisor;
         container.leave(left);
     }
 }
@@ -65,9 +65,9 @@ fn run_one(
     claim: &mut Claim,
     index: usize,
     job: Result<Job<'_>, &io::Error>,
-) -> Result<(Option<Watcher>, Option<Left>), LedgerError> {
+) -> Result<(Option<Supervisor>, Option<Left>), LedgerError> {
     match job {
-        Ok(job) => watcher::run(claim, &job),
+        Ok(job) => supervisor::run(claim, &job),
         Err(error) => {
             let reason = format!("its state cannot be put into memory: {error}");
             let outcome = Outcome::NotExecuted { reason };

@@ -15,11 +15,11 @@ use super::state::{State, StateError};
 use super::{holder, message, repeated, stages};
 use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
-use crate::spec::Stage;
+use crate::model::Stage;
 use crate::system::{close_descriptors_on_exec, keep_ended_children};
 
 /// Of how many failed hooks is told; the ledger tells of all.
-const MOST_TOLD: usize = 20;
+const MAX_REPORTED: usize = 20;
 
 /// Why a runner could not do its work.
 #[derive(Debug, Error)]
@@ -71,7 +71,7 @@ fn run(call: &Call) -> Told {
     close_descriptors_on_exec().map_err(RunnerError::Descriptors)?;
     let state = State::read(io::stdin().lock())?;
     let ledger = Ledger::open(&call.state_dir)?;
-    let Some(folder) = ledger.find(&state.id)? else {
+    let Some(directory) = ledger.find(&state.id)? else {
         return match call.stage {
             Stage::Prestart => Err(RunnerError::NotEntered(
                 state.id.to_string(),
@@ -81,9 +81,9 @@ fn run(call: &Call) -> Told {
             _ => Ok(Vec::new()),
         };
     };
-    let folder = repeated::of_this_init(&ledger, folder, &state, call)?;
+    let directory = repeated::of_this_init(&ledger, directory, &state, call)?;
     let is_before_start = call.stage == Stage::Prestart || is_early_poststart(call, &state);
-    let container = Container::new(folder, state, call.trigger, is_before_start)?;
+    let container = Container::new(directory, state, call.trigger, is_before_start)?;
     if call.stage == Stage::Poststart && is_before_start {
         container.note_created(call.stage)?;
         hold(&container, call.trigger);
@@ -136,7 +136,7 @@ fn is_asked_by(command: &str) -> bool {
 /// Has a detached copy of this process run poststart at its moment.
 fn hold(container: &Container, by: Trigger) {
     let stage = Stage::Poststart;
-    let is_taken = || container.folder.is_claimed(stage).unwrap_or(false);
+    let is_taken = || container.directory.is_claimed(stage).unwrap_or(false);
     if container.header().count(stage) == 0 || is_taken() {
         // Another daemon's runner holds it already.
         return;
@@ -185,11 +185,11 @@ fn started_by_event(
 }
 
 fn failures(container: &Container, stage: Stage) -> Result<Vec<String>, LedgerError> {
-    let record: Record = container.folder.record(stage)?.unwrap_or_default();
+    let record: Record = container.directory.record(stage)?.unwrap_or_default();
     let mut lines = message::failures(container.header(), stage, &record);
-    if lines.len() > MOST_TOLD {
-        let more = lines.len() - MOST_TOLD;
-        lines.truncate(MOST_TOLD);
+    if lines.len() > MAX_REPORTED {
+        let more = lines.len() - MAX_REPORTED;
+        lines.truncate(MAX_REPORTED);
         let who = message::who(container.header());
         lines.push(format!(
             "{who}: {more} more of its {stage} hooks failed; nri-oci-hooks log has them"

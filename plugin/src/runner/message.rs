@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::diagnostic::shown;
 use crate::ledger::{Header, HookRun, Record};
-use crate::spec::Stage;
+use crate::model::Stage;
+use crate::model::shown;
 
 /// How many of the last lines of a hook's stderr are shown.
 const LAST_LINES: usize = 3;

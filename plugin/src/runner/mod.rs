@@ -1,7 +1,7 @@
 //! Executing one stage of one container: the only code that ever runs a hook.
 //!
 //! It is a process of its own (`nri-oci-hooks stage STAGE`), started by the OCI runtime or by the
-//! daemon. Each hook is started by a watcher, a copy of the runner, which all that the hook starts
+//! daemon. Each hook is started by a supervisor, a copy of the runner, which all that the hook starts
 //! belongs to: so it can be killed whole, and the hook stays bounded and on record when the runner
 //! itself is killed.
 #![forbid(unsafe_code)]
@@ -22,7 +22,7 @@ mod pidfd;
 mod repeated;
 mod stages;
 mod state;
-mod watcher;
+mod supervisor;
 
 use crate::process::stat;
 

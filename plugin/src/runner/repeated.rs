@@ -5,55 +5,55 @@
 
 use super::call::Call;
 use super::container::Container;
-use super::init::process;
 use super::stages;
 use super::state::State;
-use crate::ledger::{EntryFolder, Ledger, LedgerError, Line, Record, Trigger};
-use crate::spec::Stage;
+use crate::ledger::{EntryDirectory, Ledger, LedgerError, Line, Record, Trigger};
+use crate::model::Stage;
+use crate::process::process;
 
-/// The records of the init that a runner was started for: those in `folder`, or new ones if these
+/// The records of the init that a runner was started for: those in `directory`, or new ones if these
 /// are of an earlier init. Then that one's pending stages are run first, and its records archived.
 ///
 /// # Errors
 /// The ledger cannot be read or written.
 pub(super) fn of_this_init(
     ledger: &Ledger,
-    folder: EntryFolder,
+    directory: EntryDirectory,
     state: &State,
     call: &Call,
-) -> Result<EntryFolder, LedgerError> {
-    if !is_of_earlier_init(&folder, state, call)? {
-        return Ok(folder);
+) -> Result<EntryDirectory, LedgerError> {
+    if !is_of_earlier_init(&directory, state, call)? {
+        return Ok(directory);
     }
     // Of several runners one does it, the others find it done.
     let _lock = ledger.lock(&state.id)?;
     let current = || ledger.find(&state.id);
-    let Some(folder) = current()? else {
-        return Ok(folder);
+    let Some(directory) = current()? else {
+        return Ok(directory);
     };
-    if !is_of_earlier_init(&folder, state, call)? {
-        return Ok(folder);
+    if !is_of_earlier_init(&directory, state, call)? {
+        return Ok(directory);
     }
     let of_earlier_init = State {
         pid: None,
         ..state.clone()
     };
-    let earlier = Container::new(folder, of_earlier_init, call.trigger, false)?;
+    let earlier = Container::new(directory, of_earlier_init, call.trigger, false)?;
     stages::run(&earlier, Stage::Poststop, call.trigger)?;
     ledger.archive_init(&state.id)?;
-    Ok(current()?.unwrap_or(earlier.folder))
+    Ok(current()?.unwrap_or(earlier.directory))
 }
 
-/// Whether the records in `folder` are of another init than the one that the caller means.
-fn is_of_earlier_init(folder: &EntryFolder, state: &State, call: &Call) -> Result<bool, LedgerError> {
-    let Some(created) = folder.created()? else {
+/// Whether the records in `directory` are of another init than the one that the caller means.
+fn is_of_earlier_init(directory: &EntryDirectory, state: &State, call: &Call) -> Result<bool, LedgerError> {
+    let Some(created) = directory.created()? else {
         return Ok(false);
     };
     if call.stage == Stage::Poststop {
         // No init is named: the OCI runtime that asks for a second poststop has created a second one.
         let is_unnamed = created.process.is_none() && call.trigger == Trigger::Oci;
         return Ok(is_unnamed
-            && folder
+            && directory
                 .record(Stage::Poststop)?
                 .is_some_and(|record| was_ended_by_oci(&record)));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::container::Container;
 use super::list::{self, OnFailure};
 use crate::ledger::{Claim, Claimed, LedgerError, StageResult, Trigger};
-use crate::spec::Stage;
+use crate::model::Stage;
 
 /// How long a program may take from the start call to being executed.
 const EXEC_LIMIT: Duration = Duration::from_secs(1);
@@ -105,7 +105,7 @@ fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), Stri
                 claim.finish(StageResult::Failed { message })?
             }
             Claimed::Ours(claim) => {
-                let not_asked = "nobody asked for it before process 1 ran or the container had stopped";
+                let not_asked = "nobody asked for it before init ran or the container had stopped";
                 let reason = settled.clone().err().unwrap_or_else(|| not_asked.to_owned());
                 claim.finish(StageResult::Skipped { reason })?
             }
@@ -128,7 +128,7 @@ fn settle_poststart(
     by: Trigger,
 ) -> Result<(), LedgerError> {
     let hooks = container.header().count(Stage::Poststart);
-    if container.folder.is_settled(Stage::Poststart, hooks)? {
+    if container.directory.is_settled(Stage::Poststart, hooks)? {
         return Ok(());
     }
     if prestart.is_ok() && by != Trigger::Oci {
@@ -151,12 +151,12 @@ fn settle_poststart(
 
 /// Waits until a poststart has begun, at most for a second.
 fn give_turn(container: &Container) -> Result<(), LedgerError> {
-    let folder = &container.folder;
+    let directory = &container.directory;
     let give_up = Instant::now() + TURN;
-    while folder
+    while directory
         .record(Stage::Poststart)?
         .is_none_or(|record| record.next() == 0)
-        && !folder.is_claimed(Stage::Poststart)?
+        && !directory.is_claimed(Stage::Poststart)?
         && Instant::now() < give_up
     {
         sleep(LOOK);

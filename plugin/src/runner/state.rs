@@ -9,7 +9,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::ledger::{ContainerId, Created, Identity};
+use crate::ledger::{Created, Identity};
+use crate::model::ContainerId;
 
 /// The largest state that is read, in bytes. Annotations, its only part without limit of its own,
 /// are bounded to 256 KiB by Kubernetes.
@@ -25,7 +26,7 @@ pub struct State {
     pub id: ContainerId,
     /// Where it is in its life: `creating`, `created`, `running`, `stopped`.
     pub status: String,
-    /// Its process 1 as the host counts; absent, or 0 with crun, if there is none.
+    /// Its init as the host counts; absent, or 0 with crun, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
     /// Its bundle, an absolute path; empty if nobody told.

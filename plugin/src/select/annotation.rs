@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::config::AnnotationKey;
-use crate::diagnostic::shown;
+use crate::model::shown;
 
 /// How many hook-specs one annotation may pick.
-pub const MOST_PICKS: usize = 16;
+pub const MAX_SELECTED: usize = 16;
 
 /// Longest name of a spec: with `.json` it is a file name of 255 bytes.
 const LONGEST_NAME: usize = 250;
@@ -21,7 +21,7 @@ const LONGEST_PATH: usize = 4095;
 /// One hook-spec as an annotation picks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pick {
-    /// A bare name: `gpu` is `gpu.json` in the first spec folder that has it.
+    /// A bare name: `gpu` is `gpu.json` in the first spec directory that has it.
     Name(String),
     /// An absolute path without `.`, `..` and `//`.
     Path(String),
@@ -51,8 +51,8 @@ pub enum AnnotationFault {
         /// Which, from 1.
         position: usize,
     },
-    /// More than [`MOST_PICKS`].
-    #[error("picks {count} hook-specs; at most {MOST_PICKS} are allowed")]
+    /// More than [`MAX_SELECTED`].
+    #[error("picks {count} hook-specs; at most {MAX_SELECTED} are allowed")]
     TooMany {
         /// How many.
         count: usize,
@@ -161,7 +161,7 @@ pub(super) fn picks(value: &str) -> Result<Vec<Pick>, AnnotationFault> {
         return Ok(Vec::new());
     }
     let count = value.split(',').count();
-    if count > MOST_PICKS {
+    if count > MAX_SELECTED {
         return Err(AnnotationFault::TooMany { count });
     }
     value

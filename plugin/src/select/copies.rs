@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Digest;
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
-use crate::ledger::Moment;
+use crate::model::Timestamp;
 use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
 use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedDir, TrustedFile};
@@ -56,7 +56,7 @@ pub struct LastGood {
     /// What the file said.
     pub text: Vec<u8>,
     /// When it was taken over.
-    pub taken: Moment,
+    pub taken: Timestamp,
     /// That of the copy, which no version of the file itself has.
     pub identity: FileIdentity,
 }
@@ -67,9 +67,9 @@ pub struct OlderVersion {
     /// The file.
     pub file: Arc<str>,
     /// When the active version was taken over.
-    pub taken: Moment,
+    pub taken: Timestamp,
     /// Since when the file is known to be invalid.
-    pub since: Moment,
+    pub since: Timestamp,
     /// What is wrong with it, or with a file that it names.
     pub errors: Vec<Diagnostic>,
 }
@@ -78,7 +78,7 @@ pub struct OlderVersion {
 struct Header {
     file: String,
     digest: String,
-    taken: Moment,
+    taken: Timestamp,
 }
 
 impl Copies {
@@ -213,7 +213,7 @@ impl Kept {
         let header = Header {
             file: file.to_owned(),
             digest: Digest::of(text).to_string(),
-            taken: Moment::now(),
+            taken: Timestamp::now(),
         };
         let mut bytes = serde_json::to_vec(&header)?;
         bytes.push(b'\n');
@@ -248,7 +248,7 @@ impl Kept {
         self.check_directory().map_err(|error| error.to_string())?;
         let name: Arc<str> = path.to_string_lossy().into();
         let bytes = trusted.content(&name, SIZE);
-        let bytes = bytes.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<String>())?;
+        let bytes = bytes.map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
         let damaged = || format!("{name} is damaged, or was changed");
         let (header, text) = split(&bytes).ok_or_else(damaged)?;
         if header.file != file || header.digest != Digest::of(text).to_string() {

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use super::LoadedSpec;
 use crate::config::{Config, Delivery};
-use crate::diagnostic::{Diagnostic, Rule, shown};
-use crate::spec::Stage;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::{Stage, shown};
 
 /// Hooks of a stage that a container's delivery cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -75,17 +75,13 @@ impl Deliveries {
     /// Fails if `spec` has hooks that run for no container.
     pub fn check(&self, spec: &LoadedSpec) -> Result<(), Vec<Diagnostic>> {
         let never = spec.spec().stages.keys().filter(|stage| !self.run(**stage));
-        let mistakes: Vec<Diagnostic> = never
+        let errors: Vec<Diagnostic> = never
             .map(|stage| {
                 let message = format!("{stage} hooks cannot be run with delivery {}", Delivery::Events);
                 diagnostic(spec, *stage, message)
             })
             .collect();
-        if mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(mistakes)
-        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// The stages of `spec` whose hooks run for some containers and not for others.

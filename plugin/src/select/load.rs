@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Copies, Digest, LastGood, loads};
-use crate::diagnostic::{Diagnostic, MOST_MISTAKES};
-use crate::ledger::Moment;
+use crate::diagnostic::{Diagnostic, MAX_ERRORS};
+use crate::model::Timestamp;
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
-use crate::trust::{FileIdentity, MaxSize, Survey, TrustedFile};
+use crate::trust::{FileIdentity, MaxSize, PathCache, TrustedFile};
 
 /// What a file is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Format {
     }
 }
 
-/// A hook-spec without a mistake, and the state of the file that it was read from.
+/// A hook-spec without an error, and the state of the file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedSpec {
     file: Arc<str>,
@@ -54,12 +54,12 @@ impl LoadedSpec {
     /// Loads the hook-spec `file`, an absolute path: trusts it, reads it, and trusts each program
     /// that it names.
     ///
-    /// Fails with every mistake there is, in the order of the text.
+    /// Fails with every error there is, in the order of the text.
     pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
         LoadedSpec::load_with_text(file).1
     }
 
-    /// As [`LoadedSpec::load`], and with the text that was read, to show the mistakes in it; empty
+    /// As [`LoadedSpec::load`], and with the text that was read, to show the errors in it; empty
     /// if the file could not be read.
     pub fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         LoadedSpec::load_as(Format::HookSpec, file)
@@ -67,16 +67,16 @@ impl LoadedSpec {
 
     /// As [`LoadedSpec::load_with_text`], of a file written as `format`.
     pub fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
-        let survey = &mut Survey::new();
-        let read = survey
+        let path_cache = &mut PathCache::new();
+        let read = path_cache
             .named(file)
             .and_then(|trusted| Ok((trusted.content(file, format.max_size())?, trusted)));
         match read {
             Ok((text, trusted)) => {
-                let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), survey);
+                let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), path_cache);
                 (text, loaded)
             }
-            Err(mistakes) => (Vec::new(), Err(mistakes)),
+            Err(errors) => (Vec::new(), Err(errors)),
         }
     }
 
@@ -85,12 +85,12 @@ impl LoadedSpec {
         format: Format,
         file: &Arc<str>,
         trusted: &TrustedFile,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         copies: &Copies,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let text = trusted.content(file, format.max_size());
         let loaded = text.and_then(|text| {
-            let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), survey)?;
+            let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), path_cache)?;
             copies.keep(file, &text);
             Ok(loaded)
         });
@@ -103,15 +103,15 @@ impl LoadedSpec {
     pub(crate) fn last_good(
         format: Format,
         file: &Arc<str>,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         copies: &Copies,
-    ) -> Option<(LoadedSpec, Moment)> {
+    ) -> Option<(LoadedSpec, Timestamp)> {
         let LastGood {
             text,
             taken,
             identity,
         } = copies.find(file)?;
-        let loaded = LoadedSpec::of_text(format, file, &text, identity, survey).ok()?;
+        let loaded = LoadedSpec::of_text(format, file, &text, identity, path_cache).ok()?;
         Some((loaded, taken))
     }
 
@@ -120,16 +120,16 @@ impl LoadedSpec {
         file: &Arc<str>,
         text: &[u8],
         identity: FileIdentity,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
     ) -> Result<LoadedSpec, Vec<Diagnostic>> {
         let Parsed {
             when,
             spec,
             programs,
-            mut mistakes,
+            mut errors,
         } = format.parse(file, text);
-        mistakes.extend(untrusted_programs(file, &programs, survey));
-        if mistakes.is_empty() {
+        errors.extend(untrusted_programs(file, &programs, path_cache));
+        if errors.is_empty() {
             return Ok(LoadedSpec {
                 file: file.clone(),
                 identity,
@@ -140,8 +140,8 @@ impl LoadedSpec {
             });
         }
         // What is said of the file as a whole comes last.
-        mistakes.sort_by_key(|mistake| (mistake.place.is_none(), mistake.place));
-        Err(mistakes)
+        errors.sort_by_key(|error| (error.place.is_none(), error.place));
+        Err(errors)
     }
 
     /// This hook-spec, if its file is still as it was and its programs are still trusted; else
@@ -151,26 +151,22 @@ impl LoadedSpec {
         file: &Arc<str>,
         trusted: &TrustedFile,
         known: Option<&Arc<LoadedSpec>>,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         copies: &Copies,
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         match known {
             Some(known) if known.identity == trusted.identity() => {
-                known.check_programs(survey)?;
+                known.check_programs(path_cache)?;
                 Ok(known.clone())
             }
-            _ => LoadedSpec::read(format, file, trusted, survey, copies).map(Arc::new),
+            _ => LoadedSpec::read(format, file, trusted, path_cache, copies).map(Arc::new),
         }
     }
 
     /// Fails unless each program is still trusted.
-    pub(super) fn check_programs(&self, survey: &mut Survey) -> Result<(), Vec<Diagnostic>> {
-        let mistakes: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs, survey).collect();
-        if mistakes.is_empty() {
-            Ok(())
-        } else {
-            Err(mistakes)
-        }
+    pub(super) fn check_programs(&self, path_cache: &mut PathCache) -> Result<(), Vec<Diagnostic>> {
+        let errors: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs, path_cache).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// The file, as it was named.
@@ -204,16 +200,16 @@ impl LoadedSpec {
     }
 }
 
-/// One mistake for each of `programs` that is not trusted, but no more than a file's text may have.
+/// One error for each of `programs` that is not trusted, but no more than a file's text may have.
 /// Each is looked at once, however many hooks run it.
 fn untrusted_programs<'p>(
     file: &'p Arc<str>,
     programs: &'p [Program],
-    survey: &'p mut Survey,
+    path_cache: &'p mut PathCache,
 ) -> impl Iterator<Item = Diagnostic> + 'p {
-    let mistakes = programs.iter().filter_map(move |program| {
-        let error = survey.file_to_execute(Path::new(&*program.path)).err()?;
-        Some(program.mistake(file, error.rule(), error.to_string(), error.help()))
+    let errors = programs.iter().filter_map(move |program| {
+        let error = path_cache.file_to_execute(Path::new(&*program.path)).err()?;
+        Some(program.error(file, error.rule(), error.to_string(), error.help()))
     });
-    mistakes.take(MOST_MISTAKES)
+    errors.take(MAX_ERRORS)
 }

@@ -32,9 +32,9 @@ impl Counts {
 /// How often files of one format were read since the process began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loads {
-    /// Without a mistake in them.
+    /// Without an error in them.
     pub good: u64,
-    /// With mistakes.
+    /// With errors.
     pub bad: u64,
 }
 

@@ -1,12 +1,12 @@
-//! From what an annotation picks to a trusted file inside a spec folder.
+//! From what an annotation picks to a trusted file inside a spec directory.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::PickFault;
+use super::SelectionFault;
 use super::annotation::Pick;
 use super::policy::names;
-use crate::trust::{Fault, Survey, TrustError, TrustedFile};
+use crate::trust::{Fault, PathCache, TrustError, TrustedFile};
 
 /// A hook-spec that was found.
 pub(super) struct Located {
@@ -17,39 +17,41 @@ pub(super) struct Located {
 }
 
 /// The files that `pick` may mean.
-pub(super) fn candidates(folders: &[Arc<str>], pick: &Pick) -> Vec<Arc<str>> {
+pub(super) fn candidates(directories: &[Arc<str>], pick: &Pick) -> Vec<Arc<str>> {
     match pick {
-        Pick::Name(name) => folders
+        Pick::Name(name) => directories
             .iter()
-            .map(|folder| format!("{folder}/{name}.json").into())
+            .map(|directory| format!("{directory}/{name}.json").into())
             .collect(),
         // The text is judged first: nobody is to learn whether a file outside exists.
-        Pick::Path(path) if folders.iter().any(|folder| is_below(path, folder)) => vec![path.as_str().into()],
+        Pick::Path(path) if directories.iter().any(|directory| is_below(path, directory)) => {
+            vec![path.as_str().into()]
+        }
         Pick::Path(_) => Vec::new(),
     }
 }
 
-/// The first of `candidates` that exists, if it is trusted and really is inside one of `folders`.
+/// The first of `candidates` that exists, if it is trusted and really is inside one of `directories`.
 pub(super) fn locate(
-    folders: &[Arc<str>],
+    directories: &[Arc<str>],
     pick: &Pick,
     candidates: &[Arc<str>],
-    survey: &mut Survey,
-) -> Result<Located, PickFault> {
+    path_cache: &mut PathCache,
+) -> Result<Located, SelectionFault> {
     let (file, trusted) = match pick {
-        Pick::Name(name) => by_name(folders, name, candidates, survey)?,
+        Pick::Name(name) => by_name(directories, name, candidates, path_cache)?,
         Pick::Path(_) => {
-            let path = candidates.first().ok_or_else(|| outside(folders))?;
-            let trusted = survey.file_to_read(Path::new(&**path));
-            (path.clone(), trusted.map_err(PickFault::Untrusted)?)
+            let path = candidates.first().ok_or_else(|| outside(directories))?;
+            let trusted = path_cache.file_to_read(Path::new(&**path));
+            (path.clone(), trusted.map_err(SelectionFault::Untrusted)?)
         }
     };
     let real = trusted.real_path();
-    // No link on the way, so none on the way to its folder: the usual case.
+    // No link on the way, so none on the way to its directory: the usual case.
     let real_names = if real == Path::new(&*file) {
         Vec::new()
     } else {
-        real_names(folders, real, survey).ok_or_else(|| outside(folders))?
+        real_names(directories, real, path_cache).ok_or_else(|| outside(directories))?
     };
     Ok(Located {
         file,
@@ -58,51 +60,53 @@ pub(super) fn locate(
     })
 }
 
-fn outside(folders: &[Arc<str>]) -> PickFault {
-    PickFault::Outside {
-        folders: folders.to_vec(),
+fn outside(directories: &[Arc<str>]) -> SelectionFault {
+    SelectionFault::Outside {
+        directories: directories.to_vec(),
     }
 }
 
 fn by_name(
-    folders: &[Arc<str>],
+    directories: &[Arc<str>],
     name: &str,
     candidates: &[Arc<str>],
-    survey: &mut Survey,
-) -> Result<(Arc<str>, TrustedFile), PickFault> {
+    path_cache: &mut PathCache,
+) -> Result<(Arc<str>, TrustedFile), SelectionFault> {
     for path in candidates {
-        match survey.file_to_read(Path::new(&**path)) {
+        match path_cache.file_to_read(Path::new(&**path)) {
             Ok(trusted) => return Ok((path.clone(), trusted)),
             Err(TrustError {
                 fault: Fault::NotFound,
                 ..
             }) => {}
-            Err(error) => return Err(PickFault::Untrusted(error)),
+            Err(error) => return Err(SelectionFault::Untrusted(error)),
         }
     }
-    Err(PickFault::NoSuchSpec {
+    Err(SelectionFault::NoSuchSpec {
         name: name.to_owned(),
-        folders: folders.to_vec(),
+        directories: directories.to_vec(),
     })
 }
 
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What the rules know the file at the path `real` by, which has no links on the way; `None` if it
-/// is in no spec folder.
-fn real_names(folders: &[Arc<str>], real: &Path, survey: &mut Survey) -> Option<Vec<String>> {
+/// is in no spec directory.
+fn real_names(directories: &[Arc<str>], real: &Path, path_cache: &mut PathCache) -> Option<Vec<String>> {
     let real = real.to_string_lossy();
-    let real_folders: Vec<Arc<str>> = folders
+    let real_directories: Vec<Arc<str>> = directories
         .iter()
-        .filter_map(|folder| survey.directory(Path::new(&**folder)).ok())
-        .map(|folder| folder.real_path().to_string_lossy().into())
+        .filter_map(|directory| path_cache.directory(Path::new(&**directory)).ok())
+        .map(|directory| directory.real_path().to_string_lossy().into())
         .collect();
-    let inside = real_folders.iter().any(|folder| is_below(&real, folder));
+    let inside = real_directories
+        .iter()
+        .any(|directory| is_below(&real, directory));
     inside.then(|| {
-        names(&real, &real_folders)
+        names(&real, &real_directories)
             .into_iter()
             .map(str::to_owned)
             .collect()

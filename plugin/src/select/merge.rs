@@ -2,27 +2,31 @@
 
 use std::sync::Arc;
 
-use super::{Frozen, FrozenHook, LoadedSpec, Source};
-use crate::process::HookLimits;
-use crate::spec::{Hook, Timeout};
+use super::LoadedSpec;
+use crate::model::{HookLimits, ResolvedHook, ResolvedHooks, Source, Timeout};
+use crate::spec::Hook;
 
 /// The environment of a hook without `env`: never the environment of whoever runs it.
 pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The hooks of `specs`: per stage, those of the first spec first, in listed order, nothing removed
-/// (the seed's rule).
-pub(super) fn merge(specs: &[Arc<LoadedSpec>], default_timeout: Timeout, limits: HookLimits) -> Frozen {
-    let mut frozen = Frozen::default();
+/// (iSulad's rule).
+pub(super) fn merge(
+    specs: &[Arc<LoadedSpec>],
+    default_timeout: Timeout,
+    limits: HookLimits,
+) -> ResolvedHooks {
+    let mut resolved = ResolvedHooks::default();
     for spec in specs {
         for (stage, hooks) in &spec.spec().stages {
             let filled = hooks
                 .iter()
                 .enumerate()
                 .map(|(index, hook)| fill(hook, default_timeout, limits, spec.file(), index));
-            frozen.stages.entry(*stage).or_default().extend(filled);
+            resolved.stages.entry(*stage).or_default().extend(filled);
         }
     }
-    frozen
+    resolved
 }
 
 fn fill(
@@ -31,9 +35,9 @@ fn fill(
     limits: HookLimits,
     file: &Arc<str>,
     index: usize,
-) -> FrozenHook {
+) -> ResolvedHook {
     let given = |list: &Option<Vec<String>>| list.clone().filter(|list| !list.is_empty());
-    FrozenHook {
+    ResolvedHook {
         path: hook.path.clone(),
         args: given(&hook.args).unwrap_or_else(|| vec![hook.path.clone()]),
         env: given(&hook.env).unwrap_or_else(|| vec![DEFAULT_PATH.to_owned()]),

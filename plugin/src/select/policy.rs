@@ -3,17 +3,17 @@
 use std::iter;
 use std::sync::Arc;
 
-use super::{AnnotationFault, Deadline, LoadedSpec, PickFault};
+use super::{AnnotationFault, Deadline, LoadedSpec, SelectionFault};
 use crate::config::{Annotation, Effect, Limits};
-use crate::spec::Timeout;
+use crate::model::Timeout;
 
-/// The names that the rules know the hook-spec at `path` by: what is below each of `folders` that
+/// The names that the rules know the hook-spec at `path` by: what is below each of `directories` that
 /// it is in, and the path itself. What a file name ends with does not count.
-pub(super) fn names<'p>(path: &'p str, folders: &[Arc<str>]) -> Vec<&'p str> {
+pub(super) fn names<'p>(path: &'p str, directories: &[Arc<str>]) -> Vec<&'p str> {
     let path = path.trim_end_matches(".json");
-    let below = folders
+    let below = directories
         .iter()
-        .filter_map(|folder| path.strip_prefix(&**folder)?.strip_prefix('/'));
+        .filter_map(|directory| path.strip_prefix(&**directory)?.strip_prefix('/'));
     below.chain(iter::once(path)).collect()
 }
 
@@ -26,15 +26,15 @@ pub(super) fn permit(
     names: &[&str],
     real_names: &[&str],
     deadline: Deadline,
-) -> Result<(), PickFault> {
+) -> Result<(), SelectionFault> {
     let rules = &annotation.rules;
     let mut is_allowed = false;
     for (number, rule) in rules.iter().enumerate() {
-        deadline.check().map_err(PickFault::Overdue)?;
+        deadline.check().map_err(SelectionFault::Overdue)?;
         match rule.effect {
             Effect::Allow => is_allowed |= rule.is_about(namespace, names),
             Effect::Deny if rule.is_about(namespace, names) || rule.is_about(namespace, real_names) => {
-                return Err(PickFault::Denied {
+                return Err(SelectionFault::Denied {
                     namespace: namespace.to_owned(),
                     rule: number,
                 });
@@ -45,16 +45,20 @@ pub(super) fn permit(
     if is_allowed || rules.is_empty() {
         return Ok(());
     }
-    Err(PickFault::NotAllowed {
+    Err(SelectionFault::NotAllowed {
         namespace: namespace.to_owned(),
     })
 }
 
 /// Whether a hook-spec that was picked keeps to the limits on its stages and timeouts.
-pub(super) fn hold(limits: &Limits, spec: &LoadedSpec, default_timeout: Timeout) -> Result<(), PickFault> {
+pub(super) fn hold(
+    limits: &Limits,
+    spec: &LoadedSpec,
+    default_timeout: Timeout,
+) -> Result<(), SelectionFault> {
     for (stage, hooks) in &spec.spec().stages {
         if !limits.stages.contains(stage) {
-            return Err(PickFault::StageNotAllowed {
+            return Err(SelectionFault::StageNotAllowed {
                 stage: *stage,
                 allowed: limits.stages.iter().copied().collect(),
             });
@@ -63,7 +67,7 @@ pub(super) fn hold(limits: &Limits, spec: &LoadedSpec, default_timeout: Timeout)
         for (index, hook) in hooks.iter().enumerate() {
             let timeout = hook.timeout.unwrap_or(default_timeout);
             if timeout > most {
-                return Err(PickFault::TimeoutTooLong {
+                return Err(SelectionFault::TimeoutTooLong {
                     stage: *stage,
                     index,
                     line: hook.line,

@@ -9,17 +9,17 @@ use super::annotation::{AnnotationFault, Pick, effective, picks};
 use super::cache::{MergeCache, SpecCache};
 use super::conditions::Conditions;
 use super::hooks_d::{HooksD, NotAnswered};
-use super::kept::{KeptSpec, is_not_answered};
+use super::last_good::{LastGoodSpec, is_not_answered};
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
 use super::{
-    Chosen, Copies, Deadline, Deliveries, Format, Frozen, LoadedSpec, NotDeliverable, OlderVersion, Origin,
-    Overdue, PickFault,
+    Copies, Deadline, Deliveries, Format, LoadedSpec, NotDeliverable, OlderVersion, Overdue, SelectionFault,
 };
 use crate::config::{Config, Delivery, FailurePolicy};
-use crate::diagnostic::{Diagnostic, bounded_list, shown};
+use crate::diagnostic::Diagnostic;
+use crate::model::{Chosen, Origin, ResolvedHooks, bounded_list, shown};
 use crate::shared::Shared;
-use crate::trust::Survey;
+use crate::trust::PathCache;
 
 /// Chooses the hooks of containers. No lock is held while a file is looked at: a file system that hangs
 /// holds up those alone who need it.
@@ -27,7 +27,7 @@ use crate::trust::Survey;
 pub struct Selector {
     config: Config,
     deliveries: Deliveries,
-    default: Shared<Option<KeptSpec>>,
+    default: Shared<Option<LastGoodSpec>>,
     hooks_d: Shared<HooksD>,
     cache: Mutex<Cache>,
     copies: Copies,
@@ -67,7 +67,7 @@ pub struct Subject<'s> {
 #[derive(Debug, Clone)]
 pub struct Selected {
     /// The hooks, each with everything filled in.
-    pub frozen: Arc<Frozen>,
+    pub resolved: Arc<ResolvedHooks>,
     /// The hook-specs they come from, in order.
     pub specs: Vec<Chosen>,
     /// What was left out because `failure_policy` is `"ignore"`; already logged.
@@ -79,20 +79,20 @@ pub struct Selected {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectError {
     /// The default hook-spec is invalid.
-    #[error("default hook-spec {}: {}", shown(.file), bounded_list(.mistakes))]
+    #[error("default hook-spec {}: {}", shown(.file), bounded_list(.errors))]
     DefaultSpec {
         /// The file.
         file: Arc<str>,
         /// What is wrong with it.
-        mistakes: Vec<Diagnostic>,
+        errors: Vec<Diagnostic>,
     },
     /// Which hooks hooks.d has cannot be known.
-    #[error("hooks.d {}: {}", shown(.path), bounded_list(.mistakes))]
+    #[error("hooks.d {}: {}", shown(.path), bounded_list(.errors))]
     HooksD {
-        /// The folder or file.
+        /// The directory or file.
         path: Arc<str>,
         /// Why.
-        mistakes: Vec<Diagnostic>,
+        errors: Vec<Diagnostic>,
     },
     /// An annotation of ours says nothing that can be understood.
     #[error("annotation {}: {fault}", shown(.annotation))]
@@ -110,17 +110,17 @@ pub enum SelectError {
         /// The element of its value.
         pick: String,
         /// What is wrong.
-        fault: PickFault,
+        fault: SelectionFault,
     },
     /// The hook-spec that the annotation picks is invalid.
-    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.pick), bounded_list(.mistakes))]
-    PickedSpec {
+    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.pick), bounded_list(.errors))]
+    SelectedSpec {
         /// Its key, with the scope.
         annotation: String,
         /// The element of its value.
         pick: String,
         /// What is wrong with the hook-spec.
-        mistakes: Vec<Diagnostic>,
+        errors: Vec<Diagnostic>,
     },
     /// Its delivery cannot run a hook-spec or hooks.d file that it gets.
     #[error(transparent)]
@@ -167,7 +167,7 @@ impl Selector {
 
     /// The same, which keeps the last good version of each file among `copies`, and goes by that of an invalid file.
     pub fn keeping(config: Config, copies: Copies) -> Selector {
-        let default = |file| KeptSpec::new(Format::HookSpec, file, copies.clone());
+        let default = |file| LastGoodSpec::new(Format::HookSpec, file, copies.clone());
         let default = config.hook_spec.clone().map(default);
         let hooks_d = HooksD::new(&config.hooks_dirs, copies.clone());
         Selector::with(config, default, hooks_d, copies)
@@ -176,7 +176,7 @@ impl Selector {
     /// A selector by another configuration, in place of this one: what this one has in force of the
     /// same files stays so.
     ///
-    /// Fails with every mistake of the default hook-spec, if that is another than before: then
+    /// Fails with every error of the default hook-spec, if that is another than before: then
     /// better this selector than one by which no container can be created.
     pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
         let kept = self.default.get();
@@ -189,7 +189,7 @@ impl Selector {
                     let loaded = loaded?;
                     Deliveries::of(&config).check(&loaded)?;
                     self.copies.keep(file, &text);
-                    KeptSpec::with_good(loaded, self.copies.clone())
+                    LastGoodSpec::with_good(loaded, self.copies.clone())
                 }
             }),
             None => None,
@@ -198,7 +198,7 @@ impl Selector {
         Ok(Selector::with(config, default, hooks_d, self.copies.clone()))
     }
 
-    fn with(config: Config, default: Option<KeptSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
+    fn with(config: Config, default: Option<LastGoodSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
         Selector {
             deliveries: Deliveries::of(&config),
             config,
@@ -212,16 +212,16 @@ impl Selector {
     /// Looks at the default hook-spec and at hooks.d now, rather than with the next container, and
     /// logs what has changed in them.
     pub fn look(&self) {
-        let mut survey = Survey::new();
+        let mut path_cache = PathCache::new();
         // The outcome is logged, and comes again with the next container.
         self.default.work_on(|default| {
             if let Some(default) = default {
-                let _ = default.current(&mut survey, &self.deliveries);
+                let _ = default.current(&mut path_cache, &self.deliveries);
             }
         });
         let _ = self
             .hooks_d
-            .work_on(|hooks_d| hooks_d.current(&mut survey, &self.deliveries));
+            .work_on(|hooks_d| hooks_d.current(&mut path_cache, &self.deliveries));
     }
 
     /// What a panic leaves behind is whole: entries are only added or removed.
@@ -234,12 +234,12 @@ impl Selector {
         &self.config
     }
 
-    /// What was wrong with the default hook-spec, and with the folders and files of hooks.d, when
+    /// What was wrong with the default hook-spec, and with the directories and files of hooks.d, when
     /// they were last looked at.
-    pub fn mistakes(&self) -> Vec<Diagnostic> {
+    pub fn errors(&self) -> Vec<Diagnostic> {
         let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let of_default = default.iter().flat_map(KeptSpec::mistakes);
-        let found = of_default.chain(hooks_d.mistakes()).cloned();
+        let of_default = default.iter().flat_map(LastGoodSpec::errors);
+        let found = of_default.chain(hooks_d.errors()).cloned();
         let in_force = self.in_force();
         let partly = in_force.iter().flat_map(|(_, spec)| self.deliveries.partly(spec));
         found.chain(partly).collect()
@@ -248,7 +248,7 @@ impl Selector {
     /// The files among them of which an older version is active.
     pub fn older(&self) -> Vec<OlderVersion> {
         let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let of_default = default.iter().filter_map(KeptSpec::older);
+        let of_default = default.iter().filter_map(LastGoodSpec::older);
         of_default.chain(hooks_d.older()).collect()
     }
 
@@ -261,7 +261,7 @@ impl Selector {
     /// they were read when they were last good.
     pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
         let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let default = default.iter().filter_map(KeptSpec::good);
+        let default = default.iter().filter_map(LastGoodSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));
         let hooks_d = hooks_d.good().map(|spec| (Origin::HooksD, spec.clone()));
         default.chain(hooks_d).collect()
@@ -290,9 +290,9 @@ impl Selector {
     /// # Errors
     /// As [`Selector::select`].
     pub fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
-        let mut survey = Survey::new();
-        let mut parts = self.unpicked(subject, &mut survey, deadline)?;
-        match self.picked_part(&mut survey, subject, deadline) {
+        let mut path_cache = PathCache::new();
+        let mut parts = self.unpicked(subject, &mut path_cache, deadline)?;
+        match self.picked_part(&mut path_cache, subject, deadline) {
             Ok(picked) => parts.extend(picked),
             Err(error) => parts.push(Err(error)),
         }
@@ -308,7 +308,7 @@ impl Selector {
         subject: &Subject<'_>,
         deadline: Deadline,
     ) -> Result<Selected, SelectError> {
-        let parts = self.unpicked(subject, &mut Survey::new(), deadline)?;
+        let parts = self.unpicked(subject, &mut PathCache::new(), deadline)?;
         self.merged(parts, subject)
     }
 
@@ -317,17 +317,17 @@ impl Selector {
     fn unpicked(
         &self,
         subject: &Subject<'_>,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         deadline: Deadline,
     ) -> Result<Vec<Result<Part, SelectError>>, SelectError> {
         let mut parts = Vec::new();
-        match self.default_part(survey, subject) {
+        match self.default_part(path_cache, subject) {
             Ok(part) => parts.extend(part.into_iter().map(Ok)),
             Err(error) if self.may_ignore(&error) => parts.push(Err(error)),
             // Nothing else is looked at then: a file system may hang.
             Err(error) => return Err(error),
         }
-        match self.hooks_d_part(survey, subject, deadline) {
+        match self.hooks_d_part(path_cache, subject, deadline) {
             Ok(part) => parts.extend(part.into_iter().map(Ok)),
             Err(error) => parts.push(Err(error)),
         }
@@ -363,7 +363,7 @@ impl Selector {
         let origins = origins.collect();
         let specs = chosen.into_iter().map(|(spec, _)| spec).collect();
         Ok(Selected {
-            frozen: self
+            resolved: self
                 .cache()
                 .merged
                 .get(specs, self.config.default_timeout, self.config.limits),
@@ -378,17 +378,21 @@ impl Selector {
         self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
     }
 
-    fn default_part(&self, survey: &mut Survey, subject: &Subject<'_>) -> Result<Vec<Part>, SelectError> {
+    fn default_part(
+        &self,
+        path_cache: &mut PathCache,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<Part>, SelectError> {
         if self.config.exclude_namespaces.contains(subject.namespace) {
             return Ok(Vec::new());
         }
         self.default.work_on(|default| match default {
             Some(default) => default
-                .current(survey, &self.deliveries)
+                .current(path_cache, &self.deliveries)
                 .map(|spec| vec![(spec, Origin::Default)])
-                .map_err(|mistakes| SelectError::DefaultSpec {
+                .map_err(|errors| SelectError::DefaultSpec {
                     file: default.file().clone(),
-                    mistakes,
+                    errors,
                 }),
             None => Ok(Vec::new()),
         })
@@ -398,13 +402,13 @@ impl Selector {
     pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
         let current = self
             .hooks_d
-            .work_on(|hooks_d| hooks_d.current(&mut Survey::new(), &self.deliveries));
+            .work_on(|hooks_d| hooks_d.current(&mut PathCache::new(), &self.deliveries));
         current.unwrap_or_default()
     }
 
     fn hooks_d_part(
         &self,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         subject: &Subject<'_>,
         deadline: Deadline,
     ) -> Result<Vec<Part>, SelectError> {
@@ -413,8 +417,8 @@ impl Selector {
         }
         let specs = self
             .hooks_d
-            .work_on(|hooks_d| hooks_d.current(survey, &self.deliveries));
-        let specs = specs.map_err(|NotAnswered { path, mistakes }| SelectError::HooksD { path, mistakes })?;
+            .work_on(|hooks_d| hooks_d.current(path_cache, &self.deliveries));
+        let specs = specs.map_err(|NotAnswered { path, errors }| SelectError::HooksD { path, errors })?;
         let mut conditions = Conditions::of(subject, deadline);
         let mut parts = Vec::new();
         for spec in &specs {
@@ -428,7 +432,7 @@ impl Selector {
 
     fn picked_part(
         &self,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         subject: &Subject<'_>,
         deadline: Deadline,
     ) -> Result<Vec<Result<Part, SelectError>>, SelectError> {
@@ -444,7 +448,7 @@ impl Selector {
         };
         let mut parts: Vec<Result<Part, SelectError>> = Vec::new();
         for pick in picks(value).map_err(fault_of_all)? {
-            parts.push(self.picked(subject, annotation, &pick, survey, deadline));
+            parts.push(self.picked(subject, annotation, &pick, path_cache, deadline));
         }
         let specs = parts.iter().flatten().map(|(spec, _)| &**spec);
         policy::hold_together(&rules.limits, specs).map_err(fault_of_all)?;
@@ -457,7 +461,7 @@ impl Selector {
         subject: &Subject<'_>,
         annotation: &str,
         pick: &Pick,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         deadline: Deadline,
     ) -> Result<Part, SelectError> {
         let rules = &self.config.annotation;
@@ -467,14 +471,14 @@ impl Selector {
             fault,
         };
         let found = self
-            .permitted(subject.namespace, pick, survey, deadline)
+            .permitted(subject.namespace, pick, path_cache, deadline)
             .map_err(fault_of_pick)?;
         let spec = self
-            .current(&found, survey)
-            .map_err(|mistakes| SelectError::PickedSpec {
+            .current(&found, path_cache)
+            .map_err(|errors| SelectError::SelectedSpec {
                 annotation: annotation.to_owned(),
                 pick: pick.text().to_owned(),
-                mistakes,
+                errors,
             })?;
         policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
         let by = Origin::Annotation {
@@ -485,21 +489,25 @@ impl Selector {
     }
 
     /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is invalid.
-    fn current(&self, found: &Located, survey: &mut Survey) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+    fn current(
+        &self,
+        found: &Located,
+        path_cache: &mut PathCache,
+    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         let known = self.cache().picked.known(&found.file);
         let (format, trusted) = (Format::HookSpec, &found.trusted);
         let copies = &self.copies;
-        let refreshed = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), survey, copies);
+        let refreshed = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), path_cache, copies);
         let refreshed = refreshed.and_then(|spec| self.deliveries.check(&spec).map(|()| spec));
         let spec = match refreshed {
-            Err(mistakes) if !is_not_answered(&mistakes) => {
+            Err(errors) if !is_not_answered(&errors) => {
                 let last = known.or_else(|| {
-                    let (last, _) = LoadedSpec::last_good(format, &found.file, survey, copies)?;
+                    let (last, _) = LoadedSpec::last_good(format, &found.file, path_cache, copies)?;
                     Some(Arc::new(last))
                 });
                 let last = last.filter(|last| self.deliveries.check(last).is_ok());
-                let last = last.filter(|last| last.check_programs(survey).is_ok());
-                last.ok_or(mistakes)?
+                let last = last.filter(|last| last.check_programs(path_cache).is_ok());
+                last.ok_or(errors)?
             }
             refreshed => refreshed?,
         };
@@ -512,19 +520,25 @@ impl Selector {
         &self,
         namespace: &str,
         pick: &Pick,
-        survey: &mut Survey,
+        path_cache: &mut PathCache,
         deadline: Deadline,
-    ) -> Result<Located, PickFault> {
+    ) -> Result<Located, SelectionFault> {
         let annotation = &self.config.annotation;
-        let folders = &annotation.spec_dirs;
-        let candidates = candidates(folders, pick);
+        let directories = &annotation.spec_dirs;
+        let candidates = candidates(directories, pick);
         let permit = |file: &str, real_names: &[&str]| {
-            policy::permit(annotation, namespace, &names(file, folders), real_names, deadline)
+            policy::permit(
+                annotation,
+                namespace,
+                &names(file, directories),
+                real_names,
+                deadline,
+            )
         };
         // Before a file is looked at: who may pick none of them is not to learn which exist.
         let permits = candidates.iter().map(|file| permit(file, &[]));
         permits.reduce(|first, next| next.or(first)).transpose()?;
-        let found = locate(folders, pick, &candidates, survey)?;
+        let found = locate(directories, pick, &candidates, path_cache)?;
         let real_names: Vec<&str> = found.real_names.iter().map(String::as_str).collect();
         permit(&found.file, &real_names)?;
         Ok(found)

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::annotation::{Pick, Scope, effective, picks, scope};
 use super::conditions::Conditions;
-use super::{Chosen, Deadline, Selector, Subject};
+use super::{Deadline, Selector, Subject};
 use crate::config::AnnotationKey;
-use crate::diagnostic::{did_you_mean, shown};
-use crate::trust::Survey;
+use crate::diagnostic::did_you_mean;
+use crate::model::{Chosen, shown};
+use crate::trust::PathCache;
 
 /// Something that could give hooks to a container and does not, and why. Displayed as both, in one
 /// line.
@@ -69,19 +70,19 @@ pub enum Unused {
         /// Ours.
         key: String,
     },
-    /// A hook-spec in a spec folder that nothing picks, though it might be.
-    NotPicked {
+    /// A hook-spec in a spec directory that nothing picks, though it might be.
+    NotSelected {
         /// The hook-spec.
         file: Arc<str>,
     },
-    /// A hook-spec in a spec folder that a pod of this namespace would not get if it picked it.
+    /// A hook-spec in a spec directory that a pod of this namespace would not get if it picked it.
     WouldBeRefused {
         /// The hook-spec.
         file: Arc<str>,
         /// Why.
         reason: String,
     },
-    /// A hook-spec in a spec folder whose name means one in an earlier folder.
+    /// A hook-spec in a spec directory whose name means one in an earlier directory.
     Hidden {
         /// The hook-spec.
         file: Arc<str>,
@@ -96,7 +97,7 @@ impl Unused {
         !matches!(
             self,
             Unused::Unmet { .. }
-                | Unused::NotPicked { .. }
+                | Unused::NotSelected { .. }
                 | Unused::WouldBeRefused { .. }
                 | Unused::Hidden { .. }
         )
@@ -147,7 +148,7 @@ impl fmt::Display for Unused {
                     shown(annotation)
                 )
             }
-            Unused::NotPicked { file } => write!(f, "{}: no annotation picks it", shown(file)),
+            Unused::NotSelected { file } => write!(f, "{}: no annotation picks it", shown(file)),
             Unused::WouldBeRefused { file, reason } => write!(f, "{}: {reason}", shown(file)),
             Unused::Hidden { file, by } => {
                 write!(
@@ -261,13 +262,13 @@ impl Selector {
     }
 
     fn unused_specs(&self, subject: &Subject<'_>, chosen: &[Chosen]) -> Vec<Unused> {
-        let mut survey = Survey::new();
+        let mut path_cache = PathCache::new();
         let deadline = Deadline::none();
-        let folders = &self.config().annotation.spec_dirs;
+        let directories = &self.config().annotation.spec_dirs;
         let mut unused = Vec::new();
-        for file in folders
+        for file in directories
             .iter()
-            .filter_map(|folder| specs_in(folder).ok())
+            .filter_map(|directory| specs_in(directory).ok())
             .flatten()
         {
             let name = Path::new(&*file).file_stem().and_then(|name| name.to_str());
@@ -276,8 +277,8 @@ impl Selector {
             }
             let pick = Pick::Name(name.unwrap_or_default().to_owned());
             unused.push(
-                match self.permitted(subject.namespace, &pick, &mut survey, deadline) {
-                    Ok(found) if found.file == file => Unused::NotPicked { file },
+                match self.permitted(subject.namespace, &pick, &mut path_cache, deadline) {
+                    Ok(found) if found.file == file => Unused::NotSelected { file },
                     Ok(found) => Unused::Hidden { file, by: found.file },
                     Err(fault) => Unused::WouldBeRefused {
                         file,
@@ -290,13 +291,13 @@ impl Selector {
     }
 }
 
-/// What bare names in an annotation may mean: the `*.json` of a spec folder, in the order of their
+/// What bare names in an annotation may mean: the `*.json` of a spec directory, in the order of their
 /// names.
 ///
-/// Fails if the folder cannot be read.
-pub fn specs_in(folder: &str) -> io::Result<Vec<Arc<str>>> {
+/// Fails if the directory cannot be read.
+pub fn specs_in(directory: &str) -> io::Result<Vec<Arc<str>>> {
     let mut files = Vec::new();
-    for entry in Path::new(folder).read_dir()? {
+    for entry in Path::new(directory).read_dir()? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             files.extend(path.to_str().map(Arc::from));

@@ -2,7 +2,8 @@
 
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
-use crate::diagnostic::{Rule, shown};
+use crate::diagnostic::Rule;
+use crate::model::shown;
 
 /// The keys that version 0.1.0 has and 1.0.0 has not, at the top of the file.
 const KEYS: [&str; 7] = [

@@ -1,9 +1,10 @@
 //! Reading one hook: the rules about `path`, `args`, `env` and `timeout`.
 
+use super::Hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
-use super::{Hook, OnFailure, Timeout};
-use crate::diagnostic::{Rule, shown};
+use crate::diagnostic::Rule;
+use crate::model::{OnFailure, Timeout, shown};
 
 /// The keys of a hook, as they are listed to who mistypes one.
 const KEYS: [&str; 5] = ["path", "args", "env", "timeout", "onFailure"];
@@ -13,7 +14,7 @@ const KEYS: [&str; 5] = ["path", "args", "env", "timeout", "onFailure"];
 const LONGEST_STRING: usize = 32 * 4096 - 1;
 
 /// The hook that `node` is, and the value of its `path`; `None` if it has no usable path. Fields
-/// with a mistake are left out.
+/// with an error are left out.
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
     let help = "a hook is an object with a path";
     let [path, args, env, timeout, on_failure] = report.values(node, Field::Whole, &KEYS, help)?;

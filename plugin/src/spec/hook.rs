@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Stage;
+use crate::model::Stage;
 
-/// One program to run, as written in a hook-spec (the seed's fields; OCI runtime-spec, config.md,
+/// One program to run, as written in a hook-spec (iSulad's fields; OCI runtime-spec, config.md,
 /// "POSIX-platform Hooks"). Written back as it is read, but for its line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hook {
@@ -49,7 +49,7 @@ impl OnFailure {
     }
 }
 
-/// How long a hook may run: whole seconds, at least 1 (the seed's rule).
+/// How long a hook may run: whole seconds, at least 1 (iSulad's rule).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timeout(NonZeroU32);

@@ -8,11 +8,12 @@ use super::fields::read_hook;
 use super::json::{self, Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::{HookSpec, Parsed, Pattern, Program, Stage, When};
-use crate::diagnostic::{Rule, prose, shown};
+use super::{HookSpec, Parsed, Pattern, Program, When};
+use crate::diagnostic::Rule;
+use crate::model::{Stage, prose, shown};
 
 /// How many conditions of one kind a file may have: each is a pattern or two, which take memory.
-const MOST_PATTERNS: usize = 100;
+const MAX_PATTERNS: usize = 100;
 
 /// The one version of the format that is read.
 const VERSION: &str = "1.0.0";
@@ -35,7 +36,7 @@ const CONDITIONS: [&str; 4] = ["always", "annotations", "commands", "hasBindMoun
 /// Reads `bytes`, the content of the hooks.d file `file` (podman and CRI-O, version 1.0.0): its
 /// hook under each of its stages, and when it counts. Looks at no file.
 ///
-/// Stricter than they are, in that a key or stage which is not known is a mistake: a condition that
+/// Stricter than they are, in that a key or stage which is not known is an error: a condition that
 /// is mistyped would hold for every container.
 pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
@@ -44,7 +45,7 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     if let Some(root) = read_json(&mut report, bytes, if_empty) {
         read_root(&mut report, root, &mut parsed);
     }
-    parsed.mistakes = report.into_mistakes();
+    parsed.errors = report.into_errors();
     parsed
 }
 
@@ -136,7 +137,7 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     let Some([always, annotations, commands, mounts]) = report.values(node, field, &CONDITIONS, help) else {
         return when;
     };
-    let mistakes = report.count();
+    let errors = report.count();
     when.always = always.and_then(|value| boolean(report, value, "when.always"));
     when.has_bind_mounts = mounts.and_then(|value| boolean(report, value, "when.hasBindMounts"));
     if let Some(object) = annotations {
@@ -145,7 +146,7 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     if let Some(list) = commands {
         when.commands = read_commands(report, list);
     }
-    if when.is_empty() && report.count() == mistakes {
+    if when.is_empty() && report.count() == errors {
         report.at(node, field, Rule::MissingKey, "has no condition", help);
     }
     when
@@ -187,14 +188,14 @@ fn read_commands<'t>(report: &mut Report<'t>, list: Node<'t>) -> Vec<Pattern> {
     patterns
 }
 
-/// Whether `index` is below [`MOST_PATTERNS`]; reports the first that is not.
+/// Whether `index` is below [`MAX_PATTERNS`]; reports the first that is not.
 fn is_one_of_the_first(report: &mut Report<'_>, node: Node<'_>, field: Field, index: usize) -> bool {
-    if index == MOST_PATTERNS {
-        let message = format!("is one more than the {MOST_PATTERNS} patterns that are read");
+    if index == MAX_PATTERNS {
+        let message = format!("is one more than the {MAX_PATTERNS} patterns that are read");
         let help = "use fewer, or join some with |";
         report.at(node, field, Rule::TooLarge, message, help);
     }
-    index < MOST_PATTERNS
+    index < MAX_PATTERNS
 }
 
 fn read_stages<'t>(report: &mut Report<'t>, node: Node<'t>) -> Vec<Stage> {

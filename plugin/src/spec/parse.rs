@@ -1,4 +1,4 @@
-//! Reading a hook-spec: every rule about its text, every mistake reported.
+//! Reading a hook-spec: every rule about its text, every error reported.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use super::fields::read_hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::{Hook, HookSpec, Stage, When};
+use super::{Hook, HookSpec, When};
 use crate::diagnostic::{Diagnostic, Place, Rule};
+use crate::model::Stage;
 
-/// How large a hook-spec may be, in bytes: 10 MiB exactly is still read (the seed's rule).
+/// How large a hook-spec may be, in bytes: 10 MiB exactly is still read (iSulad's rule).
 pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
 
 /// A text that was read as a hook-spec.
@@ -18,12 +19,12 @@ pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
 pub struct Parsed {
     /// When its hooks count: always, unless it is a hooks.d file.
     pub when: When,
-    /// What the text says; all of it only if there is no mistake.
+    /// What the text says; all of it only if there is no error.
     pub spec: HookSpec,
-    /// The programs on the host that it names, each once, also those of hooks with mistakes.
+    /// The programs on the host that it names, each once, also those of hooks with errors.
     pub programs: Vec<Program>,
-    /// Every mistake, in the order of the text.
-    pub mistakes: Vec<Diagnostic>,
+    /// Every error, in the order of the text.
+    pub errors: Vec<Diagnostic>,
 }
 
 /// A program that a hook-spec names, where it does so first.
@@ -42,8 +43,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// A mistake about this program in the hook-spec `file`.
-    pub fn mistake(&self, file: &Arc<str>, rule: Rule, message: String, help: String) -> Diagnostic {
+    /// An error about this program in the hook-spec `file`.
+    pub fn error(&self, file: &Arc<str>, rule: Rule, message: String, help: String) -> Diagnostic {
         Diagnostic {
             stage: self.stage,
             index: self.index,
@@ -66,7 +67,7 @@ pub fn parse(file: &Arc<str>, bytes: &[u8]) -> Parsed {
         when: When::default(),
         spec: contents.spec,
         programs: contents.programs,
-        mistakes: report.into_mistakes(),
+        errors: report.into_errors(),
     }
 }
 

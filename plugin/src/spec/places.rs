@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Stage;
 use super::json::{self, Node};
 use crate::diagnostic::{Lines, Place};
+use crate::model::Stage;
 
 /// Where the parts of one hook stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct HookPlaces {
 }
 
 /// The places of the hooks of each stage, in listed order, of a text that
-/// [`parse`](super::parse) found no mistake in. Of any other text, what can be found.
+/// [`parse`](super::parse) found no error in. Of any other text, what can be found.
 pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
     let mut places = BTreeMap::new();
     let Ok(Ok(root)) = str::from_utf8(text).map(json::parse) else {
@@ -30,7 +30,7 @@ pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
     };
     let lines = Lines::new(text);
     let place = |node: Node<'_>| lines.place(node.offset_in(text), node.text().len());
-    // A part that cannot be looked into, which a text without mistakes has not, has no places.
+    // A part that cannot be looked into, which a text without errors has not, has no places.
     let _ = root.members(|key, list| {
         let stage = key.string().ok().and_then(|key| Stage::from_key(&key));
         let Some(stage) = stage else { return };

@@ -1,13 +1,13 @@
-//! Collecting the mistakes of one hook-spec, each with its place.
+//! Collecting the errors of one hook-spec, each with its place.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::Stage;
 use super::json::{Kind, Node};
-use crate::diagnostic::{Diagnostic, Lines, MOST_MISTAKES, Place, Rule, did_you_mean, shown};
+use crate::diagnostic::{Diagnostic, Lines, MAX_ERRORS, Place, Rule, did_you_mean};
+use crate::model::{Stage, shown};
 
-/// The field of a hook that a mistake is in.
+/// The field of a hook that an error is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Field {
     /// None: the hook, stage or file as a whole.
@@ -28,7 +28,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// The mistakes found so far, and where in the hook-spec the reader is.
+/// The errors found so far, and where in the hook-spec the reader is.
 pub(super) struct Report<'t> {
     file: Arc<str>,
     bytes: &'t [u8],
@@ -41,7 +41,7 @@ pub(super) struct Report<'t> {
     pub(super) within: &'static str,
     /// Keys that belong into another object than the one that is being read, and its key.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
-    mistakes: Vec<Diagnostic>,
+    errors: Vec<Diagnostic>,
     left_out: usize,
 }
 
@@ -55,7 +55,7 @@ impl<'t> Report<'t> {
             index: None,
             within: "",
             elsewhere: &[],
-            mistakes: Vec::new(),
+            errors: Vec::new(),
             left_out: 0,
         }
     }
@@ -69,17 +69,17 @@ impl<'t> Report<'t> {
         self.lines.place(node.offset_in(self.bytes), node.text().len())
     }
 
-    /// How many mistakes there are so far.
+    /// How many errors there are so far.
     pub(super) fn count(&self) -> usize {
-        self.mistakes.len() + self.left_out
+        self.errors.len() + self.left_out
     }
 
-    /// Every mistake, in the order of the text.
-    pub(super) fn into_mistakes(mut self) -> Vec<Diagnostic> {
-        self.mistakes.sort_by_key(|mistake| mistake.place);
-        self.mistakes
+    /// Every error, in the order of the text.
+    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
+        self.errors.sort_by_key(|error| error.place);
+        self.errors
             .extend(Diagnostic::left_out(&self.file, self.left_out));
-        self.mistakes
+        self.errors
     }
 
     pub(super) fn at_place(
@@ -90,11 +90,11 @@ impl<'t> Report<'t> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        if self.mistakes.len() == MOST_MISTAKES {
+        if self.errors.len() == MAX_ERRORS {
             self.left_out += 1;
             return;
         }
-        self.mistakes.push(Diagnostic {
+        self.errors.push(Diagnostic {
             stage: self.stage,
             index: self.index,
             field: match (self.within, field) {
@@ -209,10 +209,10 @@ impl<'t> Report<'t> {
         self.finished(object, read);
     }
 
-    /// The values under `keys` in the object `node`, each at most once; any other key is a mistake.
-    /// `null` is as absent. `None`, and a mistake, if it is no object.
+    /// The values under `keys` in the object `node`, each at most once; any other key is an error.
+    /// `null` is as absent. `None`, and an error, if it is no object.
     ///
-    /// A key in the wrong case is a mistake, and yet its value is read: what it lacks is not its key.
+    /// A key in the wrong case is an error, and yet its value is read: what it lacks is not its key.
     pub(super) fn values<const N: usize>(
         &mut self,
         node: Node<'t>,

@@ -18,7 +18,7 @@ pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: 
             return None;
         }
     };
-    // The mark is one mistake; what follows it is still read.
+    // The mark is one error; what follows it is still read.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mark = text.len() - body.len();
     if mark > 0 {

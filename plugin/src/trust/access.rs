@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::mounts::Mounts;
-use crate::diagnostic::shown_path;
+use crate::model::shown_path;
 
 /// How long an access may last before its file system counts as not answering. It is less than the time that a
 /// runtime gives for an answer: when the next container comes, it need not wait as the first one did.

@@ -1,11 +1,11 @@
-//! Reading a trusted file whole, within a bound, with what goes wrong told as a mistake of it.
+//! Reading a trusted file whole, within a bound, with what goes wrong told as an error of it.
 
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::access::Use;
-use super::{Survey, TrustError, TrustedFile};
+use super::{PathCache, TrustError, TrustedFile};
 use crate::diagnostic::{Diagnostic, Rule};
 
 /// How large a file may be.
@@ -19,13 +19,13 @@ pub struct MaxSize {
     pub help: &'static str,
 }
 
-impl Survey {
+impl PathCache {
     /// The file called `name`, to be read; `name` is its absolute path.
     ///
     /// Fails as [`TrustedFile::to_read`] does.
     pub fn named(&mut self, name: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
         self.file_to_read(Path::new(&**name))
-            .map_err(|error| error.mistake_of(name))
+            .map_err(|error| error.error_of(name))
     }
 }
 
@@ -35,16 +35,16 @@ impl TrustedFile {
     ///
     /// Fails if it may not be read, was replaced since it was looked at, or is larger than `most`.
     pub fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
-        let opened = self.open().map_err(|error| error.mistake_of(name))?;
+        let opened = self.open().map_err(|error| error.error_of(name))?;
         let mut bytes = Vec::new();
         let access = Use::Read.begin(self.real_path());
         let _access = access.map_err(|hangs| {
             let component = self.real_path().to_owned();
             let fault = hangs.into();
-            TrustError { component, fault }.mistake_of(name)
+            TrustError { component, fault }.error_of(name)
         })?;
         let read = opened.take(most.bytes + 1).read_to_end(&mut bytes);
-        let mistake = match read {
+        let error = match read {
             Err(error) => Diagnostic::of_file(
                 name,
                 Rule::Unreadable,
@@ -59,13 +59,13 @@ impl TrustedFile {
             ),
             Ok(_) => return Ok(bytes),
         };
-        Err(vec![mistake])
+        Err(vec![error])
     }
 }
 
 impl TrustError {
-    /// As the one mistake of the file called `name`.
-    pub fn mistake_of(&self, name: &Arc<str>) -> Vec<Diagnostic> {
+    /// As the one error of the file called `name`.
+    pub fn error_of(&self, name: &Arc<str>) -> Vec<Diagnostic> {
         vec![Diagnostic::of_file(
             name,
             self.rule(),

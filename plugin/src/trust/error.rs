@@ -7,8 +7,9 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::access::NotAnswering;
-use super::walk::MOST_LINKS;
-use crate::diagnostic::{Rule, shown};
+use super::walk::MAX_LINKS;
+use crate::diagnostic::Rule;
+use crate::model::shown;
 
 /// Why the file asked for is not to be trusted, and which component of its path is to blame.
 ///
@@ -216,7 +217,7 @@ impl fmt::Display for TrustError {
                 "{path} is on a FUSE file system that uid {uid} has mounted, who can fake owners and modes there"
             ),
             Fault::ProcLink => write!(f, "{path} names another file to each process that asks"),
-            Fault::TooManyLinks => write!(f, "{path} is one link more than the {MOST_LINKS} a path may have"),
+            Fault::TooManyLinks => write!(f, "{path} is one link more than the {MAX_LINKS} a path may have"),
             Fault::NameTooLong => write!(f, "{path} is too long a name"),
             Fault::Changed => write!(f, "{path} was replaced while it was being checked"),
             Fault::NotAnswering(how_long) => write!(f, "the file system of {path} {how_long}"),

@@ -13,9 +13,9 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
 use super::access::Use;
+use super::check::{self, Purpose};
 use super::error::{Fault, FileKind, TrustError};
-use super::judge::{self, Purpose};
-use super::survey::{Found, Survey};
+use super::path_cache::{Found, PathCache};
 use super::walk::{End, walk};
 
 /// What tells one state of one file from every other: a file that is written to, replaced or
@@ -50,24 +50,24 @@ impl From<&FileStat> for FileIdentity {
     }
 }
 
-impl Survey {
-    /// As [`TrustedFile::to_read`], in this survey.
+impl PathCache {
+    /// As [`TrustedFile::to_read`], in this path cache.
     pub fn file_to_read(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
         self.file(path, Purpose::Read)
     }
 
-    /// As [`TrustedFile::to_execute`], in this survey.
+    /// As [`TrustedFile::to_execute`], in this path cache.
     pub fn file_to_execute(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
         self.file(path, Purpose::Execute)
     }
 
-    /// As [`TrustedDir::at`], in this survey.
+    /// As [`TrustedDir::at`], in this path cache.
     pub fn directory(&mut self, path: &Path) -> Result<TrustedDir, TrustError> {
         match walk(self, path)? {
             (End::Directory(directory), real_path) => Ok(TrustedDir { directory, real_path }),
             (End::File { file, .. }, component) => Err(TrustError {
                 component,
-                fault: Fault::NotDirectory(judge::kind(&file.stat)),
+                fault: Fault::NotDirectory(check::kind(&file.stat)),
             }),
         }
     }
@@ -82,7 +82,7 @@ impl Survey {
                 });
             }
         };
-        match judge::file(&directory.stat, &file.stat, purpose) {
+        match check::file(&directory.stat, &file.stat, purpose) {
             Ok(()) => Ok(TrustedFile {
                 directory,
                 file,
@@ -113,13 +113,13 @@ impl TrustedFile {
     ///
     /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
     pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
-        Survey::new().file_to_read(path)
+        PathCache::new().file_to_read(path)
     }
 
     /// The file at `path`, to be run: a hook. As [`TrustedFile::to_read`], and it must have an
     /// execute bit and be neither setuid nor setgid.
     pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
-        Survey::new().file_to_execute(path)
+        PathCache::new().file_to_execute(path)
     }
 
     /// Which file it is, in which state.
@@ -177,7 +177,7 @@ impl TrustedDir {
     ///
     /// Fails if `path` is not absolute, is no directory, or any component breaks a rule.
     pub fn at(path: &Path) -> Result<TrustedDir, TrustError> {
-        Survey::new().directory(path)
+        PathCache::new().directory(path)
     }
 
     /// The directory, if root alone can make files in it: not even a sticky one is enough.
@@ -187,7 +187,7 @@ impl TrustedDir {
     pub fn unshared(self) -> Result<TrustedDir, TrustError> {
         match self.is_shared() {
             true => Err(TrustError {
-                fault: judge::writable(&self.directory.stat),
+                fault: check::writable(&self.directory.stat),
                 component: self.real_path,
             }),
             false => Ok(self),
@@ -201,7 +201,7 @@ impl TrustedDir {
 
     /// Whether others than root can make files in it, which a sticky directory does not forbid.
     pub fn is_shared(&self) -> bool {
-        judge::is_shared(&self.directory.stat)
+        check::is_shared(&self.directory.stat)
     }
 
     /// The names of what is in it, in no order, without `.` and `..`.

@@ -2,12 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+mod check;
 mod content;
 mod error;
 mod file;
-mod judge;
 mod mounts;
-mod survey;
+mod path_cache;
 mod walk;
 
 #[cfg(test)]
@@ -16,4 +16,4 @@ mod tests;
 pub use content::MaxSize;
 pub use error::{Fault, FileKind, TrustError};
 pub use file::{FileIdentity, TrustedDir, TrustedFile};
-pub use survey::Survey;
+pub use path_cache::PathCache;

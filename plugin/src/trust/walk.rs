@@ -5,12 +5,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::check;
 use super::error::{Fault, TrustError};
-use super::judge;
-use super::survey::{Found, Place, Survey};
+use super::path_cache::{Found, PathCache, Place};
 
 /// How many links may be on the way: the kernel's own limit (path_resolution(7)).
-pub(super) const MOST_LINKS: usize = 40;
+pub(super) const MAX_LINKS: usize = 40;
 
 /// The longest path that the kernel takes, in bytes without the NUL at its end.
 const LONGEST_PATH: usize = nix::libc::PATH_MAX as usize - 1;
@@ -27,8 +27,8 @@ pub(super) enum End {
 /// Walks to `path`; returns what is there, and its real path.
 ///
 /// Every directory on the way is judged and so is every link; the target of a link is walked to in
-/// the same manner. What `survey` knows already is not looked at again.
-pub(super) fn walk(survey: &mut Survey, path: &Path) -> Result<(End, PathBuf), TrustError> {
+/// the same manner. What `path cache` knows already is not looked at again.
+pub(super) fn walk(path_cache: &mut PathCache, path: &Path) -> Result<(End, PathBuf), TrustError> {
     let bytes = path.as_os_str().as_bytes();
     let malformed = if bytes.contains(&0) {
         Some(Fault::Nul)
@@ -52,7 +52,7 @@ pub(super) fn walk(survey: &mut Survey, path: &Path) -> Result<(End, PathBuf), T
         next: 0,
         links: 0,
     };
-    match go(survey, rest, &mut real) {
+    match go(path_cache, rest, &mut real) {
         Ok(end) => Ok((end, real)),
         Err(fault) => Err(TrustError {
             component: real,
@@ -62,8 +62,8 @@ pub(super) fn walk(survey: &mut Survey, path: &Path) -> Result<(End, PathBuf), T
 }
 
 /// `real` is, at each moment and so also when a fault is returned, the component looked at.
-fn go(survey: &mut Survey, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
-    let mut here = survey.root()?;
+fn go(path_cache: &mut PathCache, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
+    let mut here = path_cache.root()?;
     while let Some((name, is_last)) = rest.next() {
         if name == "." {
             continue;
@@ -74,13 +74,13 @@ fn go(survey: &mut Survey, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fa
         } else {
             real.push(name);
         }
-        match survey.come_to(&here, name, real)? {
+        match path_cache.come_to(&here, name, real)? {
             Place::Directory(found) => here = found,
             Place::Link(target) => {
                 rest.follow(&target)?;
                 real.pop();
                 if target.as_bytes().starts_with(b"/") {
-                    here = survey.root()?;
+                    here = path_cache.root()?;
                     real.push("/");
                 }
             }
@@ -90,7 +90,7 @@ fn go(survey: &mut Survey, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fa
                     file: found,
                 });
             }
-            Place::Other(found) => return Err(Fault::NotDirectory(judge::kind(&found.stat))),
+            Place::Other(found) => return Err(Fault::NotDirectory(check::kind(&found.stat))),
         }
     }
     Ok(End::Directory(here))
@@ -115,7 +115,7 @@ impl Rest {
     /// Goes on with the target of the link just met.
     fn follow(&mut self, target: &OsStr) -> Result<(), Fault> {
         self.links += 1;
-        if self.links > MOST_LINKS {
+        if self.links > MAX_LINKS {
             return Err(Fault::TooManyLinks);
         }
         let mut bytes = target.to_owned().into_vec();

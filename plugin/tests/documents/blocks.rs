@@ -94,7 +94,7 @@ fn every_configuration_is_one_that_the_daemon_accepts() {
 #[test]
 fn every_hook_spec_is_one_that_the_daemon_accepts() {
     for block in blocks("json") {
-        let mistakes = parse(&block.place.as_str().into(), block.text.as_bytes()).mistakes;
-        assert_eq!(mistakes, [], "{}", block.place);
+        let errors = parse(&block.place.as_str().into(), block.text.as_bytes()).errors;
+        assert_eq!(errors, [], "{}", block.place);
     }
 }

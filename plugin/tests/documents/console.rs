@@ -12,9 +12,9 @@ const MARK: &str = "\u{1e}";
 
 /// Runs the commands of one document on a node of its own: in a mount namespace, in which the
 /// examples are in place and nothing reaches this machine.
-pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
+pub(crate) fn run(directory: &Path, commands: &[String]) -> Vec<String> {
     let example = root().join("examples");
-    let bin = folder.join("bin");
+    let bin = directory.join("bin");
     fs::create_dir_all(&bin).unwrap();
     // By a process of its own: what is open for writing here, a child of another test might keep open.
     let program = env!("CARGO_BIN_EXE_nri-oci-hooks");
@@ -25,7 +25,7 @@ pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
     assert!(copied.unwrap().success());
     let mut script = format!(
         "set -eu
-        cd {folder}
+        cd {directory}
         for path in etc usr/local var/lib; do
             mkdir -p over/$path work/$path
             mount -t overlay overlay -o lowerdir=/$path,upperdir=$PWD/over/$path,workdir=$PWD/work/$path /$path
@@ -39,14 +39,14 @@ pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
         PATH={bin}:$PATH
         set +e
         ",
-        folder = folder.display(),
+        directory = directory.display(),
         example = example.display(),
         bin = bin.display(),
     );
     for command in commands {
         script.push_str(&format!("printf '{MARK}'\n{command}\n"));
     }
-    fs::write(folder.join("script"), script).unwrap();
+    fs::write(directory.join("script"), script).unwrap();
     let output = Command::new("unshare")
         .args([
             "--mount",
@@ -56,7 +56,7 @@ pub(crate) fn run(folder: &Path, commands: &[String]) -> Vec<String> {
             "-c",
             "exec sh \"$0\" 2>&1",
         ])
-        .arg(folder.join("script"))
+        .arg(directory.join("script"))
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -95,8 +95,8 @@ fn is_as(expected: &[String], output: &[&str]) -> bool {
 #[test]
 fn what_is_shown_behind_a_dollar_was_run_and_printed_just_that() {
     // Not below /tmp, which is mounted over.
-    let folder = tempfile::tempdir_in("/run").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let directory = tempfile::tempdir_in("/run").unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut documents: Vec<(String, Vec<Block>)> = Vec::new();
     for block in blocks("console") {
         let name = block.place.split(':').next().unwrap().to_owned();
@@ -108,7 +108,7 @@ fn what_is_shown_behind_a_dollar_was_run_and_printed_just_that() {
     for (number, (_, blocks)) in documents.iter().enumerate() {
         let shown: Vec<(String, Vec<String>)> = blocks.iter().flat_map(shown).collect();
         let commands: Vec<String> = shown.iter().map(|(command, _)| command.clone()).collect();
-        let node = folder.path().join(number.to_string());
+        let node = directory.path().join(number.to_string());
         fs::create_dir(&node).unwrap();
         for ((command, expected), output) in shown.iter().zip(run(&node, &commands)) {
             let lines: Vec<&str> = output.lines().map(str::trim_end).collect();

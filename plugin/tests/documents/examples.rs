@@ -17,9 +17,9 @@ fn text(name: &str) -> String {
 }
 
 #[test]
-fn hook_specs_configuration_and_manifest_have_no_mistake() {
+fn hook_specs_configuration_and_manifest_have_no_error() {
     for name in ["default.json", "specs/arp.json", "specs/scratch.json"] {
-        assert_eq!(parse(&name.into(), text(name).as_bytes()).mistakes, [], "{name}");
+        assert_eq!(parse(&name.into(), text(name).as_bytes()).errors, [], "{name}");
     }
     Config::from_text("config.toml", &text("config.toml"), &Overrides::default()).unwrap();
     let manifest = manifest::read(text("pod.yaml").as_bytes()).unwrap();
@@ -86,10 +86,10 @@ fn log_line_writes_a_line_about_the_container() {
 }
 
 #[test]
-fn scratch_makes_a_folder_of_the_containers_own_and_removes_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let env = [("SCRATCH", folder.path().to_str().unwrap())];
-    let theirs = folder.path().join("c1");
+fn scratch_makes_a_directory_of_the_containers_own_and_removes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let env = [("SCRATCH", directory.path().to_str().unwrap())];
+    let theirs = directory.path().join("c1");
     let (good, said) = run("scratch", &["make"], &env, &state("c1", "creating", 7));
     assert!(good && theirs.is_dir(), "{said}");
     let (good, said) = run("scratch", &["make"], &env, &state("c1", "creating", 7));
@@ -107,7 +107,7 @@ fn scratch_makes_a_folder_of_the_containers_own_and_removes_it() {
 
 #[test]
 fn arp_changes_the_network_of_the_container_and_no_other() {
-    // Stands for process 1: it is in a network of its own.
+    // Stands for init: it is in a network of its own.
     let mut process = Command::new("unshare")
         .args(["--net", "cat"])
         .stdin(Stdio::piped())

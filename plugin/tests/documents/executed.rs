@@ -84,8 +84,8 @@ fn every_command_of_ours_is_executed_or_it_is_said_why_not() {
         }
     }
     // Not below /tmp, which is mounted over.
-    let folder = tempfile::tempdir_in("/run").unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let directory = tempfile::tempdir_in("/run").unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut executed = 0;
     let document = |place: &str| place.split(':').next().unwrap().to_owned();
     for (number, told) in told.chunk_by(|a, b| document(&a.0) == document(&b.0)).enumerate() {
@@ -95,7 +95,7 @@ fn every_command_of_ours_is_executed_or_it_is_said_why_not() {
                 typed(command).map(|(line, status)| (&**place, &**command, line, status))
             })
             .collect();
-        let node = folder.path().join(number.to_string());
+        let node = directory.path().join(number.to_string());
         fs::create_dir(&node).unwrap();
         let lines: Vec<String> = [NODE.to_owned()]
             .into_iter()

@@ -11,10 +11,10 @@ mod generate;
 
 #[test]
 fn each_command_has_a_man_page_that_names_every_option() {
-    let folder = tempfile::tempdir().unwrap();
-    generate::generate(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    generate::generate(directory.path()).unwrap();
     let page = |name: &str| {
-        let text = fs::read_to_string(folder.path().join("man").join(format!("{name}.8")));
+        let text = fs::read_to_string(directory.path().join("man").join(format!("{name}.8")));
         // A hyphen is escaped there.
         text.unwrap().replace("\\-", "-")
     };
@@ -41,10 +41,10 @@ fn each_command_has_a_man_page_that_names_every_option() {
 
 #[test]
 fn each_shell_completes_every_command() {
-    let folder = tempfile::tempdir().unwrap();
-    generate::generate(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    generate::generate(directory.path()).unwrap();
     for file in ["nri-oci-hooks.bash", "nri-oci-hooks.fish", "_nri-oci-hooks"] {
-        let path = folder.path().join("completions").join(file);
+        let path = directory.path().join("completions").join(file);
         let text = fs::read_to_string(&path).unwrap();
         for command in CommandLine::definition().get_subcommands() {
             assert!(
@@ -57,7 +57,7 @@ fn each_shell_completes_every_command() {
     }
     let completed = Command::new("bash")
         .args(["-euc", r#"source "$1"; COMP_WORDS=(nri-oci-hooks st); COMP_CWORD=1; complete=$(complete -p nri-oci-hooks); complete=${complete#*-F }; "${complete%% *}" nri-oci-hooks st nri-oci-hooks; echo "${COMPREPLY[@]}""#, "bash"])
-        .arg(folder.path().join("completions/nri-oci-hooks.bash"))
+        .arg(directory.path().join("completions/nri-oci-hooks.bash"))
         .output()
         .unwrap();
     assert_eq!(

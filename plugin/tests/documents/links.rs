@@ -41,7 +41,7 @@ fn has_anchor(text: &str, wanted: &str) -> bool {
 fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     let mut seen = 0;
     for (name, text) in documents() {
-        let folder = Path::new(&name).parent().unwrap().to_owned();
+        let directory = Path::new(&name).parent().unwrap().to_owned();
         for target in targets(&text) {
             if target.starts_with("https://") {
                 continue;
@@ -50,7 +50,7 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
             let path = if file.is_empty() {
                 name.clone().into()
             } else {
-                folder.join(file)
+                directory.join(file)
             };
             let path = root().join(path);
             assert!(path.exists(), "{name}: {target}");

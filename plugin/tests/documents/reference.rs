@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use nri_oci_hooks::config::{Config, keys};
+use nri_oci_hooks::model::Stage;
 use nri_oci_hooks::observe::Observer;
-use nri_oci_hooks::spec::Stage;
 
 use crate::blocks::root;
 

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
 use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, PluginHandle, PodBuilder, RuntimeProfile};
+use nri_oci_hooks::daemon::WithoutHooks;
 use nri_oci_hooks::ledger::Ledger;
 use nri_oci_hooks::observe::{Status, ask};
-use nri_oci_hooks::plugin::WithoutHooks;
 
 use crate::node::until;
 

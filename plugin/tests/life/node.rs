@@ -10,8 +10,8 @@ use containerd_nri::api::{self, Container, ContainerState, PodSandbox};
 use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
-use nri_oci_hooks::ledger::{ContainerId, EntryFolder, Ledger};
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::ledger::{EntryDirectory, Ledger};
+use nri_oci_hooks::model::{ContainerId, Stage};
 use tokio::time::{sleep, timeout};
 
 /// How long a test waits for what must come.
@@ -264,7 +264,7 @@ impl Node {
     }
 
     /// The container in the ledger, until it is archived.
-    pub(crate) fn tracked(&self) -> Option<EntryFolder> {
+    pub(crate) fn tracked(&self) -> Option<EntryDirectory> {
         self.ledger().find(&self.id()).unwrap()
     }
 

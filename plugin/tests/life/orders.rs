@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 
 use crate::node::{Delivery, Node, Runtime, until};
 

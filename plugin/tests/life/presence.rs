@@ -1,6 +1,6 @@
 //! Every way in which the daemon can be alive or dead while a container lives.
 
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 use tokio::task::JoinSet;
 
 use crate::node::{Delivery, Node, Runtime};

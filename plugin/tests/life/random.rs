@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::Config;

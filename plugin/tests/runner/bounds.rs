@@ -7,12 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nri_oci_hooks::ledger::Outcome;
-use nri_oci_hooks::select::FrozenHook;
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::model::{ResolvedHook, Stage, Timeout};
 
 use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
 
-fn one_second(hook: &mut FrozenHook) {
+fn one_second(hook: &mut ResolvedHook) {
     hook.timeout = Timeout::from_seconds(1).unwrap();
 }
 
@@ -43,9 +42,9 @@ fn at_its_timeout_everything_that_a_hook_started_is_killed_whatever_it_ignores_o
     assert!(run.ended.unwrap().at.since(run.began) >= Duration::from_secs(1));
 }
 
-/// A hook is root and can do so, and a program on a file system that answers no more holds its watcher as well.
+/// A hook is root and can do so, and a program on a file system that answers no more holds its supervisor as well.
 #[test]
-fn a_hook_that_stops_its_watcher_gets_no_more_time_for_it_than_a_grace() {
+fn a_hook_that_stops_its_supervisor_gets_no_more_time_for_it_than_a_grace() {
     let fixture = Fixture::new();
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nkill -STOP $PPID\n\
@@ -58,7 +57,7 @@ fn a_hook_that_stops_its_watcher_gets_no_more_time_for_it_than_a_grace() {
     assert_eq!(output.status.code(), Some(1));
     let told = stderr(&output);
     assert!(told.contains("killed after its timeout of 1 s"), "{told}");
-    // It has ended; the node's process 1 takes that in.
+    // It has ended; the node's init takes that in.
     while is_running(grandchild) {
         std::thread::yield_now();
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, PATH, SUCCESS};
@@ -89,10 +89,10 @@ fn a_hook_runs_in_the_bundle_or_if_that_is_gone_in_the_root() {
     fixture.run(Stage::Prestart);
     fs::remove_dir(fixture.bundle()).unwrap();
     fixture.run(Stage::Poststop);
-    for (stage, folder) in [(Stage::Prestart, fixture.bundle()), (Stage::Poststop, "/".into())] {
+    for (stage, directory) in [(Stage::Prestart, fixture.bundle()), (Stage::Poststop, "/".into())] {
         let record = fixture.record(stage);
         let wrote = record.runs()[0].ended.unwrap().stdout.head.clone();
-        assert_eq!(wrote.trim(), folder.to_str().unwrap());
+        assert_eq!(wrote.trim(), directory.to_str().unwrap());
     }
 }
 
@@ -132,7 +132,7 @@ fn a_hook_leads_a_session_and_has_default_signals_and_no_descriptor_but_the_stan
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let pid = stat.split(' ').next().unwrap();
     assert_eq!((fields[2], fields[3]), (pid, pid), "group and session: {stat}");
-    // The fourth is the folder that it lists.
+    // The fourth is the directory that it lists.
     assert_eq!(record.runs()[1].ended.unwrap().stdout.head, "0\n1\n2\n3\n");
 }
 

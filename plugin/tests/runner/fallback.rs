@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::SIGKILL;
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 
 use crate::fixture::{Fixture, feed, number_from};
 

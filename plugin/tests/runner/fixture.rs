@@ -8,10 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use nix::sys::stat::Mode;
-use nri_oci_hooks::ledger::{EntryFolder, Identity, Ledger, Outcome, Record};
-use nri_oci_hooks::process::HookLimits;
-use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
+use nri_oci_hooks::ledger::{EntryDirectory, Identity, Ledger, Outcome, Record};
+use nri_oci_hooks::model::{HookLimits, OnFailure, ResolvedHook, ResolvedHooks, Source, Stage, Timeout};
 
 pub(crate) const PATH: &str = "PATH=/usr/bin:/bin";
 
@@ -20,15 +18,19 @@ pub(crate) const PATH: &str = "PATH=/usr/bin:/bin";
 static FILES_AND_FORKS: Mutex<()> = Mutex::new(());
 
 pub(crate) struct Fixture {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     ledger: Ledger,
-    frozen: Frozen,
+    resolved: ResolvedHooks,
 }
 
 impl Drop for Fixture {
     /// Lets everything go that waits at a pipe of the test: what a killed hook has started, too.
     fn drop(&mut self) {
-        for entry in fs::read_dir(self.folder.path()).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(self.directory.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             if entry.file_type().is_ok_and(|kind| kind.is_fifo()) {
                 // Open at both ends, so it waits for nobody; who waits to read finds it closed then.
                 let _ = fs::File::options().read(true).write(true).open(entry.path());
@@ -39,19 +41,19 @@ impl Drop for Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Fixture {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::create(&folder.path().join("state")).unwrap();
-        fs::create_dir(folder.path().join("bundle")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&directory.path().join("state")).unwrap();
+        fs::create_dir(directory.path().join("bundle")).unwrap();
         Fixture {
-            folder,
+            directory,
             ledger,
-            frozen: Frozen::default(),
+            resolved: ResolvedHooks::default(),
         }
     }
 
     /// A file of the test's own.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub(crate) fn bundle(&self) -> PathBuf {
@@ -69,7 +71,7 @@ impl Fixture {
         path
     }
 
-    /// Adds a hook: a script, with the folder of the test in `$D`.
+    /// Adds a hook: a script, with the directory of the test in `$D`.
     pub(crate) fn hook(self, stage: Stage, script: &str) -> Fixture {
         self.hook_with(stage, script, |_| {})
     }
@@ -78,14 +80,14 @@ impl Fixture {
         mut self,
         stage: Stage,
         script: &str,
-        change: impl FnOnce(&mut FrozenHook),
+        change: impl FnOnce(&mut ResolvedHook),
     ) -> Fixture {
-        let hooks = self.frozen.stages.entry(stage).or_default();
-        let path = self.folder.path().join(format!("{stage}-{}", hooks.len()));
+        let hooks = self.resolved.stages.entry(stage).or_default();
+        let path = self.directory.path().join(format!("{stage}-{}", hooks.len()));
         let path = path.to_str().unwrap().to_owned();
-        let mut hook = FrozenHook {
+        let mut hook = ResolvedHook {
             args: vec![path.clone()],
-            env: vec![PATH.into(), format!("D={}", self.folder.path().display())],
+            env: vec![PATH.into(), format!("D={}", self.directory.path().display())],
             timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),
             on_failure: OnFailure::default(),
@@ -108,7 +110,7 @@ impl Fixture {
 
     /// Adds the last hook so often again that there are `count`.
     pub(crate) fn repeated(mut self, stage: Stage, count: usize) -> Fixture {
-        let hooks = self.frozen.stages.get_mut(&stage).unwrap();
+        let hooks = self.resolved.stages.get_mut(&stage).unwrap();
         let last = hooks.last().unwrap().clone();
         hooks.resize(count, last);
         self
@@ -136,7 +138,7 @@ impl Fixture {
         ];
         let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
         self.ledger
-            .add_with(identity, &annotations.into(), &self.frozen, true)
+            .add_with(identity, &annotations.into(), &self.resolved, true)
             .unwrap();
         self
     }
@@ -157,7 +159,7 @@ impl Fixture {
         self.state_of(status, pid)
     }
 
-    /// The same, of a container with this process 1.
+    /// The same, of a container with this init.
     pub(crate) fn state_of(&self, status: &str, pid: u32) -> String {
         serde_json::json!({
             "ociVersion": "1.1.0",
@@ -196,7 +198,7 @@ impl Fixture {
         self.start(stage).wait_with_output().unwrap()
     }
 
-    pub(crate) fn container(&self) -> EntryFolder {
+    pub(crate) fn container(&self) -> EntryDirectory {
         self.ledger.find(&"c1".parse().unwrap()).unwrap().unwrap()
     }
 

@@ -9,19 +9,17 @@ use std::time::Duration;
 
 use nix::sys::signal::{SIGCONT, SIGKILL, kill};
 use nix::unistd::Pid;
-use nri_oci_hooks::ledger::{Moment, Outcome};
-use nri_oci_hooks::process::HookLimits;
-use nri_oci_hooks::select::FrozenHook;
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::ledger::Outcome;
+use nri_oci_hooks::model::{HookLimits, ResolvedHook, Stage, Timeout, Timestamp};
 
 use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
 use crate::guard::{Guard, members};
 
-fn seconds(seconds: u32) -> impl FnOnce(&mut FrozenHook) {
+fn seconds(seconds: u32) -> impl FnOnce(&mut ResolvedHook) {
     move |hook| hook.timeout = Timeout::from_seconds(seconds).unwrap()
 }
 
-fn limit(change: impl FnOnce(&mut HookLimits)) -> impl FnOnce(&mut FrozenHook) {
+fn limit(change: impl FnOnce(&mut HookLimits)) -> impl FnOnce(&mut ResolvedHook) {
     move |hook| {
         hook.timeout = Timeout::from_seconds(20).unwrap();
         change(&mut hook.limits);
@@ -63,7 +61,7 @@ fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
         );
         let run = record.runs()[0];
         // For whoever repeats this with --nocapture: a busy machine may take longer.
-        let all = Moment::now().since(run.began);
+        let all = Timestamp::now().since(run.began);
         println!(
             "{} after {:?}, nothing left after {all:?}",
             ended,
@@ -124,7 +122,7 @@ fn what_a_hook_starts_stays_in_its_group_and_is_ended_however_it_hides() {
         "setsid sh -c 'trap \"\" TERM; echo $$ >$D/pid; while :; do sleep 60; done' &",
         "(setsid sh -c '(setsid sh -c \"echo \\$\\$ >$D/pid; sleep 1000\" &)' &)",
         "unshare --pid --fork sleep 1000 & echo $! >$D/pid",
-        // Out of every group that it is in, as root can. It is below its watcher still.
+        // Out of every group that it is in, as root can. It is below its supervisor still.
         "sh -c 'for g in $(find /sys/fs/cgroup -maxdepth 2 -name cgroup.procs); do echo $$ >$g; done; \
          echo $$ >$D/pid; exec sleep 1000' 2>/dev/null &",
     ] {
@@ -143,9 +141,9 @@ fn what_a_hook_starts_stays_in_its_group_and_is_ended_however_it_hides() {
     }
 }
 
-/// The hook is gone with its watcher; what it has started is in its group.
+/// The hook is gone with its supervisor; what it has started is in its group.
 #[test]
-fn a_hook_that_kills_its_watcher_leaves_nothing_behind() {
+fn a_hook_that_kills_its_supervisor_leaves_nothing_behind() {
     let fixture = Fixture::new();
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\n\
@@ -163,19 +161,18 @@ fn a_hook_that_kills_its_watcher_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_a_hook_has_started_whose_runner_and_watcher_were_killed_is_ended_by_the_next_runner() {
+fn what_a_hook_has_started_whose_runner_and_supervisor_were_killed_is_ended_by_the_next_runner() {
     let fixture = Fixture::new().note(Stage::Poststop, "poststop");
     let pid = fixture.fifo("pid");
-    let script =
-        "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\necho $PPID >$D/watcher\nsleep 1000\n";
-    let watcher = fixture.fifo("watcher");
+    let script = "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\necho $PPID >$D/supervisor\nsleep 1000\n";
+    let supervisor = fixture.fifo("supervisor");
     let fixture = fixture.hook(Stage::Prestart, script).entered();
     let guard = Guard::of(&fixture);
     let mut runner = fixture.start(Stage::Prestart);
     number_from(&pid);
-    let watcher = number_from(&watcher);
+    let supervisor = number_from(&supervisor);
     runner.kill().unwrap();
-    kill(Pid::from_raw(watcher), SIGKILL).unwrap();
+    kill(Pid::from_raw(supervisor), SIGKILL).unwrap();
     runner.wait().unwrap();
     assert!(fixture.run(Stage::Poststop).status.success());
     assert_eq!(guard.of_hooks(), [0; 0]);
@@ -183,7 +180,7 @@ fn what_a_hook_has_started_whose_runner_and_watcher_were_killed_is_ended_by_the_
 }
 
 #[test]
-fn a_hook_that_stops_its_watcher_leaves_nothing_behind() {
+fn a_hook_that_stops_its_supervisor_leaves_nothing_behind() {
     let script = "#!/bin/sh\nsetsid sleep 1000 &\nkill -STOP $PPID\nsleep 1000\n";
     let fixture = Fixture::new();
     let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
@@ -193,9 +190,9 @@ fn a_hook_that_stops_its_watcher_leaves_nothing_behind() {
     assert_eq!(fixture.outcomes(Stage::Prestart), [timed_out(1)]);
 }
 
-/// A watcher that is traced is stopped, and lives on with its tracer's end.
+/// A supervisor that is traced is stopped, and lives on with its tracer's end.
 #[test]
-fn a_hook_that_traces_its_watcher_leaves_nothing_behind() {
+fn a_hook_that_traces_its_supervisor_leaves_nothing_behind() {
     // PTRACE_ATTACH is 16, and ptrace the system call 101 on x86-64 alone.
     if !cfg!(target_arch = "x86_64") {
         return;

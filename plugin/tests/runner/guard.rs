@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SIGKILL, kill};
 use nix::unistd::Pid;
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 
 use crate::fixture::{Fixture, feed};
 

@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::{SIGKILL, SIGPIPE, kill};
 use nix::unistd::Pid;
 use nri_oci_hooks::ledger::{Outcome, StageResult};
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 
 use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
 
@@ -39,11 +39,11 @@ fn a_hook_outlives_its_runner_and_the_next_runner_goes_on_behind_it() {
 }
 
 #[test]
-fn a_hook_whose_watcher_is_killed_dies_with_it_and_is_interrupted_and_not_run_again() {
+fn a_hook_whose_supervisor_is_killed_dies_with_it_and_is_interrupted_and_not_run_again() {
     let fixture = waiting(Stage::Poststop);
     let runner = fixture.start(Stage::Poststop);
-    let watcher = number_from(&fixture.path("begun"));
-    kill(Pid::from_raw(watcher), SIGKILL).unwrap();
+    let supervisor = number_from(&fixture.path("begun"));
+    kill(Pid::from_raw(supervisor), SIGKILL).unwrap();
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(stderr(&output).contains("hook 2 of 3"), "{}", stderr(&output));
@@ -55,12 +55,12 @@ fn a_hook_whose_watcher_is_killed_dies_with_it_and_is_interrupted_and_not_run_ag
 }
 
 #[test]
-fn when_runner_and_watcher_are_killed_the_next_runner_goes_on_with_what_had_not_begun() {
+fn when_runner_and_supervisor_are_killed_the_next_runner_goes_on_with_what_had_not_begun() {
     let fixture = waiting(Stage::Poststop);
     let mut runner = fixture.start(Stage::Poststop);
-    let watcher = number_from(&fixture.path("begun"));
+    let supervisor = number_from(&fixture.path("begun"));
     runner.kill().unwrap();
-    kill(Pid::from_raw(watcher), SIGKILL).unwrap();
+    kill(Pid::from_raw(supervisor), SIGKILL).unwrap();
     runner.wait().unwrap();
     assert!(fixture.run(Stage::Poststop).status.success());
     assert_eq!(fixture.log(), ["first", "last"]);
@@ -74,9 +74,9 @@ fn when_runner_and_watcher_are_killed_the_next_runner_goes_on_with_what_had_not_
 fn a_prestart_that_was_interrupted_has_failed() {
     let fixture = waiting(Stage::Prestart);
     let mut runner = fixture.start(Stage::Prestart);
-    let watcher = number_from(&fixture.path("begun"));
+    let supervisor = number_from(&fixture.path("begun"));
     runner.kill().unwrap();
-    kill(Pid::from_raw(watcher), SIGKILL).unwrap();
+    kill(Pid::from_raw(supervisor), SIGKILL).unwrap();
     runner.wait().unwrap();
     let output = fixture.run(Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));

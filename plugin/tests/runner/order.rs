@@ -1,7 +1,7 @@
 //! What runs, in which order, and what a failure means.
 
 use nri_oci_hooks::ledger::{Outcome, StageResult};
-use nri_oci_hooks::spec::{OnFailure, Stage};
+use nri_oci_hooks::model::{OnFailure, Stage};
 
 use crate::fixture::{Fixture, SUCCESS, feed, stderr};
 
@@ -104,7 +104,7 @@ fn a_create_runtime_hook_that_fails_keeps_the_container_from_starting() {
 
 #[test]
 fn a_failure_that_is_ignored_is_on_record_and_else_as_success() {
-    let ignore = |hook: &mut nri_oci_hooks::select::FrozenHook| hook.on_failure = OnFailure::Ignore;
+    let ignore = |hook: &mut nri_oci_hooks::model::ResolvedHook| hook.on_failure = OnFailure::Ignore;
     let fixture = Fixture::new()
         .hook_with(Stage::Prestart, FAILS, ignore)
         .note(Stage::Prestart, "after")

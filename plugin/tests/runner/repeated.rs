@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command};
 
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 
 use crate::fixture::{Fixture, feed};
 

@@ -1,4 +1,4 @@
-//! A hook whose program lies on a file system that answers no more: its watcher cannot be killed either.
+//! A hook whose program lies on a file system that answers no more: its supervisor cannot be killed either.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nri_oci_hooks::ledger::Outcome;
-use nri_oci_hooks::spec::{Stage, Timeout};
+use nri_oci_hooks::model::{Stage, Timeout};
 
 use crate::fixture::Fixture;
 
@@ -50,7 +50,7 @@ fn mount_stuck(path: &Path) -> File {
 }
 
 #[test]
-fn a_stage_ends_at_the_timeout_of_a_hook_whose_watcher_cannot_be_killed() {
+fn a_stage_ends_at_the_timeout_of_a_hook_whose_supervisor_cannot_be_killed() {
     let fixture = Fixture::new();
     let stuck = fixture.path("stuck");
     fs::create_dir(&stuck).unwrap();
@@ -72,7 +72,7 @@ fn a_stage_ends_at_the_timeout_of_a_hook_whose_watcher_cannot_be_killed() {
     // A process can be killed while nobody has read its request, and not afterwards.
     assert!(device.read(&mut [0; 1 << 17]).unwrap() > 0);
     let output = end.recv_timeout(Duration::from_secs(60));
-    // Ends the file system, and so the watcher.
+    // Ends the file system, and so the supervisor.
     drop(device);
     assert_eq!(
         output.expect("the caller's pipes stay open").status.code(),

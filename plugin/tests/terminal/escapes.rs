@@ -44,7 +44,7 @@ fn of_status() {
             },
             "configured_by": {"file": HOSTILE}, "delivery": HOSTILE, "state_dir": HOSTILE, "no_ledger": HOSTILE,
             "in_force": [{"what": HOSTILE, "file": HOSTILE, "digest": HOSTILE}],
-            "mistakes": [HOSTILE], "last_error": error,
+            "errors": [HOSTILE], "last_error": error,
         });
         let answering = answer(&node, format!("HTTP/1.1 200 OK\r\n\r\n{status}"));
         let text = harmless(&mut node.looking(&["status"]));

@@ -1,4 +1,4 @@
-//! A folder for configuration, ledger and socket, and the commands that look into it.
+//! A directory for configuration, ledger and socket, and the commands that look into it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,9 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use nri_oci_hooks::ledger::{Identity, Ledger};
-use nri_oci_hooks::process::HookLimits;
-use nri_oci_hooks::select::{Frozen, FrozenHook, Source};
-use nri_oci_hooks::spec::{OnFailure, Stage, Timeout};
+use nri_oci_hooks::model::{HookLimits, OnFailure, ResolvedHook, ResolvedHooks, Source, Stage, Timeout};
 
 pub(crate) struct Node(tempfile::TempDir);
 
@@ -37,7 +35,7 @@ impl Node {
             namespace: "default".into(),
             uid: "u".into(),
         };
-        let hook = FrozenHook {
+        let hook = ResolvedHook {
             path: "/bin/true".into(),
             args: vec!["true".into()],
             env: Vec::new(),
@@ -51,7 +49,7 @@ impl Node {
             },
         };
         let stages = [(Stage::Prestart, vec![hook])].into();
-        ledger.add(identity, &Frozen { stages }, true).unwrap();
+        ledger.add(identity, &ResolvedHooks { stages }, true).unwrap();
         ledger
     }
 

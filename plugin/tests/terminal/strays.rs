@@ -21,23 +21,23 @@ fn output(mut command: Command) -> Output {
 }
 
 #[test]
-fn what_is_no_folder_of_a_container_is_told_and_passed_over() {
+fn what_is_no_directory_of_a_container_is_told_and_passed_over() {
     let node = Node::new();
     let ledger = node.enter("c1", "web");
     node.enter("gone", "gone");
     fs::create_dir(node.state_dir().join("live/gone")).unwrap();
     fs::write(node.state_dir().join("live/gone/prestart"), "\n").unwrap();
     ledger.archive(&"gone".parse().unwrap()).unwrap();
-    for folder in ["live", "past"] {
-        let folder = node.state_dir().join(folder);
-        let name = |name: &str| folder.join(format!("00000000000000000001-{name}"));
+    for directory in ["live", "past"] {
+        let directory = node.state_dir().join(directory);
+        let name = |name: &str| directory.join(format!("00000000000000000001-{name}"));
         fs::write(name("file"), "").unwrap();
         symlink("/", name("link")).unwrap();
         nix::unistd::mkfifo(&name("pipe"), Mode::from_bits_truncate(0o600)).unwrap();
         // A pipe where a file belongs.
-        fs::create_dir(name("folder")).unwrap();
+        fs::create_dir(name("directory")).unwrap();
         for file in ["entry", "prestart"] {
-            nix::unistd::mkfifo(&name("folder").join(file), Mode::from_bits_truncate(0o600)).unwrap();
+            nix::unistd::mkfifo(&name("directory").join(file), Mode::from_bits_truncate(0o600)).unwrap();
         }
     }
     for (arguments, seen, told) in [

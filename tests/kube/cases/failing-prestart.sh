@@ -7,7 +7,7 @@ of_test wait --for=jsonpath='{.status.phase}'=Failed pod/broken --timeout="${LIM
 message=$(await_event broken "$REASON")
 say "the event: $message"
 if [ "$SHAPE" = full ]; then
-    for text in "prestart hook 2 of 2" "$HOOK_FOLDER/kube-record" "failing.json" "exited with status 3: $REASON"; do
+    for text in "prestart hook 2 of 2" "$HOOK_DIRECTORY/kube-record" "failing.json" "exited with status 3: $REASON"; do
         [[ $message == *"$text"* ]] || complain "the event does not say \"$text\""
     done
 fi

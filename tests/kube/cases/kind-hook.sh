@@ -22,6 +22,6 @@ grep -qxF "$KIND_HOOK" <<<"$own" || complain "kind's own hook is gone"
 if [ "$SHAPE" = full ]; then
     grep -qxF "$RUNNER" <<<"$ours" || complain "the runner is not there"
 else
-    grep -qxF "$HOOK_FOLDER/kube-record" <<<"$ours" || complain "our hook is not there"
+    grep -qxF "$HOOK_DIRECTORY/kube-record" <<<"$ours" || complain "our hook is not there"
 fi
 delete_pod web

@@ -39,7 +39,7 @@ reboot() {
     local config
     config=$(of_daemon get configmap "$DAEMON" --output jsonpath='{.data.config\.toml}')
     set_file config.toml "${config%%$'\n'\[missed\]*}"$'\n'"[missed]"$'\n'"action = \"$1\""$'\n'
-    await "the action on the node" node grep --quiet --fixed-strings "action = \"$1\"" "$CONFIG_FOLDER/config.toml"
+    await "the action on the node" node grep --quiet --fixed-strings "action = \"$1\"" "$CONFIG_DIRECTORY/config.toml"
     say "rebooting the node, with missed.action = $1"
     # shellcheck disable=SC2086 # a command of several words
     $NODE_REBOOT

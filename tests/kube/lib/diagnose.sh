@@ -8,30 +8,30 @@ keep() {
     "$@" >"$file" 2>&1 || printf '(ended with %d)\n' $? >>"$file"
 }
 
-# diagnose FOLDER: all that tells what happened, from the cluster and from the node.
+# diagnose DIRECTORY: all that tells what happened, from the cluster and from the node.
 diagnose() {
-    local folder=$1
-    mkdir -p "$folder"
-    say "writing diagnostics to $folder"
-    keep "$folder/daemon.log" of_daemon logs --selector "$SELECTOR" --all-containers --prefix --tail=-1
-    keep "$folder/daemon-before.log" of_daemon logs --selector "$SELECTOR" --previous --prefix --tail=-1
-    keep "$folder/daemon.txt" of_daemon describe daemonset,pods,configmaps
-    keep "$folder/daemon-events.txt" of_daemon get events --sort-by=.lastTimestamp
-    keep "$folder/pods.txt" of_test describe pods
-    keep "$folder/pods.yaml" of_test get pods --output yaml
-    keep "$folder/pods-events.txt" of_test get events --sort-by=.lastTimestamp
-    keep "$folder/nodes.txt" kubectl describe node "$NODE"
-    keep "$folder/records.txt" node cat "$NODE_FOLDER/records"
-    keep "$folder/configuration.txt" node sh -c "head -n 999 $CONFIG_FOLDER/*.* $CONFIG_FOLDER/specs/*"
+    local directory=$1
+    mkdir -p "$directory"
+    say "writing diagnostics to $directory"
+    keep "$directory/daemon.log" of_daemon logs --selector "$SELECTOR" --all-containers --prefix --tail=-1
+    keep "$directory/daemon-before.log" of_daemon logs --selector "$SELECTOR" --previous --prefix --tail=-1
+    keep "$directory/daemon.txt" of_daemon describe daemonset,pods,configmaps
+    keep "$directory/daemon-events.txt" of_daemon get events --sort-by=.lastTimestamp
+    keep "$directory/pods.txt" of_test describe pods
+    keep "$directory/pods.yaml" of_test get pods --output yaml
+    keep "$directory/pods-events.txt" of_test get events --sort-by=.lastTimestamp
+    keep "$directory/nodes.txt" kubectl describe node "$NODE"
+    keep "$directory/records.txt" node cat "$NODE_DIRECTORY/records"
+    keep "$directory/configuration.txt" node sh -c "head -n 999 $CONFIG_DIRECTORY/*.* $CONFIG_DIRECTORY/specs/*"
     # In the full shape the program is on the node; in the other there is none to ask.
-    keep "$folder/ps.txt" node "$RUNNER" ps
-    keep "$folder/log.txt" node "$RUNNER" log
-    keep "$folder/doctor.txt" node "$RUNNER" doctor
-    keep "$folder/runtime.txt" node containerd --version
-    keep "$folder/runc.txt" node runc --version
-    keep "$folder/containerd.log" node journalctl --unit containerd --no-pager --lines 2000
-    keep "$folder/kubelet.log" node journalctl --unit kubelet --no-pager --lines 1000
-    cp "$WORK"/*.yaml "$folder" 2>/dev/null || true
+    keep "$directory/ps.txt" node "$RUNNER" ps
+    keep "$directory/log.txt" node "$RUNNER" log
+    keep "$directory/doctor.txt" node "$RUNNER" doctor
+    keep "$directory/runtime.txt" node containerd --version
+    keep "$directory/runc.txt" node runc --version
+    keep "$directory/containerd.log" node journalctl --unit containerd --no-pager --lines 2000
+    keep "$directory/kubelet.log" node journalctl --unit kubelet --no-pager --lines 1000
+    cp "$WORK"/*.yaml "$directory" 2>/dev/null || true
 }
 
 # clean_up: removes what the tests have made in the cluster and on the node. The hooks' program stays: containers that
@@ -44,5 +44,5 @@ clean_up() {
     fi
     # It is ours: run goes no further than where it finds another.
     kubectl delete namespace "$NAMESPACE" --ignore-not-found --timeout="${LIMIT}s" || true
-    node rm -rf "$NODE_FOLDER" || true
+    node rm -rf "$NODE_DIRECTORY" || true
 }

@@ -12,8 +12,8 @@ config_map() {
 # node_file FILE: where the node has the file.
 node_file() {
     case $1 in
-        config.toml | default.json) printf '%s\n' "$CONFIG_FOLDER/$1" ;;
-        *) printf '%s\n' "$CONFIG_FOLDER/specs/$1" ;;
+        config.toml | default.json) printf '%s\n' "$CONFIG_DIRECTORY/$1" ;;
+        *) printf '%s\n' "$CONFIG_DIRECTORY/specs/$1" ;;
     esac
 }
 

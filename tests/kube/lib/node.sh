@@ -45,7 +45,7 @@ is_kind() {
     node test -e "$KIND_HOOK"
 }
 
-# started PID: when process 1 left its file, in nanoseconds. Read while it runs: the file goes with the container.
+# started PID: when init left its file, in nanoseconds. Read while it runs: the file goes with the container.
 started() {
     local time
     time=$(node stat --format=%.9Y "/proc/$1/cwd/started") || return

@@ -7,7 +7,7 @@ readonly TICK=10000000
 
 # snapshot: copies the node's records to the file $RECORDS.
 snapshot() {
-    node cat "$NODE_FOLDER/records" >"$RECORDS"
+    node cat "$NODE_DIRECTORY/records" >"$RECORDS"
 }
 
 # assert_whole: each line of $RECORDS is a record, of some container.
@@ -57,7 +57,7 @@ has_run() {
     [[ " $all " == *" $2 "* ]]
 }
 
-# pid_of ID: process 1 of a container, as the node counts.
+# pid_of ID: init of a container, as the node counts.
 pid_of() {
     local line pid
     while IFS= read -r line; do
@@ -67,7 +67,7 @@ pid_of() {
             return
         fi
     done < <(records "$1")
-    complain "no hook of container $1 was told its process 1"
+    complain "no hook of container $1 was told its init"
 }
 
 # assert_ran ID STAGE/NAME...: exactly these hooks ran for a container, each once, in this order.
@@ -90,51 +90,51 @@ assert_in_order() {
     done < <(records "$1")
 }
 
-# assert_prestart ID STARTED PROGRAM: the prestart hooks ran while there was a process 1 that did not run its program
+# assert_prestart ID STARTED PROGRAM: the prestart hooks ran while there was a init that did not run its program
 # yet, and had ended when that began.
 assert_prestart() {
     local line exe
     while IFS= read -r line; do
         exe=$(value "$line" exe_end)
-        [ "$exe" != - ] || complain "there was no process 1: $line" || return
-        [ "$exe" != "$3" ] || complain "process 1 ran already: $line" || return
+        [ "$exe" != - ] || complain "there was no init: $line" || return
+        [ "$exe" != "$3" ] || complain "init ran already: $line" || return
         [ "$(value "$line" ended)" -le $(($2 + TICK)) ] ||
-            complain "it ended after process 1 had begun, at $2: $line" || return
+            complain "it ended after init had begun, at $2: $line" || return
     done < <(records_of_stage "$1" prestart)
 }
 
-# assert_poststart ID PROGRAM: the poststart hooks ran while process 1 ran its program.
+# assert_poststart ID PROGRAM: the poststart hooks ran while init ran its program.
 assert_poststart() {
     local line key
     while IFS= read -r line; do
         for key in exe exe_end; do
-            [ "$(value "$line" "$key")" = "$2" ] || complain "process 1 did not run $2: $line" || return
+            [ "$(value "$line" "$key")" = "$2" ] || complain "init did not run $2: $line" || return
         done
     done < <(records_of_stage "$1" poststart)
 }
 
 # assert_poststart_of_direct ID STARTED PROGRAM: with delivery direct it is the OCI runtime that chooses the moment:
-# inside of create (runc up to 1.5.1), when process 1 was started, whether or not it has its program yet (crun), or
-# when it has. So a hook ends before process 1 begins, or beside its program.
+# inside of create (runc up to 1.5.1), when init was started, whether or not it has its program yet (crun), or
+# when it has. So a hook ends before init begins, or beside its program.
 assert_poststart_of_direct() {
-    local line when="when process 1 has begun"
+    local line when="when init has begun"
     while IFS= read -r line; do
-        [ "$(value "$line" exe)" != - ] || complain "there was no process 1: $line" || return
+        [ "$(value "$line" exe)" != - ] || complain "there was no init: $line" || return
         if [ "$(value "$line" exe_end)" != "$3" ]; then
             [ "$(value "$line" ended)" -le $(($2 + TICK)) ] ||
-                complain "neither before nor while process 1 ran its program: $line" || return
-            when="before process 1 begins (runc up to 1.5.1), as documented for direct"
+                complain "neither before nor while init ran its program: $line" || return
+            when="before init begins (runc up to 1.5.1), as documented for direct"
         fi
     done < <(records_of_stage "$1" poststart)
     say "poststart: this OCI runtime runs it $when"
 }
 
-# assert_poststop ID GONE: the poststop hooks began when process 1 was gone, and had ended when the pod was, at GONE.
+# assert_poststop ID GONE: the poststop hooks began when init was gone, and had ended when the pod was, at GONE.
 assert_poststop() {
     local line
     while IFS= read -r line; do
-        [ "$(value "$line" pid)" != - ] || complain "nobody told which process 1 it was: $line" || return
-        [ "$(value "$line" exe)" = - ] || complain "process 1 was still there: $line" || return
+        [ "$(value "$line" pid)" != - ] || complain "nobody told which init it was: $line" || return
+        [ "$(value "$line" exe)" = - ] || complain "init was still there: $line" || return
         [ "$(value "$line" ended)" -le "$2" ] || complain "the pod was gone before, at $2: $line" || return
     done < <(records_of_stage "$1" poststop)
 }

@@ -16,10 +16,10 @@ LIMIT=${LIMIT:-180}
 # Where diagnostics go when a case fails.
 ARTIFACTS=${ARTIFACTS:-$ROOT/target/kube}
 
-# On the node: where the hook program goes (a folder that least-privilege mounts), its records, and the configuration.
-HOOK_FOLDER=${HOOK_FOLDER:-/usr/local/lib/nri-oci-hooks}
-NODE_FOLDER=${NODE_FOLDER:-/var/lib/nri-oci-hooks-kube}
-CONFIG_FOLDER=${CONFIG_FOLDER:-/etc/nri-oci-hooks}
+# On the node: where the hook program goes (a directory that least-privilege mounts), its records, and the configuration.
+HOOK_DIRECTORY=${HOOK_DIRECTORY:-/usr/local/lib/nri-oci-hooks}
+NODE_DIRECTORY=${NODE_DIRECTORY:-/var/lib/nri-oci-hooks-kube}
+CONFIG_DIRECTORY=${CONFIG_DIRECTORY:-/etc/nri-oci-hooks}
 NRI_SOCKET=${NRI_SOCKET:-/var/run/nri/nri.sock}
 # The hook that every container on a node of kind's has, from the base runtime spec.
 KIND_HOOK=${KIND_HOOK:-/kind/bin/mount-product-files.sh}
@@ -35,5 +35,5 @@ ANNOTATION=hook-spec.noderesource.dev
 # Where the full shape puts the program on the node.
 RUNNER=${RUNNER:-/usr/local/bin/nri-oci-hooks}
 
-# What process 1 of a container under test does: it leaves a file whose time says when it began, and ends when asked to.
+# What init of a container under test does: it leaves a file whose time says when it began, and ends when asked to.
 WORKLOAD=': > started; trap "exit 0" TERM; sleep 2147483647 & wait'

@@ -20,7 +20,7 @@ image_transformer() {
     [ -z "$rest" ] || printf '    %s\n' "$rest"
 }
 
-# overlay SHAPE FOLDER: writes a kustomization that has the shape use our image and hook-specs, on the node alone: other
+# overlay SHAPE DIRECTORY: writes a kustomization that has the shape use our image and hook-specs, on the node alone: other
 # nodes have not the program of the hooks, so no container would start there.
 overlay() {
     local hostname base image default extra failing
@@ -94,7 +94,7 @@ deployed_shape() {
 
 # config_says TEXT: whether the node's copy of the default hook-spec contains it.
 config_says() {
-    node grep --quiet --fixed-strings "$1" "$CONFIG_FOLDER/default.json"
+    node grep --quiet --fixed-strings "$1" "$CONFIG_DIRECTORY/default.json"
 }
 
 # touch_daemon_pod: has kubelet look at the pod, and so at its ConfigMaps, now and not within the minute.

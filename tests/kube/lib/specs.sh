@@ -4,7 +4,7 @@
 # hook STAGE NAME [VARIABLE]: one hook of a hook-spec, which records.
 hook() {
     printf '{"path":"%s","args":["record","%s","%s"],"env":["PATH=%s","RECORDS=%s","HOLD=%s"%s],"timeout":20}' \
-        "$HOOK_FOLDER/kube-record" "$1" "$2" /usr/sbin:/usr/bin:/sbin:/bin "$NODE_FOLDER/records" "$HOLD" \
+        "$HOOK_DIRECTORY/kube-record" "$1" "$2" /usr/sbin:/usr/bin:/sbin:/bin "$NODE_DIRECTORY/records" "$HOLD" \
         "${3:+,\"$3\"}"
 }
 
@@ -25,8 +25,8 @@ failing_spec() {
 
 # install_hook: puts the program on the node, and clears what it has recorded.
 install_hook() {
-    node_write "$HOOK_FOLDER/kube-record" 755 <"$KUBE/hook/record"
-    node rm -rf "$NODE_FOLDER"
-    node mkdir -p "$NODE_FOLDER"
-    node touch "$NODE_FOLDER/records"
+    node_write "$HOOK_DIRECTORY/kube-record" 755 <"$KUBE/hook/record"
+    node rm -rf "$NODE_DIRECTORY"
+    node mkdir -p "$NODE_DIRECTORY"
+    node touch "$NODE_DIRECTORY/records"
 }

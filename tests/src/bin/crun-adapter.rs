@@ -18,10 +18,10 @@ fn main() -> Result<()> {
     if args.iter().any(|arg| arg == "create") {
         adapt(&bundle(&args)?.join("config.json"))?;
     }
-    let package = cache::folder("crun")?;
+    let package = cache::directory("crun")?;
     let error = Command::new(package.join("usr/bin/crun"))
         .args(args)
-        .env("LD_LIBRARY_PATH", cache::library_folder(&package)?)
+        .env("LD_LIBRARY_PATH", cache::library_directory(&package)?)
         .exec();
     Err(error).context("exec crun")
 }
@@ -34,7 +34,7 @@ fn bundle(args: &[String]) -> Result<PathBuf> {
         .nth(1);
     named.map_or_else(
         || env::current_dir().context("find the bundle"),
-        |folder| Ok(folder.into()),
+        |directory| Ok(directory.into()),
     )
 }
 

@@ -10,7 +10,7 @@ use e2e::{Containerd, HookSpec, Version, workspace};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    println!("Starting a containerd of its own, in a temporary folder ...");
+    println!("Starting a containerd of its own, in a temporary directory ...");
     let containerd = Containerd::start(Version::V2_1).await?;
     let hooks = containerd.hooks();
     let default = hooks.recording_spec("default")?;
@@ -71,7 +71,7 @@ async fn refused(containerd: &Containerd) -> Result<()> {
 fn log(containerd: &Containerd, container: &str) -> Result<String> {
     let output = Command::new(workspace::nri_oci_hooks()?)
         .args(["log", "--state-dir"])
-        .arg(containerd.ledger().folder())
+        .arg(containerd.ledger().directory())
         .arg(container)
         .output()?;
     ensure!(

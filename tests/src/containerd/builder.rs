@@ -26,13 +26,13 @@ pub struct Builder {
 /// Changes the files of a node below the root that it is given.
 type Install = fn(&Path) -> Result<()>;
 
-/// The folder, in that of the node, with the files that were changed.
+/// The directory, in that of the node, with the files that were changed.
 pub(super) const INSTALLED: &str = "installed";
 
 /// Where a node has containerd's configuration.
 const MAIN: &str = "etc/containerd/config.toml";
 
-/// The folder from which `install` has the configuration import drop-ins.
+/// The directory from which `install` has the configuration import drop-ins.
 const DROP_INS: &str = "/etc/containerd/conf.d";
 
 impl Builder {
@@ -62,7 +62,7 @@ impl Builder {
     }
 
     /// Leaves NRI to this drop-in: its configuration imports the file and has nothing about NRI of its own, so that
-    /// sockets and folders are those of a machine. Nothing of this machine is there all the same.
+    /// sockets and directories are those of a machine. Nothing of this machine is there all the same.
     #[must_use]
     pub fn drop_in(mut self, file: &Path) -> Self {
         self.drop_in = Some(file.into());
@@ -70,7 +70,7 @@ impl Builder {
     }
 
     /// Has `install` change the files of a node, of which there is the main configuration without a word about NRI,
-    /// before it starts with that file as it is then. Sockets and folders of NRI are those of a machine, as with
+    /// before it starts with that file as it is then. Sockets and directories of NRI are those of a machine, as with
     /// [`drop_in`](Builder::drop_in).
     #[must_use]
     pub fn installed(mut self, install: Install) -> Self {
@@ -86,25 +86,25 @@ impl Builder {
         let programs = self.version.programs()?;
         let oci_runtime = self.oci_runtime.program()?;
         let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
-        let mut layout = Layout::below(node.folder());
+        let mut layout = Layout::below(node.directory());
         let nri = match &self.drop_in {
             Some(file) => Nri::DropIn(file),
             None if self.install.is_some() => Nri::Nothing,
             None => Nri::Private(self.request_timeout),
         };
         if !matches!(nri, Nri::Private(_)) {
-            hide_folders_of_the_machine(&node)?;
+            hide_directories_of_the_machine(&node)?;
             layout.nri_socket = DEFAULT_SOCKET.into();
         }
-        for folder in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
-            fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
+        for directory in [&layout.plugins, &layout.plugin_configuration, &layout.nothing] {
+            fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
         }
         network::write(&layout.network)?;
-        let file = node.folder().join("config.toml");
+        let file = node.directory().join("config.toml");
         let host = Host::detect()?;
         let mut text = config::render(self.version, &layout, host, &nri, &oci_runtime);
         if let Some(install) = self.install {
-            text = installed(&node.folder().join(INSTALLED), text, install)?;
+            text = installed(&node.directory().join(INSTALLED), text, install)?;
         }
         fs::write(&file, text)?;
 
@@ -124,7 +124,7 @@ impl Builder {
 /// The main configuration after `install`, with the drop-ins of that root imported in place of the machine's.
 fn installed(root: &Path, text: String, install: Install) -> Result<String> {
     let main = root.join(MAIN);
-    fs::create_dir_all(main.parent().context("it is in a folder")?)?;
+    fs::create_dir_all(main.parent().context("it is in a directory")?)?;
     fs::write(&main, text)?;
     install(root)?;
     let text = fs::read_to_string(&main)?;
@@ -133,12 +133,12 @@ fn installed(root: &Path, text: String, install: Install) -> Result<String> {
     Ok(text.replace(DROP_INS, &drop_ins))
 }
 
-/// Keeps what the machine has for plugins, in the folders that every containerd looks into, from this one. /run is the
+/// Keeps what the machine has for plugins, in the directories that every containerd looks into, from this one. /run is the
 /// node's own anyway.
-fn hide_folders_of_the_machine(node: &Node) -> Result<()> {
-    for folder in ["/opt/nri", "/etc/nri"] {
-        if Path::new(folder).exists() {
-            node.run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", folder]))?;
+fn hide_directories_of_the_machine(node: &Node) -> Result<()> {
+    for directory in ["/opt/nri", "/etc/nri"] {
+        if Path::new(directory).exists() {
+            node.run(Command::new("mount").args(["-t", "tmpfs", "tmpfs", directory]))?;
         }
     }
     Ok(())

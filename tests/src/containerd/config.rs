@@ -11,7 +11,7 @@ use crate::node::Host;
 /// The name of a second runtime handler, alike in everything to the default one.
 pub const OTHER_HANDLER: &str = "other";
 
-/// Where a private containerd keeps and looks for things; all inside its node's folder.
+/// Where a private containerd keeps and looks for things; all inside its node's directory.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// What survives a restart of the machine: content, snapshots, metadata.
@@ -28,21 +28,21 @@ pub(super) struct Layout {
     pub(super) plugin_configuration: PathBuf,
     /// Programs and configuration of the pods' network.
     pub(super) network: PathBuf,
-    /// An empty folder, for the things that it would look for on the machine.
+    /// An empty directory, for the things that it would look for on the machine.
     pub(super) nothing: PathBuf,
 }
 
 impl Layout {
-    pub(super) fn below(folder: &Path) -> Layout {
+    pub(super) fn below(directory: &Path) -> Layout {
         Layout {
-            root: folder.join("root"),
-            state: folder.join("state"),
-            socket: folder.join("containerd.sock"),
-            nri_socket: folder.join("nri.sock"),
-            plugins: folder.join("plugins"),
-            plugin_configuration: folder.join("conf.d"),
-            network: folder.join("network"),
-            nothing: folder.join("nothing"),
+            root: directory.join("root"),
+            state: directory.join("state"),
+            socket: directory.join("containerd.sock"),
+            nri_socket: directory.join("nri.sock"),
+            plugins: directory.join("plugins"),
+            plugin_configuration: directory.join("conf.d"),
+            network: directory.join("network"),
+            nothing: directory.join("nothing"),
         }
     }
 }
@@ -50,7 +50,7 @@ impl Layout {
 /// What a private containerd is told about NRI.
 #[derive(Debug)]
 pub(super) enum Nri<'a> {
-    /// Folders and socket of its own, and this limit for each event.
+    /// Directories and socket of its own, and this limit for each event.
     Private(Duration),
     /// What this file says, and nothing else.
     DropIn(&'a Path),

@@ -116,7 +116,7 @@ impl Containerd {
 
     /// The root below which [`Builder::installed`] had the files of a node changed.
     pub fn installed(&self) -> PathBuf {
-        self.node.folder().join(builder::INSTALLED)
+        self.node.directory().join(builder::INSTALLED)
     }
 
     /// The whole configuration that is in force, as it says itself; with `"` for every quote.
@@ -133,11 +133,11 @@ impl Containerd {
 
     /// The ledger of the `nri-oci-hooks` on it.
     pub fn ledger(&self) -> NodeLedger {
-        NodeLedger::new(self.node.folder().join("ledger"))
+        NodeLedger::new(self.node.directory().join("ledger"))
     }
 
-    /// Puts `program` into the folder from which it launches plugins, under `name` (`10-oci-hooks`), and
-    /// `configuration` into the folder beside it; from the next start on it is launched.
+    /// Puts `program` into the directory from which it launches plugins, under `name` (`10-oci-hooks`), and
+    /// `configuration` into the directory beside it; from the next start on it is launched.
     ///
     /// # Errors
     /// The file system refuses.

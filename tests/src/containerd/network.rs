@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// What the container network interface (CNI) of a containerd is told. The name is none of a program: a folder of
+/// What the container network interface (CNI) of a containerd is told. The name is none of a program: a directory of
 /// that name, beside this file, is looked into if there is one.
 const CONFIGURATION: &str =
     r#"{ "cniVersion": "0.4.0", "name": "empty", "plugins": [{ "type": "nothing" }] }"#;
@@ -27,13 +27,13 @@ END
 esac
 "#;
 
-/// Writes plugins and configuration into a new folder, which is both its `bin_dir` and its `conf_dir`.
-pub(super) fn write(folder: &Path) -> Result<()> {
-    fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
-    fs::write(folder.join("nothing.conflist"), CONFIGURATION)?;
+/// Writes plugins and configuration into a new directory, which is both its `bin_dir` and its `conf_dir`.
+pub(super) fn write(directory: &Path) -> Result<()> {
+    fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
+    fs::write(directory.join("nothing.conflist"), CONFIGURATION)?;
     // containerd asks for the loopback interface by itself.
     for name in ["nothing", "loopback"] {
-        let plugin = folder.join(name);
+        let plugin = directory.join(name);
         fs::write(&plugin, PLUGIN)?;
         fs::set_permissions(plugin, Permissions::from_mode(0o755))?;
     }

@@ -54,7 +54,7 @@ impl Version {
     pub fn programs(self) -> Result<PathBuf> {
         let name = format!("containerd-{}", self.word());
         let package = match self {
-            Version::V1_7 | Version::V2_1 => cache::folder(&name),
+            Version::V1_7 | Version::V2_1 => cache::directory(&name),
             _ => cache::built(&name),
         };
         Ok(package?.join("usr/bin"))
@@ -124,7 +124,7 @@ impl OciRuntime {
     /// It is not in the cache.
     pub fn program(self) -> Result<PathBuf> {
         match self {
-            OciRuntime::Runc => Ok(cache::folder("runc")?.join("usr/sbin/runc")),
+            OciRuntime::Runc => Ok(cache::directory("runc")?.join("usr/sbin/runc")),
             OciRuntime::Crun => workspace::program("crun-adapter"),
             _ => Ok(cache::built(self.word())?.join("usr/bin/runc")),
         }

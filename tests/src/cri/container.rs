@@ -72,7 +72,7 @@ impl<'a> ContainerBuilder<'a> {
         self
     }
 
-    /// Mounts a folder of the node, for reading or also for writing.
+    /// Mounts a directory of the node, for reading or also for writing.
     #[must_use]
     pub fn mount(mut self, node: &Path, container: &str, access: Access) -> Self {
         self.config.mounts.push(Mount {
@@ -363,7 +363,7 @@ impl State {
 pub struct Status {
     /// Where it is in its life.
     pub state: State,
-    /// With what its process 1 ended.
+    /// With what its init ended.
     pub exit_code: i32,
     /// Why it is in its state, in one word.
     pub reason: String,
@@ -379,7 +379,7 @@ impl Status {
         hooks.as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The process id of its process 1 as the node counts; 0 if it does not run.
+    /// The process id of its init as the node counts; 0 if it does not run.
     pub fn pid(&self) -> i64 {
         self.info["pid"].as_i64().unwrap_or_default()
     }

@@ -100,17 +100,17 @@ impl<'a> PodBuilder<'a> {
     /// # Errors
     /// The runtime's.
     pub async fn run(self) -> Result<Pod> {
-        let log_folder = self
+        let log_directory = self
             .containerd
             .node()
-            .make_folder(&format!("pods/{}_{}", self.namespace, self.name))?;
+            .make_directory(&format!("pods/{}_{}", self.namespace, self.name))?;
         let config = PodSandboxConfig {
             metadata: Some(PodSandboxMetadata {
                 uid: format!("uid-{}-{}", self.namespace, self.name),
                 name: self.name,
                 namespace: self.namespace,
             }),
-            log_directory: log_folder.display().to_string(),
+            log_directory: log_directory.display().to_string(),
             // With an answer to give, the runtime does not look for the machine's resolv.conf.
             dns_config: Some(DnsConfig {
                 servers: vec!["127.0.0.1".into()],
@@ -129,7 +129,7 @@ impl<'a> PodBuilder<'a> {
             client: self.containerd.client().clone(),
             id: String::new(),
             config,
-            log_folder,
+            log_directory,
             namespaces: self.namespaces,
             runtime_handler: self.runtime_handler,
         };
@@ -143,7 +143,7 @@ pub struct Pod {
     pub(super) client: Client,
     pub(super) id: String,
     pub(super) config: PodSandboxConfig,
-    log_folder: PathBuf,
+    log_directory: PathBuf,
     namespaces: NamespaceOption,
     runtime_handler: String,
 }
@@ -219,7 +219,7 @@ impl Pod {
     /// # Errors
     /// It was never started.
     pub fn log(&self, container: &str) -> Result<String> {
-        let file = self.log_folder.join(log_name(container));
+        let file = self.log_directory.join(log_name(container));
         fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))
     }
 
@@ -259,7 +259,7 @@ impl Pod {
     }
 }
 
-/// The file below the pod's log folder that a container writes to.
+/// The file below the pod's log directory that a container writes to.
 pub(super) fn log_name(container: &str) -> String {
     format!("{container}.log")
 }

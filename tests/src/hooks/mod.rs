@@ -1,9 +1,9 @@
 //! Hook programs and hook-specs for a case, and what the programs recorded when they ran.
 
-mod folder;
+mod directory;
 pub mod record;
 mod spec;
 
-pub use folder::Hooks;
+pub use directory::Hooks;
 pub use record::Record;
 pub use spec::{Hook, HookSpec};

@@ -44,7 +44,7 @@ pub struct Record {
     pub descriptors: Vec<i32>,
     /// The container state it got on standard input (OCI runtime-spec, runtime.md, "State").
     pub state: Value,
-    /// The program that the container's process 1 was running when the hook began; `None` if there was no such
+    /// The program that the container's init was running when the hook began; `None` if there was no such
     /// process. If the state has no `pid`, that of an earlier record of the container counts.
     pub process_1: Option<PathBuf>,
     /// The same when the hook was about to end.

@@ -17,9 +17,9 @@ use crate::{cache, wait, workspace};
 /// The script that holds the namespaces and cleans up after them.
 const KEEPER: &str = include_str!("keeper.sh");
 
-/// What clears the memory of a node: mounts, /run, folder `$1`; and makes `$2` the file with the id of the boot.
+/// What clears the memory of a node: mounts, /run, directory `$1`; and makes `$2` the file with the id of the boot.
 const RESET: &str = r#"
-    awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/self/mounts |
+    awk -v directory="$1/" 'index($2, directory) == 1 { print $2 }' /proc/self/mounts |
         sort -r | xargs --no-run-if-empty umount --lazy
     find "$1" -mindepth 1 -delete
     umount --lazy /run
@@ -27,17 +27,17 @@ const RESET: &str = r#"
     mount --bind "$2" /proc/sys/kernel/random/boot_id
 "#;
 
-/// The longest folder that leaves room for the socket names in a `sockaddr_un` (108 bytes).
-const LONGEST_FOLDER: usize = 48;
+/// The longest directory that leaves room for the socket names in a `sockaddr_un` (108 bytes).
+const LONGEST_DIRECTORY: usize = 48;
 
-/// A folder and namespaces of its own. Dropping it kills everything inside, prints the logs of its processes
-/// (which the test harness shows only if the test failed) and removes folder, mounts and control groups.
+/// A directory and namespaces of its own. Dropping it kills everything inside, prints the logs of its processes
+/// (which the test harness shows only if the test failed) and removes directory, mounts and control groups.
 #[derive(Debug)]
 pub struct Node {
     keeper: Child,
     init: i32,
-    folder: PathBuf,
-    /// What keeps the node, as it counts: its process 1 and who waits for the end of standard input.
+    directory: PathBuf,
+    /// What keeps the node, as it counts: its init and who waits for the end of standard input.
     keepers: Vec<i64>,
     /// How often it was reset.
     boots: u32,
@@ -56,20 +56,20 @@ impl Node {
             "a node needs namespaces: run this as root"
         );
         let overlay = unified_cgroups && !Host::detect()?.unified_cgroups;
-        let folder = tempfile::Builder::new()
+        let directory = tempfile::Builder::new()
             .prefix("noh-")
             .tempdir()
-            .context("make the node's folder")?;
+            .context("make the node's directory")?;
         ensure!(
-            folder.path().as_os_str().len() <= LONGEST_FOLDER,
-            "{} is too long for socket names: set TMPDIR to a shorter folder",
-            folder.path().display()
+            directory.path().as_os_str().len() <= LONGEST_DIRECTORY,
+            "{} is too long for socket names: set TMPDIR to a shorter directory",
+            directory.path().display()
         );
-        fs::create_dir(folder.path().join("log"))?;
+        fs::create_dir(directory.path().join("log"))?;
         let keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
-            .arg(folder.path())
-            .arg(cgroup_name(folder.path())?)
+            .arg(directory.path())
+            .arg(cgroup_name(directory.path())?)
             .arg(if overlay { "yes" } else { "no" })
             .args(needed_paths()?)
             .process_group(0) // an interrupt at the terminal must not reach who cleans up
@@ -77,11 +77,11 @@ impl Node {
             .stdout(Stdio::piped())
             .spawn()
             .context("start the node's keeper")?;
-        // From here on the keeper removes the folder.
+        // From here on the keeper removes the directory.
         let mut node = Node {
             keeper,
             init: 0,
-            folder: folder.keep(),
+            directory: directory.keep(),
             keepers: Vec::new(),
             boots: 0,
             silent: false,
@@ -96,25 +96,25 @@ impl Node {
         self.silent = true;
     }
 
-    /// Its process 1, as the machine counts.
+    /// Its init, as the machine counts.
     pub fn init(&self) -> i32 {
         self.init
     }
 
-    /// The node's folder, seen under the same path inside and outside.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The node's directory, seen under the same path inside and outside.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
-    /// Makes a folder inside the node's, and all above it, writable by root alone.
+    /// Makes a directory inside the node's, and all above it, writable by root alone.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn make_folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join(name);
-        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
-        Ok(folder)
+    pub fn make_directory(&self, name: &str) -> Result<PathBuf> {
+        let directory = self.directory.join(name);
+        fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
+        Ok(directory)
     }
 
     /// The control group below which the pods of this node belong, as the CRI wants it.
@@ -122,7 +122,7 @@ impl Node {
     /// # Errors
     /// Never for a node that was created.
     pub fn cgroup_parent(&self) -> Result<String> {
-        Ok(format!("/{}", cgroup_name(&self.folder)?))
+        Ok(format!("/{}", cgroup_name(&self.directory)?))
     }
 
     /// The file of a process of the node in the machine's /proc; `pid` as the node counts.
@@ -162,8 +162,8 @@ impl Node {
 
     /// All processes of the node, as it counts.
     fn processes(&self) -> Result<Vec<i64>> {
-        let folder = self.proc(1, "..");
-        let entries = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+        let directory = self.proc(1, "..");
+        let entries = fs::read_dir(&directory).with_context(|| format!("read {}", directory.display()))?;
         let names = entries.map(|entry| Ok(entry?.file_name()));
         let names = names.collect::<Result<Vec<_>>>()?;
         Ok(names
@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// Does to the node what a reset does to a machine: its processes are gone, and so is what was mounted in it or
-    /// stood in /run or `volatile`, a folder; the next boot has another id.
+    /// stood in /run or `volatile`, a directory; the next boot has another id.
     ///
     /// # Errors
     /// Something survives.
@@ -189,7 +189,7 @@ impl Node {
         })
         .await?;
         self.boots += 1;
-        let boot = self.folder.join(format!("boot-{}", self.boots));
+        let boot = self.directory.join(format!("boot-{}", self.boots));
         fs::write(&boot, format!("00000000-0000-4000-8000-{:012}\n", self.boots))?;
         let mut script = Command::new("sh");
         script.args(["-euc", RESET, "reset"]).arg(volatile).arg(boot);
@@ -202,7 +202,7 @@ impl Node {
     /// # Errors
     /// It cannot be started.
     pub fn spawn(&self, name: &str, command: &Command) -> Result<Process> {
-        Process::spawn(name, self.enter(command), &self.folder.join("log"))
+        Process::spawn(name, self.enter(command), &self.directory.join("log"))
     }
 
     /// Runs `command` inside the node and awaits its end.
@@ -244,7 +244,7 @@ impl Node {
         entered
     }
 
-    /// Awaits the node's process 1 and returns its id as the machine counts.
+    /// Awaits the node's init and returns its id as the machine counts.
     fn await_init(&mut self) -> Result<i32> {
         let stdout = self
             .keeper
@@ -266,12 +266,12 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if !self.silent {
-            print_logs(&self.folder.join("log"));
+            print_logs(&self.directory.join("log"));
         }
         drop(self.keeper.stdin.take());
         match self.keeper.wait() {
             Ok(status) if status.success() => {}
-            outcome => eprintln!("cleaning up {} ended with {outcome:?}", self.folder.display()),
+            outcome => eprintln!("cleaning up {} ended with {outcome:?}", self.directory.display()),
         }
     }
 }
@@ -286,12 +286,12 @@ fn needed_paths() -> Result<Vec<PathBuf>> {
     absolute.context("find what a node needs")
 }
 
-/// The node's folder has a unique name: its control group has the same.
-fn cgroup_name(folder: &Path) -> Result<&str> {
-    folder
+/// The node's directory has a unique name: its control group has the same.
+fn cgroup_name(directory: &Path) -> Result<&str> {
+    directory
         .file_name()
         .and_then(|name| name.to_str())
-        .context("the node's folder has no name")
+        .context("the node's directory has no name")
 }
 
 /// The ticks in a line of /proc/PID/stat: in user and in kernel mode, then the same of children that were waited for.
@@ -302,8 +302,8 @@ fn ticks(stat: &str) -> u64 {
     times.filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
-fn print_logs(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+fn print_logs(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let text = fs::read(entry.path()).unwrap_or_default();
         println!(
             "--- {}\n{}",

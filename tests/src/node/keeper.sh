@@ -2,13 +2,13 @@
 # Keeps one node of the tests: its namespaces live as long as standard input stays open. Then, also when the
 # test was killed, everything in them is killed by the kernel and what they leave on the machine is removed.
 #
-# usage: keeper.sh FOLDER CGROUP CGROUP2 PATH...
-#   FOLDER   the node's folder, removed in the end
+# usage: keeper.sh DIRECTORY CGROUP CGROUP2 PATH...
+#   DIRECTORY   the node's directory, removed in the end
 #   CGROUP   name of the control group of its pods, below the root of every hierarchy; removed in the end
 #   CGROUP2  "yes" if the node must see the unified hierarchy at /sys/fs/cgroup where the machine has it elsewhere
 #   PATH     what the node needs of the machine's files; they may lie on any file system
 set -u
-folder=$1 group=$2 cgroup2=$3
+directory=$1 group=$2 cgroup2=$3
 shift 3
 
 # In the node, first: of the machine's mounts only those that it needs. The others come and go, and a copy keeps them
@@ -37,7 +37,7 @@ unshare --mount --pid --fork --mount-proc --propagation private sh -euc '
     cat <&3 >/dev/null &
     echo ready
     wait $!
-' node "$cgroup2" "$folder" "$@"
+' node "$cgroup2" "$directory" "$@"
 
 awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts | (
     status=0
@@ -49,5 +49,5 @@ awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts | (
     exit $status
 )
 groups=$?
-rm -rf --one-file-system "$folder" || exit
+rm -rf --one-file-system "$directory" || exit
 exit $groups

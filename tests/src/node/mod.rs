@@ -1,4 +1,4 @@
-//! The private machine that a runtime under test lives on: a folder, and namespaces for mounts and processes.
+//! The private machine that a runtime under test lives on: a directory, and namespaces for mounts and processes.
 
 mod host;
 mod keeper;

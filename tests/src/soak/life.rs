@@ -180,7 +180,7 @@ fn gone_is_good(answer: Result<(), Status>) -> Result<(), Status> {
     }
 }
 
-/// Whether containerd stumbled over the folder of a snapshot that it had begun when it was killed.
+/// Whether containerd stumbled over the directory of a snapshot that it had begun when it was killed.
 fn is_in_the_way(error: &Status) -> bool {
     error.message().contains("snapshots/") && error.message().ends_with(": file exists")
 }

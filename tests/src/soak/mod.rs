@@ -2,7 +2,7 @@
 //! stage once.
 
 mod chaos;
-mod judge;
+mod check;
 mod life;
 mod plan;
 mod run;

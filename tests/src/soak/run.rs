@@ -9,7 +9,7 @@ use fastrand::Rng;
 use futures::future::try_join_all;
 
 use super::chaos::{self, LostPods};
-use super::judge::{self, Account, Runs};
+use super::check::{self, Account, Runs};
 use super::life::{self, Life};
 use super::{Plan, Tally};
 use crate::hooks::Hooks;
@@ -98,10 +98,10 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     let runs = Runs::count(&hooks.all_records()?);
     let known: HashSet<&str> = accounts.iter().map(|(life, _)| life.id.as_str()).collect();
     for stranger in runs.containers().filter(|id| !known.contains(id)) {
-        judge::judge_stranger(stranger, &runs, &mut tally);
+        check::judge_stranger(stranger, &runs, &mut tally);
     }
     for (life, account) in &accounts {
-        judge::judge(plan.delivery, life, account, &runs, &mut tally);
+        check::judge(plan.delivery, life, account, &runs, &mut tally);
     }
     tally.close();
     if tally.faults.is_empty() {
@@ -164,7 +164,7 @@ impl Book {
     /// Kills the inits that a runtime has lost with their shim: containers that it has removed.
     fn end_lost(&self, containerd: &Containerd) -> Result<()> {
         for life in self.open.borrow().iter() {
-            let account = judge::account(&self.ledger, &life.id)?;
+            let account = check::account(&self.ledger, &life.id)?;
             let created = account.iter().flatten().find_map(|record| record.created());
             if let Some(process) = created.and_then(|created| created.process) {
                 let script = format!("kill -9 {} 2>/dev/null || true", process.pid);
@@ -182,7 +182,7 @@ impl Book {
             let mut open = self.open.borrow_mut();
             let mut index = 0;
             while let Some(life) = open.get(index) {
-                let account = judge::account(&self.ledger, &life.id)?;
+                let account = check::account(&self.ledger, &life.id)?;
                 if account.iter().any(Option::is_some) {
                     index += 1;
                 } else {
@@ -195,7 +195,7 @@ impl Book {
             let open = self.open.borrow();
             let accounts = open
                 .iter()
-                .map(|life| (life, judge::account(&self.ledger, &life.id)));
+                .map(|life| (life, check::account(&self.ledger, &life.id)));
             format!("the ledger does not let go of {:?}", accounts.collect::<Vec<_>>())
         })?;
         Ok(self.closed.into_inner())
@@ -218,7 +218,7 @@ impl Book {
         let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| live.contains(&life.id));
         self.open.replace(open);
         for life in over {
-            let account = judge::account(&self.ledger, &life.id)?;
+            let account = check::account(&self.ledger, &life.id)?;
             self.closed.borrow_mut().push((life, account));
         }
         Ok(())

@@ -85,7 +85,7 @@ fn victim(pid: i32, kind: Kind) -> Option<Victim> {
     let seen = Seen::of(pid)?;
     let is_of_kind = match kind {
         Kind::Shim => seen.is_shim(),
-        // A watcher's parent is a runner or a holder.
+        // A supervisor's parent is a runner or a holder.
         _ if !seen.is_stage() || Seen::of(seen.parent).is_some_and(|parent| parent.is_stage()) => false,
         // A runner leads its session, which a holder of a start has from it.
         Kind::Runner => seen.session == pid,

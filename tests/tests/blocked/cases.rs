@@ -126,7 +126,7 @@ on_each_case! {
     a_default_spec_that_hangs_refuses, a_default_spec_that_hangs_at_the_start_refuses, DefaultSpec;
     a_selected_spec_that_hangs_refuses, a_selected_spec_that_hangs_at_the_start_refuses, SelectedSpec;
     a_program_that_hangs_refuses, a_program_that_hangs_at_the_start_refuses, Program;
-    a_hooks_d_folder_that_hangs_refuses, a_hooks_d_folder_that_hangs_at_the_start_refuses, HooksD;
+    a_hooks_d_directory_that_hangs_refuses, a_hooks_d_directory_that_hangs_at_the_start_refuses, HooksD;
     a_ledger_that_hangs_refuses, a_ledger_that_hangs_at_the_start_refuses, Ledger;
     a_configuration_that_hangs_refuses, a_configuration_that_hangs_at_the_start_refuses, Configuration;
 }

@@ -12,8 +12,8 @@ use containerd_nri::api::PodSandbox;
 use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
-use e2e::frozen::FreezingFolder;
-use e2e::hanging::{File, HangingFolder};
+use e2e::frozen::FreezingDirectory;
+use e2e::hanging::{File, HangingDirectory};
 use e2e::plugin::ANNOTATION;
 use e2e::{wait, workspace};
 use tempfile::TempDir;
@@ -53,15 +53,15 @@ pub(crate) enum Case {
 
 /// What hangs.
 pub(crate) enum Hanging {
-    Answers(HangingFolder),
-    TakesWrites(FreezingFolder),
+    Answers(HangingDirectory),
+    TakesWrites(FreezingDirectory),
 }
 
 impl Hanging {
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Hanging::Answers(folder) => folder.path().into(),
-            Hanging::TakesWrites(folder) => folder.mount_point(),
+            Hanging::Answers(directory) => directory.path().into(),
+            Hanging::TakesWrites(directory) => directory.mount_point(),
         }
     }
 
@@ -71,16 +71,16 @@ impl Hanging {
 
     pub(crate) fn hang(&self) -> Result<()> {
         match self {
-            Hanging::Answers(folder) => folder.hang(),
-            Hanging::TakesWrites(folder) => folder.freeze()?,
+            Hanging::Answers(directory) => directory.hang(),
+            Hanging::TakesWrites(directory) => directory.freeze()?,
         }
         Ok(())
     }
 
     pub(crate) fn answer(&self) -> Result<()> {
         match self {
-            Hanging::Answers(folder) => folder.answer(),
-            Hanging::TakesWrites(folder) => folder.thaw()?,
+            Hanging::Answers(directory) => directory.answer(),
+            Hanging::TakesWrites(directory) => directory.thaw()?,
         }
         Ok(())
     }
@@ -89,9 +89,9 @@ impl Hanging {
 impl Case {
     pub(crate) fn mount(self) -> Result<Hanging> {
         if self == Case::Ledger || self == Case::LogFile {
-            return Ok(Hanging::TakesWrites(FreezingFolder::mount()?));
+            return Ok(Hanging::TakesWrites(FreezingDirectory::mount()?));
         }
-        let folder = HangingFolder::mount(|here| match self {
+        let directory = HangingDirectory::mount(|here| match self {
             Case::Ledger | Case::LogFile => Vec::new(),
             Case::DefaultSpec | Case::SelectedSpec => vec![spec("/bin/true")],
             Case::Program => vec![file("program", "#!/bin/sh\n", 0o755)],
@@ -105,12 +105,12 @@ impl Case {
                 vec![spec("/bin/true"), file("config.toml", &lines, 0o644)]
             }
         })?;
-        Ok(Hanging::Answers(folder))
+        Ok(Hanging::Answers(directory))
     }
 
     /// The lines of the configuration that lead there.
-    pub(crate) fn configuration(self, hanging: &Hanging, folder: &Path) -> Result<String> {
-        let own = folder.join("own.json");
+    pub(crate) fn configuration(self, hanging: &Hanging, directory: &Path) -> Result<String> {
+        let own = directory.join("own.json");
         Ok(match self {
             Case::DefaultSpec => format!("hook_spec = {:?}", hanging.file("spec.json")),
             Case::SelectedSpec => format!("annotation.spec_dirs = [{:?}]", hanging.path()),
@@ -134,7 +134,7 @@ pub(crate) struct Daemon {
     runtime: FakeRuntime,
     port: SocketAddr,
     pub(crate) hanging: Hanging,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Drop for Daemon {
@@ -172,10 +172,10 @@ impl Daemon {
         further: &str,
         more: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Result<Daemon> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let config = folder.path().join("config.toml");
-        let lines = case.configuration(&hanging, folder.path())?;
+        let config = directory.path().join("config.toml");
+        let lines = case.configuration(&hanging, directory.path())?;
         fs::write(
             &config,
             format!("listen = \"{port}\"\nexclude_namespaces = [{EXCLUDED:?}]\n{further}\n{lines}\n"),
@@ -186,22 +186,22 @@ impl Daemon {
         };
         let state = match case {
             Case::Ledger => hanging.path().join("state"),
-            _ => folder.path().join("state"),
+            _ => directory.path().join("state"),
         };
-        let socket = folder.path().join("nri.sock");
+        let socket = directory.path().join("nri.sock");
         let runtime = FakeRuntime::builder(RuntimeProfile::containerd_2_1()).listen(&socket)?;
         let mut command = Command::new(workspace::nri_oci_hooks()?);
         command.arg("run").arg("--config").arg(config);
         command.arg("--nri-socket").arg(socket);
         command.arg("--state-dir").arg(state);
-        command.stderr(fs::File::create(folder.path().join("log"))?);
+        command.stderr(fs::File::create(directory.path().join("log"))?);
         let process = more(&mut command).spawn()?;
         Ok(Daemon {
             process,
             runtime,
             port,
             hanging,
-            _folder: folder,
+            _directory: directory,
         })
     }
 

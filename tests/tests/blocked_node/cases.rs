@@ -39,7 +39,7 @@ impl Case {
             }
             Case::SelectedSpec => {
                 let hanging = mount("picked.json", spec, 0o644)?;
-                let path = containerd.node().folder().join("selecting.toml");
+                let path = containerd.node().directory().join("selecting.toml");
                 fs::write(&path, spec_dirs(&hanging.path()))?;
                 (containerd.plugin().configuration_file(&path), hanging)
             }
@@ -64,7 +64,7 @@ impl Case {
             }
             Case::Configuration => {
                 let default = hooks.raw_spec("default", &spec)?;
-                let hanging = mount("config.toml", spec_dirs(hooks.spec_folder()), 0o644)?;
+                let hanging = mount("config.toml", spec_dirs(hooks.spec_directory()), 0o644)?;
                 let daemon = containerd
                     .plugin()
                     .configuration_file(&hanging.file("config.toml"));
@@ -72,7 +72,7 @@ impl Case {
             }
             Case::Ledger => {
                 let default = hooks.raw_spec("default", &spec)?;
-                let hanging = Hanging::frozen(containerd, containerd.ledger().folder())?;
+                let hanging = Hanging::frozen(containerd, containerd.ledger().directory())?;
                 (daemon(containerd).hook_spec(&default), hanging)
             }
         })

@@ -23,7 +23,7 @@ const END: Duration = Duration::from_secs(2);
 
 /// Where the daemon's health is asked for.
 pub(crate) fn port(containerd: &Containerd) -> PathBuf {
-    containerd.node().folder().join("health.sock")
+    containerd.node().directory().join("health.sock")
 }
 
 pub(crate) fn configuration(containerd: &Containerd) -> String {

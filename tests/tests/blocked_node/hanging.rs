@@ -4,28 +4,33 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use e2e::Containerd;
-use e2e::frozen::FreezingFolder;
-use e2e::hanging::{File, HangingFolder};
+use e2e::frozen::FreezingDirectory;
+use e2e::hanging::{File, HangingDirectory};
 
 /// What hangs.
 pub(crate) enum Hanging {
-    Answers(HangingFolder),
-    TakesWrites(FreezingFolder),
+    Answers(HangingDirectory),
+    TakesWrites(FreezingDirectory),
 }
 
 impl Hanging {
     pub(crate) fn files(node: &Containerd, files: Vec<File>) -> Result<Hanging> {
-        Ok(Hanging::Answers(HangingFolder::mount_in(node.node(), |_| files)?))
+        Ok(Hanging::Answers(HangingDirectory::mount_in(node.node(), |_| {
+            files
+        })?))
     }
 
     pub(crate) fn frozen(node: &Containerd, path: &Path) -> Result<Hanging> {
-        Ok(Hanging::TakesWrites(FreezingFolder::mount_in(node.node(), path)?))
+        Ok(Hanging::TakesWrites(FreezingDirectory::mount_in(
+            node.node(),
+            path,
+        )?))
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Hanging::Answers(folder) => folder.path().into(),
-            Hanging::TakesWrites(folder) => folder.mount_point(),
+            Hanging::Answers(directory) => directory.path().into(),
+            Hanging::TakesWrites(directory) => directory.mount_point(),
         }
     }
 
@@ -35,16 +40,16 @@ impl Hanging {
 
     pub(crate) fn hang(&self) -> Result<()> {
         match self {
-            Hanging::Answers(folder) => folder.hang(),
-            Hanging::TakesWrites(folder) => folder.freeze()?,
+            Hanging::Answers(directory) => directory.hang(),
+            Hanging::TakesWrites(directory) => directory.freeze()?,
         }
         Ok(())
     }
 
     pub(crate) fn answer(&self) -> Result<()> {
         match self {
-            Hanging::Answers(folder) => folder.answer(),
-            Hanging::TakesWrites(folder) => folder.thaw()?,
+            Hanging::Answers(directory) => directory.answer(),
+            Hanging::TakesWrites(directory) => directory.thaw()?,
         }
         Ok(())
     }

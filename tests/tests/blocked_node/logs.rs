@@ -30,7 +30,7 @@ async fn a_journald_that_does_not_read_holds_no_container_up() -> Result<()> {
     let containerd = Containerd::start(Version::V2_1).await?;
     let (_, spec) = hook(&containerd)?;
     let spec = containerd.hooks().raw_spec("default", &spec)?;
-    let here = containerd.node().folder().join("journal");
+    let here = containerd.node().directory().join("journal");
     let journal = UnixDatagram::bind(&here)?;
     let script = format!(
         "mkdir -p /run/systemd/journal && touch /run/systemd/journal/socket && \
@@ -53,7 +53,7 @@ async fn a_stderr_that_nobody_reads_holds_no_container_up() -> Result<()> {
     let containerd = Containerd::start(Version::V2_1).await?;
     let (_, spec) = hook(&containerd)?;
     let spec = containerd.hooks().raw_spec("default", &spec)?;
-    let pipe = containerd.node().folder().join("stderr");
+    let pipe = containerd.node().directory().join("stderr");
     containerd.node().run(Command::new("mkfifo").arg(&pipe))?;
     let mut options = fs::OpenOptions::new();
     let mut both_ends = options
@@ -79,7 +79,7 @@ async fn a_log_file_that_takes_no_writes_holds_no_container_up() -> Result<()> {
     let containerd = Containerd::start(Version::V2_1).await?;
     let (_, spec) = hook(&containerd)?;
     let spec = containerd.hooks().raw_spec("default", &spec)?;
-    let hanging = Hanging::frozen(&containerd, &containerd.node().make_folder("logs-of-it")?)?;
+    let hanging = Hanging::frozen(&containerd, &containerd.node().make_directory("logs-of-it")?)?;
     let log = hanging.file("log").to_string_lossy().into_owned();
     let plugin = daemon(&containerd).hook_spec(&spec);
     let plugin = plugin.argument("--log-to").argument(&log).start().await?;

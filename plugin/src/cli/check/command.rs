@@ -12,13 +12,13 @@ use crate::cli::{ConfigArg, Format, absolute};
 const MORE: &str = "\
 Exit status:
   0  all files are good (there may be warnings)
-  1  a file has a mistake, or with --deny-warnings a warning
+  1  a file has an error, or with --deny-warnings a warning
   2  wrong usage
 
 Examples:
   nri-oci-hooks check /etc/nri-oci-hooks/default.json
   nri-oci-hooks check --config /etc/nri-oci-hooks/config.toml
-  nri-oci-hooks check --format json /etc/nri-oci-hooks/specs/*.json | jq .files[].mistakes";
+  nri-oci-hooks check --format json /etc/nri-oci-hooks/specs/*.json | jq .files[].errors";
 
 /// What `check` is asked.
 #[derive(Debug, Args)]

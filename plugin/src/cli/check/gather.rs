@@ -21,7 +21,7 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
                 checked.push(Looked {
                     file: file.into(),
                     text,
-                    mistakes: read.as_ref().err().cloned().unwrap_or_default(),
+                    errors: read.as_ref().err().cloned().unwrap_or_default(),
                     warnings: Vec::new(),
                 });
             }

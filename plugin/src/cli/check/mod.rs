@@ -1,4 +1,4 @@
-//! `check`: tells every mistake of hook-specs, by exactly the rules that the daemon goes by, and
+//! `check`: tells every error of hook-specs, by exactly the rules that the daemon goes by, and
 //! warns of what is hardly meant.
 
 mod command;

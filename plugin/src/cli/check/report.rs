@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Severity, SourceText, render, shown};
+use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
 use crate::lint::Looked;
+use crate::model::shown;
 
 /// What was found.
 pub(super) struct Report {
@@ -23,18 +24,18 @@ struct ReportJson<'c> {
 struct CheckedJson<'c> {
     file: &'c str,
     good: bool,
-    mistakes: &'c [Diagnostic],
+    errors: &'c [Diagnostic],
     warnings: &'c [Diagnostic],
 }
 
 fn is_good(looked: &Looked) -> bool {
-    looked.mistakes.is_empty()
+    looked.errors.is_empty()
 }
 
 /// Every finding as it counts.
 fn findings(looked: &Looked) -> impl Iterator<Item = (Severity, &Diagnostic)> {
-    let mistakes = looked.mistakes.iter().map(|mistake| (Severity::Error, mistake));
-    mistakes.chain(looked.warnings.iter().map(|warning| (Severity::Warning, warning)))
+    let errors = looked.errors.iter().map(|error| (Severity::Error, error));
+    errors.chain(looked.warnings.iter().map(|warning| (Severity::Warning, warning)))
 }
 
 impl Report {
@@ -49,7 +50,7 @@ impl Report {
     /// Good files on `out`, a line each; findings on `err`, and behind them how many there are.
     pub(super) fn print_text(&self, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         for checked in &self.files {
-            let text = SourceText::new(&checked.text, &checked.mistakes);
+            let text = SourceText::new(&checked.text, &checked.errors);
             for (severity, finding) in findings(checked) {
                 writeln!(err, "{}", render(severity, finding, Some(&text)))?;
             }
@@ -58,25 +59,25 @@ impl Report {
             }
         }
         let count = |findings: fn(&Looked) -> usize| self.files.iter().map(findings).sum();
-        let mistakes = count(|checked| checked.mistakes.len());
+        let errors = count(|checked| checked.errors.len());
         let warnings = count(|checked| checked.warnings.len());
-        if mistakes + warnings > 0 {
-            let (mistakes, warnings) = (counted(mistakes, "mistake"), counted(warnings, "warning"));
+        if errors + warnings > 0 {
+            let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
             writeln!(
                 err,
-                "{mistakes}, {warnings} in {}",
+                "{errors}, {warnings} in {}",
                 counted(self.files.len(), "file")
             )?;
         }
         Ok(())
     }
 
-    /// `{"files": [{"file", "good", "mistakes": [...], "warnings": [...]}]}` on `out`.
+    /// `{"files": [{"file", "good", "errors": [...], "warnings": [...]}]}` on `out`.
     pub(super) fn print_json(&self, out: &mut impl Write) -> io::Result<()> {
         let files = self.files.iter().map(|checked| CheckedJson {
             file: &checked.file,
             good: is_good(checked),
-            mistakes: &checked.mistakes,
+            errors: &checked.errors,
             warnings: &checked.warnings,
         });
         let report = ReportJson {

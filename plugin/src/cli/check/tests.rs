@@ -15,12 +15,12 @@ struct Cli {
     check: CheckArgs,
 }
 
-/// A folder that is no place of others, so that nothing is warned of for lying in it.
-struct Folder(TempDir);
+/// A directory that is no place of others, so that nothing is warned of for lying in it.
+struct Directory(TempDir);
 
-impl Folder {
-    fn new() -> Folder {
-        Folder(tempfile::tempdir_in("/run").unwrap())
+impl Directory {
+    fn new() -> Directory {
+        Directory(tempfile::tempdir_in("/run").unwrap())
     }
 
     fn path(&self, name: &str) -> String {
@@ -32,11 +32,15 @@ impl Folder {
         self.path(name)
     }
 
-    /// Whether all is good, and what is printed, with the folder called FOLDER.
+    /// Whether all is good, and what is printed, with the directory called DIRECTORY.
     fn checked(&self, args: &[&str]) -> (bool, String, String) {
         let (good, out, err) = checked(args);
-        let folder = self.0.path().to_str().unwrap();
-        (good, out.replace(folder, "FOLDER"), err.replace(folder, "FOLDER"))
+        let directory = self.0.path().to_str().unwrap();
+        (
+            good,
+            out.replace(directory, "DIRECTORY"),
+            err.replace(directory, "DIRECTORY"),
+        )
     }
 }
 
@@ -54,19 +58,19 @@ fn checked(args: &[&str]) -> (bool, String, String) {
 
 #[test]
 fn a_file_of_hooks_d_is_checked_as_one_by_its_path_alone() {
-    let folder = Folder::new();
+    let directory = Directory::new();
     let good =
         r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{"always":true},"stages":["prestart"]}"#;
-    let good = folder.file("good.json", good);
+    let good = directory.file("good.json", good);
     assert_eq!(
-        folder.checked(&[&good]),
-        (true, "FOLDER/good.json: good\n".into(), String::new())
+        directory.checked(&[&good]),
+        (true, "DIRECTORY/good.json: good\n".into(), String::new())
     );
-    let bad = folder.file(
+    let bad = directory.file(
         "bad.json",
         r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{},"stages":[]}"#,
     );
-    let (is_good, _, err) = folder.checked(&[&bad]);
+    let (is_good, _, err) = directory.checked(&[&bad]);
     assert!(!is_good && err.contains("when: has no condition"), "{err}");
 }
 
@@ -86,13 +90,13 @@ fn a_relative_path_is_taken_from_the_working_directory() {
 
 #[test]
 fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
-    let folder = Folder::new();
-    let good = folder.file("good.json", "{}");
-    let odd = folder.file(
+    let directory = Directory::new();
+    let good = directory.file("good.json", "{}");
+    let odd = directory.file(
         "odd.json",
         "{\n  \"poststop\": [\n\t{\"path\": \"/bin/ls\", \"args\": [\"/tmp\"], \"timeout\": 11}\n  ]\n}\n",
     );
-    let bad = folder.file(
+    let bad = directory.file(
         "bad.json",
         r#"{
   "prestart": [
@@ -103,10 +107,10 @@ fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
 }"#,
     );
     // The one in which containerd's limit holds.
-    let config = folder.file("config.toml", "delivery = \"direct\"\n");
-    let (all_good, out, err) = folder.checked(&["--config", &config, &good, &odd, &bad]);
+    let config = directory.file("config.toml", "delivery = \"direct\"\n");
+    let (all_good, out, err) = directory.checked(&["--config", &config, &good, &odd, &bad]);
     assert!(!all_good);
-    let good = ["config.toml", "good.json", "odd.json"].map(|file| format!("FOLDER/{file}: good\n"));
+    let good = ["config.toml", "good.json", "odd.json"].map(|file| format!("DIRECTORY/{file}: good\n"));
     assert_eq!(out, good.concat());
     assert!(!err.contains("hidden"), "the values of env may be secrets: {err}");
     insta::assert_snapshot!("findings", err);
@@ -114,7 +118,7 @@ fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
 
 #[test]
 fn no_value_of_an_environment_is_printed_however_it_is_mistyped() {
-    let folder = Folder::new();
+    let directory = Directory::new();
     for (number, hook) in [
         r#""environment": {"TOKEN": "s3cret"}"#,
         r#""envs": ["s3cret"]"#,
@@ -133,34 +137,34 @@ fn no_value_of_an_environment_is_printed_however_it_is_mistyped() {
     .enumerate()
     {
         let name = format!("{number}.json");
-        let spec = folder.file(
+        let spec = directory.file(
             &name,
             &format!("{{\"prestart\": [{{\"path\": \"/bin/true\", {hook}}}]}}"),
         );
         for format in ["text", "json"] {
-            let (good, out, err) = folder.checked(&["--format", format, &spec]);
+            let (good, out, err) = directory.checked(&["--format", format, &spec]);
             assert!(!good, "{hook}");
             assert!(!format!("{out}{err}").contains("s3cret"), "{hook}: {out}{err}");
         }
     }
-    let spec = folder.file(
+    let spec = directory.file(
         "x.json",
         r#"{"prestart": [{"env\u0000": {"A": "s3cret"}, "paht": "/bin/true"}]}"#,
     );
-    let (_, _, err) = folder.checked(&[&spec]);
+    let (_, _, err) = directory.checked(&[&spec]);
     let shown = r#"1 | {"prestart": [{"env\u0000": {"A": "******"}, "paht": "*********"}]}"#;
     let caret = format!("  | {}^^^^^^", " ".repeat(45));
     assert!(err.contains(&format!("{shown}\n{caret}\n")), "{err}");
 }
 
 #[test]
-fn json_holds_every_file_with_its_mistakes_and_warnings() {
-    let folder = Folder::new();
-    let good = folder.file(
+fn json_holds_every_file_with_its_errors_and_warnings() {
+    let directory = Directory::new();
+    let good = directory.file(
         "good.json",
         r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#,
     );
-    let (all_good, out, err) = folder.checked(&["--format", "json", &good, "/none/x.json"]);
+    let (all_good, out, err) = directory.checked(&["--format", "json", &good, "/none/x.json"]);
     assert!(!all_good);
     assert_eq!(err, "");
     insta::assert_snapshot!("json", out);
@@ -168,69 +172,69 @@ fn json_holds_every_file_with_its_mistakes_and_warnings() {
 
 #[test]
 fn warnings_alone_leave_a_file_good_unless_they_are_denied() {
-    let folder = Folder::new();
-    let odd = folder.file("odd.json", r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#);
-    assert!(folder.checked(&[&odd]).0);
-    assert!(!folder.checked(&["--deny-warnings", &odd]).0);
-    let clean = folder.file("clean.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
-    assert!(folder.checked(&["--deny-warnings", &clean]).0);
+    let directory = Directory::new();
+    let odd = directory.file("odd.json", r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#);
+    assert!(directory.checked(&[&odd]).0);
+    assert!(!directory.checked(&["--deny-warnings", &odd]).0);
+    let clean = directory.file("clean.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
+    assert!(directory.checked(&["--deny-warnings", &clean]).0);
 }
 
 #[test]
 fn a_configuration_is_checked_with_all_that_it_names() {
-    let folder = Folder::new();
-    fs::create_dir(folder.path("specs")).unwrap();
-    fs::create_dir(folder.path("hooks.d")).unwrap();
-    folder.file("hooks.d/x.json", "{}");
-    folder.file("default.json", "{}");
-    folder.file("specs/b.json", "[]");
-    folder.file("specs/a.json", "{}");
-    folder.file("specs/notes.txt", "");
+    let directory = Directory::new();
+    fs::create_dir(directory.path("specs")).unwrap();
+    fs::create_dir(directory.path("hooks.d")).unwrap();
+    directory.file("hooks.d/x.json", "{}");
+    directory.file("default.json", "{}");
+    directory.file("specs/b.json", "[]");
+    directory.file("specs/a.json", "{}");
+    directory.file("specs/notes.txt", "");
     let text = format!(
         "hook_spec = \"{}\"\nhooks_dirs = [\"{}\"]\nannotation.spec_dirs = [\"{}\", \"/none/specs\"]\n",
-        folder.path("default.json"),
-        folder.path("hooks.d"),
-        folder.path("specs")
+        directory.path("default.json"),
+        directory.path("hooks.d"),
+        directory.path("specs")
     );
-    let config = folder.file("config.toml", &text);
-    let (all_good, out, err) = folder.checked(&["--config", &config]);
+    let config = directory.file("config.toml", &text);
+    let (all_good, out, err) = directory.checked(&["--config", &config]);
     assert!(!all_good);
     assert_eq!(
         out,
-        "FOLDER/config.toml: good\nFOLDER/default.json: good\nFOLDER/specs/a.json: good\n"
+        "DIRECTORY/config.toml: good\nDIRECTORY/default.json: good\nDIRECTORY/specs/a.json: good\n"
     );
     insta::assert_snapshot!("named_by_configuration", err);
 }
 
 #[test]
 fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
-    let folder = Folder::new();
-    let config = folder.file(
+    let directory = Directory::new();
+    let config = directory.file(
         "config.toml",
         "hook_spec = \"/none.json\"\nfailure_polcy = \"fail\"\n",
     );
-    let (all_good, out, err) = folder.checked(&["--config", &config]);
+    let (all_good, out, err) = directory.checked(&["--config", &config]);
     assert!(!all_good);
     assert_eq!(out, "");
     insta::assert_snapshot!("bad_configuration", err);
 }
 
 #[test]
-fn one_mistake_in_toml_is_told_once() {
-    let folder = Folder::new();
-    let config = folder.file("config.toml", &format!("hook_spec = {}", "[".repeat(50_000)));
-    let (_, _, err) = folder.checked(&["--config", &config]);
-    assert!(err.ends_with("2 mistakes, 0 warnings in 1 file\n"), "{err}");
+fn one_error_in_toml_is_told_once() {
+    let directory = Directory::new();
+    let config = directory.file("config.toml", &format!("hook_spec = {}", "[".repeat(50_000)));
+    let (_, _, err) = directory.checked(&["--config", &config]);
+    assert!(err.ends_with("2 errors, 0 warnings in 1 file\n"), "{err}");
 }
 
 #[test]
 fn the_configuration_tells_by_which_rules_hooks_are_warned_of() {
-    let folder = Folder::new();
-    let spec = folder.file("x.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
-    let config = folder.file("config.toml", "default_timeout = 121\n");
-    let (_, _, err) = folder.checked(&["--config", &config, &spec]);
+    let directory = Directory::new();
+    let spec = directory.file("x.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
+    let config = directory.file("config.toml", "default_timeout = 121\n");
+    let (_, _, err) = directory.checked(&["--config", &config, &spec]);
     assert!(err.starts_with("warning[timeouts-too-long]"), "{err}");
-    assert_eq!(folder.checked(&[&spec]).2, "");
+    assert_eq!(directory.checked(&[&spec]).2, "");
 }
 
 #[test]
@@ -246,12 +250,12 @@ fn no_line_however_long_or_hostile_spoils_the_terminal() {
         "{{\"x\":\"{}\",\"y\u{1b}[2J\u{202e}\u{e4}\":1}}",
         "x".repeat(1_000_000)
     );
-    let mistakes = crate::spec::parse(&"/x.json".into(), long.as_bytes()).mistakes;
-    assert!(!mistakes.is_empty());
+    let errors = crate::spec::parse(&"/x.json".into(), long.as_bytes()).errors;
+    assert!(!errors.is_empty());
     for text in [long.as_bytes(), b"", b"\n\n", b"\xff\xfe\t\x00"] {
-        let source = SourceText::new(text, &mistakes);
-        for mistake in &mistakes {
-            let shown = render(crate::diagnostic::Severity::Error, mistake, Some(&source));
+        let source = SourceText::new(text, &errors);
+        for error in &errors {
+            let shown = render(crate::diagnostic::Severity::Error, error, Some(&source));
             assert!(shown.len() < 2000, "{} bytes", shown.len());
             assert!(
                 shown.chars().all(|c| c == '\n' || (' '..='~').contains(&c)),

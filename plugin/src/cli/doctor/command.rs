@@ -11,8 +11,8 @@ use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, apart};
 use crate::doctor::{Examination, Finding, Level, Node, examine};
 
 const MORE: &str = "\
-Looks at the runtime's configuration, NRI's socket and plugin folder, the configuration, hook-specs
-and programs, the state folder, and asks the daemon. Changes nothing.
+Looks at the runtime's configuration, NRI's socket and plugin directory, the configuration, hook-specs
+and programs, the state directory, and asks the daemon. Changes nothing.
 
 Exit status:
   0  no problem was found (there may be warnings)
@@ -31,7 +31,7 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub config: ConfigArg,
 
-    /// Folder with the files of the node, if they are not this node's; nothing that runs is asked then
+    /// Directory with the files of the node, if they are not this node's; nothing that runs is asked then
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
 

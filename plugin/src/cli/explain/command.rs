@@ -11,7 +11,7 @@ use super::{subjects, text};
 use crate::cli::complain::fail;
 use crate::cli::{ConfigArg, Format};
 use crate::config::{Delivery, Overrides};
-use crate::diagnostic::bounded_list;
+use crate::model::bounded_list;
 use crate::select::Selector;
 
 const MORE: &str = "\
@@ -108,7 +108,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
     let config = args
         .config
         .read(&overrides)
-        .map_err(|mistakes| anyhow!("the configuration is no good: {}", bounded_list(&mistakes)))?;
+        .map_err(|errors| anyhow!("the configuration is no good: {}", bounded_list(&errors)))?;
     let subjects = subjects::of(args, input)?;
     let selector = Selector::new(config);
     selector.look();

@@ -7,13 +7,11 @@ use serde::Serialize;
 use super::ExplainArgs;
 use super::added::Runtime;
 use crate::config::{Delivery, MissedAction};
-use crate::diagnostic::{Diagnostic, shown};
+use crate::diagnostic::Diagnostic;
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
-use crate::select::{
-    Chosen, Deadline, Frozen, FrozenHook, Origin, Selected, Selector, Subject, Unknown, Unused,
-};
-use crate::spec::Stage;
+use crate::model::{Chosen, Origin, ResolvedHook, ResolvedHooks, Stage, shown};
+use crate::select::{Deadline, Selected, Selector, Subject, Unknown, Unused};
 
 /// What each container of some pods would get.
 #[derive(Debug, Serialize)]
@@ -26,7 +24,7 @@ pub(super) struct Explanation {
     pub(super) missed: MissedAction,
     pub(super) pods: Vec<PodExplanation>,
     /// What is wrong with the default hook-spec and with hooks.d.
-    pub(super) mistakes: Vec<Diagnostic>,
+    pub(super) errors: Vec<Diagnostic>,
     /// Objects that describe no pod.
     pub(super) others: Vec<String>,
 }
@@ -94,7 +92,7 @@ impl Explanation {
                 .delivery(args.runtime_handler.as_deref().unwrap_or_default()),
             missed: selector.config().missed,
             pods,
-            mistakes: selector.mistakes(),
+            errors: selector.errors(),
             others: manifest.others.clone(),
         }
     }
@@ -179,13 +177,13 @@ impl ContainerExplanation {
                 what,
             });
         let got = selected.as_ref();
-        let frozen = got.map(|selected| &*selected.frozen);
+        let resolved = got.map(|selected| &*selected.resolved);
         ContainerExplanation {
             container: subject.container.to_owned(),
             kind,
             refused,
             ignored,
-            warnings: frozen.map_or_else(Vec::new, |frozen| warnings(selector, frozen, delivery)),
+            warnings: resolved.map_or_else(Vec::new, |resolved| warnings(selector, resolved, delivery)),
             stages: got.map_or_else(BTreeMap::new, stages),
             unused: unused.collect(),
         }
@@ -221,9 +219,9 @@ fn nobodys_annotations(explained: &[ContainerExplanation], pod: &ManifestPod) ->
         .collect()
 }
 
-fn warnings(selector: &Selector, frozen: &Frozen, delivery: Delivery) -> Vec<String> {
+fn warnings(selector: &Selector, resolved: &ResolvedHooks, delivery: Delivery) -> Vec<String> {
     let config = selector.config();
-    let stages = frozen.stages.iter().map(|(stage, hooks)| {
+    let stages = resolved.stages.iter().map(|(stage, hooks)| {
         let timeouts = hooks.iter().map(|hook| hook.timeout);
         (*stage, timeouts.collect())
     });
@@ -243,7 +241,7 @@ fn warnings(selector: &Selector, frozen: &Frozen, delivery: Delivery) -> Vec<Str
 
 fn stages(selected: &Selected) -> BTreeMap<Stage, Vec<HookExplanation>> {
     let explained = selected
-        .frozen
+        .resolved
         .stages
         .iter()
         .map(|(stage, hooks)| (*stage, explained(hooks, &selected.specs)));
@@ -255,7 +253,7 @@ fn stages(selected: &Selected) -> BTreeMap<Stage, Vec<HookExplanation>> {
 /// They are in the order of the hook-specs, and those of one spec have indices that rise: so a hook
 /// is of the first spec with its file, from that of the hook before on, or behind that one if its
 /// index does not rise (a spec may be chosen twice).
-fn explained(hooks: &[FrozenHook], specs: &[Chosen]) -> Vec<HookExplanation> {
+fn explained(hooks: &[ResolvedHook], specs: &[Chosen]) -> Vec<HookExplanation> {
     let mut explained = Vec::new();
     let mut from = 0;
     let mut before: Option<usize> = None;

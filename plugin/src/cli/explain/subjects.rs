@@ -6,8 +6,8 @@ use std::io::Read;
 use anyhow::{Context, ensure};
 
 use super::ExplainArgs;
-use crate::diagnostic::shown;
 use crate::manifest::{self, ContainerKind, Manifest, ManifestContainer, ManifestPod};
+use crate::model::shown;
 
 /// The namespace of what names none, as for kubectl.
 const DEFAULT_NAMESPACE: &str = "default";

@@ -58,7 +58,7 @@ impl Node {
         Ok((good, out.replace(self.0.path().to_str().unwrap(), "NODE")))
     }
 
-    /// Whether all can be created, and what is printed, with the node's folder called NODE.
+    /// Whether all can be created, and what is printed, with the node's directory called NODE.
     fn explained(&self, args: &[&str], input: &str) -> (bool, String) {
         self.asked(args, input).unwrap()
     }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
 use crate::config::{Delivery, MissedAction};
-use crate::diagnostic::{one_line, shown};
 use crate::manifest::ContainerKind;
+use crate::model::{one_line, shown};
 
 /// Prints `explanation`. Text that others wrote is escaped and bounded. What could give hooks and does not is left out
 /// unless it is near to what was asked for, or `all` is to be printed.
@@ -30,8 +30,8 @@ pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) 
     for other in &explanation.others {
         writeln!(out, "{}: describes no pod\n", label(other))?;
     }
-    for mistake in &explanation.mistakes {
-        writeln!(out, "mistake: {}", one_line(&mistake.to_string()))?;
+    for error in &explanation.errors {
+        writeln!(out, "error: {}", one_line(&error.to_string()))?;
     }
     match &explanation.config {
         Some(file) => writeln!(out, "configuration: {}", shown(file))?,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::RunArgs;
 use crate::cli::pod::PodFiles;
-use crate::diagnostic::bounded_list;
+use crate::model::bounded_list;
 use crate::pod::{HostUnit, Kept, Needed, StandIn, UnitError, refused_in};
 
 /// What is done for the host again and again. All of it blocks.

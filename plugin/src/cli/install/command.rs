@@ -12,7 +12,7 @@ use crate::doctor::{InstalledRuntime, Node};
 use crate::install::{self, Plan, Target, Way};
 
 const MORE_INSTALL: &str = "\
-Puts the program, a configuration, the unit (or a link in the runtime's folder of plugins) and the
+Puts the program, a configuration, the unit (or a link in the runtime's directory of plugins) and the
 runtime's drop-in in place. The runtime's own file is changed only if it does not import drop-ins:
 one line, and the file as it was is kept beside it. So is whatever else has to make room and is not of
 an earlier install. No service is restarted; what is to be done is told. Done again, it changes nothing.
@@ -40,7 +40,7 @@ Exit status:
 /// What both are asked.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// Folder with the files of the node
+    /// Directory with the files of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 
@@ -49,7 +49,7 @@ pub(super) struct Common {
     #[arg(long, value_name = "FILE")]
     config: Option<String>,
 
-    /// Folder of the ledger, as the node calls it; wins over the configuration
+    /// Directory of the ledger, as the node calls it; wins over the configuration
     #[arg(long, value_name = "DIR")]
     state_dir: Option<String>,
 

@@ -24,10 +24,10 @@ fn image() -> TempDir {
     root
 }
 
-/// Whether it was done, and what was told, with the image's folder called NODE.
+/// Whether it was done, and what was told, with the image's directory called NODE.
 fn told(root: &TempDir, args: &[&str], answer: &str) -> (bool, String) {
-    let folder = root.path().to_str().unwrap();
-    let cli = Cli::parse_from([&["nri-oci-hooks"], args, &["--root", folder]].concat());
+    let directory = root.path().to_str().unwrap();
+    let cli = Cli::parse_from([&["nri-oci-hooks"], args, &["--root", directory]].concat());
     let (plan, common) = match &cli {
         Cli::Install(args) => {
             let program = root.path().join("program");
@@ -37,7 +37,7 @@ fn told(root: &TempDir, args: &[&str], answer: &str) -> (bool, String) {
     };
     let mut out = Vec::new();
     let done = run(&plan, common, &mut answer.as_bytes(), &mut out).unwrap();
-    (done, String::from_utf8(out).unwrap().replace(folder, "NODE"))
+    (done, String::from_utf8(out).unwrap().replace(directory, "NODE"))
 }
 
 #[test]

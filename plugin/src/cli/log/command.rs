@@ -14,7 +14,8 @@ use super::timeline;
 use crate::cli::complain::{complain, fail};
 use crate::cli::ledger::is_meant;
 use crate::cli::{Format, LedgerArg};
-use crate::ledger::{ContainerId, Header, Ledger};
+use crate::ledger::{Header, Ledger};
+use crate::model::ContainerId;
 
 /// How often `--follow` looks for what is new.
 const LOOK: Duration = Duration::from_millis(500);

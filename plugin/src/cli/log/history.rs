@@ -3,16 +3,15 @@
 use serde::Serialize;
 
 use crate::ledger::{
-    ContainerId, EntryFolder, Header, HookRun, Ledger, LedgerError, Line, Moment, Outcome, Output, Record,
-    StageResult, Trigger,
+    EntryDirectory, Header, HookRun, Ledger, LedgerError, Line, Outcome, Output, Record, StageResult, Trigger,
 };
-use crate::spec::Stage;
+use crate::model::{ContainerId, Stage, Timestamp};
 
 /// One thing that happened to one container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Event {
     /// When it was over; of a hook that still runs, when it began.
-    pub(super) at: Moment,
+    pub(super) at: Timestamp,
     pub(super) namespace: String,
     pub(super) pod: String,
     pub(super) container: String,
@@ -36,7 +35,7 @@ pub(super) enum What {
         /// The hook-spec, and the line of it on which the hook begins.
         file: String,
         line: usize,
-        began: Moment,
+        began: Timestamp,
         /// Absent while it runs.
         #[serde(flatten)]
         end: Option<Box<HookEnded>>,
@@ -70,8 +69,8 @@ pub(super) fn read(
     ledger: &Ledger,
     meant: impl Fn(&ContainerId, &Header) -> bool,
 ) -> Result<(Vec<Event>, Vec<LedgerError>), LedgerError> {
-    let (of_containers, errors) = of_each(ledger, meant, |id, folder, header| {
-        of_container(id, folder, &header)
+    let (of_containers, errors) = of_each(ledger, meant, |id, directory, header| {
+        of_container(id, directory, &header)
     })?;
     let mut events: Vec<Event> = of_containers.into_iter().flatten().collect();
     events.sort_by_key(|event| event.at);
@@ -82,23 +81,23 @@ pub(super) fn read(
 pub(super) fn of_each<T>(
     ledger: &Ledger,
     meant: impl Fn(&ContainerId, &Header) -> bool,
-    read: impl Fn(&ContainerId, &EntryFolder, Header) -> Result<T, LedgerError>,
+    read: impl Fn(&ContainerId, &EntryDirectory, Header) -> Result<T, LedgerError>,
 ) -> Result<(Vec<T>, Vec<LedgerError>), LedgerError> {
     let (mut all, mut errors) = (Vec::new(), Vec::new());
     // First those that may be archived meanwhile: none is missed, and none is there twice. One of
     // which an earlier init's records are archived is there with both.
     let mut live = Vec::new();
     for id in ledger.live()? {
-        live.extend(ledger.find(&id).transpose().map(|folder| (id, folder)));
+        live.extend(ledger.find(&id).transpose().map(|directory| (id, directory)));
     }
-    let mut folders = ledger.past()?;
-    folders.retain(|(_, archived)| !live.iter().any(|(_, tracked)| are_same(archived, tracked)));
-    folders.extend(live);
-    for (id, folder) in folders {
-        let one = folder.and_then(|folder| {
-            let header = folder.header()?;
+    let mut directories = ledger.past()?;
+    directories.retain(|(_, archived)| !live.iter().any(|(_, tracked)| are_same(archived, tracked)));
+    directories.extend(live);
+    for (id, directory) in directories {
+        let one = directory.and_then(|directory| {
+            let header = directory.header()?;
             meant(&id, &header)
-                .then(|| read(&id, &folder, header))
+                .then(|| read(&id, &directory, header))
                 .transpose()
         });
         match one {
@@ -110,18 +109,25 @@ pub(super) fn of_each<T>(
 }
 
 /// Whether both are the same records, which were archived in between.
-fn are_same(archived: &Result<EntryFolder, LedgerError>, tracked: &Result<EntryFolder, LedgerError>) -> bool {
+fn are_same(
+    archived: &Result<EntryDirectory, LedgerError>,
+    tracked: &Result<EntryDirectory, LedgerError>,
+) -> bool {
     match (archived, tracked) {
         (Ok(archived), Ok(tracked)) => archived.is_same(tracked),
         _ => false,
     }
 }
 
-fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Result<Vec<Event>, LedgerError> {
+fn of_container(
+    id: &ContainerId,
+    directory: &EntryDirectory,
+    header: &Header,
+) -> Result<Vec<Event>, LedgerError> {
     let mut events = Vec::new();
     for stage in Stage::OF_RUNNER {
         // Without hooks there is only what runners settled among themselves.
-        let Some(record) = folder.record(stage)?.filter(|_| header.count(stage) > 0) else {
+        let Some(record) = directory.record(stage)?.filter(|_| header.count(stage) > 0) else {
             continue;
         };
         let identity = &header.identity;
@@ -138,7 +144,7 @@ fn of_container(id: &ContainerId, folder: &EntryFolder, header: &Header) -> Resu
     Ok(events)
 }
 
-fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Moment, What)> {
+fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, What)> {
     let lines = record.lines.iter().filter_map(|line| match line {
         Line::Claimed { by, runner, at } => Some((
             *at,
@@ -172,7 +178,7 @@ fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Moment, What
     lines.chain(runs.map(move |run| of_hook(&run, hooks)))
 }
 
-fn of_hook(run: &HookRun<'_>, hooks: usize) -> (Moment, What) {
+fn of_hook(run: &HookRun<'_>, hooks: usize) -> (Timestamp, What) {
     let end = run.ended.map(|end| {
         Box::new(HookEnded {
             outcome: end.outcome.clone(),

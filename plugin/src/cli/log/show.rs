@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::history::{Event, HookEnded, What};
-use crate::diagnostic::{one_line, shown};
 use crate::ledger::{Output, StageResult};
+use crate::model::{one_line, shown};
 
 /// Prints one event; what a hook wrote stands indented below it. Who started which runner is for
 /// programs.

@@ -6,27 +6,26 @@ use super::LogArgs;
 use super::command::run;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Identity, Ledger};
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use crate::model::{ResolvedHook, ResolvedHooks, Stage};
 
 /// A ledger with two containers, of which one was removed.
 fn ledger() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::create(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(directory.path()).unwrap();
     for (id, pod) in [("abc123", "web"), ("def456", "db")] {
         let stages = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
-        let frozen = Frozen {
+        let resolved = ResolvedHooks {
             stages: stages
-                .map(|stage| (stage, vec![FrozenHook::for_test("/bin/a"); 2]))
+                .map(|stage| (stage, vec![ResolvedHook::for_test("/bin/a"); 2]))
                 .into(),
         };
-        ledger.add(Identity::for_test(id, pod), &frozen, true).unwrap();
+        ledger.add(Identity::for_test(id, pod), &resolved, true).unwrap();
         // Format 1 has no checksums.
-        let entry = folder.path().join("entries").join(id);
+        let entry = directory.path().join("entries").join(id);
         let text = fs::read_to_string(&entry).unwrap();
         fs::write(&entry, text.replacen("\"format\":2", "\"format\":1", 1)).unwrap();
         let record = |stage: &str, lines: &str| {
-            let live = folder.path().join("live").join(id);
+            let live = directory.path().join("live").join(id);
             fs::create_dir_all(&live).unwrap();
             fs::write(live.join(stage), lines).unwrap();
         };
@@ -39,7 +38,7 @@ fn ledger() -> tempfile::TempDir {
         }
     }
     ledger.archive(&"def456".parse().unwrap()).unwrap();
-    folder
+    directory
 }
 
 const PRESTART: &str = r#"
@@ -60,13 +59,13 @@ const POSTSTOP: &str = r#"
 {"finished":{"result":"skipped","reason":"its prestart failed","at":"2026-01-01T00:00:00Z"}}
 "#;
 
-fn printed(folder: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> String {
+fn printed(directory: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> String {
     let args = LogArgs {
         wanted: wanted.map(str::to_owned),
         follow: false,
         timeline: false,
         ledger: LedgerArg {
-            state_dir: folder.path().to_str().map(str::to_owned),
+            state_dir: directory.path().to_str().map(str::to_owned),
             ..LedgerArg::default()
         },
         format,
@@ -88,8 +87,8 @@ fn programs_get_an_object_for_each_event() {
 
 #[test]
 fn a_container_is_meant_by_its_id_its_name_its_pod_or_both_with_their_namespace() {
-    let folder = ledger();
-    let lines = |wanted| printed(&folder, Some(wanted), Format::Json).lines().count();
+    let directory = ledger();
+    let lines = |wanted| printed(&directory, Some(wanted), Format::Json).lines().count();
     assert_eq!(lines("app"), 7);
     for web in ["abc", "abc123", "web", "default/web", "default/web/app"] {
         assert_eq!(lines(web), 6, "{web}");
@@ -144,12 +143,12 @@ const LIFE: [(&str, &str); 3] = [
 
 #[test]
 fn a_life_is_drawn_as_bars_in_the_order_in_which_things_begin() {
-    let folder = ledger();
+    let directory = ledger();
     for (stage, lines) in LIFE {
-        fs::write(folder.path().join("live/abc123").join(stage), lines).unwrap();
+        fs::write(directory.path().join("live/abc123").join(stage), lines).unwrap();
     }
     // When it was created is not for a test to say.
-    let entry = folder.path().join("entries/abc123");
+    let entry = directory.path().join("entries/abc123");
     let text = fs::read_to_string(&entry).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();
     let mut header: serde_json::Value = serde_json::from_str(header).unwrap();
@@ -161,7 +160,7 @@ fn a_life_is_drawn_as_bars_in_the_order_in_which_things_begin() {
         follow: false,
         timeline: true,
         ledger: LedgerArg {
-            state_dir: folder.path().to_str().map(str::to_owned),
+            state_dir: directory.path().to_str().map(str::to_owned),
             ..LedgerArg::default()
         },
         format: Format::Text,

@@ -4,11 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::history::of_each;
-use crate::diagnostic::{one_line, shown};
-use crate::ledger::{
-    ContainerId, EntryFolder, Header, Ledger, LedgerError, Line, Moment, Record, StageResult,
-};
-use crate::spec::Stage;
+use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, Line, Record, StageResult};
+use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
 
 /// How many characters the time axis is wide.
 const WIDTH: usize = 48;
@@ -22,9 +19,9 @@ pub(super) struct Life {
 /// Something that took its time.
 struct Bar {
     label: String,
-    from: Moment,
+    from: Timestamp,
     /// Absent if it goes on.
-    to: Option<Moment>,
+    to: Option<Timestamp>,
     what: String,
 }
 
@@ -34,19 +31,21 @@ pub(super) fn read(
     ledger: &Ledger,
     meant: impl Fn(&ContainerId, &Header) -> bool,
 ) -> Result<(Vec<Life>, Vec<LedgerError>), LedgerError> {
-    let (mut lives, errors) = of_each(ledger, meant, |_, folder, header| Life::read(folder, header))?;
+    let (mut lives, errors) = of_each(ledger, meant, |_, directory, header| {
+        Life::read(directory, header)
+    })?;
     lives.sort_by_key(|life| life.header.at);
     Ok((lives, errors))
 }
 
 impl Life {
-    fn read(folder: &EntryFolder, header: Header) -> Result<Life, LedgerError> {
+    fn read(directory: &EntryDirectory, header: Header) -> Result<Life, LedgerError> {
         let mut bars = vec![Bar::point("created", header.at)];
         let [prestart, poststart, poststop] =
-            [Stage::Prestart, Stage::Poststart, Stage::Poststop].map(|stage| folder.record(stage));
+            [Stage::Prestart, Stage::Poststart, Stage::Poststop].map(|stage| directory.record(stage));
         let (prestart, poststart, poststop) = (prestart?, poststart?, poststop?);
         bars.extend(hooks(Stage::Prestart, &prestart, &header));
-        let create_runtime = folder.record(Stage::CreateRuntime)?;
+        let create_runtime = directory.record(Stage::CreateRuntime)?;
         bars.extend(hooks(Stage::CreateRuntime, &create_runtime, &header));
         let before = create_runtime.or(prestart);
         bars.extend(process(&before, &poststart, &poststop));
@@ -90,7 +89,7 @@ impl Life {
 }
 
 impl Bar {
-    fn point(label: &str, at: Moment) -> Bar {
+    fn point(label: &str, at: Timestamp) -> Bar {
         Bar {
             label: label.to_owned(),
             from: at,
@@ -141,7 +140,7 @@ fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Opt
     let done = prestart.as_ref().and_then(Record::finished_at);
     let from = done.or_else(|| began(poststart))?;
     Some(Bar {
-        label: "process 1".to_owned(),
+        label: "init".to_owned(),
         from,
         to: began(poststop),
         what: "at the longest".to_owned(),
@@ -149,7 +148,7 @@ fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Opt
 }
 
 /// When a runner first took the claim on a stage.
-fn began(record: &Option<Record>) -> Option<Moment> {
+fn began(record: &Option<Record>) -> Option<Timestamp> {
     record.as_ref()?.lines.iter().find_map(|line| match line {
         Line::Claimed { at, .. } => Some(*at),
         _ => None,
@@ -159,12 +158,12 @@ fn began(record: &Option<Record>) -> Option<Moment> {
 /// A time axis on which every moment that matters is apart from the next.
 struct Axis {
     /// Each moment, and how far along it is, from 0 to 1.
-    marks: Vec<(Moment, f64)>,
+    marks: Vec<(Timestamp, f64)>,
 }
 
 impl Axis {
     fn of(bars: &[Bar]) -> Axis {
-        let mut moments: Vec<Moment> = bars
+        let mut moments: Vec<Timestamp> = bars
             .iter()
             .flat_map(|bar| [Some(bar.from), bar.to])
             .flatten()
@@ -173,7 +172,7 @@ impl Axis {
         moments.dedup();
         // A minute is drawn some four times as long as a millisecond.
         let mut along = 0.0;
-        let mut marks: Vec<(Moment, f64)> = Vec::new();
+        let mut marks: Vec<(Timestamp, f64)> = Vec::new();
         for moment in moments {
             if let Some((before, _)) = marks.last() {
                 along += 1.0 + (1.0 + moment.since(*before).as_secs_f64() * 1000.0).log10();
@@ -187,7 +186,7 @@ impl Axis {
         Axis { marks }
     }
 
-    fn column(&self, moment: Moment) -> usize {
+    fn column(&self, moment: Timestamp) -> usize {
         let known = self.marks.binary_search_by_key(&moment, |(known, _)| *known);
         let along = known
             .ok()

@@ -13,11 +13,10 @@ use crate::bounded::within;
 use crate::cli::complain::{complain, fail};
 use crate::cli::ledger::{is_meant, is_named};
 use crate::cli::{Format, LedgerArg};
-use crate::diagnostic::{one_line, shown};
-use crate::ledger::{ContainerId, EntryFolder, Header, Ledger, LedgerError, Moment, Standing};
+use crate::daemon::WithoutHooks;
+use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, StageStatus};
+use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
 use crate::observe::ask;
-use crate::plugin::WithoutHooks;
-use crate::spec::Stage;
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -71,18 +70,18 @@ struct Row {
     pod: String,
     container: String,
     id: ContainerId,
-    at: Moment,
-    prestart: Standing,
+    at: Timestamp,
+    prestart: StageStatus,
     /// Run directly after prestart.
     #[serde(rename = "createRuntime")]
-    create_runtime: Standing,
-    poststart: Standing,
-    poststop: Standing,
+    create_runtime: StageStatus,
+    poststart: StageStatus,
+    poststop: StageStatus,
 }
 
 impl Row {
-    fn new(id: ContainerId, folder: &EntryFolder, header: Header) -> Result<Row, LedgerError> {
-        let standing = |stage| Standing::of(folder, &header, stage);
+    fn new(id: ContainerId, directory: &EntryDirectory, header: Header) -> Result<Row, LedgerError> {
+        let standing = |stage| StageStatus::of(directory, &header, stage);
         Ok(Row {
             prestart: standing(Stage::Prestart)?,
             create_runtime: standing(Stage::CreateRuntime)?,
@@ -103,7 +102,7 @@ impl Row {
             shown(&self.container).to_string(),
             self.id.as_str().chars().take(13).collect(),
             match self.create_runtime {
-                Standing::None => self.prestart.to_string(),
+                StageStatus::None => self.prestart.to_string(),
                 _ => format!("{}, createRuntime {}", self.prestart, self.create_runtime),
             },
             self.poststart.to_string(),
@@ -195,12 +194,14 @@ fn print_without(without: &[WithoutHooks], out: &mut impl Write) -> io::Result<(
 fn rows(ledger: &Ledger, wanted: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for id in ledger.live()? {
-        let row = ledger.find(&id).and_then(|folder| {
+        let row = ledger.find(&id).and_then(|directory| {
             // It may be removed while we look.
-            let Some(folder) = folder else { return Ok(None) };
-            let header = folder.header()?;
+            let Some(directory) = directory else {
+                return Ok(None);
+            };
+            let header = directory.header()?;
             let is_meant = wanted.is_none_or(|wanted| is_meant(wanted, &id, &header));
-            is_meant.then(|| Row::new(id, &folder, header)).transpose()
+            is_meant.then(|| Row::new(id, &directory, header)).transpose()
         });
         match row {
             Ok(row) => rows.extend(row),

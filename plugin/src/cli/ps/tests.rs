@@ -7,11 +7,10 @@ use super::PsArgs;
 use super::command::run;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Claimed, Identity, Ledger, StageResult, Trigger};
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use crate::model::{ResolvedHook, ResolvedHooks, Stage};
 
-fn hook() -> FrozenHook {
-    FrozenHook::for_test("/bin/a")
+fn hook() -> ResolvedHook {
+    ResolvedHook::for_test("/bin/a")
 }
 
 fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {
@@ -30,9 +29,9 @@ fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {
 
 #[test]
 fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stage() {
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::create(folder.path()).unwrap();
-    let frozen = Frozen {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::create(directory.path()).unwrap();
+    let resolved = ResolvedHooks {
         stages: [
             (Stage::Prestart, vec![hook(), hook()]),
             (Stage::Poststop, vec![hook()]),
@@ -40,10 +39,11 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
         .into(),
     };
     let enter = |id: &str, pod: &str| {
-        ledger.add(Identity::for_test(id, pod), &frozen, true).unwrap();
+        ledger.add(Identity::for_test(id, pod), &resolved, true).unwrap();
         ledger.find(&id.parse().unwrap()).unwrap().unwrap()
     };
-    let claim = |folder: &crate::ledger::EntryFolder, stage| match folder.claim(stage, Trigger::Oci) {
+    let claim = |directory: &crate::ledger::EntryDirectory, stage| match directory.claim(stage, Trigger::Oci)
+    {
         Ok(Claimed::Ours(claim)) => claim,
         other => panic!("{other:?}"),
     };
@@ -62,8 +62,8 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
     enter("gone", "gone");
     ledger.archive(&"gone".parse().unwrap()).unwrap();
 
-    insta::assert_snapshot!(printed(folder.path(), None, Format::Text));
-    let one = printed(folder.path(), Some("default/running"), Format::Json);
+    insta::assert_snapshot!(printed(directory.path(), None, Format::Text));
+    let one = printed(directory.path(), Some("default/running"), Format::Json);
     let one: serde_json::Value = serde_json::from_str(&one).unwrap();
     assert_eq!(
         one["prestart"],
@@ -72,6 +72,6 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
     drop(at_it);
 
     // One that is damaged hides none of the others.
-    fs::write(folder.path().join("entries/1"), "").unwrap();
-    assert_eq!(printed(folder.path(), None, Format::Json).lines().count(), 3);
+    fs::write(directory.path().join("entries/1"), "").unwrap();
+    assert_eq!(printed(directory.path(), None, Format::Json).lines().count(), 3);
 }

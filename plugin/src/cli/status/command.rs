@@ -11,11 +11,11 @@ use clap::Args;
 use crate::bounded::within;
 use crate::cli::apart::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
-use crate::diagnostic::{one_line, shown};
+use crate::daemon::ConfiguredBy;
 use crate::doctor::{Node, requires_plugin};
 use crate::front::{Registrations, Report};
+use crate::model::{one_line, shown};
 use crate::observe::{Connection, OnSilence, Status, ask};
-use crate::plugin::ConfiguredBy;
 use crate::trust::access;
 
 const MORE: &str = "\
@@ -35,7 +35,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct StatusArgs {
-    /// Whose state folder has the daemon's socket
+    /// Whose state directory has the daemon's socket
     #[command(flatten)]
     pub ledger: LedgerArg,
 

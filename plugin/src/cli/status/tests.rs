@@ -10,7 +10,7 @@ const CONNECTED: &str = r#"{
   "configured_by": {"file": "/etc/nri-oci-hooks/config.toml"}, "delivery": "runner",
   "state_dir": "/var/lib/nri-oci-hooks",
   "in_force": [{"what": "default hook-spec", "file": "/etc/x.json", "digest": "sha256:00ff"}],
-  "mistakes": []
+  "errors": []
 }"#;
 
 const LOST: &str = r#"{
@@ -19,7 +19,7 @@ const LOST: &str = r#"{
   "connection": {"synchronized": false,
     "lost": {"at": "2026-08-01T11:00:00.000000000Z", "text": "the runtime closed the connection"}},
   "configured_by": "defaults", "delivery": "direct", "state_dir": "/var/lib/nri-oci-hooks",
-  "degraded": ["/etc/config.toml is invalid since now"], "no_ledger": "there is no ledger", "in_force": [], "mistakes": ["x"],
+  "degraded": ["/etc/config.toml is invalid since now"], "no_ledger": "there is no ledger", "in_force": [], "errors": ["x"],
   "invalid_specs": ["/etc/nri-oci-hooks/specs/gpu.json:1:1: is empty"],
   "without_hooks": [{"namespace": "apps", "pod": "web", "container": "main", "id": "c1",
     "why": "created before this daemon started", "then": "delete its pod\u001b[31m"}],
@@ -82,9 +82,9 @@ fn what_the_runtime_does_without_an_answer_and_without_the_daemon_is_printed() {
 
 #[test]
 fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
-    let folder = tempfile::tempdir().unwrap();
-    let error = ask(folder.path()).unwrap_err().to_string();
-    let socket = folder.path().join("status.sock");
+    let directory = tempfile::tempdir().unwrap();
+    let error = ask(directory.path()).unwrap_err().to_string();
+    let socket = directory.path().join("status.sock");
     assert!(
         error.starts_with(&format!("no daemon answers at {}", socket.display())),
         "{error}"
@@ -98,7 +98,7 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
         std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
     });
-    let error = ask(folder.path()).unwrap_err().to_string();
+    let error = ask(directory.path()).unwrap_err().to_string();
     assert!(
         error.contains("gives no answer that can be read: missing field"),
         "{error}"
@@ -108,8 +108,8 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
 
 #[test]
 fn an_answer_that_drips_is_not_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("status.sock");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("status.sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let dripping = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
@@ -119,7 +119,7 @@ fn an_answer_that_drips_is_not_waited_for() {
         }
     });
     let begin = std::time::Instant::now();
-    let error = ask(folder.path()).unwrap_err().to_string();
+    let error = ask(directory.path()).unwrap_err().to_string();
     assert!(error.ends_with("it takes too long"), "{error}");
     assert!(begin.elapsed().as_secs() < 8, "{:?}", begin.elapsed());
     dripping.join().unwrap();

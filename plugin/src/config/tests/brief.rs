@@ -7,12 +7,12 @@ pub(super) fn read(text: &str) -> Result<Config, Vec<Diagnostic>> {
     Config::from_text("config.toml", text, &Overrides::default())
 }
 
-/// `rule line:column field` of each mistake.
+/// `rule line:column field` of each error.
 pub(super) fn found(text: &str) -> Vec<String> {
-    let brief = |mistake: &Diagnostic| {
-        let place = mistake.place.expect("every mistake of a text has a place");
-        let field = mistake.field.as_deref().unwrap_or_default();
-        format!("{} {}:{} {field}", mistake.rule, place.line, place.column)
+    let brief = |error: &Diagnostic| {
+        let place = error.place.expect("every error of a text has a place");
+        let field = error.field.as_deref().unwrap_or_default();
+        format!("{} {}:{} {field}", error.rule, place.line, place.column)
             .trim_end()
             .to_owned()
     };

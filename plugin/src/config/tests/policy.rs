@@ -2,7 +2,7 @@
 
 use super::brief::{found, read};
 use crate::config::{Effect, Glob, Limits};
-use crate::spec::{Stage, Timeout};
+use crate::model::{Stage, Timeout};
 
 #[test]
 fn without_a_word_about_it_there_is_no_rule_and_no_limit() {
@@ -139,7 +139,7 @@ fn a_rule_that_says_nothing_clear_is_refused_where_it_stands() {
 }
 
 #[test]
-fn every_mistake_of_every_rule_is_told_at_once() {
+fn every_error_of_every_rule_is_told_at_once() {
     let text = "\
 [[annotation.rules]]
 effect = \"alow\"

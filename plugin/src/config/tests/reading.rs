@@ -4,8 +4,8 @@ use std::num::{NonZeroU16, NonZeroU64};
 
 use super::brief::{found, read};
 use crate::config::{AnnotationKey, Config, Delivery, FailurePolicy, MissedAction, Overrides};
-use crate::diagnostic::{MOST_MISTAKES, Rule};
-use crate::spec::Timeout;
+use crate::diagnostic::{MAX_ERRORS, Rule};
+use crate::model::Timeout;
 
 #[test]
 fn an_empty_configuration_leaves_the_defaults() {
@@ -189,7 +189,7 @@ fn a_key_as_long_as_kubernetes_takes_is_accepted_and_not_one_longer() {
 }
 
 #[test]
-fn every_mistake_is_reported_in_the_order_of_the_text() {
+fn every_error_is_reported_in_the_order_of_the_text() {
     let text = "\
 failure_polcy = \"fail\"
 default_timeout = 0
@@ -213,7 +213,7 @@ key = \"A\"
 }
 
 #[test]
-fn a_mistake_reads_as_one_line_that_says_what_to_do() {
+fn an_error_reads_as_one_line_that_says_what_to_do() {
     let line = |text: &str| read(text).unwrap_err()[0].to_string();
     assert_eq!(
         line("failure_polcy = 1"),
@@ -249,21 +249,21 @@ fn the_command_line_wins_over_the_text() {
 }
 
 #[test]
-fn a_relative_path_on_the_command_line_is_refused_beside_the_mistakes_of_the_text() {
+fn a_relative_path_on_the_command_line_is_refused_beside_the_errors_of_the_text() {
     let overrides = Overrides {
         hook_spec: Some("b.json".into()),
         state_dir: Some("state".into()),
         ..Overrides::default()
     };
-    let mistakes = Config::from_text("config.toml", "x = 1", &overrides).unwrap_err();
-    let files: Vec<&str> = mistakes.iter().map(|mistake| &*mistake.file).collect();
+    let errors = Config::from_text("config.toml", "x = 1", &overrides).unwrap_err();
+    let files: Vec<&str> = errors.iter().map(|error| &*error.file).collect();
     assert_eq!(files, ["config.toml", "--hook-spec", "--state-dir"]);
 }
 
 #[test]
 fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
     let path = path.to_str().unwrap();
     let missing = Config::from_file(path, &Overrides::default()).unwrap_err();
     assert_eq!(missing[0].rule.name(), "not-found");
@@ -287,11 +287,11 @@ fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
 }
 
 #[test]
-fn mistakes_beyond_the_most_are_counted_and_a_text_too_large_is_not_read() {
+fn errors_beyond_the_most_are_counted_and_a_text_too_large_is_not_read() {
     let text: String = (0..10_000).map(|number| format!("key_{number} = 1\n")).collect();
-    let mistakes = read(&text).unwrap_err();
-    assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
-    assert_eq!(mistakes[MOST_MISTAKES].message, "has 9000 more mistakes");
-    let mistakes = read(&"#".repeat(256 * 1024 + 1)).unwrap_err();
-    assert_eq!((mistakes.len(), mistakes[0].rule), (1, Rule::TooLarge));
+    let errors = read(&text).unwrap_err();
+    assert_eq!(errors.len(), MAX_ERRORS + 1);
+    assert_eq!(errors[MAX_ERRORS].message, "has 9000 more errors");
+    let errors = read(&"#".repeat(256 * 1024 + 1)).unwrap_err();
+    assert_eq!((errors.len(), errors[0].rule), (1, Rule::TooLarge));
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::settings::{Kind, Settings, Values, files, is_there, table};
-use crate::diagnostic::{bounded_list, shown_path};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
+use crate::model::{bounded_list, shown_path};
 
 const MAIN: &str = "/etc/containerd/config.toml";
 const DROP_INS: &str = "/etc/containerd/conf.d";
@@ -95,7 +95,7 @@ fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBu
     let patterns = list.filter_map(Value::as_str);
     let mut of_pattern = |pattern: &str| {
         let pattern = Path::new("/etc/containerd").join(pattern);
-        let (folder, name) = (
+        let (directory, name) = (
             pattern.parent()?.to_str()?.to_owned(),
             pattern.file_name()?.to_str()?.to_owned(),
         );
@@ -107,7 +107,7 @@ fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBu
                     name.strip_prefix(before)
                         .is_some_and(|rest| rest.ends_with(behind))
                 };
-                let files = files(node, &folder, findings).into_iter();
+                let files = files(node, &directory, findings).into_iter();
                 files.filter(matches).collect()
             }
         })

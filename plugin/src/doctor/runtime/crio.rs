@@ -9,7 +9,7 @@ use crate::doctor::node::{Node, Version};
 const MAIN: &str = "/etc/crio/crio.conf";
 const DROP_INS: &str = "/etc/crio/crio.conf.d";
 
-/// The folder of hooks.d that CRI-O reads unless it is told otherwise.
+/// The directory of hooks.d that CRI-O reads unless it is told otherwise.
 const OWN_HOOKS: &str = "/usr/share/containers/oci/hooks.d";
 
 /// How CRI-O is configured; `None` if the node has none.
@@ -64,8 +64,8 @@ fn take(settings: &mut Settings, file: Values<'_>) {
     let own = crio
         .table("runtime")
         .and_then(|runtime| runtime.strings("hooks_dir"));
-    if let Some(folders) = own {
-        settings.own_hooks_dirs = folders;
+    if let Some(directories) = own {
+        settings.own_hooks_dirs = directories;
     }
 }
 

@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use toml::{Table, Value};
 
 use super::{containerd, crio};
-use crate::diagnostic::{prose, shown_path};
 use crate::doctor::Finding;
 use crate::doctor::node::{Node, Version};
+use crate::model::{prose, shown_path};
 
 /// A runtime, as far as it matters for how it is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +60,7 @@ pub(in crate::doctor) struct Settings {
     pub(in crate::doctor) registration_timeout: Duration,
     pub(in crate::doctor) rejects_hooks: bool,
     pub(in crate::doctor) required_plugins: Vec<String>,
-    /// The folders of hooks.d that the runtime reads itself.
+    /// The directories of hooks.d that the runtime reads itself.
     pub(in crate::doctor) own_hooks_dirs: Vec<String>,
 }
 
@@ -152,13 +152,13 @@ pub(super) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Op
         .ok()
 }
 
-/// The files of a folder that the runtime reads; that it may not be looked at is a finding.
-pub(super) fn files(node: &Node, folder: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(node.path(folder));
+/// The files of a directory that the runtime reads; that it may not be looked at is a finding.
+pub(super) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+    let listed = std::fs::read_dir(node.path(directory));
     if let Some(error) = listed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
-        findings.push(unreadable(Path::new(folder), &error));
+        findings.push(unreadable(Path::new(directory), &error));
     }
-    node.files(folder)
+    node.files(directory)
 }
 
 /// What the runtime reads as root, and we may not: nothing is wrong with it for all we know.

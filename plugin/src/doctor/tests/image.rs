@@ -27,8 +27,8 @@ impl Image {
             "hooks/default.json",
             "{\"prestart\":[{\"path\":\"/bin/true\",\"timeout\":1}]}",
         );
-        for folder in ["state/live", "state/past", "opt/nri/plugins", "specs"] {
-            fs::create_dir_all(image.path(folder)).unwrap();
+        for directory in ["state/live", "state/past", "opt/nri/plugins", "specs"] {
+            fs::create_dir_all(image.path(directory)).unwrap();
         }
         image.configure("");
         image
@@ -52,7 +52,7 @@ impl Image {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A file of the plugin folder that the runtime launches.
+    /// A file of the plugin directory that the runtime launches.
     pub(super) fn plugin(&self, name: &str) {
         let name = format!("opt/nri/plugins/{name}");
         self.write(&name, "");

@@ -33,22 +33,22 @@ fn copy(program: &str, to: &Path) {
 
 #[test]
 fn a_socket_that_is_not_there_or_that_others_reach_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let path = folder.path().join("nri.sock");
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let path = directory.path().join("nri.sock");
     assert!(told(&socket(&path)).starts_with("problem nri-socket: start the runtime"));
     fs::write(&path, "").unwrap();
     assert_eq!(told(&socket(&path)), "good nri-socket: ");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(told(&socket(&path)).starts_with("warning nri-socket: run: chown root"));
 }
 
 #[test]
 fn a_daemon_that_does_not_answer_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let found = no_answer(&ask(folder.path()).unwrap_err(), false);
+    let directory = tempfile::tempdir().unwrap();
+    let found = no_answer(&ask(directory.path()).unwrap_err(), false);
     assert!(told(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
-    let found = no_answer(&ask(folder.path()).unwrap_err(), true);
+    let found = no_answer(&ask(directory.path()).unwrap_err(), true);
     assert!(told(&found).starts_with("problem daemon: see why it ended: kubectl logs"));
 }
 
@@ -85,7 +85,7 @@ fn status(version: &str, pid: u32, not_ready: &[&str]) -> Status {
         "delivery": "runner",
         "state_dir": "/var/lib/nri-oci-hooks",
         "in_force": [],
-        "mistakes": [],
+        "errors": [],
     });
     serde_json::from_value(status).unwrap()
 }
@@ -146,8 +146,8 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     assert!(!of_status(&waits, None)[0].what.contains(char::is_control));
 
     // Its program was replaced since it began.
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("program");
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("program");
     copy("/bin/sleep", &program);
     let mut daemon = Command::new(&program).arg("600").spawn().unwrap();
     fs::remove_file(&program).unwrap();
@@ -173,8 +173,8 @@ fn a_full_disk_is_named_and_one_without_a_number_of_files_is_not() {
 
 #[test]
 fn a_program_that_the_kernel_will_not_execute_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("hook");
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("hook");
     fs::write(&program, "").unwrap();
     let path = program.to_str().unwrap();
     assert_eq!(noexec(path), None);
@@ -187,7 +187,7 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
             mount(none, "/", none, private, none).unwrap();
             mount(
                 Some("none"),
-                folder.path(),
+                directory.path(),
                 Some("tmpfs"),
                 MsFlags::MS_NOEXEC,
                 none,
@@ -203,8 +203,8 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
 
 #[test]
 fn another_injector_that_runs_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("hook-injector");
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("hook-injector");
     copy("/bin/cat", &program);
     let mut other = Command::new(&program)
         .stdin(Stdio::piped())

@@ -92,7 +92,7 @@ fn every_planted_fault_is_named() {
             node.mode("bin/other", 0o755);
         }),
         ("problem nri-off", |node| {
-            // CRI-O reads every file of the folder, whatever its name.
+            // CRI-O reads every file of the directory, whatever its name.
             node.write(
                 "etc/crio/crio.conf.d/a.conf.bak",
                 "[crio.nri]\nenable_nri = false\n",
@@ -174,7 +174,7 @@ fn crio_is_read_in_the_order_of_its_files_and_later_ones_win() {
 }
 
 #[test]
-fn without_the_ledger_no_state_folder_is_missed() {
+fn without_the_ledger_no_state_directory_is_missed() {
     let node = Image::new();
     fs::remove_dir_all(node.path("state")).unwrap();
     node.configure("delivery = \"events\"");
@@ -200,7 +200,7 @@ fn what_only_a_link_of_the_image_leads_to_is_there() {
 }
 
 #[test]
-fn a_root_may_be_named_from_the_current_folder() {
+fn a_root_may_be_named_from_the_current_directory() {
     let node = Image::new();
     let here = std::env::current_dir().unwrap();
     let up = "../".repeat(here.components().count() - 1);

@@ -159,7 +159,7 @@ fn links_of_an_image_lead_into_the_image() {
 }
 
 #[test]
-fn a_root_may_be_named_from_the_current_folder() {
+fn a_root_may_be_named_from_the_current_directory() {
     let image = Image::new("version = 3\n");
     let here = std::env::current_dir().unwrap();
     let up = "../".repeat(here.components().count() - 1);
@@ -285,7 +285,7 @@ fn what_the_kernel_says_is_told_once() {
 }
 
 #[test]
-fn nothing_but_the_plugin_itself_is_ever_in_a_folder_where_every_file_counts() {
+fn nothing_but_the_plugin_itself_is_ever_in_a_directory_where_every_file_counts() {
     let image = Image::new("version = 3\n");
     image.write("opt/nri/plugins/10-oci-hooks", "of somebody else");
     let path = image.path("opt/nri/plugins/10-oci-hooks");

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::image::Image;
 use crate::install::{Plan, Target, Way, install, uninstall};
 use crate::ledger::{Identity, Ledger};
-use crate::select::Frozen;
+use crate::model::ResolvedHooks;
 
 #[test]
 fn uninstalling_leaves_what_is_the_administrators_and_the_rest_as_it_was() {
@@ -34,7 +34,7 @@ fn in_use() -> (Image, Ledger) {
         namespace: "default".into(),
         uid: "u".into(),
     };
-    ledger.add(identity, &Frozen::default(), true).unwrap();
+    ledger.add(identity, &ResolvedHooks::default(), true).unwrap();
     (image, ledger)
 }
 

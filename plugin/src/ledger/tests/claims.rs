@@ -7,11 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Fixture, created};
-use crate::ledger::{Claim, Claimed, EntryFolder, Outcome, Output, StageResult, Trigger};
-use crate::select::FrozenHook;
-use crate::spec::Stage;
+use crate::ledger::{Claim, Claimed, EntryDirectory, Outcome, Output, StageResult, Trigger};
+use crate::model::ResolvedHook;
+use crate::model::Stage;
 
-fn claim(container: &EntryFolder) -> Claim {
+fn claim(container: &EntryDirectory) -> Claim {
     match container.claim(Stage::Prestart, Trigger::Oci).unwrap() {
         Claimed::Ours(claim) => claim,
         Claimed::Over(result) => panic!("{result:?}"),
@@ -42,7 +42,7 @@ fn a_stage_that_is_over_is_not_waited_for_though_its_record_is_locked() {
     let fixture = Fixture::new();
     let (container, other) = (fixture.container(), fixture.container());
     claim(&container).finish(StageResult::Done).unwrap();
-    // As by the watcher of a hook that the kernel cannot kill.
+    // As by the supervisor of a hook that the kernel cannot kill.
     let record = File::open(container.path().join("prestart")).unwrap();
     record.lock().unwrap();
     let (sender, claimed) = mpsc::channel();
@@ -70,7 +70,7 @@ fn a_hook_that_had_begun_when_its_runner_died_is_interrupted_and_the_next_one_go
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
-    first.began(0, &FrozenHook::for_test("/bin/a")).unwrap();
+    first.began(0, &ResolvedHook::for_test("/bin/a")).unwrap();
     // Nothing is written at its death; the kernel gives up the lock.
     drop(first);
 
@@ -85,7 +85,7 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
-    first.began(0, &FrozenHook::for_test("/bin/a")).unwrap();
+    first.began(0, &ResolvedHook::for_test("/bin/a")).unwrap();
     first
         .ended(
             0,
@@ -101,7 +101,7 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
 
     let mut second = claim(&container);
     assert_eq!(second.record().next(), 1);
-    second.began(1, &FrozenHook::for_test("/bin/b")).unwrap();
+    second.began(1, &ResolvedHook::for_test("/bin/b")).unwrap();
     drop(second);
     let record = container.record(Stage::Prestart).unwrap().unwrap();
     assert_eq!(record.open(), Some(1));

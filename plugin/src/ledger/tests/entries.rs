@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{Fixture, created, frozen};
+use super::{Fixture, created, resolved};
 use crate::ledger::LedgerError;
-use crate::ledger::seal;
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use crate::ledger::checksum;
+use crate::model::{ResolvedHook, ResolvedHooks, Stage};
 
 fn entry_path(fixture: &Fixture) -> PathBuf {
     fixture.ledger.root().join("entries/c1")
@@ -21,15 +20,19 @@ fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
     assert_eq!(header.identity.pod, "web");
     assert_eq!(header.hooks, [(Stage::Prestart, 2), (Stage::Poststop, 1)].into());
     for stage in Stage::ALL {
-        assert_eq!(container.hooks(stage).unwrap(), frozen().stage(stage), "{stage}");
+        assert_eq!(
+            container.hooks(stage).unwrap(),
+            resolved().stage(stage),
+            "{stage}"
+        );
     }
 }
 
 #[test]
 fn a_container_that_is_entered_keeps_what_it_has() {
     let fixture = Fixture::new();
-    let other = Frozen {
-        stages: [(Stage::Poststart, vec![FrozenHook::for_test("/bin/other")])].into(),
+    let other = ResolvedHooks {
+        stages: [(Stage::Poststart, vec![ResolvedHook::for_test("/bin/other")])].into(),
     };
     fixture.ledger.add(super::identity("c1"), &other, true).unwrap();
     assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);
@@ -44,10 +47,10 @@ fn a_container_whose_entry_was_cut_off_can_be_entered_again() {
         fs::write(entry_path(&fixture), cut_off).unwrap();
         fixture
             .ledger
-            .add(super::identity("c1"), &frozen(), true)
+            .add(super::identity("c1"), &resolved(), true)
             .unwrap();
         let hooks = fixture.container().hooks(Stage::Prestart).unwrap();
-        assert_eq!(hooks, frozen().stage(Stage::Prestart));
+        assert_eq!(hooks, resolved().stage(Stage::Prestart));
     }
 }
 
@@ -100,7 +103,7 @@ fn what_a_later_release_adds_to_the_same_format_is_passed_over() {
     let (header, rest) = text.split_once('\n').unwrap();
     let (header, _) = header.rsplit_once(",\"sum\"").unwrap();
     let mut header = format!("{header},\"new\":[1]}}").into_bytes();
-    seal::seal(&mut header);
+    checksum::seal(&mut header);
     let text = format!("{}\n{rest}", String::from_utf8(header).unwrap());
     fs::write(entry_path(&fixture), text).unwrap();
     assert_eq!(fixture.container().hooks(Stage::Prestart).unwrap().len(), 2);

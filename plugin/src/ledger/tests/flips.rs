@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::{Fixture, created, plain};
-use crate::ledger::{Claim, Claimed, EntryFolder, Moment, Outcome, Output, Record, StageResult, Trigger};
-use crate::select::FrozenHook;
-use crate::spec::Stage;
+use crate::ledger::{Claim, Claimed, EntryDirectory, Outcome, Output, Record, StageResult, Trigger};
+use crate::model::{ResolvedHook, Stage, Timestamp};
 
 /// Calls `check` once for every bit of the file at `path`, which is flipped meanwhile.
 fn with_each_bit_flipped(path: &Path, mut check: impl FnMut(usize)) {
@@ -20,7 +19,7 @@ fn with_each_bit_flipped(path: &Path, mut check: impl FnMut(usize)) {
     fs::write(path, whole).unwrap();
 }
 
-fn claim(container: &EntryFolder) -> Claim {
+fn claim(container: &EntryDirectory) -> Claim {
     match container.claim(Stage::Prestart, Trigger::Oci).unwrap() {
         Claimed::Ours(claim) => claim,
         Claimed::Over(result) => panic!("{result:?}"),
@@ -34,11 +33,11 @@ fn interrupted() -> Fixture {
     container.note_created(Stage::Prestart, &created(1)).unwrap();
     let mut claim = claim(&container);
     let none = Output::default;
-    claim.began(0, &FrozenHook::for_test("/bin/a")).unwrap();
+    claim.began(0, &ResolvedHook::for_test("/bin/a")).unwrap();
     claim
         .ended(0, Outcome::Exited { status: 0 }, none(), none())
         .unwrap();
-    claim.began(1, &FrozenHook::for_test("/bin/b")).unwrap();
+    claim.began(1, &ResolvedHook::for_test("/bin/b")).unwrap();
     drop(claim);
     fixture
 }
@@ -116,7 +115,7 @@ fn a_flipped_bit_in_a_record_that_was_cut_off_and_gone_on_with_loses_no_hook_tha
         fs::write(&path, &whole[..cut]).unwrap();
         let mut claim = claim(&fixture.container());
         assert_eq!(claim.record().next(), 1, "it was never written");
-        claim.began(1, &FrozenHook::for_test("/bin/b")).unwrap();
+        claim.began(1, &ResolvedHook::for_test("/bin/b")).unwrap();
         drop(claim);
         let record = || fixture.container().record(Stage::Prestart);
         let expected = record().unwrap().unwrap();
@@ -142,7 +141,7 @@ fn a_container_of_the_format_without_checksums_keeps_it() {
     assert_eq!(container.created().unwrap(), Some(created(1)));
     let claim = claim(&container);
     assert_eq!(claim.record().next(), 2);
-    let at = Moment::now();
+    let at = Timestamp::now();
     claim.finish(StageResult::Done).unwrap();
     let text = fs::read_to_string(root.join("live/c1/prestart")).unwrap();
     assert!(

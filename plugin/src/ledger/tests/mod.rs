@@ -1,41 +1,40 @@
-mod bell;
 mod claims;
+mod directories;
 mod entries;
 mod flips;
-mod folders;
+mod notification;
 mod records;
 mod without;
 
-use super::{ContainerId, Created, EntryFolder, Identity, Ledger, ProcessId};
-use crate::select::{Frozen, FrozenHook};
-use crate::spec::Stage;
+use super::{ContainerId, Created, EntryDirectory, Identity, Ledger, ProcessId};
+use crate::model::{ResolvedHook, ResolvedHooks, Stage};
 
 /// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
 pub(super) struct Fixture {
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     pub(super) ledger: Ledger,
 }
 
 impl Fixture {
     pub(super) fn new() -> Fixture {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::create(&folder.path().join("state")).unwrap();
-        ledger.add(identity("c1"), &frozen(), true).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&directory.path().join("state")).unwrap();
+        ledger.add(identity("c1"), &resolved(), true).unwrap();
         Fixture {
-            _folder: folder,
+            _directory: directory,
             ledger,
         }
     }
 
     /// Enters a container to which something happens, has `change` change its files, and removes it.
-    pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryFolder)) {
+    pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryDirectory)) {
         self.had_of(id, "web", change);
     }
 
     /// The same, of this pod.
-    pub(super) fn had_of(&self, id: &str, pod: &str, change: impl FnOnce(&EntryFolder)) {
+    pub(super) fn had_of(&self, id: &str, pod: &str, change: impl FnOnce(&EntryDirectory)) {
         self.ledger
-            .add(Identity::for_test(id, pod), &frozen(), true)
+            .add(Identity::for_test(id, pod), &resolved(), true)
             .unwrap();
         let id: ContainerId = id.parse().unwrap();
         let container = self.ledger.find(&id).unwrap().unwrap();
@@ -44,7 +43,7 @@ impl Fixture {
         self.ledger.archive(&id).unwrap();
     }
 
-    pub(super) fn container(&self) -> EntryFolder {
+    pub(super) fn container(&self) -> EntryDirectory {
         self.ledger.find(&"c1".parse().unwrap()).unwrap().unwrap()
     }
 }
@@ -71,15 +70,15 @@ pub(super) fn plain(text: &str) -> String {
     lines.collect()
 }
 
-pub(super) fn frozen() -> Frozen {
-    Frozen {
+pub(super) fn resolved() -> ResolvedHooks {
+    ResolvedHooks {
         stages: [
             (
                 Stage::Prestart,
-                vec![FrozenHook::for_test("/bin/a"), FrozenHook::for_test("/bin/b")],
+                vec![ResolvedHook::for_test("/bin/a"), ResolvedHook::for_test("/bin/b")],
             ),
             (Stage::Poststart, vec![]),
-            (Stage::Poststop, vec![FrozenHook::for_test("/bin/c")]),
+            (Stage::Poststop, vec![ResolvedHook::for_test("/bin/c")]),
         ]
         .into(),
     }

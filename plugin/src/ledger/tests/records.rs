@@ -1,15 +1,16 @@
 //! What a record tells.
 
 use super::created;
-use crate::ledger::seal::{self, Format};
-use crate::ledger::{Created, Line, Moment, Outcome, Output, ProcessId, Record, StageResult, Trigger};
+use crate::ledger::checksum::{self, Format};
+use crate::ledger::{Created, Line, Outcome, Output, ProcessId, Record, StageResult, Trigger};
+use crate::model::Timestamp;
 
 fn text(lines: &[Line]) -> String {
     text_in(lines, Format::Sealed)
 }
 
 fn text_in(lines: &[Line], format: Format) -> String {
-    let lines = lines.iter().map(|line| seal::to_line(line, format).unwrap());
+    let lines = lines.iter().map(|line| checksum::to_line(line, format).unwrap());
     String::from_utf8(lines.flatten().collect()).unwrap()
 }
 
@@ -28,7 +29,7 @@ fn began(hook: usize) -> Line {
         path: "/bin/a".into(),
         file: "/etc/x.json".into(),
         line: 3,
-        at: Moment::now(),
+        at: Timestamp::now(),
     }
 }
 
@@ -42,13 +43,13 @@ fn ended(hook: usize, outcome: Outcome) -> Line {
         outcome,
         stdout: Output::default(),
         stderr,
-        at: Moment::now(),
+        at: Timestamp::now(),
     }
 }
 
 #[test]
 fn every_line_reads_back_as_it_was_written() {
-    let at = Moment::now();
+    let at = Timestamp::now();
     let outcomes = [
         Outcome::Exited { status: 3 },
         Outcome::Killed { signal: 9 },
@@ -99,7 +100,7 @@ fn a_line_that_was_cut_off_counts_as_never_written() {
 #[test]
 fn a_line_of_a_later_release_hides_none_of_the_others() {
     let mut later = b"{\"paused\":{}}".to_vec();
-    seal::seal(&mut later);
+    checksum::seal(&mut later);
     let later = String::from_utf8(later).unwrap();
     let record = format!("{later}\n{}", text(&[began(0)]));
     assert_eq!(parse(record.as_bytes()).unwrap().open(), Some(0));
@@ -115,7 +116,7 @@ fn a_record_that_lost_a_part_is_damaged_and_not_gone_on_with() {
 
 #[test]
 fn one_line_is_found_without_the_others() {
-    let at = Moment::now();
+    let at = Timestamp::now();
     let result = StageResult::Done;
     let lines = [
         Line::Created(created(7)),

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::Fixture;
-use crate::ledger::{Boot, ContainerId, DecidedSince, ProcessId};
+use crate::ledger::{BootId, DecidedSince, ProcessId};
+use crate::model::ContainerId;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -43,10 +44,10 @@ fn decisions_are_noted_since_the_first_daemon_that_does() {
     let fixture = Fixture::new();
     let since = fixture.ledger.decided_since(process(50)).unwrap();
     assert_eq!(fixture.ledger.decided_since(process(90)).unwrap(), since);
-    let now = Boot::current().unwrap();
+    let now = BootId::current().unwrap();
     assert!(since.covers(process(51), &now));
     assert!(!since.covers(process(50), &now), "in the same tick, who knows");
-    let earlier: Boot = serde_json::from_str("\"earlier\"").unwrap();
+    let earlier: BootId = serde_json::from_str("\"earlier\"").unwrap();
     assert!(DecidedSince::for_test(earlier, 50).covers(process(1), &now));
 }
 
@@ -84,11 +85,11 @@ fn another_boot_begins_anew() {
     let directory = fixture.ledger.root().join("ended");
     let file = fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
     let text = fs::read_to_string(&file).unwrap();
-    let boot = serde_json::to_string(&Boot::current().unwrap()).unwrap();
+    let boot = serde_json::to_string(&BootId::current().unwrap()).unwrap();
     let at = text.find("\"at\"").unwrap();
     let end = text.find(",\"sum\"").unwrap();
     let mut line = format!("{{\"boot\":{},{}}}", boot.replace('-', "0"), &text[at..end]).into_bytes();
-    crate::ledger::seal::seal(&mut line);
+    crate::ledger::checksum::seal(&mut line);
     fs::write(&file, line).unwrap();
     assert!(fixture.ledger.may_end(&["web"], HOUR).unwrap());
 }

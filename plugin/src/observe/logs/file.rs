@@ -73,14 +73,14 @@ mod tests {
 
     #[test]
     fn a_full_file_is_put_aside_and_no_event_is_torn() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
         let mut log = LogFile::with_limit(&path, 10).unwrap();
         for line in ["one\n", "two\n", "three\n", "four\n"] {
             log.write(line.as_bytes()).unwrap();
         }
         assert_eq!(
-            fs::read_to_string(folder.path().join("log.1")).unwrap(),
+            fs::read_to_string(directory.path().join("log.1")).unwrap(),
             "one\ntwo\nthree\n"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn a_link_is_not_written_through() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
         std::os::unix::fs::symlink("/none", &path).unwrap();
         assert!(LogFile::open(&path).is_err());
     }

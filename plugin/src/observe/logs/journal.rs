@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn an_entry_has_the_fields_of_its_event_and_its_spans() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("socket");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
         let journald = UnixDatagram::bind(&path).unwrap();
         journald.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let (layer, _) = Journal::connect_to(&path).unwrap();
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn an_entry_reaches_a_journald_that_was_restarted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("socket");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
         let first = UnixDatagram::bind(&path).unwrap();
         let (journal, queue) = Journal::connect_to(&path).unwrap();
         drop(first);

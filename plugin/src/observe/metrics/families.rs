@@ -16,8 +16,8 @@ use super::labels::{
 };
 use crate::front::Report;
 use crate::ledger::{Outcome, StageResult};
+use crate::model::Stage;
 use crate::select::{Format, Loads};
-use crate::spec::Stage;
 
 /// The event that matters most.
 const CREATE: &str = "CreateContainer";
@@ -57,7 +57,7 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) refuses_without: bool,
     pub(in crate::observe) ready: bool,
     /// In the configuration, the default hook-spec and hooks.d.
-    pub(in crate::observe) mistakes: usize,
+    pub(in crate::observe) errors: usize,
     /// Hook-specs that are invalid and that pods may select.
     pub(in crate::observe) invalid_specs: usize,
     /// Files of which an older version is active.
@@ -223,8 +223,8 @@ impl Gauges {
         let help =
             "Whether the runtime refuses containers while this plugin is not connected (required plugins)";
         gauge("refused_without", help, usize::from(self.refuses_without));
-        let help = "Mistakes in the configuration, the default hook-spec and hooks.d";
-        gauge("mistakes", help, self.mistakes);
+        let help = "Errors in the configuration, the default hook-spec and hooks.d";
+        gauge("file_errors", help, self.errors);
         gauge(
             "invalid_specs",
             "Hook-specs that are invalid and that pods may select",

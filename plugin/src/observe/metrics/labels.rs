@@ -3,7 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::ledger::{Outcome, StageResult};
-use crate::spec::Stage;
+use crate::model::Stage;
 
 /// The stages that a runner runs.
 pub(super) const STAGES: [Stage; 4] = Stage::OF_RUNNER;

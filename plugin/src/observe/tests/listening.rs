@@ -17,7 +17,7 @@ use crate::observe::listener::{Listener, Place, Task, accept};
 use crate::observe::{Endpoint, STATUS_SOCKET};
 
 impl Node {
-    /// Where a daemon with the state folder `state_dir` has its socket `name`.
+    /// Where a daemon with the state directory `state_dir` has its socket `name`.
     fn place(&self, name: &str, state_dir: &Path) -> (PathBuf, Place) {
         let path = self.root.path().join(name);
         let place = Place {
@@ -97,7 +97,7 @@ async fn a_socket_at_which_nobody_answers_is_replaced_and_is_roots_alone() {
 }
 
 #[tokio::test]
-async fn a_daemon_with_the_same_state_folder_is_succeeded_and_another_left_alone() {
+async fn a_daemon_with_the_same_state_directory_is_succeeded_and_another_left_alone() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
     let _first = node.serves(&place).await;
@@ -127,7 +127,7 @@ async fn what_is_no_daemons_socket_is_never_removed() {
     let refused = place.open().await.err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "another process listens there, and it is no daemon with this state folder"
+        "another process listens there, and it is no daemon with this state directory"
     );
     let (path, place) = node.place("file", &node.state_dir());
     fs::write(&path, "precious").unwrap();
@@ -182,7 +182,7 @@ async fn a_place_that_is_taken_is_had_once_it_is_free() {
     let address = taken.local_addr().unwrap();
     let node = Node::new(&format!("listen = \"{address}\""));
     let endpoint = Endpoint::default();
-    endpoint.keep_up(&node.observer);
+    endpoint.refresh(&node.observer);
     // The socket for root is opened behind it, so it has been tried.
     let status = node.state_dir().join(STATUS_SOCKET);
     while !status.exists() {

@@ -10,10 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::task::JoinHandle;
 
 use crate::config::{ConfigSource, Overrides};
+use crate::daemon::{OciHooks, RunnerProgram};
 use crate::ledger::Ledger;
 use crate::observe::http::{Client, serve};
 use crate::observe::{Observed, Observer};
-use crate::plugin::{OciHooks, RunnerProgram};
 
 /// A node with a default hook-spec, and the daemon's observer.
 pub(super) struct Node {

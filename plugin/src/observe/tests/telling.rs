@@ -7,11 +7,11 @@ use containerd_nri::api::Container;
 use containerd_nri_testkit::{ContainerBuilder, PluginHandle, PodBuilder, RuntimeProfile};
 
 use super::node::Node;
-use crate::ledger::{Claimed, Outcome, Output, Rung, StageResult, Trigger};
-use crate::observe::hearing::look_into;
+use crate::ledger::{Claimed, Notification, Outcome, Output, StageResult, Trigger};
+use crate::model::Stage;
 use crate::observe::http::Client;
+use crate::observe::notifications::look_into;
 use crate::observe::{OnSilence, Status};
-use crate::spec::Stage;
 
 const KEY: &str = "hook-spec.noderesource.dev";
 
@@ -64,7 +64,7 @@ async fn ready_is_who_is_registered_synchronized_and_sound() {
         older.len() == 1 && older[0].contains("[invalid-json]"),
         "{older:?}"
     );
-    for (series, value) in [("mistakes", 1.0), ("older_versions", 1.0), ("ready", 1.0)] {
+    for (series, value) in [("file_errors", 1.0), ("older_versions", 1.0), ("ready", 1.0)] {
         assert_eq!(node.metric(&format!("nri_oci_hooks_{series}")), value, "{series}");
     }
     let readyz = "GET /readyz HTTP/1.1\r\n\r\n";
@@ -204,9 +204,9 @@ async fn created(node: &Node, plugin: &mut PluginHandle, name: &str) -> Containe
 /// As a runner does it whose hook takes too long.
 fn time_out(node: &Node, container: &Container) {
     let id = container.id.parse().unwrap();
-    let folder = node.ledger().find(&id).unwrap().unwrap();
-    let hooks = folder.hooks(Stage::Prestart).unwrap();
-    let Claimed::Ours(mut claim) = folder.claim(Stage::Prestart, Trigger::Oci).unwrap() else {
+    let directory = node.ledger().find(&id).unwrap().unwrap();
+    let hooks = directory.hooks(Stage::Prestart).unwrap();
+    let Claimed::Ours(mut claim) = directory.claim(Stage::Prestart, Trigger::Oci).unwrap() else {
         panic!("somebody else has it");
     };
     claim.began(0, &hooks[0]).unwrap();
@@ -214,7 +214,7 @@ fn time_out(node: &Node, container: &Container) {
     claim
         .ended(0, outcome, Output::default(), Output::default())
         .unwrap();
-    folder
+    directory
         .note_late(Stage::Prestart, Trigger::StartContainer, Default::default())
         .unwrap();
     let result = StageResult::Failed { message: "x".into() };
@@ -246,14 +246,14 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
     // Not heard by the daemon's own ear.
     fs::remove_file(node.ledger().root().join("bell")).unwrap();
     time_out(&node, &container);
-    let rung = Rung {
+    let notification = Notification {
         id: container.id.parse().unwrap(),
         stage: Stage::Prestart,
         trouble: None,
     };
-    let rungs = look_into(node.ledger(), node.observer.clone()).unwrap();
-    assert!(rungs.send(rung));
-    drop(rungs);
+    let notifications = look_into(node.ledger(), node.observer.clone()).unwrap();
+    assert!(notifications.send(notification));
+    drop(notifications);
     node.observer.counted(Duration::from_secs(30)).await;
     assert_eq!(node.metric(RUNS), 1.0);
 }
@@ -316,8 +316,8 @@ async fn whoever_may_not_know_files_is_told_only_that_it_is_not_ready() {
 fn no_name_of_a_pod_a_container_or_a_file_is_in_the_metrics() {
     let node = Node::new("");
     let text = node.observer.metrics();
-    let folder = node.root.path().to_str().unwrap();
-    assert!(!text.contains(folder) && !text.contains(".json"), "{text}");
+    let directory = node.root.path().to_str().unwrap();
+    assert!(!text.contains(directory) && !text.contains(".json"), "{text}");
     assert!(text.ends_with("# EOF\n"));
     let names: Vec<&str> = text
         .lines()

@@ -11,7 +11,8 @@ use rustix::process::Signal;
 
 use super::hierarchies::{Controller, Hierarchies, enable, existing, make, write};
 use super::name::GroupName;
-use crate::process::{HookLimits, signal};
+use crate::model::HookLimits;
+use crate::process::signal;
 
 /// How often it is looked whether the killed have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);

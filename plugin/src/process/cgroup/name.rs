@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::spec::Stage;
+use crate::model::Stage;
 
 /// The name of one hook's control group. It can be told from the container's entry in the ledger, so that
 /// whoever comes after a runner that was killed finds what it has left.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::hierarchies::{Controller, Hierarchies};
 use super::sweep::sweep_below;
 use super::{Group, GroupName};
-use crate::ledger::Moment;
-use crate::process::HookLimits;
-use crate::spec::Stage;
+use crate::model::HookLimits;
+use crate::model::Stage;
+use crate::model::Timestamp;
 
 /// Longer than anything that is killed takes to end, on a busy machine too.
 const LONG: Duration = Duration::from_secs(20);
@@ -21,7 +21,7 @@ const NONE: Duration = Duration::ZERO;
 fn name() -> GroupName {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let index = NEXT.fetch_add(1, Ordering::Relaxed);
-    GroupName::new("test", Stage::Prestart, index, Moment::now().unix_nanos())
+    GroupName::new("test", Stage::Prestart, index, Timestamp::now().unix_nanos())
 }
 
 /// A group and processes in it, which end with it.

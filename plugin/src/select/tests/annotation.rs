@@ -154,7 +154,7 @@ fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
         ("dots alone", "..", "neither the bare name"),
         ("one dot", ".", "neither the bare name"),
         ("a hidden file", ".gpu", "neither the bare name"),
-        ("a home folder", "~/gpu", "neither the bare name"),
+        ("a home directory", "~/gpu", "neither the bare name"),
         ("an option", "-f", "neither the bare name"),
         ("a glob", "*", "neither the bare name"),
         ("a command", "$(reboot)", "neither the bare name"),
@@ -191,11 +191,11 @@ fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
             "%2e%2e%2fgpu",
             "neither the bare name",
         ),
-        ("a device", "/dev/stdin", "lies outside the folders"),
+        ("a device", "/dev/stdin", "lies outside the directories"),
         (
             "the daemon's own files",
             "/proc/self/environ",
-            "lies outside the folders",
+            "lies outside the directories",
         ),
         ("a configuration", "{\"prestart\":[]}", "neither the bare name"),
         ("text that runs backwards", "\u{202e}upg", "neither the bare name"),
@@ -249,7 +249,7 @@ fn a_name_as_long_as_a_file_name_allows_is_looked_for() {
 }
 
 #[test]
-fn the_first_spec_folder_that_has_the_name_wins_and_a_missing_folder_has_none() {
+fn the_first_spec_directory_that_has_the_name_wins_and_a_missing_directory_has_none() {
     let node = Node::new();
     node.spec("more/x.json", &["b"]);
     let selector = node.selector("");
@@ -261,7 +261,7 @@ fn the_first_spec_folder_that_has_the_name_wins_and_a_missing_folder_has_none() 
 }
 
 #[test]
-fn a_path_is_picked_only_inside_a_spec_folder() {
+fn a_path_is_picked_only_inside_a_spec_directory() {
     let node = Node::new();
     fs::create_dir(node.path("specs/deep")).unwrap();
     fs::create_dir(node.path("specs2")).unwrap();
@@ -277,7 +277,7 @@ fn a_path_is_picked_only_inside_a_spec_folder() {
         node.text("specs"),
     ] {
         let message = refused(&selector, &[(KEY, &outside)]);
-        assert!(message.contains("lies outside the folders"), "{message}");
+        assert!(message.contains("lies outside the directories"), "{message}");
         assert!(
             message.contains(&node.text("specs")),
             "says what is allowed: {message}"
@@ -292,7 +292,7 @@ fn a_path_is_picked_only_inside_a_spec_folder() {
 }
 
 #[test]
-fn a_link_that_leads_out_of_the_spec_folders_is_refused_and_one_that_stays_is_followed() {
+fn a_link_that_leads_out_of_the_spec_directories_is_refused_and_one_that_stays_is_followed() {
     let node = Node::new();
     node.spec("outside.json", &["a"]);
     node.spec("more/inside.json", &["b"]);
@@ -300,14 +300,14 @@ fn a_link_that_leads_out_of_the_spec_folders_is_refused_and_one_that_stays_is_fo
     symlink(node.path("more/inside.json"), node.path("specs/in.json")).unwrap();
     symlink(node.root.path(), node.path("specs/up")).unwrap();
     let selector = node.selector("");
-    assert!(refused(&selector, &[(KEY, "out")]).contains("lies outside the folders"));
+    assert!(refused(&selector, &[(KEY, "out")]).contains("lies outside the directories"));
     assert!(refused(&selector, &[(KEY, &node.text("specs/out.json"))]).contains("lies outside"));
     assert!(refused(&selector, &[(KEY, &node.text("specs/up/outside.json"))]).contains("lies outside"));
     assert_eq!(chosen(&selector, &[(KEY, "in")]), "b");
 }
 
 #[test]
-fn a_spec_folder_that_is_itself_a_link_holds_what_it_leads_to() {
+fn a_spec_directory_that_is_itself_a_link_holds_what_it_leads_to() {
     let node = Node::new();
     node.spec("more/x.json", &["b"]);
     fs::remove_dir(node.path("specs")).unwrap();
@@ -344,7 +344,7 @@ fn a_picked_spec_is_held_to_every_rule() {
 }
 
 #[test]
-fn many_mistakes_are_bounded_and_counted() {
+fn many_errors_are_bounded_and_counted() {
     let node = Node::new();
     node.write(
         "specs/x.json",
@@ -359,7 +359,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_annotation_makes_the_selector_panic_or_leave_the_spec_folders(
+    fn no_annotation_makes_the_selector_panic_or_leave_the_spec_directories(
         scope in "(/pod|/container\\.main|)",
         value in "[a-c./,~ \u{0}\n\u{e9}-]{0,40}",
     ) {

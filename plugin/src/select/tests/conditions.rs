@@ -13,7 +13,7 @@ use crate::spec::{When, parse_hooks_d};
 fn conditions(when: &str) -> When {
     let text = format!(r#"{{"version":"1.0.0","hook":{{"path":"/a"}},"when":{when},"stages":["prestart"]}}"#);
     let parsed = parse_hooks_d(&Arc::from("hook.json"), text.as_bytes());
-    assert_eq!(parsed.mistakes, [], "{when}");
+    assert_eq!(parsed.errors, [], "{when}");
     parsed.when
 }
 

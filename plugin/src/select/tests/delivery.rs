@@ -4,8 +4,8 @@ use super::hooks_d::HooksD;
 use super::node::{KEY, Node, annotations, chosen, programs, subject};
 use crate::config::Delivery;
 use crate::diagnostic::Rule;
+use crate::model::Stage;
 use crate::select::{Deadline, SelectError, Selector, Subject};
-use crate::spec::Stage;
 
 /// A node with a default hook-spec that runs `a`, and a hook-spec `vm` with a stage of the container's
 /// namespaces.
@@ -106,11 +106,11 @@ fn a_file_that_no_container_could_get_is_refused_when_it_is_read_and_one_for_som
         ),
     ] {
         let selector = node.selector(config);
-        let found: Vec<Rule> = selector.mistakes().iter().map(|mistake| mistake.rule).collect();
+        let found: Vec<Rule> = selector.errors().iter().map(|error| error.rule).collect();
         assert_eq!(found, rules, "{config}");
         assert_eq!(selector.in_force().len(), in_force, "{config}");
     }
     let selector = node.selector("runtimes.kata.delivery = \"events\"");
-    let message = selector.mistakes()[0].to_string();
+    let message = selector.errors()[0].to_string();
     assert!(message.contains("runtime handler kata"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Folders of hooks.d: which files count, in which order, and what becomes of bad ones.
+//! Directories of hooks.d: which files count, in which order, and what becomes of bad ones.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use super::node::{KEY, Node, annotations, chosen, programs, select, subject};
 use crate::diagnostic::Rule;
+use crate::model::Stage;
 use crate::select::{Deadline, Format, LoadedSpec, Selector, Subject};
-use crate::spec::Stage;
 
-/// A node with two folders of hooks.d, `vendor` and `admin`.
+/// A node with two directories of hooks.d, `vendor` and `admin`.
 pub(super) struct HooksD(pub(super) Node);
 
 impl HooksD {
     pub(super) fn new() -> Self {
         let node = Node::new();
-        for folder in ["vendor", "admin"] {
-            fs::create_dir(node.path(folder)).unwrap();
+        for directory in ["vendor", "admin"] {
+            fs::create_dir(node.path(directory)).unwrap();
         }
         HooksD(node)
     }
@@ -37,27 +37,24 @@ impl HooksD {
     }
 
     pub(super) fn selector(&self, more: &str) -> Selector {
-        let folders = format!(
+        let directories = format!(
             "hooks_dirs = [\"{}\", \"{}/\"]",
             self.0.text("vendor"),
             self.0.text("admin")
         );
-        self.0.selector(&format!("{folders}\n{more}"))
+        self.0.selector(&format!("{directories}\n{more}"))
     }
 }
 
 /// The rules that are broken at present, each with the end of the file's name.
-fn mistakes(selector: &Selector) -> Vec<(Rule, String)> {
+fn errors(selector: &Selector) -> Vec<(Rule, String)> {
     let of = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let mistakes = selector.mistakes();
-    mistakes
-        .iter()
-        .map(|mistake| (mistake.rule, of(&mistake.file)))
-        .collect()
+    let errors = selector.errors();
+    errors.iter().map(|error| (error.rule, of(&error.file))).collect()
 }
 
 #[test]
-fn without_folders_no_file_counts() {
+fn without_directories_no_file_counts() {
     let node = HooksD::new();
     node.always("vendor/a.json", "a");
     assert_eq!(chosen(&node.0.selector(""), &[]), "");
@@ -85,13 +82,13 @@ fn only_files_whose_name_ends_in_json_count() {
     node.always("vendor/.hidden.json", "b");
     let selector = node.selector("");
     assert_eq!(
-        (chosen(&selector, &[]).as_str(), mistakes(&selector)),
+        (chosen(&selector, &[]).as_str(), errors(&selector)),
         ("b", vec![])
     );
 }
 
 #[test]
-fn a_file_masks_one_of_the_same_name_in_an_earlier_folder_while_it_is_there() {
+fn a_file_masks_one_of_the_same_name_in_an_earlier_directory_while_it_is_there() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     node.always("vendor/GPU.json", "c");
@@ -116,7 +113,7 @@ fn a_bad_file_masks_as_well_and_is_named() {
     node.0.write("admin/gpu.json", "");
     let selector = node.selector("");
     assert_eq!(chosen(&selector, &[]), "");
-    assert_eq!(mistakes(&selector), [(Rule::EmptyFile, "gpu.json".into())]);
+    assert_eq!(errors(&selector), [(Rule::EmptyFile, "gpu.json".into())]);
 }
 
 #[test]
@@ -168,16 +165,16 @@ fn a_bad_file_is_ignored_with_its_reason_and_the_others_count() {
     chown(node.0.path("vendor/theirs.json"), Some(65534), None).unwrap();
     node.always("vendor/plain.json", "c");
     node.0.mode("bin/c", 0o644);
-    fs::create_dir(node.0.path("vendor/folder.json")).unwrap();
+    fs::create_dir(node.0.path("vendor/directory.json")).unwrap();
     symlink("nowhere", node.0.path("vendor/link.json")).unwrap();
     let selector = node.selector("");
     for _ in 0..2 {
         assert_eq!(chosen(&selector, &[]), "a");
         assert_eq!(
-            mistakes(&selector),
+            errors(&selector),
             [
                 (Rule::InvalidJson, "broken.json".into()),
-                (Rule::NotRegular, "folder.json".into()),
+                (Rule::NotRegular, "directory.json".into()),
                 (Rule::NotFound, "gone.json".into()),
                 (Rule::NotFound, "link.json".into()),
                 (Rule::WritableByOthers, "loose.json".into()),
@@ -186,7 +183,7 @@ fn a_bad_file_is_ignored_with_its_reason_and_the_others_count() {
             ]
         );
     }
-    let of_gone = &selector.mistakes()[2];
+    let of_gone = &selector.errors()[2];
     assert!(
         of_gone.to_string().contains("hook.path: ")
             && of_gone.to_string().contains("bin/none does not exist"),
@@ -201,10 +198,10 @@ fn a_file_that_turns_bad_leaves_its_last_good_version_in_force() {
     let selector = node.selector("");
     node.0.write("vendor/gpu.json", "{");
     assert_eq!(chosen(&selector, &[]), "a");
-    assert_eq!(mistakes(&selector).len(), 1);
+    assert_eq!(errors(&selector).len(), 1);
     node.always("vendor/gpu.json", "b");
     assert_eq!(chosen(&selector, &[]), "b");
-    assert_eq!(mistakes(&selector), []);
+    assert_eq!(errors(&selector), []);
     node.0.write("vendor/gpu.json", "{");
     assert_eq!(chosen(&selector, &[]), "b");
     fs::remove_file(node.0.path("vendor/gpu.json")).unwrap();
@@ -230,7 +227,7 @@ fn a_program_that_is_no_longer_trusted_is_not_run_by_any_version() {
 }
 
 #[test]
-fn a_folder_that_others_may_write_to_is_not_listed_be_it_sticky_or_not() {
+fn a_directory_that_others_may_write_to_is_not_listed_be_it_sticky_or_not() {
     for mode in [0o777, 0o1777, 0o775] {
         let node = HooksD::new();
         node.always("vendor/gpu.json", "a");
@@ -238,12 +235,12 @@ fn a_folder_that_others_may_write_to_is_not_listed_be_it_sticky_or_not() {
         node.always("admin/gpu.json", "b");
         let selector = node.selector("");
         assert_eq!(chosen(&selector, &[]), "a", "nobody may mask a hook by {mode:o}");
-        assert_eq!(mistakes(&selector), [(Rule::WritableByOthers, "admin".into())]);
+        assert_eq!(errors(&selector), [(Rule::WritableByOthers, "admin".into())]);
     }
 }
 
 #[test]
-fn a_folder_that_turns_bad_leaves_what_was_in_force_and_adds_nothing() {
+fn a_directory_that_turns_bad_leaves_what_was_in_force_and_adds_nothing() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     let selector = node.selector("");
@@ -254,7 +251,11 @@ fn a_folder_that_turns_bad_leaves_what_was_in_force_and_adds_nothing() {
     node.0.mode("vendor", 0o755);
     assert_eq!(chosen(&selector, &[]), "ab");
     fs::remove_dir_all(node.0.path("vendor")).unwrap();
-    assert_eq!(chosen(&selector, &[]), "", "a folder that is gone holds nothing");
+    assert_eq!(
+        chosen(&selector, &[]),
+        "",
+        "a directory that is gone holds nothing"
+    );
 }
 
 #[test]
@@ -263,7 +264,13 @@ fn of_more_files_than_count_the_last_are_ignored() {
     for number in 0..300 {
         node.always(&format!("vendor/{number:03}.json"), "a");
     }
-    let hooks = |selector: &Selector| select(selector, &[]).unwrap().frozen.stage(Stage::Prestart).len();
+    let hooks = |selector: &Selector| {
+        select(selector, &[])
+            .unwrap()
+            .resolved
+            .stage(Stage::Prestart)
+            .len()
+    };
     assert_eq!(hooks(&node.selector("")), 256);
 }
 
@@ -277,6 +284,6 @@ fn a_file_larger_than_one_hook_can_be_is_refused() {
     padded(256 * 1024);
     assert!(LoadedSpec::load_as(Format::HooksD, &file).1.is_ok());
     padded(256 * 1024 + 1);
-    let mistakes = LoadedSpec::load_as(Format::HooksD, &file).1.unwrap_err();
-    assert_eq!((mistakes.len(), mistakes[0].rule), (1, Rule::TooLarge));
+    let errors = LoadedSpec::load_as(Format::HooksD, &file).1.unwrap_err();
+    assert_eq!((errors.len(), errors[0].rule), (1, Rule::TooLarge));
 }

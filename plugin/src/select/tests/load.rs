@@ -18,8 +18,8 @@ fn a_spec_of_10_mib_exactly_is_loaded_and_one_byte_more_is_refused() {
     node.write("specs/x.json", &format!("{{}}{}", " ".repeat(size - 2)));
     assert!(LoadedSpec::load(&file).is_ok());
     node.write("specs/x.json", &format!("{{}}{}", " ".repeat(size - 1)));
-    let mistakes = LoadedSpec::load(&file).unwrap_err();
-    assert_eq!((mistakes.len(), mistakes[0].rule), (1, Rule::TooLarge));
+    let errors = LoadedSpec::load(&file).unwrap_err();
+    assert_eq!((errors.len(), errors[0].rule), (1, Rule::TooLarge));
     fs::File::create(&*file).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(
         LoadedSpec::load(&file).unwrap_err()[0].rule,
@@ -29,7 +29,7 @@ fn a_spec_of_10_mib_exactly_is_loaded_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn mistakes_of_the_text_and_untrusted_programs_are_told_together_in_order() {
+fn errors_of_the_text_and_untrusted_programs_are_told_together_in_order() {
     let node = Node::new();
     node.mode("bin/b", 0o644);
     let (a, b) = (node.text("bin/a"), node.text("bin/b"));
@@ -39,10 +39,10 @@ fn mistakes_of_the_text_and_untrusted_programs_are_told_together_in_order() {
         node.text("bin")
     );
     node.write("specs/x.json", &text);
-    let mistakes = LoadedSpec::load(&node.text("specs/x.json").into()).unwrap_err();
-    let found: Vec<_> = mistakes
+    let errors = LoadedSpec::load(&node.text("specs/x.json").into()).unwrap_err();
+    let found: Vec<_> = errors
         .iter()
-        .map(|mistake| (mistake.rule, mistake.place.unwrap().line))
+        .map(|error| (error.rule, error.place.unwrap().line))
         .collect();
     assert_eq!(
         found,
@@ -101,11 +101,11 @@ proptest! {
         let default = select(&node.selector_with_default(""), &[]);
         match checked {
             Ok(_) => {
-                prop_assert!(!picked.unwrap().frozen.is_empty());
-                prop_assert!(!default.unwrap().frozen.is_empty());
+                prop_assert!(!picked.unwrap().resolved.is_empty());
+                prop_assert!(!default.unwrap().resolved.is_empty());
             }
-            Err(mistakes) => {
-                let told = &mistakes[0].message;
+            Err(errors) => {
+                let told = &errors[0].message;
                 prop_assert!(picked.unwrap_err().to_string().contains(told));
                 let told = told.replace("specs/x.json", "default.json");
                 prop_assert!(default.unwrap_err().to_string().contains(&told));

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, chosen, select};
-use crate::process::HookLimits;
+use crate::model::{HookLimits, Origin, ResolvedHook, Source, Stage, Timeout};
 use crate::select::merge::merge;
-use crate::select::{DEFAULT_PATH, FrozenHook, LoadedSpec, Origin, Source};
-use crate::spec::{Stage, Timeout};
+use crate::select::{DEFAULT_PATH, LoadedSpec};
 
 #[test]
 fn without_default_and_annotation_a_container_gets_nothing() {
     let selected = select(&Node::new().selector(""), &[("other.key", "x")]).unwrap();
-    assert!(selected.frozen.is_empty() && selected.specs.is_empty());
+    assert!(selected.resolved.is_empty() && selected.specs.is_empty());
 }
 
 #[test]
@@ -60,8 +59,8 @@ fn what_a_spec_leaves_out_is_filled_in() {
         ),
     );
     let selected = select(&node.selector_with_default("default_timeout = 7"), &[]).unwrap();
-    let hooks = selected.frozen.stage(Stage::Poststop);
-    let filled = |hook: &FrozenHook| (hook.args.clone(), hook.env.clone(), hook.timeout.seconds());
+    let hooks = selected.resolved.stage(Stage::Poststop);
+    let filled = |hook: &ResolvedHook| (hook.args.clone(), hook.env.clone(), hook.timeout.seconds());
     let default = (vec![path.clone()], vec![DEFAULT_PATH.to_owned()], 7);
     assert_eq!(filled(&hooks[0]), default);
     assert_eq!(filled(&hooks[1]), default);
@@ -83,13 +82,13 @@ fn the_same_unchanged_specs_give_the_same_frozen_hooks_and_a_change_gives_new_on
     node.spec("default.json", &["a"]);
     node.spec("specs/b.json", &["b"]);
     let selector = node.selector_with_default("");
-    let frozen = |value: &str| select(&selector, &[(KEY, value)]).unwrap().frozen;
-    let (first, other) = (frozen("b"), frozen(""));
-    assert!(Arc::ptr_eq(&first, &frozen("b")) && Arc::ptr_eq(&other, &frozen("")));
+    let resolved = |value: &str| select(&selector, &[(KEY, value)]).unwrap().resolved;
+    let (first, other) = (resolved("b"), resolved(""));
+    assert!(Arc::ptr_eq(&first, &resolved("b")) && Arc::ptr_eq(&other, &resolved("")));
     assert_eq!(first.stage(Stage::Prestart).len(), 2);
     node.spec("specs/b.json", &["c", "c"]);
-    assert_eq!(frozen("b").stage(Stage::Prestart).len(), 3);
-    assert!(Arc::ptr_eq(&other, &frozen("")), "what has not changed is kept");
+    assert_eq!(resolved("b").stage(Stage::Prestart).len(), 3);
+    assert!(Arc::ptr_eq(&other, &resolved("")), "what has not changed is kept");
 }
 
 fn any_hooks() -> impl Strategy<Value = Vec<(usize, Vec<u8>)>> {
@@ -128,9 +127,9 @@ proptest! {
             }
             specs.push(Arc::new(LoadedSpec::load(&file.into()).unwrap()));
         }
-        let frozen = merge(&specs, Timeout::DEFAULT, HookLimits::default());
+        let resolved = merge(&specs, Timeout::DEFAULT, HookLimits::default());
         for (index, stage) in Stage::ALL.iter().enumerate() {
-            let merged: Vec<(String, usize)> = frozen
+            let merged: Vec<(String, usize)> = resolved
                 .stage(*stage)
                 .iter()
                 .map(|hook| {

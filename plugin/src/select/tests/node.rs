@@ -9,12 +9,12 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 use crate::config::{Config, Delivery, Overrides};
+use crate::model::Stage;
 use crate::select::{Deadline, SelectError, Selected, Selector, Subject};
-use crate::spec::Stage;
 
 pub(super) const KEY: &str = "hook-spec.noderesource.dev";
 
-/// A node: a default hook-spec, two spec folders, and programs to run.
+/// A node: a default hook-spec, two spec directories, and programs to run.
 pub(super) struct Node {
     pub(super) root: TempDir,
 }
@@ -24,8 +24,8 @@ impl Node {
         let node = Node {
             root: tempfile::tempdir().unwrap(),
         };
-        for folder in ["specs", "more", "bin"] {
-            fs::create_dir(node.path(folder)).unwrap();
+        for directory in ["specs", "more", "bin"] {
+            fs::create_dir(node.path(directory)).unwrap();
         }
         for program in ["a", "b", "c"] {
             fs::write(node.path(&format!("bin/{program}")), "").unwrap();
@@ -102,7 +102,7 @@ pub(super) fn select(selector: &Selector, list: &[(&str, &str)]) -> Result<Selec
 /// The last letters of the programs run at prestart: `ab` for `bin/a`, `bin/b`.
 pub(super) fn programs(selected: &Selected) -> String {
     selected
-        .frozen
+        .resolved
         .stage(Stage::Prestart)
         .iter()
         .filter_map(|hook| hook.path.chars().last())

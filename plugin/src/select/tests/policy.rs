@@ -62,7 +62,7 @@ fn a_pick_is_allowed_by_an_allow_without_a_deny() {
     let node = node();
     let by_path = node.text("specs/gpu.json");
     let deep = node.text("specs/x/gpu.json");
-    let folder = format!("allow | - | {}/*", node.text("specs"));
+    let directory = format!("allow | - | {}/*", node.text("specs"));
     for (list, namespace, value, allowed) in [
         (&["allow"][..], "apps", "gpu", true),
         (&["deny"], "apps", "gpu", false),
@@ -98,8 +98,8 @@ fn a_pick_is_allowed_by_an_allow_without_a_deny() {
         (&["allow | - | gpu"], "apps", &deep, false),
         (&["allow", "deny | - | x/gpu"], "apps", &deep, false),
         (&["allow", "deny | - | *gpu"], "apps", &deep, false),
-        (&[&folder], "apps", "gpu", true),
-        (&[&folder], "apps", &deep, true),
+        (&[&directory], "apps", "gpu", true),
+        (&[&directory], "apps", &deep, true),
     ] {
         let outcome = picked(&node.selector(&rules(list)), namespace, value);
         assert_eq!(
@@ -157,10 +157,10 @@ fn a_deny_of_a_file_counts_for_every_link_to_it_and_an_allow_for_the_name_alone(
 }
 
 #[test]
-fn of_two_folders_the_first_that_has_the_name_is_judged_alone() {
+fn of_two_directories_the_first_that_has_the_name_is_judged_alone() {
     let node = node();
     node.spec("more/gpu.json", &["b"]);
-    let of = |folder: &str| rules(&[&format!("allow | - | {}/*", node.text(folder))]);
+    let of = |directory: &str| rules(&[&format!("allow | - | {}/*", node.text(directory))]);
     assert_eq!(
         picked(&node.selector(&of("specs")), "apps", "gpu").as_deref(),
         Ok("a")

@@ -6,7 +6,7 @@ use super::node::{KEY, Node};
 use crate::config::Delivery;
 use crate::select::{Deadline, Selector, Subject, Unknown};
 
-/// Each reason, with the node's folder called NODE.
+/// Each reason, with the node's directory called NODE.
 fn unused(node: &Node, selector: &Selector, namespace: &str, annotations: &[(&str, &str)]) -> Vec<String> {
     let annotations: HashMap<String, String> = annotations
         .iter()

@@ -393,13 +393,17 @@ func main() {
 /// What Go says about patterns and texts: whether each text matches, `None` for a pattern that it does
 /// not take. `None` where there is no Go.
 fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("main.go"), GO).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("main.go"), GO).unwrap();
     let cases: Vec<_> = cases
         .iter()
         .map(|(pattern, texts)| serde_json::json!({"Pattern": pattern, "Texts": texts}))
         .collect();
-    fs::write(folder.path().join("cases"), serde_json::to_vec(&cases).unwrap()).unwrap();
+    fs::write(
+        directory.path().join("cases"),
+        serde_json::to_vec(&cases).unwrap(),
+    )
+    .unwrap();
     let answer = Command::new("go")
         .args(["run", "main.go"])
         .env("GOFLAGS", "-mod=mod")
@@ -407,10 +411,10 @@ fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
         .envs(
             env::var_os("HOME")
                 .is_none()
-                .then(|| ("GOCACHE", folder.path().join("cache"))),
+                .then(|| ("GOCACHE", directory.path().join("cache"))),
         )
-        .current_dir(folder.path())
-        .stdin(fs::File::open(folder.path().join("cases")).unwrap())
+        .current_dir(directory.path())
+        .stdin(fs::File::open(directory.path().join("cases")).unwrap())
         .output()
         .ok()?;
     assert!(

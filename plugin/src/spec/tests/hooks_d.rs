@@ -5,7 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::brief::{found_in, hook};
-use crate::spec::{Parsed, Pattern, Stage, Timeout, When, is_hooks_d, parse_hooks_d};
+use crate::model::{Stage, Timeout};
+use crate::spec::{Parsed, Pattern, When, is_hooks_d, parse_hooks_d};
 
 fn read(bytes: &[u8]) -> Parsed {
     parse_hooks_d(&Arc::from("/hooks.d/x.json"), bytes)
@@ -39,7 +40,7 @@ fn a_file_as_podman_and_crio_have_it_is_read_whole() {
         "stages": ["prestart", "poststop"]
     }"#;
     let parsed = read(text.as_bytes());
-    assert_eq!(parsed.mistakes, []);
+    assert_eq!(parsed.errors, []);
     let pattern = |text: &str| Pattern::new(text).unwrap();
     let when = When {
         always: Some(true),
@@ -67,7 +68,7 @@ fn a_hook_of_no_stage_is_none_and_one_inside_the_container_is_no_file_of_the_hos
         )
     };
     let none = with_stages("[]");
-    assert!(none.mistakes.is_empty() && none.spec.stages.is_empty());
+    assert!(none.errors.is_empty() && none.spec.stages.is_empty());
     assert!(with_stages(r#"["startContainer"]"#).programs.is_empty());
     assert_eq!(with_stages(r#"["startContainer","poststop"]"#).programs.len(), 1);
     let twice = with_stages(r#"["poststop","poststop"]"#);
@@ -237,17 +238,17 @@ fn null_is_as_absent() {
     let text = r#"{"version":"1.0.0","hook":{"path":"/a","args":null,"env":null,"timeout":null},
         "when":{"always":true,"annotations":null,"commands":null,"hasBindMounts":null},"stages":["prestart"]}"#;
     let parsed = read(text.as_bytes());
-    assert_eq!(parsed.mistakes, []);
+    assert_eq!(parsed.errors, []);
     assert_eq!(parsed.when.has_bind_mounts, None);
     assert_eq!(parsed.spec.stages[&Stage::Prestart][0].args, None);
 }
 
-/// Each mistake as people read it, without the file.
+/// Each error as people read it, without the file.
 fn told(text: &str) -> Vec<String> {
-    let mistakes = read(text.as_bytes()).mistakes;
-    mistakes
+    let errors = read(text.as_bytes()).errors;
+    errors
         .iter()
-        .map(|mistake| format!("{}; {}", mistake.message, mistake.help))
+        .map(|error| format!("{}; {}", error.message, error.help))
         .collect()
 }
 
@@ -311,7 +312,7 @@ fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
 }
 
 #[test]
-fn more_patterns_than_are_read_are_one_mistake() {
+fn more_patterns_than_are_read_are_one_error() {
     let patterns = vec!["\"a\""; 5000].join(",");
     assert_eq!(
         found(&with_when(&format!("{{\"commands\":[{patterns}]}}"))),
@@ -331,7 +332,7 @@ fn more_patterns_than_are_read_are_one_mistake() {
 
 #[test]
 fn a_hook_spec_is_no_file_of_hooks_d() {
-    assert!(!read(hook(r#""path":"/a""#).as_bytes()).mistakes.is_empty());
+    assert!(!read(hook(r#""path":"/a""#).as_bytes()).errors.is_empty());
 }
 
 proptest! {

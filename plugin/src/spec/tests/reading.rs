@@ -1,13 +1,14 @@
-//! What is read, and how mistakes are told.
+//! What is read, and how errors are told.
 
 use proptest::prelude::*;
 
-use super::brief::{found, hook, mistakes, read};
-use crate::diagnostic::{MOST_MISTAKES, Rule};
-use crate::spec::{Hook, MAX_SIZE, OnFailure, Stage, Timeout};
+use super::brief::{errors, found, hook, read};
+use crate::diagnostic::{MAX_ERRORS, Rule};
+use crate::model::{OnFailure, Stage, Timeout};
+use crate::spec::{Hook, MAX_SIZE};
 
 #[test]
-fn the_seeds_sample_is_read_whole() {
+fn isulads_sample_is_read_whole() {
     let text = r#"{
         "prestart": [
             {"path": "/usr/bin/echo", "args": ["arg1", "arg2"], "env": ["key1=value1"], "timeout": 30},
@@ -17,7 +18,7 @@ fn the_seeds_sample_is_read_whole() {
         "poststop": [{"path": "/tmp/cleanup.sh", "args": ["cleanup.sh", "-f"]}]
     }"#;
     let parsed = read(text.as_bytes());
-    assert_eq!(parsed.mistakes, []);
+    assert_eq!(parsed.errors, []);
     let prestart = &parsed.spec.stages[&Stage::Prestart];
     assert_eq!(
         prestart[0],
@@ -64,7 +65,7 @@ fn what_the_rules_allow_is_accepted() {
         &hook(r#""p\u0061th":"\/a\ud83d\ude00""#),
         &hook(r#""path":"/a/../b//c/.""#),
     ] {
-        assert_eq!(mistakes(text), [], "{text}");
+        assert_eq!(errors(text), [], "{text}");
     }
 }
 
@@ -82,7 +83,7 @@ fn programs_inside_the_container_are_no_files_of_the_host() {
 }
 
 #[test]
-fn every_mistake_of_a_file_is_reported_in_the_order_of_the_text() {
+fn every_error_of_a_file_is_reported_in_the_order_of_the_text() {
     let text = r#"{
   "prestart": [
     {"path": "bin/a", "timeout": 0, "arg": []},
@@ -123,9 +124,9 @@ fn what_people_take_for_json_is_one_error_that_names_the_cause() {
             "a comma stands before the end; remove the comma",
         ),
     ] {
-        let told: Vec<String> = mistakes(text)
+        let told: Vec<String> = errors(text)
             .iter()
-            .map(|mistake| format!("{}; {}", mistake.message, mistake.help))
+            .map(|error| format!("{}; {}", error.message, error.help))
             .collect();
         assert_eq!(told, [format!("is not valid JSON: {expected}")], "{text}");
     }
@@ -134,15 +135,15 @@ fn what_people_take_for_json_is_one_error_that_names_the_cause() {
 #[test]
 fn a_stage_and_fields_that_are_null_are_as_absent() {
     let read = read(br#"{"poststop": null, "prestart": [{"path": "/a", "args": null, "timeout": null}]}"#);
-    assert_eq!(read.mistakes, []);
+    assert_eq!(read.errors, []);
     let hooks = &read.spec.stages[&Stage::Prestart];
     assert_eq!((hooks.len(), &hooks[0].args, hooks[0].timeout), (1, &None, None));
     assert_eq!(read.spec.stages.len(), 1);
 }
 
 #[test]
-fn a_mistake_reads_as_one_line_that_says_what_to_do() {
-    let line = |text: &str| mistakes(text)[0].to_string();
+fn an_error_reads_as_one_line_that_says_what_to_do() {
+    let line = |text: &str| errors(text)[0].to_string();
     assert_eq!(
         line("{\"postart\":[]}"),
         "/specs/x.json:1:2: unknown stage postart; did you mean poststart? [unknown-stage]"
@@ -165,27 +166,23 @@ fn a_mistake_reads_as_one_line_that_says_what_to_do() {
 
 #[test]
 fn the_value_of_a_variable_is_never_in_a_message() {
-    let message = mistakes(&hook(
+    let message = errors(&hook(
         r#""path":"/a","env":["hunter2", "=hunter2", "A=hunter2\u0000"]"#,
     ));
     assert_eq!(message.len(), 3);
-    assert!(
-        message
-            .iter()
-            .all(|mistake| !mistake.to_string().contains("hunter2"))
-    );
+    assert!(message.iter().all(|error| !error.to_string().contains("hunter2")));
 }
 
 #[test]
 fn text_of_the_file_reaches_a_message_escaped_and_bounded() {
     let key = format!("\\u001b[2J\\n{}", "x".repeat(100_000));
-    let message = mistakes(&format!("{{\"{key}\":1}}"))[0].to_string();
+    let message = errors(&format!("{{\"{key}\":1}}"))[0].to_string();
     assert!(message.len() < 500, "{}", message.len());
     assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
 }
 
 #[test]
-fn nesting_as_deep_as_a_file_can_hold_is_one_mistake_and_no_stack_overflow() {
+fn nesting_as_deep_as_a_file_can_hold_is_one_error_and_no_stack_overflow() {
     let deep = 1_000_000;
     let text = format!("{{\"prestart\":{}{}}}", "[".repeat(deep), "]".repeat(deep));
     assert_eq!(found(text.as_bytes()), ["wrong-type 1:14 prestart[0]"]);
@@ -205,14 +202,14 @@ fn a_number_of_a_million_digits_is_only_too_large() {
 }
 
 #[test]
-fn mistakes_beyond_the_most_are_counted() {
+fn errors_beyond_the_most_are_counted() {
     let text = format!("{{\"prestart\":[{}1]}}", "1,".repeat(99_999));
-    let mistakes = mistakes(&text);
-    assert_eq!(mistakes.len(), MOST_MISTAKES + 1);
-    let last = &mistakes[MOST_MISTAKES];
+    let errors = errors(&text);
+    assert_eq!(errors.len(), MAX_ERRORS + 1);
+    let last = &errors[MAX_ERRORS];
     assert_eq!(
         (last.rule, last.message.as_str()),
-        (Rule::TooManyMistakes, "has 99000 more mistakes")
+        (Rule::TooManyErrors, "has 99000 more errors")
     );
 }
 
@@ -222,7 +219,7 @@ fn a_file_of_tens_of_thousands_of_hooks_in_one_line_is_read_whole() {
     let count = usize::try_from(MAX_SIZE).unwrap() / (one.len() + 1) - 1;
     let text = format!("{{\"prestart\":[{}{one}]}}", format!("{one},").repeat(count - 1));
     let parsed = read(text.as_bytes());
-    assert_eq!(parsed.mistakes, []);
+    assert_eq!(parsed.errors, []);
     assert_eq!(
         (parsed.spec.stages[&Stage::Prestart].len(), parsed.programs.len()),
         (count, 1)
@@ -230,8 +227,8 @@ fn a_file_of_tens_of_thousands_of_hooks_in_one_line_is_read_whole() {
 }
 
 #[test]
-fn a_mistake_has_stable_keys_in_json() {
-    let json = serde_json::to_value(&mistakes(&hook(r#""path":"a""#))[0]).unwrap();
+fn an_error_has_stable_keys_in_json() {
+    let json = serde_json::to_value(&errors(&hook(r#""path":"a""#))[0]).unwrap();
     assert_eq!(
         json,
         serde_json::json!({
@@ -262,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mistake_is_placed_where_it_stands_whatever_is_around_it(
+    fn an_error_is_placed_where_it_stands_whatever_is_around_it(
         before in "[ \n\t]{0,20}",
         hooks in 0usize..5,
         filler in "[a-z\u{e4}\u{20ac}]{0,20}",
@@ -270,7 +267,7 @@ proptest! {
         let good = format!("{{\"path\":\"/{filler}\"}},\n");
         let head = format!("{{{before}\"poststop\":[{}", good.repeat(hooks));
         let text = format!("{head}\"bad\"]}}");
-        let found = mistakes(&text);
+        let found = errors(&text);
         prop_assert_eq!(found.len(), 1);
         let place = found[0].place.unwrap();
         prop_assert_eq!(&text[place.offset..place.offset + place.length], "\"bad\"");

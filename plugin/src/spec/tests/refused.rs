@@ -1,8 +1,8 @@
-//! Hostile and mistaken hook-specs, each with the one mistake to be found.
+//! Hostile and mistaken hook-specs, each with the one error to be found.
 
 use super::brief::{found, hook};
 
-/// One hostile or mistaken hook-spec: what it tries, the text, the one mistake to be found.
+/// One hostile or mistaken hook-spec: what it tries, the text, the one error to be found.
 type Case<'c> = (&'c str, &'c [u8], &'c str);
 
 fn assert_refused(cases: &[Case<'_>]) {
@@ -246,7 +246,7 @@ fn a_hook_that_breaks_a_rule_is_refused() {
             "env-for-loader 1:40 prestart[0].env[1]",
         ),
         (
-            "a folder of libraries",
+            "a directory of libraries",
             r#""path":"/a","env":["LD_LIBRARY_PATH="]"#,
             "env-for-loader 1:34 prestart[0].env[0]",
         ),

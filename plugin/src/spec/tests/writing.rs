@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::brief::read;
-use crate::spec::{Hook, HookSpec, OnFailure, Stage, Timeout};
+use crate::model::{OnFailure, Stage, Timeout};
+use crate::spec::{Hook, HookSpec};
 
 /// Any string that a hook-spec can hold: all but NUL.
 fn any_text() -> impl Strategy<Value = String> {
@@ -41,7 +42,7 @@ proptest! {
     fn a_hook_spec_that_is_written_back_reads_the_same(spec in any_spec()) {
         let text = serde_json::to_string(&spec).unwrap();
         let parsed = read(text.as_bytes());
-        prop_assert_eq!(&parsed.mistakes, &[]);
+        prop_assert_eq!(&parsed.errors, &[]);
         prop_assert_eq!(parsed.spec, spec);
     }
 }

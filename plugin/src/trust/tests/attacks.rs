@@ -124,17 +124,17 @@ fn a_file_that_others_own_or_may_write_is_refused() {
 }
 
 #[test]
-fn a_folder_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
+fn a_directory_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
     assert_refused(&[
         (
-            "another's folder",
+            "another's directory",
             |t| t.own("bin", NOBODY),
             "bin/hook",
             Rule::OwnerNotRoot,
             "bin",
         ),
         (
-            "another's sticky folder",
+            "another's sticky directory",
             |t| {
                 t.mode("bin", 0o1777);
                 t.own("bin", NOBODY)
@@ -144,42 +144,42 @@ fn a_folder_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
             "bin",
         ),
         (
-            "a folder for the group",
+            "a directory for the group",
             |t| t.mode("bin", 0o775),
             "bin/hook",
             Rule::WritableByOthers,
             "bin",
         ),
         (
-            "a folder for all",
+            "a directory for all",
             |t| t.mode("bin", 0o777),
             "bin/hook",
             Rule::WritableByOthers,
             "bin",
         ),
         (
-            "a setgid folder for the group",
+            "a setgid directory for the group",
             |t| t.mode("bin", 0o2775),
             "bin/hook",
             Rule::WritableByOthers,
             "bin",
         ),
         (
-            "the topmost private folder",
+            "the topmost private directory",
             |t| t.mode("", 0o777),
             "bin/hook",
             Rule::WritableByOthers,
             "",
         ),
         (
-            "another's topmost private folder",
+            "another's topmost private directory",
             |t| t.own("", NOBODY),
             "bin/hook",
             Rule::OwnerNotRoot,
             "",
         ),
         (
-            "a folder in the middle",
+            "a directory in the middle",
             |t| {
                 t.dir("a/b/c", 0o755);
                 t.file("a/b/c/x", 0o755);
@@ -190,14 +190,14 @@ fn a_folder_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
             "a/b",
         ),
         (
-            "a folder left again by ..",
+            "a directory left again by ..",
             |t| t.dir("open", 0o777),
             "open/../bin/hook",
             Rule::WritableByOthers,
             "open",
         ),
         (
-            "a folder come back to by ..",
+            "a directory come back to by ..",
             |t| {
                 t.dir("a/b", 0o755);
                 t.own("a", NOBODY)
@@ -207,7 +207,7 @@ fn a_folder_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
             "a",
         ),
         (
-            "a good folder in an open one",
+            "a good directory in an open one",
             |t| {
                 t.dir("open/good", 0o755);
                 t.file("open/good/x", 0o755);
@@ -218,7 +218,7 @@ fn a_folder_anywhere_on_the_way_that_others_own_or_may_write_is_refused() {
             "open",
         ),
         (
-            "a missing file in an open folder",
+            "a missing file in an open directory",
             |t| t.dir("open", 0o777),
             "open/none",
             Rule::WritableByOthers,
@@ -241,7 +241,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "l",
         ),
         (
-            "another's link to a good folder",
+            "another's link to a good directory",
             |t| {
                 t.link("l", "bin");
                 t.own("l", NOBODY)
@@ -251,7 +251,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "l",
         ),
         (
-            "another's link in a sticky folder",
+            "another's link in a sticky directory",
             |t| {
                 t.dir("tmp", 0o1777);
                 t.link("tmp/l", "../bin/hook");
@@ -294,7 +294,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "x",
         ),
         (
-            "a link into an open folder",
+            "a link into an open directory",
             |t| {
                 t.dir("open", 0o777);
                 t.file("open/x", 0o755);
@@ -305,7 +305,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "open",
         ),
         (
-            "a link that lies in an open folder",
+            "a link that lies in an open directory",
             |t| {
                 t.dir("open", 0o777);
                 t.link("open/l", t.path("bin/hook"))
@@ -315,7 +315,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "open",
         ),
         (
-            "a link through an open folder",
+            "a link through an open directory",
             |t| {
                 t.dir("open", 0o777);
                 t.link("l", "open/../bin/hook")
@@ -356,7 +356,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
             "l",
         ),
         (
-            "a link to a folder",
+            "a link to a directory",
             |t| t.link("l", "bin"),
             "l",
             Rule::NotRegular,
@@ -385,10 +385,16 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
 #[test]
 fn what_is_no_regular_file_is_refused_and_never_opened() {
     assert_refused(&[
-        ("a folder", |_| (), "bin", Rule::NotRegular, "bin"),
-        ("a folder with a slash", |_| (), "bin/", Rule::NotRegular, "bin"),
+        ("a directory", |_| (), "bin", Rule::NotRegular, "bin"),
         (
-            "a folder by its own dot",
+            "a directory with a slash",
+            |_| (),
+            "bin/",
+            Rule::NotRegular,
+            "bin",
+        ),
+        (
+            "a directory by its own dot",
             |_| (),
             "bin/.",
             Rule::NotRegular,
@@ -445,7 +451,7 @@ fn what_is_no_regular_file_is_refused_and_never_opened() {
         ),
         ("a missing file", |_| (), "bin/none", Rule::NotFound, "bin/none"),
         (
-            "a missing folder",
+            "a missing directory",
             |_| (),
             "none/deeper/hook",
             Rule::NotFound,

@@ -3,8 +3,8 @@
 
 mod attacks;
 mod mounts;
+mod path_cache;
 mod paths;
 mod positions;
-mod survey;
 mod tree;
 mod use_of_files;

@@ -31,7 +31,7 @@ fn bind(tree: &Tree, from: &str, to: &str) {
 }
 
 #[test]
-fn a_folder_mounted_over_a_good_one_is_judged_in_its_place() {
+fn a_directory_mounted_over_a_good_one_is_judged_in_its_place() {
     let tree = Tree::new();
     tree.dir("theirs", 0o755);
     tree.file("theirs/hook", 0o755);
@@ -70,7 +70,7 @@ fn a_file_mounted_over_a_good_one_is_judged_in_its_place() {
 }
 
 #[test]
-fn a_good_folder_mounted_where_only_bad_ways_lead_is_not_trusted() {
+fn a_good_directory_mounted_where_only_bad_ways_lead_is_not_trusted() {
     let tree = Tree::new();
     tree.dir("open/inner", 0o755);
     tree.mode("open", 0o777);

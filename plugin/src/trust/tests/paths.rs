@@ -9,7 +9,7 @@ use crate::diagnostic::Rule;
 use crate::trust::TrustedFile;
 
 #[test]
-fn roots_own_file_in_roots_own_folders_is_trusted() {
+fn roots_own_file_in_roots_own_directories_is_trusted() {
     let tree = Tree::new();
     for mode in [0o755, 0o700, 0o711, 0o555, 0o100, 0o001, 0o1755] {
         tree.mode("bin/hook", mode);
@@ -26,7 +26,7 @@ fn the_group_that_owns_a_file_does_not_matter_unless_it_may_write() {
 }
 
 #[test]
-fn the_seeds_script_in_a_sticky_world_writable_folder_of_root_is_trusted() {
+fn isulads_script_in_a_sticky_world_writable_directory_of_root_is_trusted() {
     let tree = Tree::new();
     tree.dir("tmp", 0o1777);
     tree.file("tmp/cleanup.sh", 0o755);

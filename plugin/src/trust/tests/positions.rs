@@ -3,23 +3,23 @@
 use super::tree::{NOBODY, Tree};
 use crate::diagnostic::Rule;
 
-/// What each position on the way to `start/link/deep/again/file` is. The links lead to other folders, so that the way
+/// What each position on the way to `start/link/deep/again/file` is. The links lead to other directories, so that the way
 /// goes through all of these.
 const POSITIONS: [(&str, Kind); 9] = [
-    ("", Kind::Folder),
-    ("start", Kind::Folder),
+    ("", Kind::Directory),
+    ("start", Kind::Directory),
     ("start/link", Kind::Link),
-    ("other", Kind::Folder),
-    ("other/deep", Kind::Folder),
+    ("other", Kind::Directory),
+    ("other/deep", Kind::Directory),
     ("other/deep/again", Kind::Link),
-    ("last", Kind::Folder),
+    ("last", Kind::Directory),
     ("last/file", Kind::Link),
     ("last/real", Kind::File),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Folder,
+    Directory,
     Link,
     File,
 }
@@ -62,7 +62,7 @@ fn in_every_position_an_owner_and_a_mode_that_let_others_in_are_refused_there() 
         }
         // The mode of a link means nothing.
         let modes: &[u32] = match kind {
-            Kind::Folder => &[0o775, 0o757, 0o777, 0o2775],
+            Kind::Directory => &[0o775, 0o757, 0o777, 0o2775],
             Kind::File => &[0o775, 0o757, 0o777, 0o1777],
             Kind::Link => &[],
         };

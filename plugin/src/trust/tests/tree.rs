@@ -1,4 +1,4 @@
-//! A private folder to build hostile trees in.
+//! A private directory to build hostile trees in.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::diagnostic::Rule;
-use crate::trust::{Survey, TrustError, TrustedFile};
+use crate::trust::{PathCache, TrustError, TrustedFile};
 
 pub(super) const NOBODY: u32 = 65534;
 
-/// A private folder to build hostile trees in: `/bin` with a good hook, `/hook`, in it.
+/// A private directory to build hostile trees in: `/bin` with a good hook, `/hook`, in it.
 pub(super) struct Tree {
     pub(super) root: TempDir,
 }
@@ -57,26 +57,26 @@ impl Tree {
     }
 
     pub(super) fn execute(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        self.verdict(name, TrustedFile::to_execute, Survey::file_to_execute)
+        self.verdict(name, TrustedFile::to_execute, PathCache::file_to_execute)
     }
 
     pub(super) fn read(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        self.verdict(name, TrustedFile::to_read, Survey::file_to_read)
+        self.verdict(name, TrustedFile::to_read, PathCache::file_to_read)
     }
 
-    /// The verdict of a walk on its own, which a survey must give too, whatever it saw before.
+    /// The verdict of a walk on its own, which a path cache must give too, whatever it saw before.
     fn verdict(
         &self,
         name: &str,
         alone: fn(&Path) -> Result<TrustedFile, TrustError>,
-        surveyed: fn(&mut Survey, &Path) -> Result<TrustedFile, TrustError>,
+        surveyed: fn(&mut PathCache, &Path) -> Result<TrustedFile, TrustError>,
     ) -> Result<PathBuf, (Rule, PathBuf)> {
         let verdict = outcome(alone(&self.path(name)));
-        let mut survey = Survey::new();
+        let mut path_cache = PathCache::new();
         for asked in ["bin/hook", name, name] {
-            let result = outcome(surveyed(&mut survey, &self.path(asked)));
+            let result = outcome(surveyed(&mut path_cache, &self.path(asked)));
             if asked == name {
-                assert_eq!(result, verdict, "{name} in a survey");
+                assert_eq!(result, verdict, "{name} in a path_cache");
             }
         }
         verdict

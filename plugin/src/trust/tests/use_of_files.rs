@@ -106,7 +106,7 @@ fn the_same_file_has_the_same_identity_until_anything_about_it_changes() {
 }
 
 #[test]
-fn a_folder_is_held_to_the_same_rules() {
+fn a_directory_is_held_to_the_same_rules() {
     let tree = Tree::new();
     let at = |name: &str| {
         TrustedDir::at(&tree.path(name))

@@ -13,7 +13,7 @@ use containerd_nri_testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile}
 use nri_oci_hooks::ledger::{
     Claimed, Created, Ledger, Outcome as LedgerOutcome, Output, StageResult, Trigger,
 };
-use nri_oci_hooks::spec::Stage;
+use nri_oci_hooks::model::Stage;
 use tokio::time::timeout;
 
 use crate::process;

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use e2e::{Containerd, HookSpec, Runtime};
 
-/// What a hook runs: appends the peak memory of its watcher and of that one's runner to `$FILE`, and what each is.
+/// What a hook runs: appends the peak memory of its supervisor and of that one's runner to `$FILE`, and what each is.
 const LOOK: &str = r#"
 runner=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$PPID/status")
 for process in "$PPID" "$runner"; do
@@ -25,7 +25,7 @@ pub(crate) async fn peak(runtime: Runtime) -> Result<u64> {
 
 async fn measure(containerd: &Containerd) -> Result<u64> {
     let hooks = containerd.hooks();
-    let file = containerd.node().folder().join("peaks");
+    let file = containerd.node().directory().join("peaks");
     let variable = format!("FILE={}", file.display());
     let look = |stage: &str| -> Result<_> {
         let hook = hooks.script(stage, LOOK)?.args([stage, "--verbose"]).timeout(5);
@@ -54,6 +54,9 @@ async fn measure(containerd: &Containerd) -> Result<u64> {
         number.with_context(|| format!("{line:?} is no amount of memory"))
     });
     let peaks = peaks.collect::<Result<Vec<_>>>()?;
-    anyhow::ensure!(peaks.len() >= 6, "not all hooks saw watcher and runner: {text}");
+    anyhow::ensure!(
+        peaks.len() >= 6,
+        "not all hooks saw supervisor and runner: {text}"
+    );
     peaks.into_iter().max().context("no hook has seen anything")
 }

@@ -1,0 +1,508 @@
+//! What is in force: the configuration, kept up with its file, and the selection by it.
+
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use super::ConfiguredBy;
+use super::first::{First, LastGood, first};
+use super::in_force::InForce;
+use super::lifecycle::RunnerProgram;
+use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::select::OlderVersion;
+use crate::shared::Shared;
+use crate::trust::access;
+
+/// What is in force, shared by all who handle events. No lock is held while a file is looked at.
+#[derive(Debug)]
+pub(super) struct ActiveConfiguration {
+    now: Shared<Arc<Now>>,
+    runner: RunnerProgram,
+    /// Held by whoever makes the first configuration: that may take its time, and has effects.
+    first: Mutex<()>,
+}
+
+/// What is in force at one moment, and what it depends on.
+#[derive(Debug, Clone)]
+pub(super) struct Now {
+    reload: Reload,
+    /// `None` until a configuration could be read. Kept over reconnects, so that the last good default
+    /// spec is.
+    in_force: Option<Arc<InForce>>,
+    /// What the runtime handed over: then the file does not count.
+    handed_over: Option<Config>,
+    /// The state directory that the invalid file names, as long as nothing is in force.
+    state_dir: Option<Arc<str>>,
+}
+
+impl ActiveConfiguration {
+    /// Nothing is in force, and no file is looked at yet.
+    pub(super) fn new(source: ConfigSource, runner: RunnerProgram) -> Self {
+        ActiveConfiguration {
+            now: Shared::new(Arc::new(Now {
+                reload: Reload::new(source),
+                in_force: None,
+                handed_over: None,
+                state_dir: None,
+            })),
+            runner,
+            first: Mutex::new(()),
+        }
+    }
+
+    /// What is in force now, without a look at any file.
+    pub(super) fn now(&self) -> Arc<Now> {
+        self.now.get()
+    }
+
+    /// Goes by what the runtime hands over at Configure from now on; by the file, if that is nothing. No
+    /// file is looked at yet.
+    ///
+    /// Fails with every error of what is handed over; then nothing changes.
+    pub(super) fn configure(&self, text: &str) -> Result<(), Vec<Diagnostic>> {
+        let before = self.now();
+        let handed_over = match text.trim().is_empty() {
+            true => None,
+            false => {
+                let source = "the configuration from the runtime";
+                let overrides = before.reload.source().overrides();
+                Some(Config::from_text(source, text, overrides)?)
+            }
+        };
+        if handed_over != before.handed_over {
+            self.now.work_on(|now| {
+                let now = Arc::make_mut(now);
+                if handed_over.is_none()
+                    || now.in_force.as_ref().map(|it| it.selector.config()) != handed_over.as_ref()
+                {
+                    now.in_force = None;
+                    now.reload = Reload::new(now.reload.source().clone());
+                }
+                now.handed_over = handed_over;
+            });
+        }
+        Ok(())
+    }
+
+    /// What is in force after a look at the file: what that says, all of it or nothing.
+    ///
+    /// Fails if its file system does not answer, or if nothing is in force: with what is wrong.
+    pub(super) fn up_to_date(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let now = self.now();
+        match &now.in_force {
+            Some(in_force) if now.handed_over.is_some() => Ok(in_force.clone()),
+            Some(in_force) => self.refresh(&now, in_force),
+            None => self.make_first(),
+        }
+    }
+
+    fn refresh(&self, now: &Now, in_force: &Arc<InForce>) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let look = match now.reload.look() {
+            Look::Changed(read) => {
+                let Changed {
+                    config,
+                    read_from,
+                    text,
+                } = *read;
+                match in_force.succeed(now.reload.source().path(), config) {
+                    Ok(successor) => {
+                        let successor = Arc::new(successor);
+                        let file = now.reload.source().path();
+                        successor.selector.copies().keep(file, &text);
+                        self.now.work_on(|now| {
+                            let now = Arc::make_mut(now);
+                            now.in_force = Some(successor.clone());
+                            now.reload.take(read_from);
+                        });
+                        return Ok(successor);
+                    }
+                    Err(errors) => Look::of(errors),
+                }
+            }
+            look => look,
+        };
+        match look {
+            Look::NotAnswered(errors) => return Err(errors),
+            Look::Invalid(errors) => self.now.work_on(|now| Arc::make_mut(now).reload.refuse(errors)),
+            Look::Same if now.reload.refused().is_empty() => {}
+            _ => self.now.work_on(|now| Arc::make_mut(now).reload.confirm()),
+        }
+        Ok(in_force.clone())
+    }
+
+    /// Reads the configuration for the first time, and makes what it says.
+    fn make_first(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+        let _making = match self.first.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(self.being_made()),
+            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
+            Ok(making) => making,
+        };
+        let now = self.now();
+        if let Some(in_force) = &now.in_force {
+            return Ok(in_force.clone());
+        }
+        let first = match &now.handed_over {
+            Some(config) => Ok((config.clone(), None)),
+            None => first(&now.reload).map(|first| match first {
+                First::File(config, read_from) => (*config, Some(Taken::File(read_from))),
+                First::LastGood(last) => (last.config.clone(), Some(Taken::LastGood(last))),
+            }),
+        };
+        let (config, taken) = match first {
+            Ok(first) => first,
+            Err(Look::NotAnswered(errors)) => return Err(errors),
+            Err(Look::Invalid(errors)) => {
+                let source = now.reload.source();
+                let (text, _) = source.read_with_text();
+                let state_dir = state_dir_of(&text, source.overrides());
+                self.now.work_on(|now| {
+                    let now = Arc::make_mut(now);
+                    now.reload.refuse(errors.clone());
+                    now.state_dir = Some(state_dir);
+                });
+                return Err(errors);
+            }
+            // Only what is in force can be the same.
+            Err(Look::Same | Look::Changed(_)) => return Err(self.being_made()),
+        };
+        let made = Arc::new(InForce::new(config, &self.runner));
+        self.now.work_on(|now| {
+            let now = Arc::make_mut(now);
+            now.in_force = Some(made.clone());
+            match taken {
+                Some(Taken::File(file)) => now.reload.take(file),
+                Some(Taken::LastGood(last)) => {
+                    now.reload.take_last_good(last.copy, last.taken);
+                    now.reload.refuse(last.refused);
+                }
+                None => {}
+            }
+        });
+        Ok(made)
+    }
+
+    /// That another is at the first configuration, and what that waits for.
+    fn being_made(&self) -> Vec<Diagnostic> {
+        let now = self.now();
+        let file = now.reload.source().path();
+        let error = match access::unanswered().first() {
+            Some(unanswered) => {
+                let help = "see to its disk or its server; nothing need be restarted here";
+                Diagnostic::of_file(file, Rule::NotAnswering, unanswered.to_string(), help)
+            }
+            None => Diagnostic::of_file(
+                file,
+                Rule::NotAnswering,
+                "is still being read",
+                "try again in a moment",
+            ),
+        };
+        vec![error]
+    }
+}
+
+/// Where a first configuration was taken from.
+enum Taken {
+    File(ReadFrom),
+    LastGood(Box<LastGood>),
+}
+
+impl Now {
+    /// The files that say another than what is in force, and what is: an older version.
+    pub(super) fn older(&self) -> Vec<OlderVersion> {
+        let of_config = self.reload.outdated().map(|(taken, since)| OlderVersion {
+            file: self.reload.source().path().clone(),
+            taken,
+            since,
+            errors: self.reload.refused().to_vec(),
+        });
+        let of_specs = self
+            .in_force
+            .iter()
+            .flat_map(|in_force| in_force.selector.older());
+        of_config.into_iter().chain(of_specs).collect()
+    }
+
+    /// What is in force; `None` until a configuration could be read.
+    pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
+        self.in_force.as_ref()
+    }
+
+    /// The configuration in force; as long as there is none, the defaults with what the command line says.
+    pub(super) fn config(&self) -> Config {
+        match &self.in_force {
+            Some(in_force) => in_force.selector.config().clone(),
+            None => {
+                let config = self.reload.source().overridden_defaults();
+                Config {
+                    state_dir: self.state_dir.clone().unwrap_or(config.state_dir),
+                    ..config
+                }
+            }
+        }
+    }
+
+    /// The configuration file, whether it is there or not.
+    pub(super) fn file(&self) -> &Arc<str> {
+        self.reload.source().path()
+    }
+
+    /// Where that comes from.
+    pub(super) fn configured_by(&self) -> ConfiguredBy {
+        match self.reload.file() {
+            _ if self.handed_over.is_some() => ConfiguredBy::Runtime,
+            Some(file) => ConfiguredBy::File(file.clone()),
+            None => ConfiguredBy::Defaults,
+        }
+    }
+
+    /// Why what the file says is not in force; empty if it is.
+    pub(super) fn refused(&self) -> &[Diagnostic] {
+        self.reload.refused()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::{Delivery, Overrides};
+    use crate::select::{Deadline, Subject};
+
+    /// A node with a configuration file and some hook-specs.
+    struct Node(tempfile::TempDir);
+
+    impl Node {
+        fn new() -> Self {
+            let node = Node(tempfile::tempdir().unwrap());
+            node.write("program", "");
+            node.mode("program", 0o755);
+            for name in ["a.json", "b.json"] {
+                let program = node.path("program");
+                node.write(name, &format!("{{\"prestart\":[{{\"path\":\"{program}\"}}]}}"));
+            }
+            node
+        }
+
+        fn path(&self, name: &str) -> String {
+            self.0.path().join(name).to_str().unwrap().to_owned()
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.0.path().join(name), text).unwrap();
+        }
+
+        fn mode(&self, name: &str, mode: u32) {
+            fs::set_permissions(self.0.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        /// A configuration whose default hook-spec is `name`.
+        fn configure(&self, name: &str) {
+            self.write("config.toml", &self.with_default(name));
+        }
+
+        fn with_default(&self, name: &str) -> String {
+            format!("hook_spec = {:?}", self.path(name))
+        }
+
+        fn live(&self) -> ActiveConfiguration {
+            let overrides = Overrides {
+                delivery: Some(Delivery::Direct),
+                state_dir: Some(self.path("state")),
+                ..Overrides::default()
+            };
+            let source = ConfigSource::optional_file(&self.path("config.toml"), overrides);
+            let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+            live.up_to_date().unwrap().selector.look();
+            live
+        }
+    }
+
+    /// The hook-specs that a container gets now: `a`, `b` or nothing.
+    fn chosen(live: &ActiveConfiguration) -> String {
+        let subject = Subject {
+            namespace: "apps",
+            annotations: &HashMap::new(),
+            container_annotations: &HashMap::new(),
+            container: "main",
+            command: None,
+            has_bind_mounts: false,
+            delivery: Delivery::default(),
+        };
+        let in_force = live.up_to_date().unwrap();
+        let selected = in_force.selector.select(&subject, Deadline::none());
+        let specs = selected.unwrap().specs;
+        let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
+        specs.iter().map(|spec| name(&spec.file)).collect()
+    }
+
+    fn refused(live: &ActiveConfiguration) -> Vec<Diagnostic> {
+        live.now().refused().to_vec()
+    }
+
+    #[test]
+    fn a_change_of_the_file_is_in_force_for_the_next_container() {
+        let node = Node::new();
+        let live = node.live();
+        assert_eq!(chosen(&live), "", "no file leaves the defaults");
+        node.configure("a.json");
+        assert_eq!(chosen(&live), "a");
+        node.configure("b.json");
+        assert_eq!(chosen(&live), "b");
+        assert_eq!(refused(&live), []);
+    }
+
+    #[test]
+    fn a_file_that_is_no_good_is_refused_whole_and_the_last_good_one_kept() {
+        let node = Node::new();
+        node.configure("a.json");
+        let live = node.live();
+        let good = node.with_default("b.json");
+        for (bad, rule) in [
+            (format!("{good}\nx = 1"), "unknown-key"),
+            (format!("{good}\ndefault_timeout = 0"), "timeout-zero"),
+            ("hook_spec = ".into(), "invalid-toml"),
+            (node.with_default("none.json"), "not-found"),
+            (node.with_default("program"), "empty-file"),
+        ] {
+            node.write("config.toml", &bad);
+            assert_eq!(chosen(&live), "a", "{bad}");
+            assert_eq!(refused(&live)[0].rule.name(), rule, "{bad}");
+        }
+        node.write("config.toml", &good);
+        assert_eq!(chosen(&live), "b");
+        assert_eq!(refused(&live), []);
+    }
+
+    #[test]
+    fn what_is_refused_for_another_file_is_taken_when_that_is_mended() {
+        let node = Node::new();
+        node.configure("a.json");
+        let live = node.live();
+        node.configure("late.json");
+        assert_eq!(chosen(&live), "a");
+        node.write("late.json", "{}");
+        assert_eq!(chosen(&live), "late");
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_or_that_is_gone_changes_nothing() {
+        let node = Node::new();
+        node.configure("a.json");
+        let live = node.live();
+        node.configure("b.json");
+        node.mode("config.toml", 0o666);
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
+        fs::remove_file(node.path("config.toml")).unwrap();
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "not-found");
+        std::os::unix::fs::symlink("nowhere", node.path("config.toml")).unwrap();
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].rule.name(), "not-found");
+    }
+
+    #[test]
+    fn an_untrusted_file_that_appears_where_none_was_is_refused_and_told() {
+        let node = Node::new();
+        let live = node.live();
+        node.configure("a.json");
+        node.mode("config.toml", 0o666);
+        assert_eq!(chosen(&live), "");
+        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
+    }
+
+    #[test]
+    fn the_last_good_default_hook_spec_outlives_a_reload() {
+        let node = Node::new();
+        node.configure("a.json");
+        let live = node.live();
+        node.write("a.json", "broken");
+        node.write(
+            "config.toml",
+            &format!("default_timeout = 7\n{}", node.with_default("a.json")),
+        );
+        assert_eq!(chosen(&live), "a");
+        let in_force = live.up_to_date().unwrap();
+        assert_eq!(in_force.selector.config().default_timeout.seconds(), 7);
+    }
+
+    #[test]
+    fn what_a_running_daemon_cannot_change_is_refused_and_told() {
+        let node = Node::new();
+        let text = |delivery: &str, state_dir: &str| {
+            let (spec, state_dir) = (node.with_default("a.json"), node.path(state_dir));
+            node.write(
+                "config.toml",
+                &format!("{spec}\ndelivery = {delivery:?}\nstate_dir = {state_dir:?}"),
+            );
+        };
+        text("direct", "state");
+        let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
+        let mut live = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&live), "a");
+        for (delivery, state_dir, field) in [
+            ("direct", "elsewhere", "state_dir"),
+            ("runner", "state", "delivery"),
+            ("events", "state", "delivery"),
+        ] {
+            text(delivery, state_dir);
+            assert_eq!(chosen(&live), "a");
+            assert_eq!(refused(&live)[0].field.as_deref(), Some(field));
+            assert!(!std::path::Path::new(&node.path(state_dir)).exists());
+        }
+        text("direct", "state");
+        live.up_to_date().unwrap();
+        assert_eq!(refused(&live), []);
+
+        // With `events` it asks for more of them at the start.
+        text("runner", "state");
+        live = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&live), "a");
+        text("events", "state");
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live)[0].field.as_deref(), Some("delivery"));
+        text("direct", "state");
+        live.up_to_date().unwrap();
+        assert_eq!(refused(&live), [], "an event too many does no harm");
+    }
+
+    #[test]
+    fn what_the_runtime_hands_over_counts_in_place_of_the_file() {
+        let node = Node::new();
+        node.configure("a.json");
+        let live = node.live();
+        live.configure(&node.with_default("b.json")).unwrap();
+        assert_eq!(chosen(&live), "b");
+        node.write("config.toml", "default_timeout = 7");
+        assert_eq!(chosen(&live), "b");
+        assert!(live.configure("x = 1").is_err());
+        assert_eq!(chosen(&live), "b", "what is no good changes nothing");
+    }
+    #[test]
+    fn a_configuration_that_was_never_good_refuses_until_it_is() {
+        let node = Node::new();
+        node.write("config.toml", "hook_spec = ");
+        let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
+        let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+        for _ in 0..2 {
+            assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "invalid-toml");
+        }
+        assert_eq!(refused(&live)[0].rule.name(), "invalid-toml");
+        let good = node.with_default("a.json");
+        node.write("config.toml", &format!("{good}\ndelivery = \"direct\""));
+        assert_eq!(chosen(&live), "a");
+        assert_eq!(refused(&live), []);
+    }
+
+    #[test]
+    fn nobody_waits_for_who_makes_the_first_configuration() {
+        let node = Node::new();
+        let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
+        let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+        let _made = live.first.lock();
+        assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "not-answering");
+    }
+}

@@ -1,0 +1,68 @@
+//! How the hooks of a container that is being created get to run.
+
+use containerd_nri::api::{Container, PodSandbox};
+use containerd_nri::{Adjustment, MAX_MESSAGE};
+use thiserror::Error;
+
+use super::in_force::InForce;
+use super::lazy_ledger::NoLedger;
+use super::lifecycle::RegisterError;
+use super::mark::mark;
+use super::{direct, inject};
+use crate::config::Delivery;
+use crate::model::ResolvedHooks;
+use crate::trust::TrustError;
+
+/// Hooks that cannot be delivered.
+#[derive(Debug, Error)]
+pub(super) enum DeliveryError {
+    /// They do not fit the answer to NRI CreateContainer.
+    #[error(
+        "the container's {hooks} hooks take {bytes} bytes, but one NRI message carries {MAX_MESSAGE}; \
+         use fewer hooks or shorter args and env in its hook-specs, or another delivery than direct"
+    )]
+    TooLarge {
+        /// How many hooks.
+        hooks: usize,
+        /// How large the answer would be.
+        bytes: usize,
+    },
+    /// The ledger's file system does not answer.
+    #[error(transparent)]
+    NotAnswering(#[from] TrustError),
+    /// The ledger could not register the container.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    NoLedger(#[from] NoLedger),
+}
+
+/// What is changed about the container, which no other daemon has marked, so that it gets `frozen`.
+/// If a runner is to run some of them, it is registered with those in the ledger.
+pub(super) fn deliver(
+    delivery: Delivery,
+    resolved: &ResolvedHooks,
+    pod: &PodSandbox,
+    container: &Container,
+    in_force: &InForce,
+) -> Result<Adjustment, DeliveryError> {
+    let (of_runtime, of_runner) = match delivery {
+        Delivery::Direct => (resolved.clone(), ResolvedHooks::default()),
+        // Those that run in the container's namespaces are the OCI runtime's with any delivery.
+        Delivery::Runner | Delivery::Events => resolved.clone().split_in_container(),
+    };
+    let mut adjustment = Adjustment::new();
+    if !of_runner.is_empty() {
+        let containers = in_force.ledger.open()?;
+        let is_injected = delivery == Delivery::Runner;
+        let access = in_force.ledger.access()?;
+        containers.register(pod, container, &of_runner, is_injected)?;
+        drop(access);
+        if is_injected {
+            adjustment = inject::adjustment(&of_runner, containers);
+        }
+    }
+    let adjustment = direct::append(adjustment, &of_runtime, &container.hooks)?;
+    Ok(mark(adjustment, container))
+}

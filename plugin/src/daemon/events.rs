@@ -1,0 +1,511 @@
+//! The plugin as NRI sees it.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use containerd_nri::api::{Container, PodSandbox};
+use containerd_nri::{
+    Adjustment, Configuration, Context, EventMask, FailurePolicy as Silence, Plugin, Status, Subscription,
+    Updates, event,
+};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use super::active::ActiveConfiguration;
+use super::deliver::{DeliveryError, deliver};
+use super::in_force::InForce;
+use super::lazy_ledger::NoLedger;
+use super::lifecycle::{Containers, RunnerProgram, end_init};
+use super::mark::{is_marked, may_need_events};
+use super::missed::Missed;
+use super::selectable::Selectable;
+use super::subject::subject;
+use crate::bounded::answered;
+use crate::config::{Config, ConfigSource, FailurePolicy};
+use crate::front::{self, Link};
+use crate::model::{ContainerId, Stage, bounded_list, shown};
+use crate::select::{Deadline, Selected};
+use crate::system;
+
+/// How long after an event nothing of it is in memory any more.
+const ANSWERED: Duration = Duration::from_millis(200);
+
+/// How long before the deadline of its event a container goes without hooks that are not decided, if
+/// `failure_policy` is `"ignore"`.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// Gives containers their hooks.
+#[derive(Debug, Clone)]
+pub struct OciHooks {
+    live: Arc<ActiveConfiguration>,
+    /// Whether the runtime has listed its containers while no ledger was open.
+    missed_synchronize: Arc<AtomicBool>,
+    /// Whether it is known where the configuration comes from.
+    was_loaded: Arc<AtomicBool>,
+    /// What the runtime calls itself.
+    runtime: Arc<Mutex<String>>,
+    /// The containers that were created without their hooks.
+    missed: Arc<Missed>,
+    /// The hook-specs that pods may select.
+    selectable: Arc<Selectable>,
+}
+
+impl OciHooks {
+    /// A plugin that goes by what `source` says, and keeps up with its changes, unless the runtime
+    /// hands over a configuration; `runner` is run as the runner. Looks at no file yet.
+    pub fn new(source: ConfigSource, runner: RunnerProgram) -> OciHooks {
+        OciHooks {
+            live: Arc::new(ActiveConfiguration::new(source, runner)),
+            missed_synchronize: Arc::default(),
+            was_loaded: Arc::default(),
+            runtime: Arc::default(),
+            missed: Arc::default(),
+            selectable: Arc::default(),
+        }
+    }
+
+    /// Reads the configuration and what it names, which may take long where that is much. Returns when
+    /// that is done, when `limit` has passed, or when a file system does not answer; it goes on behind
+    /// then, and until it is done containers are refused.
+    pub async fn load(&self, limit: Duration) {
+        self.was_loaded.store(true, Ordering::Relaxed);
+        let plugin = self.clone();
+        let mut loading = spawn_blocking(move || {
+            if let Ok(in_force) = plugin.live.up_to_date() {
+                // The outcome is logged, and comes again with the next container.
+                let _ = in_force.ledger.open();
+                in_force.selector.look();
+                plugin.look_at_selectable();
+            }
+        });
+        // What is not read then is read behind; a panic of it is logged.
+        let _ = answered(&mut loading, limit).await;
+    }
+
+    /// Whether a configuration is in force.
+    pub fn has_configuration(&self) -> bool {
+        self.live.now().in_force().is_some()
+    }
+
+    /// Whether a configuration is in force, and the ledger that it names has been opened.
+    pub fn is_loaded(&self) -> bool {
+        let now = self.live.now();
+        now.in_force()
+            .is_some_and(|in_force| in_force.ledger.opened().is_some())
+    }
+
+    /// Reads the configuration and opens the ledger, if that is not done though they were to be
+    /// [loaded](OciHooks::load): what was wrong may be over. Blocks.
+    pub fn retry(&self) {
+        if self.was_loaded.load(Ordering::Relaxed)
+            && !self.is_loaded()
+            && let Ok(in_force) = self.live.up_to_date()
+        {
+            let _ = in_force.ledger.open();
+            in_force.selector.look();
+            self.make_up_for(&in_force);
+        }
+    }
+
+    /// Looks at every file now that the administrator may have changed, rather than with the next
+    /// container, and logs how they fare. Blocks.
+    pub fn reload(&self) {
+        match self.live.up_to_date() {
+            Ok(in_force) => {
+                let _ = in_force.ledger.open();
+                self.make_up_for(&in_force);
+                in_force.selector.look();
+                self.look_at_selectable();
+                let mut errors = self.live.now().refused().to_vec();
+                errors.extend(in_force.selector.errors());
+                if errors.is_empty() {
+                    tracing::info!("reloaded: what is in force is what the files say");
+                } else {
+                    let errors = bounded_list(&errors);
+                    tracing::warn!(errors, "reloaded: not all that the files say is in force");
+                }
+            }
+            Err(errors) => {
+                tracing::warn!(
+                    errors = bounded_list(&errors),
+                    "not reloaded: the configuration cannot be read"
+                );
+            }
+        }
+    }
+
+    /// A runner of the container `id` has reported that a stage is over.
+    pub fn reported(&self, id: &ContainerId) {
+        if let Some(containers) = self.containers() {
+            containers.reported(id);
+        }
+    }
+
+    /// A runner of the container `id` could not write the record of `stage`, because of this `trouble`.
+    pub fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
+        if let Some(containers) = self.containers() {
+            containers.cannot_record(id, stage, trouble);
+        }
+    }
+
+    pub(super) fn live(&self) -> &ActiveConfiguration {
+        &self.live
+    }
+
+    pub(super) fn missed(&self) -> &Missed {
+        &self.missed
+    }
+
+    pub(super) fn selectable(&self) -> &Selectable {
+        &self.selectable
+    }
+
+    /// What is in force, after a look at whether it still is what the configuration says.
+    fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
+        let errors = match self.live.up_to_date() {
+            Ok(in_force) => {
+                self.make_up_for(&in_force);
+                return Ok(in_force);
+            }
+            Err(errors) => bounded_list(&errors).to_string(),
+        };
+        match self.live.now().in_force() {
+            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => {
+                tracing::warn!(
+                    errors,
+                    "the configuration as it was is used: failure_policy is ignore"
+                );
+                Ok(in_force.clone())
+            }
+            _ => Err(Status::failed_precondition(format!(
+                "nri-oci-hooks: configuration: {errors}"
+            ))),
+        }
+    }
+
+    /// Does what a Synchronize asks for that came while no ledger was open.
+    fn make_up_for(&self, in_force: &InForce) {
+        if let Some(Some(containers)) = in_force.ledger.opened()
+            && self.missed_synchronize.swap(false, Ordering::Relaxed)
+        {
+            containers.serve(&self.runtime());
+            containers.reconcile(Vec::new());
+        }
+        self.find_missed();
+    }
+
+    /// The containers in the ledger, if that is open. Touches no path.
+    fn containers(&self) -> Option<Containers> {
+        self.live.now().in_force()?.ledger.opened()?.clone()
+    }
+
+    /// The same, to be worked on; none if no ledger is needed.
+    ///
+    /// Fails if the ledger cannot be used now.
+    fn answering_containers(&self) -> Result<Option<Containers>, NoLedger> {
+        let now = self.live.now();
+        let Some(in_force) = now.in_force() else {
+            return Ok(None);
+        };
+        match in_force.ledger.open() {
+            Ok(containers) => {
+                drop(in_force.ledger.access()?);
+                Ok(Some(containers.clone()))
+            }
+            Err(NoLedger::Unneeded) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As above; where the event's answer cannot say that it fails, the log does.
+    fn containers_or_warn(&self) -> Option<Containers> {
+        self.answering_containers().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the ledger cannot be used");
+            None
+        })
+    }
+
+    fn runtime(&self) -> MutexGuard<'_, String> {
+        self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The events that the runtime is asked for.
+    async fn events(&self, limit: Duration) -> EventMask {
+        let all = EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
+        let now = self.live.now();
+        let Some(in_force) = now.in_force().cloned() else {
+            // Whatever it will say; an event too many does no harm.
+            return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
+        };
+        let containers = match in_force.ledger.opened() {
+            Some(Some(containers)) => containers.clone(),
+            Some(None) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
+            // Whatever it will hold.
+            None => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all,
+        };
+        containers.serve(&self.runtime());
+        let mut events = EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER;
+        if !containers.deletes_at_end() {
+            events |= EventMask::STOP_CONTAINER;
+        }
+        let needs_all = spawn_blocking(move || {
+            in_force.selector.config().needs_all_events() || containers.need_all_events()
+        });
+        match timeout(limit, needs_all).await {
+            Ok(Ok(false)) => events,
+            _ => events | all,
+        }
+    }
+
+    /// What the runtime is to do when the daemon does not answer. Without a configuration nothing is created, so silence
+    /// refuses too. One late answer disconnects in neither case. The runtime asks only when it connects: a changed
+    /// `failure_policy` takes effect for this at the next connection.
+    fn silence(&self) -> Silence {
+        let policy = Silence::default().keep_connected();
+        match self.live.now().in_force() {
+            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => policy,
+            _ => policy.fail_request(),
+        }
+    }
+
+    /// What is changed about a container that is being created, told within `time`.
+    fn hooks(&self, pod: &PodSandbox, container: &Container, time: Duration) -> Result<Adjustment, Status> {
+        let creation = self.containers().map(|ours| (ours.creation(container), ours));
+        let hooks = self.decided_hooks(pod, container, time);
+        if let Some((creation, ours)) = creation
+            && creation.end()
+        {
+            ours.forget(container);
+            return Err(Status::failed_precondition(
+                "nri-oci-hooks: the runtime has removed the container while this request waited",
+            ));
+        }
+        hooks
+    }
+
+    fn decided_hooks(
+        &self,
+        pod: &PodSandbox,
+        container: &Container,
+        time: Duration,
+    ) -> Result<Adjustment, Status> {
+        if is_marked(container) {
+            return Ok(Adjustment::new());
+        }
+        // The other half is for the ledger.
+        let deadline = Deadline::at(Instant::now() + time / 2);
+        let in_force = self.up_to_date()?;
+        let selector = &in_force.selector;
+        let subject = subject(pod, container, selector.config());
+        let delivered = |selected: Selected| match selected.resolved.is_empty() {
+            true => Ok(None),
+            false => deliver(subject.delivery, &selected.resolved, pod, container, &in_force).map(Some),
+        };
+        let failed = |error: &dyn Display| Status::failed_precondition(format!("nri-oci-hooks: {error}"));
+        let selected = selector
+            .select(&subject, deadline)
+            .map_err(|error| failed(&error))?;
+        let may_ignore = selector.config().failure_policy == FailurePolicy::Ignore;
+        let adjustment = delivered(selected).or_else(|error| match error {
+            // What the pod selects may be what is too large, and takes nothing else from the container.
+            DeliveryError::TooLarge { .. } if may_ignore => {
+                tracing::warn!(%error, "container goes without the hooks that its pod selects: failure_policy is ignore");
+                delivered(selector.select_unpicked(&subject, deadline).map_err(|_| error)?)
+            }
+            error => Err(error),
+        });
+        let adjustment = match adjustment {
+            Err(error) if may_ignore => {
+                tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
+                None
+            }
+            adjustment => adjustment.map_err(|error| failed(&error))?,
+        };
+        if adjustment.is_none() {
+            self.decided_without(&in_force, &container.id);
+        }
+        Ok(adjustment.unwrap_or_default())
+    }
+}
+
+impl OciHooks {
+    /// The same, or no hooks if that is not known when the time is almost up.
+    async fn hooks_or_none(
+        &self,
+        pod: PodSandbox,
+        container: Container,
+        time: Duration,
+    ) -> Result<Adjustment, Status> {
+        let limit = time.saturating_sub(MARGIN);
+        let deadline = Instant::now() + limit;
+        let plugin = self.clone();
+        let deciding = spawn_blocking(move || {
+            let answer = plugin.hooks(&pod, &container, limit);
+            if Instant::now() >= deadline
+                && let Some(containers) = plugin.containers()
+            {
+                // It has gone without the hooks that it is registered with.
+                containers.forget(&container);
+                container
+                    .id
+                    .parse()
+                    .into_iter()
+                    .for_each(|id| containers.note_without(id));
+            }
+            answer
+        });
+        match timeout(limit, deciding).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(Status::internal(format!("nri-oci-hooks: {error}"))),
+            Err(_) => {
+                tracing::warn!(
+                    ?limit,
+                    "container goes without its hooks, which cannot be decided in time: failure_policy is ignore"
+                );
+                Ok(Adjustment::new())
+            }
+        }
+    }
+
+    /// The configuration in force, if any. Looks at no file.
+    fn config<T>(&self, of: impl FnOnce(&Config) -> T) -> Option<T> {
+        let now = self.live.now();
+        now.in_force().map(|in_force| of(in_force.selector.config()))
+    }
+
+    fn ignores_failures(&self) -> bool {
+        let policy = self.config(|config| config.failure_policy);
+        policy == Some(FailurePolicy::Ignore)
+    }
+}
+
+impl Plugin for OciHooks {
+    async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
+        self.live.configure(&configuration.config).map_err(|errors| {
+            for error in &errors {
+                tracing::error!(%error, "configuration");
+            }
+            Status::invalid_argument(bounded_list(&errors).to_string())
+        })?;
+        // An error here, or none in time, has the runtime go on without the plugin.
+        if !self.has_configuration() {
+            self.load(ctx.remaining() / 2).await;
+        }
+        self.missed.configured();
+        let runtime = &configuration.runtime;
+        self.runtime().clone_from(&runtime.name);
+        let events = self.events(ctx.remaining() / 2).await;
+        tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
+        Ok(Subscription::new(events).failure_policy(self.silence()))
+    }
+
+    fn filter_synchronize(&self, part: &mut event::Synchronize) {
+        let now = self.live.now();
+        let config = now.in_force().map(|in_force| in_force.selector.config());
+        self.missed.add(&part.pods, &part.containers, config);
+        part.pods.clear();
+        match self.containers() {
+            Some(ours) => ours.retain_registered(&mut part.containers),
+            None => part.containers.clear(),
+        }
+    }
+
+    async fn synchronize(&self, _: &Context, event: event::Synchronize) -> Result<Updates, Status> {
+        let event::Synchronize { containers, .. } = event;
+        let is_resumed = front::link().is_some_and(Link::take_resumed);
+        match is_resumed {
+            true => tracing::info!("resumed the connection of an earlier daemon"),
+            false => tracing::info!(with_hooks = containers.len(), "synchronized"),
+        }
+        match self.containers() {
+            Some(ours) if is_resumed => ours.resume(),
+            Some(ours) => ours.reconcile(containers),
+            None => self.missed_synchronize.store(true, Ordering::Relaxed),
+        }
+        if is_resumed {
+            self.take_over_missed();
+        } else {
+            self.missed.synchronized();
+            self.find_missed();
+        }
+        // The message itself, which is large, is let go of after the answer.
+        tokio::spawn(async {
+            sleep(ANSWERED).await;
+            system::return_free_memory();
+        });
+        Ok(Updates::new())
+    }
+
+    async fn create_container(
+        &self,
+        ctx: &Context,
+        event: event::CreateContainer,
+    ) -> Result<Adjustment, Status> {
+        let event::CreateContainer { pod, container, .. } = event;
+        let answer = match self.ignores_failures() {
+            true => self.hooks_or_none(pod, container, ctx.remaining()).await,
+            false => self.hooks(&pod, &container, ctx.remaining()),
+        };
+        answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
+    }
+
+    async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
+        let event::StartContainer { container, .. } = event;
+        let needs_it = may_need_events(&container);
+        let failed = match self.answering_containers() {
+            Ok(None) => return Ok(()),
+            Ok(Some(ours)) if needs_it => ours.starting(container, ctx.remaining()).await,
+            // Earlier releases left no mark. A runner of theirs ends a container that does not wait for it.
+            Ok(Some(ours)) => {
+                let starting = ours.starting(container, ctx.remaining());
+                timeout(ctx.remaining() / 2, starting).await.unwrap_or(Ok(()))
+            }
+            Err(error) if needs_it => {
+                // Not every runtime heeds the answer.
+                end_init(&container);
+                Err(error.to_string())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ledger cannot be used");
+                return Ok(());
+            }
+        };
+        failed.map_err(|reason| Status::failed_precondition(format!("nri-oci-hooks: {reason}")))
+    }
+
+    async fn post_start_container(
+        &self,
+        ctx: &Context,
+        event: event::PostStartContainer,
+    ) -> Result<(), Status> {
+        let event::PostStartContainer { container, .. } = event;
+        if let Some(ours) = self.containers_or_warn() {
+            ours.started(container, ctx.remaining()).await;
+        }
+        Ok(())
+    }
+
+    async fn stop_container(&self, ctx: &Context, event: event::StopContainer) -> Result<Updates, Status> {
+        let event::StopContainer { container, .. } = event;
+        if let Some(ours) = self.containers_or_warn() {
+            ours.stopped(container, ctx.remaining()).await;
+        }
+        Ok(Updates::new())
+    }
+
+    async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
+        let event::RemoveContainer { pod, container, .. } = event;
+        self.missed.removed(&container.id);
+        if let Some(ours) = self.containers_or_warn() {
+            ours.removed(pod.runtime_handler, container);
+        }
+        Ok(())
+    }
+
+    fn disconnected(&self, reason: &containerd_nri::Error) {
+        self.missed.disconnected();
+        tracing::warn!(%reason, "disconnected: containers are created without hooks until this is mended");
+    }
+}

@@ -1,0 +1,64 @@
+//! What is made of one configuration.
+
+use std::sync::Arc;
+
+use super::lazy_ledger::LazyLedger;
+use super::lifecycle::RunnerProgram;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::select::{Copies, Selector};
+
+/// What is made of the configuration in force.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) selector: Selector,
+    pub(super) ledger: Arc<LazyLedger>,
+}
+
+impl InForce {
+    /// Looks at no file yet.
+    pub(super) fn new(config: Config, runner: &RunnerProgram) -> InForce {
+        InForce {
+            ledger: Arc::new(LazyLedger::new(&config, runner)),
+            selector: {
+                let copies = Copies::of(&config);
+                Selector::keeping(config, copies)
+            },
+        }
+    }
+
+    /// What is made of another configuration, read from `source`, in place of this one; see
+    /// [`Selector::succeed`].
+    ///
+    /// Fails with every error, and if it needs another ledger, or events of the runtime that are
+    /// subscribed to only at the start.
+    pub(super) fn succeed(&self, source: &Arc<str>, config: Config) -> Result<InForce, Vec<Diagnostic>> {
+        let fixed = |field: &str, message: &str| {
+            let help = "restart the daemon for it";
+            vec![Diagnostic::of_file(source, Rule::InvalidValue, message, help).in_field(field)]
+        };
+        let before = self.selector.config();
+        if config.state_dir != before.state_dir {
+            return Err(fixed("state_dir", "cannot change while the daemon runs"));
+        }
+        if config.listen != before.listen {
+            return Err(fixed("listen", "cannot change while the daemon runs"));
+        }
+        let has_ledger = match self.ledger.opened() {
+            Some(opened) => opened.is_some(),
+            None => before.needs_ledger(),
+        };
+        if config.needs_ledger() && !has_ledger {
+            let message = "needs the ledger, but the daemon runs without one";
+            return Err(fixed("delivery", message));
+        }
+        if config.needs_all_events() && !before.needs_all_events() {
+            let message = "needs events that the daemon has not asked the runtime for";
+            return Err(fixed("delivery", message));
+        }
+        Ok(InForce {
+            selector: self.selector.succeed(config)?,
+            ledger: self.ledger.clone(),
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! NRI Synchronize: what the ledger says is pending, compared with what the runtime has.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use containerd_nri::api::{Container, ContainerState};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use super::containers::{Containers, Registered};
+use super::stopping::LONG_RETRY;
+use crate::bounded::within;
+use crate::ledger::{BootId, LedgerError, Trigger};
+use crate::model::{ContainerId, Stage, Timestamp};
+use crate::process::Init;
+
+/// How many runners are at work at once: after a reboot every container of the node may have a
+/// pending poststop.
+const MAX_RUNNERS: usize = 8;
+
+/// How long a registered container may take to be known to its runtime. Between the two the
+/// runtime may have lost its connection to one instance of this plugin and found another.
+const CREATE_TIMEOUT: Duration = LONG_RETRY;
+
+/// How long it may take to register a container: longer than its runtime waits for it.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the runtime's list of containers may wait for the ledger's.
+const LIST_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Containers {
+    /// Keeps of the containers that the runtime lists those in the ledger, which alone
+    /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
+    pub(in crate::daemon) fn retain_registered(&self, listed: &mut Vec<Container>) {
+        // All of them, if it cannot be told: to be missing means to be gone.
+        let ledger = self.ledger().clone();
+        let Some(Ok(ids)) = within(LIST_TIMEOUT, move || ledger.live()) else {
+            return;
+        };
+        listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
+        listed.shrink_to_fit();
+    }
+
+    /// Runs what is pending of the containers in the ledger, of which the runtime lists `listed`:
+    /// poststart of those that run, poststop of those that are gone. Returns at once; the work is
+    /// done behind. Those of which it cannot be told yet whether they are gone are looked at again
+    /// later: no event may ever come for them.
+    pub(in crate::daemon) fn reconcile(&self, listed: Vec<Container>) {
+        let containers = self.clone();
+        self.behind(async move {
+            let ids = loop {
+                match containers.ledger().live() {
+                    Ok(ids) => break ids,
+                    Err(error) => tracing::warn!(%error, "cannot tell what is pending, trying again"),
+                }
+                sleep(LONG_RETRY).await;
+            };
+            let mut lost = containers.reconcile_each(ids, listed).await;
+            while !lost.is_empty() {
+                sleep(LONG_RETRY).await;
+                lost = containers.reconcile_each(lost, Vec::new()).await;
+            }
+        });
+    }
+
+    /// Takes over from a daemon that died, on its connection: no event was missed, and the runtime lists nothing.
+    /// Those whose init has ended are looked at as in [`Containers::reconcile`]; for the others an event will come.
+    pub(in crate::daemon) fn resume(&self) {
+        let containers = self.clone();
+        self.behind(async move {
+            let ids = match containers.ledger().live() {
+                Ok(ids) => ids,
+                Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
+            };
+            let mut ended = Vec::new();
+            for id in ids {
+                match containers.has_ended(&id) {
+                    Ok(true) => ended.push(id),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "cannot tell what is pending of this container")
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+            containers.reconcile_each(ended, Vec::new()).await;
+        });
+    }
+
+    /// Whether init of a container has ended. One that goes on is watched.
+    fn has_ended(&self, id: &ContainerId) -> Result<bool, LedgerError> {
+        let Some(registered) = self.find(id.as_str())? else {
+            return Ok(false);
+        };
+        let Some(created) = registered.files.created()? else {
+            return Ok(false);
+        };
+        let init = Init::of(&created).filter(|init| init.is_alive());
+        self.watch(&registered, init);
+        Ok(init.is_none())
+    }
+
+    /// Returns those that are not `listed` and still in the ledger.
+    async fn reconcile_each(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
+        let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
+        // A node has many containers, and reading their files takes long.
+        let starting = match self.deletes_at_end() {
+            true => self.ledger().starting().ok(),
+            // Every init is watched.
+            false => None,
+        };
+        let needs_nothing = |id: &ContainerId| {
+            starting
+                .as_ref()
+                .is_some_and(|ids| ids.binary_search(id).is_err())
+        };
+        let mut runners = JoinSet::new();
+        let (mut lost, mut damaged) = (Vec::new(), Vec::new());
+        for id in ids {
+            let container = listed.get(id.as_str()).copied();
+            if container.is_some() && needs_nothing(&id) {
+                continue;
+            }
+            match self.pending(&id, container) {
+                Ok(Some((registered, stage))) => {
+                    if runners.len() == MAX_RUNNERS {
+                        runners.join_next().await;
+                    }
+                    let containers = self.clone();
+                    let span = registered.span();
+                    let run = async move { containers.run_pending(registered, stage).await };
+                    runners.spawn(run.instrument(span));
+                }
+                Ok(None) if container.is_none() => lost.push(id),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%id, %error, "cannot tell what is pending of this container");
+                    if error.is_damaged() && container.is_none() {
+                        damaged.push(id);
+                    }
+                }
+            }
+            // Events come in meanwhile.
+            tokio::task::yield_now().await;
+        }
+        runners.join_all().await;
+        if !damaged.is_empty() {
+            // Another instance of this plugin may have been about to register them.
+            sleep(REGISTER_TIMEOUT).await;
+            damaged.retain(|id| self.find(id.as_str()).is_err_and(|error| error.is_damaged()));
+            damaged.iter().for_each(|id| self.archive(id));
+        }
+        lost.retain(|id| self.ledger().find(id).is_ok_and(|found| found.is_some()));
+        lost
+    }
+
+    async fn run_pending(&self, registered: Registered, stage: Stage) {
+        if stage == Stage::Poststop {
+            return self.resolve(registered, Trigger::Synchronize).await;
+        }
+        let created = registered.files.created().ok().flatten().unwrap_or_default();
+        match self.start(&registered, stage, Trigger::Synchronize, &created) {
+            Ok(running) => drop(running.end().await),
+            Err(error) => tracing::warn!(%stage, %error, "cannot start a runner"),
+        }
+    }
+
+    /// The stage that is pending of a container that the runtime lists as `container`, or does not
+    /// list.
+    fn pending(
+        &self,
+        id: &ContainerId,
+        container: Option<&Container>,
+    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+        let Some(registered) = self.find(id.as_str())? else {
+            return Ok(None);
+        };
+        let _about = registered.span().entered();
+        let Some(container) = container else {
+            return self.pending_of_unlisted(registered);
+        };
+        let runs = container.state.enum_value() == Ok(ContainerState::CONTAINER_RUNNING);
+        let is_injected = registered.header.injected;
+        let created = match runs && !is_injected {
+            true => registered.created(container, true)?,
+            false => registered.files.created()?,
+        };
+        if runs && created.is_none() && self.starts_early(&registered) {
+            tracing::error!("it runs without its hooks: its OCI runtime has not started their runner");
+        }
+        let init = created.as_ref().and_then(Init::of);
+        self.watch(&registered, init);
+        if !registered.header.injected && self.lost_prestart(&registered)? {
+            tracing::error!("its prestart hooks began and never ended, so its init is killed");
+            init.into_iter().for_each(Init::kill);
+            return Ok(None);
+        }
+        let is_pending = runs
+            && created.is_some()
+            && registered.is_pending(Stage::Poststart)?
+            && !registered.files.is_claimed(Stage::Poststart)?;
+        Ok(is_pending.then_some((registered, Stage::Poststart)))
+    }
+
+    /// Whether a runner of an injected container is started before or when its program runs.
+    pub(super) fn starts_early(&self, registered: &Registered) -> bool {
+        let counts = |stage| registered.header.count(stage) > 0;
+        let counts_before = Stage::BEFORE_START.into_iter().any(counts);
+        let is_early = counts_before || counts(Stage::Poststart) || !self.deletes_at_end();
+        registered.header.injected && is_early
+    }
+
+    /// Whether prestart began and nobody is left who would end it: daemon and runner died. The
+    /// runtime did not wait for it any longer.
+    fn lost_prestart(&self, registered: &Registered) -> Result<bool, LedgerError> {
+        let files = &registered.files;
+        for stage in Stage::BEFORE_START {
+            let has_begun = files.record(stage)?.is_some_and(|record| record.next() > 0);
+            if has_begun && registered.is_pending(stage)? && !files.is_claimed(stage)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn pending_of_unlisted(
+        &self,
+        registered: Registered,
+    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+        let is_of_this_boot = registered.header.boot == BootId::current()?;
+        let Some(created) = registered.files.created()? else {
+            if !is_of_this_boot || Timestamp::now().since(registered.header.at) > CREATE_TIMEOUT {
+                self.archive(&registered.id);
+            }
+            return Ok(None);
+        };
+        let init = Init::of(&created).filter(|init| is_of_this_boot && init.is_alive());
+        // A poststop that has begun was asked for by a removal.
+        let is_removed = registered
+            .files
+            .record(Stage::Poststop)?
+            .is_some_and(|record| record.next() > 0);
+        if let (Some(init), false) = (init, is_removed) {
+            // It is being created, or its runtime has lost it; its end will tell.
+            self.watch_lost(&registered, init);
+            return Ok(None);
+        }
+        if self.has_pending(&registered)? {
+            return Ok(Some((registered, Stage::Poststop)));
+        }
+        self.archive(&registered.id);
+        Ok(None)
+    }
+}

@@ -1,0 +1,122 @@
+//! NRI StartContainer and PostStartContainer, which are asked for with `events` delivery alone.
+
+use std::time::Duration;
+
+use containerd_nri::api::Container;
+
+use super::containers::{Containers, Registered, budget, warn};
+use super::runners::Running;
+use crate::ledger::{LedgerError, Trigger};
+use crate::model::Stage;
+use crate::process::{Init, process};
+
+impl Containers {
+    /// A container is being started: its prestart hooks run before its init runs its program, and
+    /// its poststart is prepared, so that the OCI runtime's start waits for it where it can.
+    ///
+    /// Fails with what to tell people if the container must not start. Then its init is killed: not
+    /// every runtime heeds the answer.
+    pub(in crate::daemon) async fn starting(
+        &self,
+        container: Container,
+        remaining: Duration,
+    ) -> Result<(), String> {
+        let containers = self.clone();
+        let starting = async move {
+            let may_start = containers.prestart(&container, remaining).await;
+            if may_start.is_err() {
+                end_init(&container);
+            }
+            may_start
+        };
+        self.on_own_thread(starting).await
+    }
+
+    async fn prestart(&self, container: &Container, remaining: Duration) -> Result<(), String> {
+        let ledger = |error: LedgerError| error.to_string();
+        let Some(registered) = self.find(&container.id).map_err(ledger)? else {
+            return Ok(());
+        };
+        if registered.header.injected {
+            // Its OCI runtime has started the runner, and would not have gone on otherwise.
+            return Ok(());
+        }
+        self.watch(&registered, init(container));
+        // A runner of prestart prepares poststart when it is done. One of them notes the init, for
+        // poststop.
+        let has_hooks = |stage| registered.header.count(stage) > 0;
+        let stage = match Stage::BEFORE_START.into_iter().any(has_hooks) {
+            false => Stage::Poststart,
+            true => Stage::Prestart,
+        };
+        let created = registered.seen(container, false);
+        let running = self.start(&registered, stage, Trigger::StartContainer, &created);
+        let running = running.map_err(|error| format!("its {stage} hooks cannot be run: {error}"))?;
+        let limit = budget(remaining);
+        match running.within(limit).await {
+            Ok(ended) if ended.is_good => Ok(()),
+            Ok(ended) => Err(ended.told),
+            Err(_) => Err(format!(
+                "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer: raise the \
+                 runtime's plugin_request_timeout, or use delivery runner",
+                limit.as_secs_f64()
+            )),
+        }
+    }
+
+    /// A container was started: waits for its poststart hooks, as long as the event allows, where
+    /// the OCI runtime's start has not.
+    pub(in crate::daemon) async fn started(&self, container: Container, remaining: Duration) {
+        let containers = self.clone();
+        let started = async move {
+            if let Err(error) = containers.poststart(&container, remaining).await {
+                warn(&error);
+            }
+        };
+        self.on_own_thread(started).await;
+    }
+
+    async fn poststart(&self, container: &Container, remaining: Duration) -> anyhow::Result<()> {
+        let Some(registered) = self.find(&container.id)? else {
+            return Ok(());
+        };
+        let (stage, by) = (Stage::Poststart, Trigger::PostStartContainer);
+        if registered.header.injected || !registered.is_pending(stage)? {
+            return Ok(());
+        }
+        let created = registered.seen(container, true);
+        let running = self.start(&registered, stage, by, &created)?;
+        await_or_note(&registered, stage, by, running, remaining).await?;
+        Ok(())
+    }
+}
+
+/// Kills the init of a container that must not start.
+pub(in crate::daemon) fn end_init(container: &Container) {
+    init(container).into_iter().for_each(Init::kill);
+}
+
+/// The init of a container that is being started, as the runtime names it.
+fn init(container: &Container) -> Option<Init> {
+    let pid = i32::try_from(container.pid).ok().filter(|pid| *pid > 0)?;
+    process(pid).map(Init::new)
+}
+
+/// Waits for a runner as long as the event allows. If that is not enough, notes it and gives the
+/// runner back.
+pub(super) async fn await_or_note(
+    registered: &Registered,
+    stage: Stage,
+    by: Trigger,
+    running: Running,
+    remaining: Duration,
+) -> Result<Option<Running>, LedgerError> {
+    let limit = budget(remaining);
+    match running.within(limit).await {
+        Ok(_) => Ok(None),
+        Err(running) => {
+            registered.files.note_late(stage, by, limit)?;
+            Ok(Some(running))
+        }
+    }
+}

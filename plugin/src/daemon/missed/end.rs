@@ -1,0 +1,139 @@
+//! Ending the inits of containers without hooks, so that the kubelet creates them anew.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::super::OciHooks;
+use super::registry::{Connection, WithoutHooks};
+use super::verdict::{Keep, Then};
+use crate::config::MissedAction;
+use crate::process::{Init, Pidfd};
+
+/// How many are ended at a time.
+const MAX_AT_ONCE: usize = 4;
+
+/// How long a container that was ended is not ended again.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How long an init that handles SIGTERM may take to end: the grace that Kubernetes gives by default.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How long after a Synchronize the runtime certainly calls the plugin for new containers.
+const SETTLED: Duration = Duration::from_millis(500);
+
+/// How often is looked whether the runtime is still connected.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// SIGTERM among the signals of `/proc/PID/status`.
+const TERM: u64 = 1 << (15 - 1);
+
+/// A container whose init is to be ended.
+pub(super) struct ToEnd {
+    pub(super) container: Arc<WithoutHooks>,
+    pub(super) init: Init,
+}
+
+/// Ends the inits of `all`, a few at a time, as long as the runtime stays connected: what is created without it would
+/// lack its hooks again. Blocks until it is done.
+pub(super) fn end_all(plugin: &OciHooks, connection: Connection, all: Vec<ToEnd>) {
+    if all.is_empty() {
+        return;
+    }
+    thread::sleep(SETTLED);
+    let threads = all.len().min(MAX_AT_ONCE);
+    let queue = Mutex::new(VecDeque::from(all));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    thread::scope(|scope| {
+        let work = || {
+            while let Some(one) = next().filter(|_| plugin.missed().is_connected(connection)) {
+                end_one(plugin, connection, &one);
+            }
+        };
+        for _ in 0..threads {
+            // Those threads that the node has room for do the work.
+            let _ = thread::Builder::new()
+                .name("missed".into())
+                .spawn_scoped(scope, work);
+        }
+    });
+}
+
+fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
+    let WithoutHooks {
+        namespace,
+        pod,
+        container,
+        id,
+        ..
+    } = &*one.container;
+    let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
+    if let Err(keep) = may_end(plugin, &one.container) {
+        let then = Then::Keep(keep).to_string();
+        tracing::warn!("it goes on without its hooks: {then}");
+        return plugin.missed().set_then(id, then);
+    }
+    tracing::warn!("its init is ended, so that the kubelet creates it anew with its hooks");
+    let pidfd = match one.init.pidfd() {
+        Ok(Some(pidfd)) => pidfd,
+        Ok(None) => return,
+        Err(error) => {
+            let keep = Keep::NotEnded(format!("its init cannot be ended: {error}"));
+            return plugin.missed().set_then(id, Then::Keep(keep).to_string());
+        }
+    };
+    if handles_term(one.init) {
+        one.init.terminate();
+        let began = Instant::now();
+        while !ends_within(&pidfd, POLL_INTERVAL) && began.elapsed() < GRACE {
+            if !plugin.missed().is_connected(connection) {
+                return;
+            }
+        }
+    }
+    one.init.kill();
+}
+
+/// Whether the container may be ended now, which is noted; else why not.
+fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
+    let in_force = plugin
+        .live()
+        .up_to_date()
+        .map_err(|errors| Keep::Unsound(errors.first().map(ToString::to_string).unwrap_or_default()))?;
+    in_force.selector.look();
+    if let Some(reason) = plugin.unsound(&in_force) {
+        return Err(Keep::Unsound(reason));
+    }
+    if in_force.selector.config().missed != MissedAction::Restart {
+        return Err(Keep::NotEnded("missed.action has been changed".into()));
+    }
+    let containers = in_force.ledger.open().map_err(|_| Keep::NoLedger)?;
+    let name = [&*container.namespace, &container.pod, &container.container];
+    match containers.ledger().may_end(&name, INTERVAL) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Keep::EndedLately),
+        Err(error) => Err(Keep::NotEnded(error.to_string())),
+    }
+}
+
+/// Whether an init has a handler for SIGTERM. The kernel keeps the signal from one that has none.
+fn handles_term(init: Init) -> bool {
+    let status = init
+        .pid()
+        .map(|pid| fs::read_to_string(format!("/proc/{pid}/status")));
+    let status = status.and_then(Result::ok).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask & TERM != 0)
+}
+
+fn ends_within(pidfd: &Pidfd, limit: Duration) -> bool {
+    let mut events = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
+    poll(&mut events, limit).is_ok_and(|ready| ready > 0)
+}

@@ -1,0 +1,329 @@
+//! Comparing what runs with what should have hooks by the active configuration, behind a Synchronize.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::super::OciHooks;
+use super::super::in_force::InForce;
+use super::super::lazy_ledger::NoLedger;
+use super::super::lifecycle::Containers;
+use super::end::{self, ToEnd};
+use super::init::init_in_group;
+use super::listed::{Candidate, Listed, PodFacts};
+use super::registry::{Found, Noted, WithoutHooks};
+use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
+use crate::ledger::{BootId, LedgerError, ProcessId};
+use crate::model::{ContainerId, bounded_list};
+use crate::pod::refused_in;
+use crate::process::{Init, process};
+use crate::select::{Deadline, Selector};
+use crate::system;
+
+/// How long the selection for one container may take: nobody waits for it.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a decision may be noted about a container that its runtime does not list yet.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// How many lines the log takes at once; further ones are written slowly, so that it loses none.
+const MAX_LINES_AT_ONCE: usize = 256;
+const SLOWLY: Duration = Duration::from_millis(2);
+
+impl OciHooks {
+    /// Compares what the last Synchronize listed, unless that is done, on a thread of its own. Returns at once.
+    pub(in crate::daemon) fn find_missed(&self) {
+        if !self.missed().begin_comparing() {
+            return;
+        }
+        let plugin = self.clone();
+        let spawned = thread::Builder::new()
+            .name("missed".into())
+            .spawn(move || plugin.compare_all());
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "cannot look for containers without hooks");
+        }
+    }
+
+    /// Forgets containers without hooks whose init has ended, and compares what could not be compared before. Blocks.
+    pub fn tend_missed(&self) {
+        self.missed().prune();
+        self.find_missed();
+    }
+
+    fn compare_all(&self) {
+        while let Some((listed, connection)) = self.missed().next_to_compare() {
+            let compared = match Ground::of(self) {
+                Ok(Some(ground)) => self.compare(&listed, &ground),
+                // There will be a configuration and a ledger, or this is not compared.
+                Ok(None) => return self.missed().put_back(listed),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for containers without hooks, trying again");
+                    return self.missed().put_back(listed);
+                }
+            };
+            // The runtime had not started some of them when it listed them.
+            let later = listed.again(&compared.without_init);
+            system::return_free_memory();
+            end::end_all(self, connection, compared.to_end);
+            if let Some(later) = later {
+                return self.missed().put_back(later);
+            }
+        }
+    }
+
+    /// Reports what lacks its hooks.
+    fn compare(&self, listed: &Listed, ground: &Ground) -> Compared {
+        let mut without_init = HashSet::new();
+        let remembered = self.missed().remembered_decisions(&listed.ids);
+        let (mut found, mut to_end) = (BTreeMap::new(), Vec::new());
+        for candidate in &listed.candidates {
+            let Some(pod) = listed.pods.get(&candidate.pod) else {
+                continue;
+            };
+            let entry = ground.entry(&candidate.id);
+            if matches!(entry, Entry::Registered) {
+                // Most of them: nothing else is looked at.
+                continue;
+            }
+            let init = ground.init(candidate);
+            let hooks = ground.hooks(candidate, pod);
+            let situation = Situation {
+                init,
+                entry,
+                was_decided: ground.was_decided(&candidate.id) || remembered.contains(&candidate.id),
+                hooks: &hooks,
+                is_excluded: ground.config().exclude_namespaces.contains(&pod.namespace),
+                always_restarts: pod.always_restarts,
+                daemon: &ground.daemon,
+            };
+            match situation.judge() {
+                Verdict::Settled => {}
+                Verdict::DecidedNow => self.decided_without(&ground.in_force, &candidate.id),
+                Verdict::Missed(why, then) => {
+                    let container = Arc::new(WithoutHooks {
+                        namespace: pod.namespace.clone(),
+                        pod: pod.name.clone(),
+                        container: candidate.name.clone(),
+                        id: candidate.id.clone(),
+                        why: why.to_string(),
+                        then: then.to_string(),
+                    });
+                    if init.is_none() && candidate.pid == 0 {
+                        without_init.insert(candidate.id.clone());
+                    }
+                    let init = init.map(Init::new);
+                    if let (Then::End, Some(init)) = (then, init) {
+                        let container = container.clone();
+                        to_end.push(ToEnd { container, init });
+                    }
+                    found.insert(candidate.id.clone(), Found { container, init });
+                }
+            }
+        }
+        ground.prune_decisions(&listed.ids);
+        report(&self.missed().replace(found, listed.is_again()));
+        ground.note(&self.missed().noted());
+        Compared { to_end, without_init }
+    }
+
+    /// Takes over what an earlier daemon has found on the connection that this one resumes. Returns at once.
+    pub(in crate::daemon) fn take_over_missed(&self) {
+        let plugin = self.clone();
+        let take_over = move || {
+            let Ok(in_force) = plugin.live().up_to_date() else {
+                return;
+            };
+            if let Ok(containers) = in_force.ledger.open() {
+                match containers.ledger().missed() {
+                    Ok(noted) => plugin.missed().take_over(noted.unwrap_or_default()),
+                    Err(error) => tracing::warn!(%error, "cannot take over which containers lack hooks"),
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("missed".into()).spawn(take_over) {
+            tracing::warn!(%error, "cannot take over which containers lack hooks");
+        }
+    }
+
+    /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
+    pub(in crate::daemon) fn decided_without(&self, in_force: &InForce, id: &str) {
+        match (in_force.ledger.opened(), id.parse()) {
+            (Some(Some(containers)), Ok(id)) => containers.note_without(id),
+            _ => self.missed().remember_decision(id),
+        }
+    }
+
+    /// Why the active configuration is not to be relied on, as last looked at; none if it is.
+    pub(super) fn unsound(&self, in_force: &InForce) -> Option<String> {
+        let mut errors = self.live().now().refused().to_vec();
+        errors.extend(in_force.selector.errors());
+        errors.extend(self.selectable().errors());
+        if !errors.is_empty() {
+            return Some(bounded_list(&errors).to_string());
+        }
+        let file = self.config_file();
+        let directory = Path::new(&*file).parent().unwrap_or(Path::new("/"));
+        match refused_in(directory) {
+            Ok(refused) if refused.is_empty() => {}
+            Ok(refused) => return Some(bounded_list(&refused).to_string()),
+            Err(error) => return Some(error.to_string()),
+        }
+        match in_force.ledger.opened() {
+            Some(Some(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
+            Some(None) => Some("there is no ledger".to_owned()),
+            None => {
+                let failure = in_force.ledger.failure();
+                Some(failure.unwrap_or_else(|| "the ledger is not open yet".to_owned()))
+            }
+        }
+    }
+}
+
+/// What came of a comparison.
+struct Compared {
+    /// The containers whose init is to be ended.
+    to_end: Vec<ToEnd>,
+    /// The ids of those whose init is not there yet.
+    without_init: HashSet<String>,
+}
+
+/// One warning per container.
+fn report(found: &[Arc<WithoutHooks>]) {
+    for (number, container) in found.iter().enumerate() {
+        let WithoutHooks {
+            namespace,
+            pod,
+            container,
+            id,
+            why,
+            then,
+        } = &**container;
+        let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
+        tracing::warn!("it runs without the hooks that it should have: {why}; {then}");
+        if number >= MAX_LINES_AT_ONCE {
+            thread::sleep(SLOWLY);
+        }
+    }
+}
+
+/// What containers are compared with.
+struct Ground {
+    in_force: Arc<InForce>,
+    /// None if there is no ledger.
+    containers: Option<Containers>,
+    /// In the ledger.
+    registered: HashSet<ContainerId>,
+    /// Those of them whose start may not be over: of the others a runner was started.
+    starting: HashSet<ContainerId>,
+    /// Decided to get no hooks.
+    decided: HashSet<ContainerId>,
+    daemon: Daemon,
+}
+
+impl Ground {
+    /// None if there is no active configuration, or no ledger yet.
+    fn of(plugin: &OciHooks) -> Result<Option<Ground>, LedgerError> {
+        let up_to_date = plugin.live().up_to_date().ok();
+        let Some(in_force) = up_to_date.or_else(|| plugin.live().now().in_force().cloned()) else {
+            return Ok(None);
+        };
+        let containers = match in_force.ledger.open() {
+            Ok(containers) => Some(containers.clone()),
+            Err(NoLedger::Unneeded) => None,
+            Err(_) => return Ok(None),
+        };
+        in_force.selector.look();
+        let own_pid = i32::try_from(std::process::id()).ok();
+        let Some(own_process) = own_pid.and_then(process) else {
+            return Ok(None);
+        };
+        let (mut registered, mut decided, mut decided_since) = (HashSet::new(), HashSet::new(), None);
+        let mut starting = HashSet::new();
+        if let Some(containers) = &containers {
+            registered.extend(containers.ledger().live()?);
+            starting.extend(containers.ledger().starting()?);
+            decided.extend(containers.ledger().without()?);
+            decided_since = Some(containers.ledger().decided_since(own_process)?);
+        }
+        let daemon = Daemon {
+            process: own_process,
+            boot: BootId::current()?,
+            decided_since,
+            action: in_force.selector.config().missed,
+            unsound: plugin.unsound(&in_force),
+        };
+        Ok(Some(Ground {
+            in_force,
+            containers,
+            registered,
+            starting,
+            decided,
+            daemon,
+        }))
+    }
+
+    fn config(&self) -> &crate::config::Config {
+        self.selector().config()
+    }
+
+    fn selector(&self) -> &Selector {
+        &self.in_force.selector
+    }
+
+    /// Without a ledger the daemon may not see the node's processes.
+    fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
+        self.containers.as_ref()?;
+        match i32::try_from(candidate.pid).ok()? {
+            0 => init_in_group(&candidate.id),
+            pid => process(pid),
+        }
+    }
+
+    fn entry(&self, id: &str) -> Entry {
+        match (id.parse::<ContainerId>(), &self.containers) {
+            (Ok(id), Some(containers)) if self.registered.contains(&id) => {
+                match self.starting.contains(&id) && containers.lacks_runner(&id) {
+                    true => Entry::NothingRan,
+                    false => Entry::Registered,
+                }
+            }
+            _ => Entry::None,
+        }
+    }
+
+    fn was_decided(&self, id: &str) -> bool {
+        id.parse().is_ok_and(|id: ContainerId| self.decided.contains(&id))
+    }
+
+    /// What the active configuration gives the container.
+    fn hooks(&self, candidate: &Candidate, pod: &PodFacts) -> Hooks {
+        let deadline = Deadline::at(Instant::now() + SELECTION_TIMEOUT);
+        let subject = candidate.subject(pod, self.config());
+        match self.selector().choose(&subject, deadline) {
+            Ok(selected) if selected.resolved.is_empty() => Hooks::None,
+            Ok(_) => Hooks::Some,
+            Err(error) => Hooks::Refused(error.to_string()),
+        }
+    }
+
+    /// Notes what was found for the daemon that may resume this connection.
+    fn note(&self, found: &[Noted]) {
+        if let Some(containers) = &self.containers
+            && let Err(error) = containers.ledger().note_missed(&found)
+        {
+            tracing::warn!(%error, "cannot note which containers lack hooks");
+        }
+    }
+
+    fn prune_decisions(&self, there: &HashSet<String>) {
+        if let Some(containers) = &self.containers {
+            let is_there = |id: &ContainerId| there.contains(id.as_str());
+            if let Err(error) = containers.ledger().prune_without(CREATE_TIMEOUT, is_there) {
+                tracing::warn!(%error, "cannot forget containers that are gone");
+            }
+        }
+    }
+}

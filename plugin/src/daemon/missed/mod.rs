@@ -1,0 +1,13 @@
+//! Containers that were created without the hooks that they should have: found at Synchronize, reported, and on
+//! request created anew.
+
+mod end;
+mod find;
+mod init;
+mod listed;
+mod registry;
+mod verdict;
+
+pub(super) use registry::Missed;
+pub use registry::WithoutHooks;
+pub(crate) use verdict::always_restarts;

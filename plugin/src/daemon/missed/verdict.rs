@@ -1,0 +1,481 @@
+//! Whether a container should have hooks that it does not have, and what is to be done about it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::config::MissedAction;
+use crate::ledger::{BootId, DecidedSince, ProcessId};
+
+/// What is known of one container that carries no mark of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation<'s> {
+    /// Its init; none if the runtime names none, or if it has ended.
+    pub(super) init: Option<ProcessId>,
+    /// What the ledger has.
+    pub(super) entry: Entry,
+    /// Whether a daemon decided that it gets no hooks, when it was created.
+    pub(super) was_decided: bool,
+    /// What the active configuration gives it.
+    pub(super) hooks: &'s Hooks,
+    /// Whether its namespace is among `exclude_namespaces`.
+    pub(super) is_excluded: bool,
+    /// Whether the kubelet certainly creates the pod's containers anew when they end.
+    pub(super) always_restarts: bool,
+    /// This daemon.
+    pub(super) daemon: &'s Daemon,
+}
+
+/// What the ledger has of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    None,
+    /// It is registered.
+    Registered,
+    /// It is registered and runs, and none of the runners that its OCI runtime should have started was.
+    NothingRan,
+}
+
+/// What the active configuration gives a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hooks {
+    None,
+    Some,
+    /// It would be refused, for this reason.
+    Refused(String),
+}
+
+/// What is the same for all containers.
+#[derive(Debug, Clone)]
+pub(super) struct Daemon {
+    /// Its process.
+    pub(super) process: ProcessId,
+    pub(super) boot: BootId,
+    /// Since when decisions are noted; none if there is no ledger to note them in.
+    pub(super) decided_since: Option<DecidedSince>,
+    pub(super) action: MissedAction,
+    /// Why the active configuration is not to be relied on.
+    pub(super) unsound: Option<String>,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It has its hooks, or a daemon decided that it gets none.
+    Settled,
+    /// The active configuration gives it none: decided from now on.
+    DecidedNow,
+    /// It lacks its hooks.
+    Missed(Why, Then),
+}
+
+/// Why a container lacks its hooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It was created before the daemon started.
+    Before,
+    /// It was created while the daemon was not connected.
+    Away,
+    /// It was created without the daemon, nobody knows when.
+    Without,
+    /// The runtime did not take the daemon's answer, or its OCI runtime runs no hooks.
+    AnswerLost,
+    /// It would not be created now.
+    Refused(String),
+}
+
+/// What is done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is reported.
+    Report,
+    /// It is reported, though `action` is `"restart"`.
+    Keep(Keep),
+    /// Its init is ended, too.
+    End,
+}
+
+/// Why the init of a container without hooks is not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Keep {
+    Excluded,
+    Unsound(String),
+    NoLedger,
+    BeforeDecisions,
+    MayNotRestart,
+    NoInit,
+    Refused,
+    AnswerLost,
+    EndedLately,
+    NotEnded(String),
+}
+
+impl Situation<'_> {
+    pub(super) fn judge(&self) -> Verdict {
+        let why = match (self.entry, self.hooks) {
+            (Entry::NothingRan, _) => Why::AnswerLost,
+            (Entry::Registered, _) => return Verdict::Settled,
+            (Entry::None, _) if self.was_decided => return Verdict::Settled,
+            (Entry::None, Hooks::None) => return Verdict::DecidedNow,
+            (Entry::None, Hooks::Refused(reason)) => Why::Refused(reason.clone()),
+            (Entry::None, Hooks::Some) => self.when(),
+        };
+        let then = match self.daemon.action {
+            MissedAction::Report => Then::Report,
+            MissedAction::Restart => self.keep(&why).map_or(Then::End, Then::Keep),
+        };
+        Verdict::Missed(why, then)
+    }
+
+    fn when(&self) -> Why {
+        match self.init {
+            None => Why::Without,
+            // In the same tick the daemon was not connected yet.
+            Some(init) if init.started <= self.daemon.process.started => Why::Before,
+            Some(_) => Why::Away,
+        }
+    }
+
+    /// Why its init is not to be ended; none if it is.
+    fn keep(&self, why: &Why) -> Option<Keep> {
+        let daemon = self.daemon;
+        Some(match (why, self.init, &daemon.decided_since) {
+            _ if self.is_excluded => Keep::Excluded,
+            (Why::AnswerLost, ..) => Keep::AnswerLost,
+            (Why::Refused(_), ..) => Keep::Refused,
+            _ if !self.always_restarts => Keep::MayNotRestart,
+            (.., None) => Keep::NoLedger,
+            (_, None, _) => Keep::NoInit,
+            (_, Some(init), Some(since)) if !since.covers(init, &daemon.boot) => Keep::BeforeDecisions,
+            _ => return daemon.unsound.clone().map(Keep::Unsound),
+        })
+    }
+}
+
+/// Whether the kubelet certainly creates the containers of a pod with these labels and annotations anew when they end.
+///
+/// NRI does not carry `restartPolicy`. The pods of a Deployment, a DaemonSet or a StatefulSet can have no other than
+/// `Always`, and carry a label of their controller; a pod of a file on the node is the kubelet's own.
+pub(crate) fn always_restarts(
+    labels: &HashMap<String, String>,
+    annotations: &HashMap<String, String>,
+) -> bool {
+    let has = |label: &&str| labels.contains_key(*label);
+    let is_of_file = || {
+        let source = annotations.get("kubernetes.io/config.source");
+        source.is_some_and(|source| source == "file" || source == "http")
+    };
+    let is_of_job = ["job-name", "batch.kubernetes.io/job-name"].iter().any(has);
+    !is_of_job && (["pod-template-hash", "controller-revision-hash"].iter().any(has) || is_of_file())
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Before => f.write_str("created before this daemon started"),
+            Why::Away => f.write_str("created while the daemon was not connected"),
+            Why::Without => f.write_str("created without the daemon"),
+            Why::AnswerLost => {
+                f.write_str("the runtime did not take the daemon's answer, or its OCI runtime runs no hooks")
+            }
+            Why::Refused(reason) => write!(f, "created without the daemon, which would refuse it: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Then::Report => f.write_str("delete its pod, so that it is created anew"),
+            Then::End => f.write_str("its init is being ended, so that the kubelet creates it anew"),
+            Then::Keep(keep) => write!(f, "not restarted: {keep}"),
+        }
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Keep::Excluded => f.write_str("its namespace is excluded"),
+            Keep::Unsound(reason) => write!(f, "the configuration is not sound: {reason}"),
+            Keep::NoLedger => f.write_str("there is no ledger"),
+            Keep::BeforeDecisions => f.write_str("it was created before this node had the daemon"),
+            Keep::MayNotRestart => f.write_str(
+                "only pods of a Deployment, DaemonSet or StatefulSet and static pods certainly restart",
+            ),
+            Keep::NoInit => f.write_str("the runtime names no init process"),
+            Keep::Refused => f.write_str("it would be refused"),
+            Keep::AnswerLost => f.write_str("see to the runtime first"),
+            Keep::EndedLately => f.write_str("it was restarted within the last hour"),
+            Keep::NotEnded(reason) => f.write_str(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAEMON: ProcessId = ProcessId {
+        pid: 100,
+        started: 1000,
+    };
+
+    fn boot(name: &str) -> BootId {
+        serde_json::from_str(&format!("{name:?}")).unwrap()
+    }
+
+    fn daemon() -> Daemon {
+        Daemon {
+            process: DAEMON,
+            boot: boot("now"),
+            decided_since: Some(DecidedSince::for_test(boot("now"), 500)),
+            action: MissedAction::Restart,
+            unsound: None,
+        }
+    }
+
+    fn init(started: u64) -> Option<ProcessId> {
+        Some(ProcessId { pid: 200, started })
+    }
+
+    /// One that is ended.
+    fn situation<'s>(daemon: &'s Daemon, hooks: &'s Hooks) -> Situation<'s> {
+        Situation {
+            init: init(900),
+            entry: Entry::None,
+            was_decided: false,
+            hooks,
+            is_excluded: false,
+            always_restarts: true,
+            daemon,
+        }
+    }
+
+    #[test]
+    fn a_container_is_ended_only_if_it_certainly_lacks_its_hooks_and_comes_back() {
+        use Verdict::{DecidedNow, Missed, Settled};
+        let keep = |why: Why, keep: Keep| Missed(why, Then::Keep(keep));
+        let refused = || "annotation: no such hook-spec".to_owned();
+        type Change<'c> = &'c dyn Fn(&mut Situation<'_>, &mut Hooks, &mut Daemon);
+        let table: &[(&str, Change<'_>, Verdict)] = &[
+            (
+                "created before the daemon",
+                &|_, _, _| (),
+                Missed(Why::Before, Then::End),
+            ),
+            (
+                "created while it was away",
+                &|it, _, _| it.init = init(1001),
+                Missed(Why::Away, Then::End),
+            ),
+            (
+                "a static pod, after a reboot",
+                &|it, _, daemon| {
+                    daemon.decided_since = Some(DecidedSince::for_test(boot("earlier"), 500_000));
+                    it.init = init(3);
+                },
+                Missed(Why::Before, Then::End),
+            ),
+            (
+                "action is report",
+                &|_, _, daemon| daemon.action = MissedAction::Report,
+                Missed(Why::Before, Then::Report),
+            ),
+            (
+                "report, in an excluded namespace",
+                &|it, _, daemon| {
+                    daemon.action = MissedAction::Report;
+                    it.is_excluded = true;
+                },
+                Missed(Why::Before, Then::Report),
+            ),
+            (
+                "it is in the ledger",
+                &|it, _, _| it.entry = Entry::Registered,
+                Settled,
+            ),
+            (
+                "it is in the ledger, and the configuration gives it none now",
+                &|it, hooks, _| {
+                    it.entry = Entry::Registered;
+                    *hooks = Hooks::None;
+                },
+                Settled,
+            ),
+            (
+                "decided without hooks, then the configuration changed",
+                &|it, _, _| it.was_decided = true,
+                Settled,
+            ),
+            (
+                "decided without hooks, and it would be refused now",
+                &|it, hooks, _| {
+                    it.was_decided = true;
+                    *hooks = Hooks::Refused(refused());
+                },
+                Settled,
+            ),
+            (
+                "decided without hooks, and still so",
+                &|it, hooks, _| {
+                    it.was_decided = true;
+                    *hooks = Hooks::None;
+                },
+                Settled,
+            ),
+            (
+                "the configuration gives it no hooks",
+                &|_, hooks, _| *hooks = Hooks::None,
+                DecidedNow,
+            ),
+            (
+                "no hooks, in an excluded namespace",
+                &|it, hooks, _| {
+                    it.is_excluded = true;
+                    *hooks = Hooks::None;
+                },
+                DecidedNow,
+            ),
+            (
+                "no hooks, and the configuration is not sound",
+                &|_, hooks, daemon| {
+                    daemon.unsound = Some("x".into());
+                    *hooks = Hooks::None;
+                },
+                DecidedNow,
+            ),
+            (
+                "an excluded namespace, whose pod picks a hook-spec",
+                &|it, _, _| it.is_excluded = true,
+                keep(Why::Before, Keep::Excluded),
+            ),
+            (
+                "a Job's pod, or a bare one",
+                &|it, _, _| it.always_restarts = false,
+                keep(Why::Before, Keep::MayNotRestart),
+            ),
+            (
+                "a file is refused, or an older version active",
+                &|_, _, daemon| daemon.unsound = Some("x".into()),
+                keep(Why::Before, Keep::Unsound("x".into())),
+            ),
+            (
+                "from before this node had the daemon",
+                &|it, _, _| it.init = init(499),
+                keep(Why::Before, Keep::BeforeDecisions),
+            ),
+            (
+                "no ledger",
+                &|_, _, daemon| daemon.decided_since = None,
+                keep(Why::Before, Keep::NoLedger),
+            ),
+            (
+                "created and not started",
+                &|it, _, _| it.init = None,
+                keep(Why::Without, Keep::NoInit),
+            ),
+            (
+                "it would be refused",
+                &|_, hooks, _| *hooks = Hooks::Refused(refused()),
+                keep(Why::Refused(refused()), Keep::Refused),
+            ),
+            (
+                "in the ledger, and nothing ran",
+                &|it, _, _| it.entry = Entry::NothingRan,
+                keep(Why::AnswerLost, Keep::AnswerLost),
+            ),
+            (
+                "in the ledger, nothing ran, and it has none now",
+                &|it, hooks, _| {
+                    it.entry = Entry::NothingRan;
+                    *hooks = Hooks::None;
+                },
+                keep(Why::AnswerLost, Keep::AnswerLost),
+            ),
+            (
+                "several reasons at once: none ends it",
+                &|it, _, daemon| {
+                    it.always_restarts = false;
+                    it.init = None;
+                    daemon.unsound = Some("x".into());
+                },
+                keep(Why::Without, Keep::MayNotRestart),
+            ),
+        ];
+        for (name, change, expected) in table {
+            let (mut daemon, mut hooks) = (daemon(), Hooks::Some);
+            let mut changed = (daemon.clone(), hooks.clone());
+            let mut it = situation(&daemon, &hooks);
+            change(&mut it, &mut changed.1, &mut changed.0);
+            let Situation {
+                init,
+                entry,
+                was_decided,
+                is_excluded,
+                always_restarts,
+                ..
+            } = it;
+            (daemon, hooks) = changed;
+            let it = Situation {
+                init,
+                entry,
+                was_decided,
+                is_excluded,
+                always_restarts,
+                ..situation(&daemon, &hooks)
+            };
+            assert_eq!(it.judge(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_pod_that_can_have_no_other_restart_policy_certainly_restarts() {
+        let map = |pairs: &[(&str, &str)]| -> HashMap<String, String> {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let api: &[_] = &[("kubernetes.io/config.source", "api")];
+        let file: &[_] = &[("kubernetes.io/config.source", "file")];
+        type Pairs<'p> = &'p [(&'p str, &'p str)];
+        let table: &[(&str, Pairs<'_>, Pairs<'_>, bool)] = &[
+            ("of a Deployment", &[("pod-template-hash", "5d")], api, true),
+            (
+                "of a DaemonSet",
+                &[
+                    ("controller-revision-hash", "5d"),
+                    ("pod-template-generation", "1"),
+                ],
+                api,
+                true,
+            ),
+            (
+                "of a StatefulSet",
+                &[("controller-revision-hash", "web-5d")],
+                api,
+                true,
+            ),
+            ("static", &[], file, true),
+            ("bare", &[("run", "web")], api, false),
+            (
+                "of a Job",
+                &[("job-name", "x"), ("controller-uid", "1")],
+                api,
+                false,
+            ),
+            (
+                "of a Job that copies labels",
+                &[("batch.kubernetes.io/job-name", "x"), ("pod-template-hash", "1")],
+                api,
+                false,
+            ),
+            ("of nobody known", &[], &[], false),
+        ];
+        for (name, labels, annotations, expected) in table {
+            assert_eq!(
+                always_restarts(&map(labels), &map(annotations)),
+                *expected,
+                "{name}"
+            );
+        }
+    }
+}

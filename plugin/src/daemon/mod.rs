@@ -1,0 +1,23 @@
+//! NRI's events: select, ledger, and an answer or a runner.
+
+mod deliver;
+mod direct;
+mod events;
+mod first;
+mod in_force;
+mod inject;
+mod inspection;
+mod lazy_ledger;
+mod lifecycle;
+mod live;
+mod mark;
+mod missed;
+mod nri_hooks;
+mod selectable;
+mod subject;
+
+pub use events::OciHooks;
+pub use inspection::{ConfiguredBy, Inspection};
+pub use lifecycle::RunnerProgram;
+pub use missed::WithoutHooks;
+pub(crate) use missed::always_restarts;

@@ -1,0 +1,104 @@
+//! Where a stage of a container stands.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{EntryDirectory, Header, LedgerError, Record, StageResult};
+use crate::model::Stage;
+
+/// Where a stage of a container stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "standing", rename_all = "kebab-case")]
+pub enum StageStatus {
+    /// It has no hooks.
+    None,
+    /// Nothing of it has happened.
+    Waiting {
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// A runner is at it.
+    Running {
+        /// Which hook, from 1; 0 before the first.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// A runner began and died; the next one goes on.
+    Interrupted {
+        /// At which hook, from 1.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// Its list was gone through.
+    Done {
+        /// How many hooks it has.
+        hooks: usize,
+        /// How many of them failed.
+        failed: usize,
+    },
+    /// A hook failed, and that ended it.
+    Failed {
+        /// Which hook, from 1; 0 if none was run.
+        hook: usize,
+        /// How many hooks it has.
+        hooks: usize,
+    },
+    /// None of its hooks was run, and none will be.
+    Skipped {
+        /// How many hooks it has.
+        hooks: usize,
+    },
+}
+
+impl StageStatus {
+    /// Where `stage` of the container in `directory` stands.
+    ///
+    /// # Errors
+    /// Its record cannot be read.
+    pub fn of(directory: &EntryDirectory, header: &Header, stage: Stage) -> Result<StageStatus, LedgerError> {
+        let hooks = header.count(stage);
+        let record = directory.record(stage)?.unwrap_or_default();
+        let is_claimed = record.finished().is_none() && directory.is_claimed(stage)?;
+        Ok(StageStatus::judge(hooks, &record, is_claimed))
+    }
+
+    fn judge(hooks: usize, record: &Record, is_claimed: bool) -> StageStatus {
+        let hook = record.next();
+        match record.finished() {
+            _ if hooks == 0 => StageStatus::None,
+            Some(StageResult::Done) => StageStatus::Done {
+                hooks,
+                failed: failed(record),
+            },
+            Some(StageResult::Failed { .. }) => StageStatus::Failed { hook, hooks },
+            Some(StageResult::Skipped { .. }) => StageStatus::Skipped { hooks },
+            None if is_claimed => StageStatus::Running { hook, hooks },
+            None if hook > 0 => StageStatus::Interrupted { hook, hooks },
+            None => StageStatus::Waiting { hooks },
+        }
+    }
+}
+
+fn failed(record: &Record) -> usize {
+    let runs = record.runs().into_iter();
+    let ends = runs.filter(|run| !run.may_fail).filter_map(|run| run.ended);
+    ends.filter(|end| !end.outcome.is_success()).count()
+}
+
+impl fmt::Display for StageStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StageStatus::None => f.write_str("-"),
+            StageStatus::Waiting { hooks } => write!(f, "waiting 0/{hooks}"),
+            StageStatus::Running { hook, hooks } => write!(f, "running {hook}/{hooks}"),
+            StageStatus::Interrupted { hook, hooks } => write!(f, "interrupted {hook}/{hooks}"),
+            StageStatus::Done { hooks, failed: 0 } => write!(f, "done {hooks}/{hooks}"),
+            StageStatus::Done { hooks, failed } => write!(f, "done {hooks}/{hooks}, {failed} failed"),
+            StageStatus::Failed { hook, hooks } => write!(f, "failed {hook}/{hooks}"),
+            StageStatus::Skipped { hooks } => write!(f, "skipped 0/{hooks}"),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Containers come, go to the past, and are forgotten.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::time::Duration;
+
+use super::{Fixture, created, identity, resolved};
+use crate::ledger::{Claimed, Kept, Ledger, LedgerError, StageResult, Trigger};
+use crate::model::{ContainerId, Stage};
+
+#[test]
+fn the_earliest_note_of_the_creation_holds() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    assert_eq!(container.created().unwrap(), None);
+    container.note_created(Stage::Poststop, &created(3)).unwrap();
+    assert_eq!(container.created().unwrap(), Some(created(3)));
+    container.note_created(Stage::Prestart, &created(1)).unwrap();
+    container.note_created(Stage::Prestart, &created(2)).unwrap();
+    assert_eq!(container.created().unwrap(), Some(created(1)));
+}
+
+#[test]
+fn only_root_can_look_into_the_ledger() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
+    let _claim = container.claim(Stage::Prestart, Trigger::Oci).unwrap();
+    for file in ["entries/c1", "live/c1/poststop", "live/c1/prestart"] {
+        let mode = fs::metadata(fixture.ledger.root().join(file)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    for directory in [fixture.ledger.root(), container.path()] {
+        assert_eq!(fs::metadata(directory).unwrap().mode() & 0o777, 0o700);
+    }
+}
+
+#[test]
+fn a_ledger_that_others_could_write_to_is_refused() {
+    let fixture = Fixture::new();
+    let root = fixture.ledger.root();
+    fs::set_permissions(root, Permissions::from_mode(0o777)).unwrap();
+    let error = Ledger::open(root).unwrap_err().to_string();
+    assert!(error.starts_with("ledger: ") && error.contains("0777"), "{error}");
+    fs::set_permissions(root, Permissions::from_mode(0o700)).unwrap();
+    chown(root.join("live"), Some(1), None).unwrap();
+    assert!(Ledger::open(root).is_err());
+}
+
+#[test]
+fn a_directory_of_the_ledger_that_another_user_made_first_is_refused() {
+    for directory in ["entries", "live", "past"] {
+        let sticky = tempfile::tempdir().unwrap();
+        let path = sticky.path().join(directory);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(1), Some(1)).unwrap();
+        let error = Ledger::create(sticky.path()).unwrap_err();
+        assert!(matches!(error, LedgerError::Untrusted { .. }), "{error}");
+        assert!(Ledger::open(sticky.path()).is_err());
+    }
+}
+
+#[test]
+fn a_ledger_in_which_others_can_make_files_is_refused_though_it_is_sticky_and_nothing_is_made() {
+    for directory in ["", "entries", "live", "past"] {
+        let directory_of_all = tempfile::tempdir().unwrap();
+        let root = directory_of_all.path().join("state");
+        if directory.is_empty() {
+            fs::create_dir(&root).unwrap();
+        } else {
+            Ledger::create(&root).unwrap();
+        }
+        fs::set_permissions(root.join(directory), Permissions::from_mode(0o1777)).unwrap();
+        for error in [
+            Ledger::create(&root).unwrap_err(),
+            Ledger::open(&root).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error, LedgerError::Untrusted { .. }),
+                "{directory}: {error}"
+            );
+        }
+        let is_made = root.join("entries").exists();
+        assert_eq!(is_made, !directory.is_empty(), "{directory}");
+    }
+    // Above it, a sticky directory does no harm: what is root's stays root's.
+    let sticky = tempfile::tempdir().unwrap();
+    fs::set_permissions(sticky.path(), Permissions::from_mode(0o1777)).unwrap();
+    Ledger::create(&sticky.path().join("state")).unwrap();
+}
+
+#[test]
+fn a_file_or_directory_of_a_container_that_others_could_write_to_is_not_used() {
+    for (file, mode, uid) in [
+        ("entries/c1", 0o666, 0),
+        ("entries/c1", 0o600, 1),
+        ("live/c1/prestart", 0o620, 0),
+        ("live/c1/prestart", 0o600, 1),
+        ("live/c1", 0o1777, 0),
+        ("live/c1", 0o700, 1),
+    ] {
+        let fixture = Fixture::new();
+        fixture
+            .container()
+            .note_created(Stage::Prestart, &created(1))
+            .unwrap();
+        let path = fixture.ledger.root().join(file);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        chown(&path, Some(uid), None).unwrap();
+        let claimed = fixture.ledger.find(&"c1".parse().unwrap());
+        let claimed = claimed.and_then(|found| found.unwrap().claim(Stage::Prestart, Trigger::Oci));
+        let error = claimed.unwrap_err();
+        assert!(error.to_string().contains("others than root"), "{file}: {error}");
+    }
+}
+
+#[test]
+fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    let Claimed::Ours(claim) = container.claim(Stage::Poststop, Trigger::Oci).unwrap() else {
+        panic!("it is over");
+    };
+    let id: ContainerId = "c1".parse().unwrap();
+    fixture.ledger.archive(&id).unwrap();
+    assert!(fixture.ledger.find(&id).unwrap().is_none());
+    assert!(fixture.ledger.live().unwrap().is_empty());
+
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
+    claim.finish(StageResult::Done).unwrap();
+    let past = fixture.ledger.past().unwrap();
+    let [(past_id, Ok(_))] = past.as_slice() else {
+        panic!("{past:?}")
+    };
+    assert_eq!(*past_id, id);
+    let directory = fixture.ledger.find_past(&id).unwrap().unwrap();
+    assert_eq!(directory.created().unwrap(), Some(created(1)));
+    assert!(directory.is_settled(Stage::Poststop, 1).unwrap());
+    fixture.ledger.archive(&id).unwrap();
+}
+
+#[test]
+fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
+    let fixture = Fixture::new();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    assert!(fixture.ledger.past().unwrap().is_empty());
+    assert!(fixture.ledger.live().unwrap().is_empty());
+}
+
+/// The containers of the past, that removed first first.
+fn past(fixture: &Fixture) -> Vec<String> {
+    let past = fixture.ledger.past().unwrap().into_iter();
+    past.map(|(id, _)| id.to_string()).collect()
+}
+
+#[test]
+fn the_past_is_bounded_by_number_and_by_age() {
+    let fixture = Fixture::new();
+    for id in ["c1", "c2", "c3"] {
+        fixture.had(id, |_| {});
+    }
+    let mut kept = Kept {
+        containers: 2,
+        age: Duration::from_secs(60),
+        ..Kept::default()
+    };
+    fixture.ledger.keeper(kept).keep().unwrap();
+    assert_eq!(past(&fixture), ["c2", "c3"]);
+    kept.age = Duration::ZERO;
+    fixture.ledger.keeper(kept).keep().unwrap();
+    assert!(past(&fixture).is_empty());
+}
+
+#[test]
+fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
+    let fixture = Fixture::new();
+    for (id, size) in [("c1", 1_000), ("c2", 10_000), ("c3", 1_000)] {
+        fixture.had(id, |container| {
+            fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
+        });
+    }
+    let kept = Kept {
+        bytes: 9_000,
+        ..Kept::default()
+    };
+    fixture.ledger.keeper(kept).keep().unwrap();
+    assert_eq!(
+        past(&fixture),
+        ["c3"],
+        "an older one is not kept in place of a younger"
+    );
+}
+
+#[test]
+fn of_a_container_that_crashes_again_and_again_the_youngest_are_kept_and_of_the_others_all() {
+    let fixture = Fixture::new();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    let kept = Kept {
+        containers: 6,
+        ..Kept::default()
+    };
+    let mut keeper = fixture.ledger.keeper(kept);
+    fixture.had_of("other", "db", |_| {});
+    for crash in 0..20 {
+        fixture.had(&format!("c{crash:02}"), |_| {});
+        keeper.keep().unwrap();
+    }
+    let expected = ["other", "c15", "c16", "c17", "c18", "c19"];
+    assert_eq!(past(&fixture), expected);
+    fixture.ledger.keeper(kept).keep().unwrap();
+    assert_eq!(
+        past(&fixture),
+        expected,
+        "a daemon that knows nothing yet keeps the same"
+    );
+}
+
+#[test]
+fn what_is_removed_later_counts_and_so_does_what_another_daemon_puts_there_or_takes_away() {
+    let fixture = Fixture::new();
+    let kept = Kept {
+        containers: 3,
+        bytes: 9_000,
+        ..Kept::default()
+    };
+    let (mut ours, mut other) = (fixture.ledger.keeper(kept), fixture.ledger.keeper(kept));
+    let removed = |id: &str, size| {
+        fixture.had(id, |container| {
+            fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
+        });
+    };
+    for id in ["c1", "c2", "c3", "c4"] {
+        removed(id, 1_000);
+        ours.keep().unwrap();
+    }
+    assert_eq!(past(&fixture), ["c2", "c3", "c4"]);
+    removed("c5", 1_000);
+    other.keep().unwrap();
+    removed("c6", 1_000);
+    ours.keep().unwrap();
+    assert_eq!(past(&fixture), ["c4", "c5", "c6"]);
+    removed("c7", 6_000);
+    ours.keep().unwrap();
+    assert_eq!(
+        past(&fixture),
+        ["c6", "c7"],
+        "the sizes of those before are known"
+    );
+}
+
+#[test]
+fn a_daemon_is_alive_until_it_drops_its_lock() {
+    let fixture = Fixture::new();
+    assert!(!fixture.ledger.has_daemon());
+    let (old, new) = (fixture.ledger.alive().unwrap(), fixture.ledger.alive().unwrap());
+    drop(old);
+    assert!(fixture.ledger.has_daemon());
+    let this = i32::try_from(std::process::id()).unwrap();
+    assert_eq!(fixture.ledger.daemons(), [this]);
+    drop(new);
+    assert!(!fixture.ledger.has_daemon());
+}
+
+#[test]
+fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_put_aside() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    container.note_created(Stage::Poststop, &created(1)).unwrap();
+    let root = fixture.ledger.root();
+    fs::rename(root.join("entries/c1"), root.join("live/c1/entry")).unwrap();
+    let id: ContainerId = "c1".parse().unwrap();
+    assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
+    for container in [&container, &fixture.container()] {
+        assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
+    }
+    fixture.ledger.archive(&id).unwrap();
+    assert!(fixture.ledger.live().unwrap().is_empty());
+    assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2, "moved");
+    let past = fixture.ledger.past().unwrap();
+    let [(_, Ok(directory))] = past.as_slice() else {
+        panic!("{past:?}")
+    };
+    assert!(directory.header().is_ok());
+}
+
+#[test]
+fn a_container_whose_start_is_over_is_found_as_before_and_keeps_its_hooks() {
+    let fixture = Fixture::new();
+    let (id, container): (ContainerId, _) = ("c1".parse().unwrap(), fixture.container());
+    assert_eq!(fixture.ledger.starting().unwrap(), std::slice::from_ref(&id));
+    container.note_created(Stage::Prestart, &created(1)).unwrap();
+    for _ in 0..2 {
+        container.note_start_is_over().unwrap();
+        assert!(fixture.ledger.starting().unwrap().is_empty());
+        assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
+    }
+    for container in [&container, &fixture.container()] {
+        assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
+    }
+    // It is registered once, even if it is asked for again.
+    fixture.ledger.add(identity("c1"), &resolved(), false).unwrap();
+    assert!(fixture.ledger.starting().unwrap().is_empty());
+    assert!(fixture.container().header().unwrap().injected);
+    drop(fixture.ledger.lock(&id).unwrap());
+    fixture.ledger.archive_init(&id).unwrap();
+    assert_eq!(fixture.ledger.starting().unwrap(), [id], "a new init starts");
+    assert!(fixture.container().created().unwrap().is_none());
+}
+
+#[test]
+fn to_a_container_that_was_removed_untouched_nothing_can_happen_any_more() {
+    let fixture = Fixture::new();
+    let container = fixture.container();
+    fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
+    assert!(container.note_created(Stage::Poststop, &created(1)).is_err());
+    assert!(container.claim(Stage::Poststop, Trigger::Oci).is_err());
+    assert!(fixture.ledger.live().unwrap().is_empty(), "nothing is left");
+}
+
+#[test]
+fn no_id_leads_out_of_the_ledger() {
+    let long = "a".repeat(129);
+    for id in [
+        "", ".", "..", ".a", "a/b", "/a", "a\0", "a b", "-a", "\u{430}", &long,
+    ] {
+        assert!(id.parse::<ContainerId>().is_err(), "{id:?}");
+    }
+    for id in ["a", "0", "a.b_c-d", &long[1..]] {
+        assert!(id.parse::<ContainerId>().is_ok(), "{id:?}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What selection results in: the hooks of one container, resolved and never changed again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{HookLimits, OnFailure, Stage, Timeout};
+
+/// The hooks of one container as resolved when it is created: default hooks first, then the
+/// container's own, per stage in listed order, nothing removed (iSulad's rule).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResolvedHooks {
+    /// Stages without hooks are absent.
+    pub stages: BTreeMap<Stage, Vec<ResolvedHook>>,
+}
+
+impl ResolvedHooks {
+    /// Whether the container gets no hook at all.
+    pub fn is_empty(&self) -> bool {
+        self.stages.values().all(Vec::is_empty)
+    }
+
+    /// The hooks of the stages that run in the container's namespaces, and those of the others.
+    pub fn split_in_container(self) -> (ResolvedHooks, ResolvedHooks) {
+        let (inside, outside) = self
+            .stages
+            .into_iter()
+            .partition(|(stage, _)| stage.is_in_container());
+        (
+            ResolvedHooks { stages: inside },
+            ResolvedHooks { stages: outside },
+        )
+    }
+
+    /// The hooks of one stage, in order.
+    pub fn stage(&self, stage: Stage) -> &[ResolvedHook] {
+        self.stages.get(&stage).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One hook with everything filled in: nothing is left to a default of whoever runs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedHook {
+    /// Absolute path of the program on the host.
+    pub path: String,
+    /// argv; never empty (`[path]` where the spec has none).
+    pub args: Vec<String>,
+    /// The whole environment; never empty (a fixed `PATH` where the spec has none).
+    pub env: Vec<String>,
+    /// Seconds after which everything that the hook started is killed.
+    pub timeout: Timeout,
+    /// What it may take of the node; earlier releases wrote none.
+    #[serde(default)]
+    pub limits: HookLimits,
+    /// What its failure means to the container.
+    #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
+    pub on_failure: OnFailure,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+#[cfg(test)]
+impl ResolvedHook {
+    /// A hook for tests: `path`, from line 3 of `/etc/hooks.json`.
+    pub(crate) fn for_test(path: &str) -> ResolvedHook {
+        ResolvedHook {
+            path: path.into(),
+            args: vec![path.into()],
+            env: vec!["A=b".into()],
+            timeout: Timeout::DEFAULT,
+            limits: HookLimits::default(),
+            on_failure: OnFailure::default(),
+            source: Source {
+                file: Arc::from("/etc/hooks.json"),
+                index: 0,
+                line: 3,
+            },
+        }
+    }
+}
+
+/// Where a resolved hook comes from, for messages and records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The hook-spec file.
+    pub file: Arc<str>,
+    /// Index of the hook in its stage's list of that file, from 0.
+    pub index: usize,
+    /// Line of that file on which the hook begins, from 1.
+    pub line: usize,
+}

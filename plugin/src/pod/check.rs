@@ -1,0 +1,87 @@
+//! Whether the daemon would go by a file that a pod brings.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{Config, ConfigSource};
+use crate::diagnostic::Diagnostic;
+use crate::lint::look_at;
+use crate::select::{Format, LoadedSpec};
+
+/// Holds the files of a pod to the rules that the daemon goes by.
+pub(super) struct Judge<'s> {
+    source: &'s ConfigSource,
+    /// The configuration on the host; `None` if there is none, or it is invalid.
+    active: Option<Config>,
+    /// The configuration that the pod brings; that on the host if it brings none, or an invalid one.
+    coming: Config,
+}
+
+impl<'s> Judge<'s> {
+    /// For files beside the configuration `source`; `text` is the one that the pod brings.
+    pub(super) fn new(source: &'s ConfigSource, text: Option<&[u8]>) -> Judge<'s> {
+        let active = Config::from_file(source.path(), source.overrides()).ok();
+        let coming = text
+            .and_then(|text| str::from_utf8(text).ok())
+            .and_then(|text| Config::from_text(source.path(), text, source.overrides()).ok());
+        Judge {
+            source,
+            coming: coming.or_else(|| active.clone()).unwrap_or_default(),
+            active,
+        }
+    }
+
+    /// The errors for which the daemon would refuse the file at `path` if it were `target`; empty if it would not, or
+    /// reads no such file.
+    pub(super) fn errors(&self, target: &Path, path: &Path) -> Vec<Diagnostic> {
+        let file: Arc<str> = path.to_string_lossy().into();
+        if self.is_config(target) {
+            return self.errors_of_config(&file).err().unwrap_or_default();
+        }
+        let format = self.format(target);
+        format.map_or_else(Vec::new, |format| look_at(&file, format, &self.coming).errors)
+    }
+
+    /// Whether the daemon cannot do without `target`.
+    pub(super) fn needs(&self, target: &Path) -> bool {
+        let configs = self.active.iter().chain([&self.coming]);
+        self.is_config(target) || configs.into_iter().any(|config| is_default(config, target))
+    }
+
+    fn is_config(&self, target: &Path) -> bool {
+        target == Path::new(&**self.source.path())
+    }
+
+    fn errors_of_config(&self, file: &Arc<str>) -> Result<(), Vec<Diagnostic>> {
+        let config = Config::from_file(file, self.source.overrides())?;
+        let before = self.active.as_ref().and_then(|active| active.hook_spec.as_ref());
+        // As the daemon sees it: another default hook-spec must be valid, for by an invalid one nothing is created.
+        match &config.hook_spec {
+            Some(default) if Some(default) != before => LoadedSpec::load(default).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// As what the daemon would read `target`; `None` if it would not.
+    fn format(&self, target: &Path) -> Option<Format> {
+        let is_in = |directories: &[Arc<str>]| {
+            let parent = target.parent();
+            let mut directories = directories.iter().map(|directory| Path::new(&**directory));
+            directories.any(|directory| parent == Some(directory))
+        };
+        let is_json = target.extension().is_some_and(|extension| extension == "json");
+        if is_default(&self.coming, target) {
+            Some(Format::HookSpec)
+        } else if is_json && is_in(&self.coming.hooks_dirs) {
+            Some(Format::HooksD)
+        } else if is_json && is_in(&self.coming.annotation.spec_dirs) {
+            Some(Format::HookSpec)
+        } else {
+            None
+        }
+    }
+}
+
+fn is_default(config: &Config, target: &Path) -> bool {
+    config.hook_spec.as_deref().map(Path::new) == Some(target)
+}

@@ -1,0 +1,184 @@
+//! A file of hooks that the administrator put in force: its last good version stays so.
+
+use std::sync::Arc;
+
+use super::{Copies, Deliveries, Format, LoadedSpec, OlderVersion};
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::{Timestamp, bounded_list};
+use crate::trust::PathCache;
+
+/// A file whose hooks count without being picked, and how it fared last: the default hook-spec, or
+/// one of hooks.d.
+#[derive(Debug, Clone)]
+pub(super) struct LastGoodSpec {
+    format: Format,
+    file: Arc<str>,
+    good: Option<Arc<LoadedSpec>>,
+    /// When that was taken over.
+    taken: Timestamp,
+    /// What was wrong last time; empty if nothing.
+    errors: Vec<Diagnostic>,
+    /// Since when hooks of an earlier version count; none if they did not last time.
+    outdated: Option<Timestamp>,
+    copies: Copies,
+}
+
+impl LastGoodSpec {
+    pub(super) fn new(format: Format, file: Arc<str>, copies: Copies) -> Self {
+        LastGoodSpec {
+            format,
+            file,
+            good: None,
+            taken: Timestamp::now(),
+            errors: Vec::new(),
+            outdated: None,
+            copies,
+        }
+    }
+
+    /// The default hook-spec that was read just now.
+    pub(super) fn with_good(good: LoadedSpec, copies: Copies) -> Self {
+        let file = good.file().clone();
+        LastGoodSpec {
+            good: Some(Arc::new(good)),
+            ..LastGoodSpec::new(Format::HookSpec, file, copies)
+        }
+    }
+
+    pub(super) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
+    /// What it said when it was last good.
+    pub(super) fn good(&self) -> Option<&Arc<LoadedSpec>> {
+        self.good.as_ref()
+    }
+
+    /// What was wrong with the file when it was last looked at.
+    pub(super) fn errors(&self) -> &[Diagnostic] {
+        &self.errors
+    }
+
+    /// That an older version was active then.
+    pub(super) fn older(&self) -> Option<OlderVersion> {
+        self.outdated.map(|since| OlderVersion {
+            file: self.file.clone(),
+            taken: self.taken,
+            since,
+            errors: self.errors.clone(),
+        })
+    }
+
+    /// The spec in force: what the file says now, or, if that is not valid, what it said last.
+    ///
+    /// Fails with all errors if it was never valid, or a program of the one in force is no
+    /// longer to be trusted: a file that stays in memory cannot go bad, a program can. Fails too if a
+    /// file system does not answer: nobody knows then what the file says.
+    pub(super) fn current(
+        &mut self,
+        path_cache: &mut PathCache,
+        deliveries: &Deliveries,
+    ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
+        let now = path_cache.named(&self.file).and_then(|trusted| {
+            let good = self.good.as_ref();
+            LoadedSpec::refresh(self.format, &self.file, &trusted, good, path_cache, &self.copies)
+        });
+        let now = now.and_then(|spec| deliveries.check(&spec).map(|()| spec));
+        match now {
+            Ok(spec) => {
+                self.accept(&spec, deliveries);
+                Ok(spec)
+            }
+            // That is reported for the file system, not for each file on it.
+            Err(errors) if is_not_answered(&errors) => Err(errors),
+            Err(errors) => {
+                if self.good.is_none() {
+                    self.take_last_good(&errors, path_cache, deliveries);
+                }
+                let last = match &self.good {
+                    Some(good) => good.check_programs(path_cache).map(|()| good.clone()),
+                    None => Err(errors.clone()),
+                };
+                if !last.as_ref().is_err_and(|errors| is_not_answered(errors)) {
+                    self.report(errors, last.is_ok());
+                }
+                last
+            }
+        }
+    }
+
+    /// Goes by what the file said to an earlier daemon. What is gone is not brought back.
+    fn take_last_good(&mut self, errors: &[Diagnostic], path_cache: &mut PathCache, deliveries: &Deliveries) {
+        if is_gone(errors) {
+            return self.copies.forget(&self.file);
+        }
+        if let Some((good, taken)) = LoadedSpec::last_good(self.format, &self.file, path_cache, &self.copies)
+            && deliveries.check(&good).is_ok()
+        {
+            self.good = Some(Arc::new(good));
+            self.taken = taken;
+        }
+    }
+
+    fn accept(&mut self, spec: &Arc<LoadedSpec>, deliveries: &Deliveries) {
+        let known = self.good.as_ref().is_some_and(|good| Arc::ptr_eq(good, spec));
+        if !known || !self.errors.is_empty() {
+            tracing::info!(file = &*self.file, "{} in force as it is now", self.what());
+            for warning in deliveries.partly(spec) {
+                tracing::warn!("{warning}");
+            }
+        }
+        if !known {
+            self.taken = Timestamp::now();
+        }
+        self.good = Some(spec.clone());
+        self.errors.clear();
+        self.outdated = None;
+    }
+
+    /// Once per change: the file is looked at for every container.
+    fn report(&mut self, errors: Vec<Diagnostic>, outdated: bool) {
+        if self.errors == errors && self.outdated.is_some() == outdated {
+            return;
+        }
+        let (file, listed, what) = (&*self.file, bounded_list(&errors), self.what());
+        match (outdated, self.format) {
+            (true, _) => tracing::warn!(
+                file,
+                errors = listed,
+                taken = %self.taken.to_the_millisecond(),
+                "{what} invalid; its last good version stays in force"
+            ),
+            (false, Format::HookSpec) => tracing::error!(
+                file,
+                errors = listed,
+                "{what} invalid, and no earlier version can be used: containers that need it are not created"
+            ),
+            (false, Format::HooksD) => tracing::error!(
+                file,
+                errors = listed,
+                "{what} ignored, and no earlier version can be used: containers go without its hook"
+            ),
+        }
+        self.errors = errors;
+        self.outdated = outdated.then(|| self.outdated.unwrap_or_else(Timestamp::now));
+    }
+
+    fn what(&self) -> &'static str {
+        match self.format {
+            Format::HookSpec => "default hook-spec",
+            Format::HooksD => "hooks.d file",
+        }
+    }
+}
+
+/// Whether the file itself, or a directory on the way to it, is not there.
+pub(crate) fn is_gone(errors: &[Diagnostic]) -> bool {
+    let is_of_file = |error: &Diagnostic| error.place.is_none() && error.field.is_none();
+    matches!(errors, [error] if error.rule == Rule::NotFound && is_of_file(error))
+}
+
+/// Whether a file system did not answer who asked.
+pub(crate) fn is_not_answered(errors: &[Diagnostic]) -> bool {
+    errors.iter().any(|error| error.rule == Rule::NotAnswering)
+}
