@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
 //! [`select`] (which hooks does this container get?) -> [`ledger`] (what is it owed, what did it
-//! get?) -> [`runner`] (executing one stage). [`plugin`] and [`cli`] sit on top and hold no rules
+//! get?) -> [`runner`] (executing one stage). [`daemon`] and [`cli`] sit on top and hold no rules
 //! of their own; [`config`], [`process`] and [`diagnostic`] serve all of them, and [`host`] and
 //! [`pod`] a daemon that lives in a pod.
 
@@ -12,6 +12,7 @@
 mod bounded;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod diagnostic;
 pub mod doctor;
 pub mod front;
@@ -20,8 +21,8 @@ pub mod install;
 pub mod ledger;
 pub mod lint;
 pub mod manifest;
+pub mod model;
 pub mod observe;
-pub mod plugin;
 pub mod pod;
 pub mod process;
 pub mod runner;

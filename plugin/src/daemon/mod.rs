@@ -1,5 +1,6 @@
 //! NRI's events: select, ledger, and an answer or a runner.
 
+mod active;
 mod deliver;
 mod direct;
 mod events;
@@ -9,7 +10,6 @@ mod inject;
 mod inspection;
 mod lazy_ledger;
 mod lifecycle;
-mod live;
 mod mark;
 mod missed;
 mod nri_hooks;

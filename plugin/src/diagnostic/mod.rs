@@ -5,7 +5,6 @@ mod lines;
 mod render;
 mod rule;
 mod secrets;
-mod show;
 mod source;
 mod suggest;
 
@@ -13,6 +12,5 @@ pub use finding::{Diagnostic, MAX_ERRORS, Place};
 pub use lines::Lines;
 pub use render::{Severity, render};
 pub use rule::Rule;
-pub use show::{bounded_list, one_line, prose, shown, shown_path};
 pub use source::SourceText;
 pub use suggest::did_you_mean;

@@ -9,8 +9,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::Signal;
 
+use super::signal;
 use super::stat::Stat;
-use crate::process::signal;
 
 /// How long may be spent on stopping what starts others as fast as it is stopped.
 const STOPPING: Duration = Duration::from_millis(100);
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// Kills everything below the process `root`, which must be the reaper of its descendants
 /// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own. Returns
 /// how many of them have not ended yet.
-pub(super) fn kill_all(root: Pid) -> usize {
+pub(crate) fn kill_all(root: Pid) -> usize {
     // Of what was killed with its group only this is left to do: a look at each takes longer.
     reap();
     // First all are stopped, until no new one is found: what is stopped starts nothing more.
@@ -59,7 +59,7 @@ pub(super) fn kill_all(root: Pid) -> usize {
 }
 
 /// Takes in the exit of every child that has ended. Returns those.
-pub(super) fn reap() -> Vec<WaitStatus> {
+pub(crate) fn reap() -> Vec<WaitStatus> {
     let any = || waitpid(None, Some(WaitPidFlag::WNOHANG)).ok();
     std::iter::from_fn(any)
         .take_while(|status| *status != WaitStatus::StillAlive)

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::Pidfd;
+use super::signal;
 use super::stat::{Name, Stat};
 use crate::ledger::{Created, ProcessId, Program};
-use crate::process::Pidfd;
-use crate::process::signal;
 
 /// How often is looked at first whether a process has executed another program, of which the kernel tells
 /// no one, and how often after a while: a part of the time that has passed, between these two. A node
@@ -77,7 +77,7 @@ impl Init {
     }
 
     /// The name of its program; `None` if it is gone.
-    pub(super) fn name(self) -> Option<Name> {
+    pub(crate) fn name(self) -> Option<Name> {
         let stat = Stat::of(self.0.pid)?;
         (stat.started == self.0.started).then_some(stat.name)
     }
@@ -92,7 +92,7 @@ impl Init {
 
     /// Waits until it executes something else than `before`, is gone, or `limit` has passed. Returns
     /// whether it does.
-    pub(super) fn await_exec(self, before: Program, limit: Duration) -> bool {
+    pub(crate) fn await_exec(self, before: Program, limit: Duration) -> bool {
         let began = Instant::now();
         while self.program_of_number() == Some(before) && began.elapsed() < limit {
             sleep((began.elapsed() / PART).clamp(OFTEN, RARELY));

@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod cgroup;
-mod limits;
+pub(crate) mod descendants;
+mod init;
+mod pidfd;
 pub(crate) mod signal;
 pub(crate) mod stat;
 mod streams;
 
-pub use limits::HookLimits;
+pub use init::{Init, process};
+pub use pidfd::Pidfd;
 pub(crate) use streams::let_go_of_caller;

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::process;
 use crate::ledger::ProcessId;
-use crate::process::process;
 
 /// A descriptor of one process.
 #[derive(Debug)]

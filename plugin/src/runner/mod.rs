@@ -9,16 +9,13 @@
 mod call;
 mod capture;
 mod container;
-mod descendants;
 mod gate;
 mod guard;
 mod holder;
 mod hook;
-mod init;
 mod list;
 mod main;
 mod message;
-mod pidfd;
 mod repeated;
 mod stages;
 mod state;
@@ -27,8 +24,6 @@ mod supervisor;
 use crate::process::stat;
 
 pub use call::{COMMAND, Call, NAME};
-pub use init::{Init, process};
 pub use main::main;
 pub use message::failures;
-pub use pidfd::Pidfd;
 pub use state::State;

@@ -18,7 +18,6 @@ use nix::unistd::{Pid, getpid, setsid};
 use super::capture::Capture;
 use super::guard::{ENDING, Left};
 use super::hook::Started;
-use super::init;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
 use crate::model::ResolvedHook;
 use crate::process::cgroup::{Group, GroupName};
@@ -69,7 +68,7 @@ impl Supervisor {
     /// waited for: the kernel ends it when it can.
     fn give_up(self, run: &Run<'_>) -> usize {
         let left = run.kill(self.0);
-        if let Some(supervisor) = init::process(self.0.as_raw()) {
+        if let Some(supervisor) = crate::process::process(self.0.as_raw()) {
             // Fails only if it has just gone.
             let _ = signal::send(supervisor.pid, supervisor.started, rustix::process::Signal::KILL);
         }

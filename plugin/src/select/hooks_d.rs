@@ -184,7 +184,7 @@ impl Directory {
     fn list(&self, path_cache: &mut PathCache) -> Result<Arc<[Arc<str>]>, Vec<Diagnostic>> {
         let error =
             |rule, message: String, help: String| vec![Diagnostic::of_file(&self.path, rule, message, help)];
-        let untrusted = |error: TrustError| error(error.rule(), error.to_string(), error.help());
+        let untrusted = |fault: TrustError| error(fault.rule(), fault.to_string(), fault.help());
         let directory = match path_cache.directory(Path::new(&*self.path)) {
             Err(TrustError {
                 fault: Fault::NotFound,

@@ -10,18 +10,16 @@ mod pattern;
 mod places;
 mod regexp;
 mod report;
-mod stage;
 mod text;
 mod when;
 
 #[cfg(test)]
 mod tests;
 
-pub use hook::{Hook, HookSpec, OnFailure, Timeout};
+pub use hook::{Hook, HookSpec};
 pub use hooks_d::{is_hooks_d, parse_hooks_d};
 pub use parse::{MAX_SIZE, Parsed, Program, parse};
 pub use pattern::Pattern;
 pub use places::{HookPlaces, places};
 pub use regexp::RegexpError;
-pub use stage::Stage;
 pub use when::When;

@@ -1,0 +1,23 @@
+//! The terms that all modules share: stages, the hooks of a container, its id. It depends on no other module.
+
+#![forbid(unsafe_code)]
+
+mod container_id;
+mod limits;
+mod on_failure;
+mod origin;
+mod resolved;
+mod shown;
+mod stage;
+mod timeout;
+mod timestamp;
+
+pub use container_id::{ContainerId, NotAnId};
+pub use limits::HookLimits;
+pub use on_failure::OnFailure;
+pub use origin::{Chosen, Origin};
+pub use resolved::{ResolvedHook, ResolvedHooks, Source};
+pub use shown::{Shown, bounded_list, one_line, prose, shown, shown_path};
+pub use stage::Stage;
+pub use timeout::Timeout;
+pub use timestamp::Timestamp;
