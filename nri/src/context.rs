@@ -12,9 +12,9 @@ use crate::version::Version;
 /// The request timeout of a runtime that does not tell it: the default of every runtime.
 pub(crate) const ASSUMED_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The metadata of a request that tells when it came, in nanoseconds of the monotonic clock: for whoever passes requests
-/// of a runtime on to a plugin. The time to answer begins then. A decision that is too late by then is not made, since
-/// the runtime has it from somebody else; every other event is handled all the same.
+/// The metadata of a request that tells when it came, in nanoseconds of the monotonic clock: for whoever passes
+/// requests of a runtime on to a plugin. The time to answer begins then. A decision that is too late by then is not
+/// made, since the runtime has it from somebody else; every other event is handled all the same.
 pub const RECEIVED_AT: &str = "nri-received-at";
 
 /// Which runtime it is, as far as it told at Configure.

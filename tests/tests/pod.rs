@@ -1,6 +1,7 @@
 //! The daemon in a pod, from the image that `hack/image` makes, on the containerd that it serves.
 //!
-//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and directories of the host, the privileges.
+//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and directories of the host, the
+//! privileges.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,4 +1,5 @@
-//! Commands that look at what may hang, in a process of their own: the caller's ends in time, whatever the kernel keeps.
+//! Commands that look at what may hang, in a process of their own: the caller's ends in time, whatever the kernel
+//! keeps.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -29,8 +30,8 @@ struct Ended {
 
 /// Runs `command`, and prints what it prints. Exits 0 if it returns true, else 1.
 ///
-/// It runs in a copy of this process. The kernel does not end a process while one of its threads waits for a file system
-/// that does not answer, and whoever has called this one waits for its end.
+/// It runs in a copy of this process. The kernel does not end a process while one of its threads waits for a file
+/// system that does not answer, and whoever has called this one waits for its end.
 pub(super) fn run(command: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<bool>) -> ExitCode {
     let ended = ended(command);
     // Nobody may be left to read it.

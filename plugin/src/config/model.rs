@@ -9,9 +9,8 @@ use serde::Serialize;
 
 use super::Listen;
 use super::{Limits, Names, SelectionRule};
-use crate::ledger::Ledger;
-use crate::model::HookLimits;
-use crate::model::Timeout;
+
+use crate::model::{DEFAULT_STATE_DIR, HookLimits, Timeout};
 
 /// The daemon's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl Default for Config {
             failure_policy: FailurePolicy::default(),
             delivery: Delivery::default(),
             runtimes: BTreeMap::new(),
-            state_dir: Ledger::DEFAULT.into(),
+            state_dir: DEFAULT_STATE_DIR.into(),
             listen: None,
             default_timeout: Timeout::DEFAULT,
             limits: HookLimits::default(),

@@ -64,7 +64,8 @@ impl Config {
     }
 }
 
-/// The state directory that a configuration names which may be invalid, as far as it can be understood; with `overrides`.
+/// The state directory that a configuration names which may be invalid, as far as it can be understood; with
+/// `overrides`.
 pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
     if let Some(state_dir) = &overrides.state_dir {
         return Arc::from(&**state_dir);

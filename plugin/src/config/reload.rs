@@ -104,8 +104,8 @@ impl Reload {
         self.refused.clear();
     }
 
-    /// What the file said to an earlier daemon, who took it over at `taken`, is in force from now on. `copy` is where that
-    /// was read from: the file itself is another.
+    /// What the file said to an earlier daemon, who took it over at `taken`, is in force from now on. `copy` is where
+    /// that was read from: the file itself is another.
     pub fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
         self.in_force = Some(ReadFrom::File {
             identity: copy,
@@ -114,8 +114,8 @@ impl Reload {
         self.taken = taken;
     }
 
-    /// When the configuration in force was taken over, and since when its file says another that is refused; none if the
-    /// file says what is in force.
+    /// When the configuration in force was taken over, and since when its file says another that is refused; none if
+    /// the file says what is in force.
     pub fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
         let is_outdated = self.in_force.is_some() && !self.refused.is_empty();
         is_outdated.then_some((self.taken, self.refused_since))

@@ -259,8 +259,9 @@ impl OciHooks {
         }
     }
 
-    /// What the runtime is to do when the daemon does not answer. Without a configuration nothing is created, so silence
-    /// refuses too. One late answer disconnects in neither case. The runtime asks only when it connects: a changed
+    /// What the runtime is to do when the daemon does not answer. Without a configuration nothing is created, so
+    /// silence refuses too. One late answer disconnects in neither case. The runtime asks only when it connects: a
+    /// changed
     /// `failure_policy` takes effect for this at the next connection.
     fn silence(&self) -> Silence {
         let policy = Silence::default().keep_connected();

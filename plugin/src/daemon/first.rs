@@ -183,8 +183,8 @@ mod tests {
         }
     }
 
-    /// The files whose hooks a container gets that selects `gpu`; what is wrong if it is refused. What was taken over is
-    /// kept when this returns.
+    /// The files whose hooks a container gets that selects `gpu`; what is wrong if it is refused. What was taken over
+    /// is kept when this returns.
     fn chosen(daemon: &ActiveConfiguration) -> Result<Vec<String>, String> {
         let annotations = HashMap::from([("hook-spec.noderesource.dev".to_owned(), "gpu".to_owned())]);
         let subject = Subject {

@@ -20,4 +20,3 @@ pub use events::OciHooks;
 pub use inspection::{ConfiguredBy, Inspection};
 pub use lifecycle::RunnerProgram;
 pub use missed::WithoutHooks;
-pub(crate) use missed::always_restarts;

@@ -45,7 +45,8 @@ impl Selectable {
 }
 
 impl OciHooks {
-    /// Looks at every hook-spec that pods may select, and forgets the last good versions of files that are gone. Blocks.
+    /// Looks at every hook-spec that pods may select, and forgets the last good versions of files that are gone.
+    /// Blocks.
     pub fn look_at_selectable(&self) {
         let now = self.live().now();
         let Some(in_force) = now.in_force() else { return };

@@ -9,10 +9,10 @@ use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins};
 use crate::bounded::within;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
+use crate::host::is_in_pod;
 use crate::lint::{Looked, named_by};
 use crate::model::{Stage, prose};
 use crate::observe::{AskError, Status, ask};
-use crate::pod::is_in_pod;
 use crate::select::LoadedSpec;
 use crate::trust::access;
 

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 
 use super::control::{self, FromFront, Report, VARIABLE};
 
-/// How long a daemon may give no sign of life before it is killed: the next one is to run within 20 s of a hang, as where
-/// systemd's watchdog or a probe sees it.
+/// How long a daemon may give no sign of life before it is killed: the next one is to run within 20 s of a hang, as
+/// where systemd's watchdog or a probe sees it.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
 /// The program of this process, whatever has become of its file.

@@ -18,8 +18,8 @@ pub(super) struct Mounts {
 }
 
 impl Mounts {
-    /// Goes where the process `daemon` is, if that is elsewhere. If it fails, commands that are executed in the pod find
-    /// the pod's files.
+    /// Goes where the process `daemon` is, if that is elsewhere. If it fails, commands that are executed in the pod
+    /// find the pod's files.
     pub(super) fn follow(&mut self, daemon: Pid) {
         let follow = || -> io::Result<Option<File>> {
             let (home, theirs) = (File::open(OWN)?, File::open(format!("/proc/{daemon}/ns/mnt"))?);

@@ -4,6 +4,8 @@
 mod cgroup;
 mod error;
 mod namespaces;
+mod pod;
 
 pub use error::HostError;
 pub use namespaces::{enter, enter_mounts};
+pub use pod::is_in_pod;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{ProcessId, Program};
+
 /// A container that its OCI runtime has created: from here on a poststop is owed to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
@@ -20,22 +22,4 @@ pub struct Created {
     /// The annotations that its OCI state has.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-}
-
-/// One process and no other: a number alone is given again to another process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ProcessId {
-    /// Its number, as the host counts.
-    pub pid: i32,
-    /// When it began, in clock ticks since boot (proc_pid_stat(5), field 22).
-    pub started: u64,
-}
-
-/// The file that a process executes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Program {
-    /// Its device.
-    pub device: u64,
-    /// Its inode.
-    pub inode: u64,
 }

@@ -40,7 +40,7 @@ mod tests;
 
 pub use archive::{Archivist, Kept, Past};
 pub use claim::{Claim, Claimed};
-pub use created::{Created, ProcessId, Program};
+pub use created::Created;
 pub use directory::EntryDirectory;
 pub use entry::{BootId, Entry, Header, Identity};
 pub use error::LedgerError;

@@ -38,9 +38,6 @@ pub struct Alive {
 }
 
 impl Ledger {
-    /// Where the ledger is unless the configuration says otherwise.
-    pub const DEFAULT: &str = "/var/lib/nri-oci-hooks";
-
     /// The ledger at `root`, which is made if it is not there.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::store::{WITHOUT, unless_missing};
-use super::{BootId, Ledger, LedgerError, ProcessId, checksum};
-use crate::model::{ContainerId, Timestamp};
+use super::{BootId, Ledger, LedgerError, checksum};
+use crate::model::{ContainerId, ProcessId, Timestamp};
 use crate::trust::access::Use;
 
 const DECIDED_SINCE: &str = "decided-since";

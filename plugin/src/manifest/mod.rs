@@ -3,6 +3,7 @@
 mod error;
 mod pods;
 mod read;
+mod restarts;
 mod yaml;
 
 #[cfg(test)]
@@ -11,3 +12,4 @@ mod tests;
 pub use error::ManifestError;
 pub use pods::{ContainerKind, ManifestContainer, ManifestPod};
 pub use read::{MAX_SIZE, Manifest, read};
+pub(crate) use restarts::always_restarts;

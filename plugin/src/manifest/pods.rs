@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::always_restarts;
 use super::{Manifest, ManifestError};
-use crate::daemon::always_restarts;
 
 /// What hooks depend on, of a pod or of the pods that a workload makes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod container_id;
 mod limits;
 mod on_failure;
 mod origin;
+mod process_id;
 mod resolved;
 mod shown;
 mod stage;
@@ -16,8 +17,12 @@ pub use container_id::{ContainerId, NotAnId};
 pub use limits::HookLimits;
 pub use on_failure::OnFailure;
 pub use origin::{Chosen, Origin};
+pub use process_id::{ProcessId, Program};
 pub use resolved::{ResolvedHook, ResolvedHooks, Source};
 pub use shown::{Shown, bounded_list, one_line, prose, shown, shown_path};
 pub use stage::Stage;
 pub use timeout::Timeout;
 pub use timestamp::Timestamp;
+
+/// The directory of the ledger, unless the configuration names another.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/nri-oci-hooks";

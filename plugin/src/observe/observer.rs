@@ -20,9 +20,10 @@ use super::status::{Connection, InForceFile, LastError, OnSilence, Status, Unans
 use crate::daemon::{Inspection, OciHooks};
 use crate::diagnostic::Diagnostic;
 use crate::front::{self, Link};
+use crate::host::is_in_pod;
 use crate::ledger::{Outcome, StageResult};
 use crate::model::{Stage, Timestamp, bounded_list, shown};
-use crate::pod::{is_in_pod, refused_in};
+use crate::pod::refused_in;
 use crate::select::OlderVersion;
 use crate::trust::access::{Unanswered, Use};
 

@@ -23,10 +23,5 @@ pub use required::{Required, require};
 pub use stand_in::StandIn;
 pub use unit_error::UnitError;
 
-/// Whether this process is in a pod, or was started in one: the kubelet tells every container where the API server is.
-pub fn is_in_pod() -> bool {
-    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
-
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use super::Pidfd;
 use super::signal;
 use super::stat::{Name, Stat};
-use crate::ledger::{Created, ProcessId, Program};
+use crate::ledger::Created;
+use crate::model::{ProcessId, Program};
 
 /// How often is looked at first whether a process has executed another program, of which the kernel tells
 /// no one, and how often after a while: a part of the time that has passed, between these two. A node

@@ -7,7 +7,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::process;
-use crate::ledger::ProcessId;
+use crate::model::ProcessId;
 
 /// A descriptor of one process.
 #[derive(Debug)]

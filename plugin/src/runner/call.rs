@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::ledger::{Ledger, Trigger};
-use crate::model::Stage;
-use crate::model::shown;
+use crate::ledger::Trigger;
+use crate::model::{DEFAULT_STATE_DIR, Stage, shown};
 
 /// The name of this program, which is the first argument of every runner.
 pub const NAME: &str = "nri-oci-hooks";
@@ -46,7 +45,7 @@ impl Call {
             stage: stage
                 .filter(|stage| Stage::STARTED.contains(stage))
                 .ok_or_else(|| WrongCall(format!("{} is no stage", quoted(&name))))?,
-            state_dir: Ledger::DEFAULT.into(),
+            state_dir: DEFAULT_STATE_DIR.into(),
             trigger: Trigger::Oci,
             enter_host: false,
         };

@@ -5,11 +5,8 @@ use std::cell::{Cell, RefCell};
 use super::guard::{self, Left};
 use super::state::{State, identity_annotations};
 use super::supervisor;
-use crate::ledger::{
-    Claimed, Created, Entry, EntryDirectory, Header, LedgerError, Outcome, Program, Trigger,
-};
-use crate::model::ResolvedHook;
-use crate::model::Stage;
+use crate::ledger::{Claimed, Created, Entry, EntryDirectory, Header, LedgerError, Outcome, Trigger};
+use crate::model::{Program, ResolvedHook, Stage};
 use crate::process::cgroup::GroupName;
 use crate::process::{Init, process};
 

@@ -18,11 +18,9 @@ use super::container::Container;
 use super::gate::Gate;
 use super::stages;
 use super::stat::Name;
-use crate::ledger::{Claimed, LedgerError, Program, StageResult, Trigger};
-use crate::model::Stage;
-use crate::process::Init;
-use crate::process::Pidfd;
-use crate::process::let_go_of_caller;
+use crate::ledger::{Claimed, LedgerError, StageResult, Trigger};
+use crate::model::{Program, Stage};
+use crate::process::{Init, Pidfd, let_go_of_caller};
 use crate::system::in_a_copy;
 
 /// How often init is looked at where nothing tells that it has executed its program: a part of the

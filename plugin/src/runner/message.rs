@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use crate::ledger::{Header, HookRun, Record};
-use crate::model::Stage;
-use crate::model::shown;
+use crate::model::{Stage, shown};
 
 /// How many of the last lines of a hook's stderr are shown.
 const LAST_LINES: usize = 3;

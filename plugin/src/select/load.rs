@@ -98,8 +98,8 @@ impl LoadedSpec {
         loaded
     }
 
-    /// The last good version of `file`, which itself is invalid now; its programs are checked anew. Returns with it when
-    /// it was taken over.
+    /// The last good version of `file`, which itself is invalid now; its programs are checked anew. Returns with it
+    /// when it was taken over.
     pub(crate) fn last_good(
         format: Format,
         file: &Arc<str>,

@@ -488,7 +488,8 @@ impl Selector {
         Ok((spec, by))
     }
 
-    /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is invalid.
+    /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is
+    /// invalid.
     fn current(
         &self,
         found: &Located,

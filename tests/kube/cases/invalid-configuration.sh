@@ -1,5 +1,5 @@
-# A file of a ConfigMap that becomes invalid, and a rollout after it, cost no container its hooks: the daemon goes by the
-# last valid one, and by the ConfigMap's again when that is fixed.
+# A file of a ConfigMap that becomes invalid, and a rollout after it, cost no container its hooks: the daemon goes by
+# the last valid one, and by the ConfigMap's again when that is fixed.
 # shellcheck shell=bash
 
 deploy "$SHAPE"

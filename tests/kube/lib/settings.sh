@@ -16,7 +16,8 @@ LIMIT=${LIMIT:-180}
 # Where diagnostics go when a case fails.
 ARTIFACTS=${ARTIFACTS:-$ROOT/target/kube}
 
-# On the node: where the hook program goes (a directory that least-privilege mounts), its records, and the configuration.
+# On the node: where the hook program goes (a directory that least-privilege mounts), its records, and the
+# configuration.
 HOOK_DIRECTORY=${HOOK_DIRECTORY:-/usr/local/lib/nri-oci-hooks}
 NODE_DIRECTORY=${NODE_DIRECTORY:-/var/lib/nri-oci-hooks-kube}
 CONFIG_DIRECTORY=${CONFIG_DIRECTORY:-/etc/nri-oci-hooks}

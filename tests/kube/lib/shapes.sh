@@ -20,8 +20,8 @@ image_transformer() {
     [ -z "$rest" ] || printf '    %s\n' "$rest"
 }
 
-# overlay SHAPE DIRECTORY: writes a kustomization that has the shape use our image and hook-specs, on the node alone: other
-# nodes have not the program of the hooks, so no container would start there.
+# overlay SHAPE DIRECTORY: writes a kustomization that has the shape use our image and hook-specs, on the node alone:
+# other nodes have not the program of the hooks, so no container would start there.
 overlay() {
     local hostname base image default extra failing
     [ -e "$KUSTOMIZE/$1/kustomization.yaml" ] || complain "there is no shape $1 in $KUSTOMIZE" || return

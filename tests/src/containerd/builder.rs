@@ -133,8 +133,8 @@ fn installed(root: &Path, text: String, install: Install) -> Result<String> {
     Ok(text.replace(DROP_INS, &drop_ins))
 }
 
-/// Keeps what the machine has for plugins, in the directories that every containerd looks into, from this one. /run is the
-/// node's own anyway.
+/// Keeps what the machine has for plugins, in the directories that every containerd looks into, from this one. /run is
+/// the node's own anyway.
 fn hide_directories_of_the_machine(node: &Node) -> Result<()> {
     for directory in ["/opt/nri", "/etc/nri"] {
         if Path::new(directory).exists() {

@@ -13,8 +13,8 @@ shift 3
 
 # In the node, first: of the machine's mounts only those that it needs. The others come and go, and a copy keeps them
 # busy. A mount hidden below another cannot be unmounted by its path; nobody sees it either.
-# Then: private /run (shims and OCI runtimes have fixed paths there) and /var/log (where a plugin that a runtime launches
-# has its log). Then init, which reaps what is orphaned until standard input ends.
+# Then: private /run (shims and OCI runtimes have fixed paths there) and /var/log (where a plugin that a runtime
+# launches has its log). Then init, which reaps what is orphaned until standard input ends.
 # shellcheck disable=SC2016 # the shell inside expands these
 unshare --mount --pid --fork --mount-proc --propagation private sh -euc '
     cgroup2=$1

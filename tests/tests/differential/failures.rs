@@ -117,8 +117,8 @@ async fn answered_in_frames(
     (first, seen)
 }
 
-/// What the plugin sees of the next event. What comes of the first one is NRI's luck: its reader fails and its connection
-/// closes at the same moment, and only one of the two makes the event fail.
+/// What the plugin sees of the next event. What comes of the first one is NRI's luck: its reader fails and its
+/// connection closes at the same moment, and only one of the two makes the event fail.
 async fn as_one_frame(kind: Kind, mut profile: RuntimeProfile) -> Vec<Seen> {
     profile.request_timeout = Duration::from_secs(1);
     let (_, seen) = answered_in_frames(kind, profile, |message| vec![message.to_vec()]).await;

@@ -1,5 +1,5 @@
-//! The fake runtime of the testkit beside the runtime side of NRI itself, at five versions: one plugin, which sends what
-//! a case wants, must get the same from both and be treated alike. And the daemon on the real one.
+//! The fake runtime of the testkit beside the runtime side of NRI itself, at five versions: one plugin, which sends
+//! what a case wants, must get the same from both and be treated alike. And the daemon on the real one.
 //!
 //! Where Go is missing there is none, which is reported.
 

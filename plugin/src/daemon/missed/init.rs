@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::ledger::ProcessId;
+use crate::model::ProcessId;
 use crate::process::process;
 
 /// The init of the container `id`, by its control group: the process that is the first of its namespace. None if there

@@ -7,8 +7,8 @@ use containerd_nri::api::{Container, ContainerState, PodSandbox};
 
 use super::super::mark::is_marked;
 use super::super::subject::is_bind_mount;
-use super::always_restarts;
 use crate::config::Config;
+use crate::manifest::always_restarts;
 use crate::select::Subject;
 
 /// How long an annotation may be to be kept before it is known which are needed.

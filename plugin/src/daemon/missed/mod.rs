@@ -10,4 +10,3 @@ mod verdict;
 
 pub(super) use registry::Missed;
 pub use registry::WithoutHooks;
-pub(crate) use verdict::always_restarts;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::listed::Listed;
 use crate::config::Config;
-use crate::ledger::ProcessId;
+use crate::model::ProcessId;
 use crate::process::Init;
 
 /// How many decisions are remembered where there is no ledger to note them in: more than a node has containers.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::{Fixture, created};
 use crate::ledger::{Claim, Claimed, EntryDirectory, Outcome, Output, StageResult, Trigger};
-use crate::model::ResolvedHook;
-use crate::model::Stage;
+use crate::model::{ResolvedHook, Stage};
 
 fn claim(container: &EntryDirectory) -> Claim {
     match container.claim(Stage::Prestart, Trigger::Oci).unwrap() {

@@ -6,8 +6,8 @@ mod notification;
 mod records;
 mod without;
 
-use super::{Created, EntryDirectory, Identity, Ledger, ProcessId};
-use crate::model::{ContainerId, ResolvedHook, ResolvedHooks, Stage};
+use super::{Created, EntryDirectory, Identity, Ledger};
+use crate::model::{ContainerId, ProcessId, ResolvedHook, ResolvedHooks, Stage};
 
 /// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
 pub(super) struct Fixture {

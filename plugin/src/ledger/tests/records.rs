@@ -2,8 +2,8 @@
 
 use super::created;
 use crate::ledger::checksum::{self, Format};
-use crate::ledger::{Created, Line, Outcome, Output, ProcessId, Record, StageResult, Trigger};
-use crate::model::Timestamp;
+use crate::ledger::{Created, Line, Outcome, Output, Record, StageResult, Trigger};
+use crate::model::{ProcessId, Timestamp};
 
 fn text(lines: &[Line]) -> String {
     text_in(lines, Format::Sealed)

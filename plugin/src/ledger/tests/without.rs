@@ -4,8 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::Fixture;
-use crate::ledger::{BootId, DecidedSince, ProcessId};
-use crate::model::ContainerId;
+use crate::ledger::{BootId, DecidedSince};
+use crate::model::{ContainerId, ProcessId};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -9,9 +9,7 @@ use std::time::Duration;
 use super::hierarchies::{Controller, Hierarchies};
 use super::sweep::sweep_below;
 use super::{Group, GroupName};
-use crate::model::HookLimits;
-use crate::model::Stage;
-use crate::model::Timestamp;
+use crate::model::{HookLimits, Stage, Timestamp};
 
 /// Longer than anything that is killed takes to end, on a busy machine too.
 const LONG: Duration = Duration::from_secs(20);

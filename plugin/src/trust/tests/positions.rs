@@ -3,8 +3,8 @@
 use super::tree::{NOBODY, Tree};
 use crate::diagnostic::Rule;
 
-/// What each position on the way to `start/link/deep/again/file` is. The links lead to other directories, so that the way
-/// goes through all of these.
+/// What each position on the way to `start/link/deep/again/file` is. The links lead to other directories, so that the
+/// way goes through all of these.
 const POSITIONS: [(&str, Kind); 9] = [
     ("", Kind::Directory),
     ("start", Kind::Directory),

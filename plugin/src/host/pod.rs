@@ -1,0 +1,6 @@
+//! Is this process in a pod?
+
+/// Whether this process is in a pod, or was started in one: the kubelet tells every container where the API server is.
+pub fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
