@@ -1,7 +1,7 @@
 # Shared by the commands in hack/ that make images, without Docker.
 # shellcheck shell=bash
 
-# archive DIRECTORY FILE: the files of DIRECTORY as a tar archive that tells nothing of who made it when and where.
+# archive DIRECTORY FILE: the files of DIRECTORY as a tar archive without owner, time and place.
 archive() {
     tar --create --file "$2" --format ustar --sort name --mtime "@$(source_date)" --owner 0 --group 0 --numeric-owner \
         --directory "$1" .
@@ -25,9 +25,9 @@ keep() {
     printf '"digest":"%s","size":%s' "$name" "$size"
 }
 
-# make_image WORK NAME CONFIG LABELS MADE_BY FILE: packs the files in WORK/layer as the image NAME, with a tag, into FILE,
-# an OCI archive, and says its name and the digest of its manifest. CONFIG and LABELS are JSON objects. Of the same files
-# it makes the same bytes.
+# make_image WORK NAME CONFIG LABELS MADE_BY FILE: packs the files in WORK/layer as the image NAME into FILE, an OCI
+# archive. It prints the name and the digest of the manifest. NAME has a tag; CONFIG and LABELS are JSON objects. The
+# same files give the same bytes.
 make_image() {
     local work=$1 name=$2 config=$3 labels=$4 made_by=$5 file=$6
     local blobs=$work/image/blobs/sha256 layer layer_id manifest manifest_digest

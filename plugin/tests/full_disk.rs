@@ -59,6 +59,7 @@ fn ledger(root: &Path, program: &Path) -> Ledger {
     };
     let path = program.to_str().unwrap().to_owned();
     let hook = ResolvedHook {
+        pinned: None,
         args: vec![path.clone()],
         path,
         env: vec!["PATH=/usr/bin:/bin".into()],

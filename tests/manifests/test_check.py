@@ -98,9 +98,13 @@ class Check(unittest.TestCase):
     def test_the_program_takes_the_arguments(self):
         renderings = [shipped(tool, shape) for tool, shape in VARIANTS]
         renderings.append(helm({"hostUnit": {"enabled": True}, "requiredPlugins": {"enabled": True}}))
+        image = {"name": "gpu", "image": "registry.example.com/gpu:1"}
+        renderings.append(helm({"hookImages": [image], "hookImagesDirectory": "/opt/images"}))
         renderings.append(helm({"hostProgram": "/opt/bin/hooks", "nriSocketDirectory": "/run/nri"}))
-        for rendered in renderings:
-            arguments = rendered.daemon()["args"]
+        words = [rendered.daemon()["args"] for rendered in renderings]
+        for container in renderings[-2].pod()["spec"]["initContainers"]:
+            words.append(container.get("command", [""])[1:] + container["args"])
+        for arguments in words:
             with self.subTest(arguments=arguments):
                 # It reads the arguments before it is asked for help, and refuses what it does not know.
                 done = subprocess.run([PROGRAM, *arguments, "--help"], capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ TEXT = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
 
 class Documents(unittest.TestCase):
     def setUp(self):
-        self.kustomization, self.values = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+        self.kustomization, self.values, self.images = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
     def test_the_kustomization_that_is_shown_is_rendered_with_what_it_names(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -35,6 +35,7 @@ class Documents(unittest.TestCase):
         self.assertEqual(rendered.volumes()["/config"]["configMap"]["name"], "nri-oci-hooks")
 
     def test_the_values_that_are_shown_are_taken(self):
+        helm(yaml.safe_load(self.images))
         values = yaml.safe_load(self.values)
         rendered = helm(values)
         self.assertEqual(rendered.files()["config.toml"], values["config"])

@@ -6,6 +6,13 @@ from rendered import ADMISSION, CHART, Refused, helm, kustomization, policies, s
 
 OPTIONAL = {"PodMonitor", "NetworkPolicy", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 ON = {"enabled": True}
+UNPRIVILEGED = {
+    "runAsUser": 0,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+    "allowPrivilegeEscalation": False,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def by_both(component, value):
@@ -53,9 +60,46 @@ class OptIn(unittest.TestCase):
                 self.assertEqual(rendered.objects, without.objects)
 
     def test_what_writes_on_the_node_is_refused_by_the_least_privilege(self):
-        for component in ("host-unit", "required-plugins"):
+        for component in ("host-unit", "required-plugins", "hook-images"):
             with self.subTest(component=component), self.assertRaises(Refused):
                 kustomization(resources=["least-privilege"], components=[f"components/{component}"])
+
+    def test_hook_images_add_init_containers_that_hand_over_and_change_the_daemon_in_nothing_else(self):
+        image = {"name": "example", "image": "localhost/nri-oci-hooks-example:1"}
+        kustomized = kustomization(resources=["full"], components=["components/hook-images"])
+        for tool, rendered in (("kustomize", kustomized), ("helm", helm({"hookImages": [image]}))):
+            with self.subTest(tool=tool):
+                without = shipped(tool, "full")
+                spec = rendered.pod()["spec"]
+                program, example = spec.pop("initContainers")
+                self.assertEqual(program["image"], without.daemon()["image"])
+                self.assertEqual(program["args"], ["hand-over", "--to=/handover"])
+                self.assertEqual(example["name"], "hook-image-example")
+                self.assertEqual(example["image"], image["image"])
+                words = ["hand-over", "--to=/handover", "--name=example", "--image", image["image"]]
+                self.assertEqual(example["command"] + example["args"], ["/handover/nri-oci-hooks", *words])
+                for container in (program, example):
+                    self.assertEqual(container["securityContext"], UNPRIVILEGED)
+                    self.assertEqual(container["volumeMounts"], [{"name": "handover", "mountPath": "/handover"}])
+                spec["volumes"].remove({"name": "handover", "emptyDir": {}})
+                daemon = rendered.daemon()
+                daemon["args"].remove("--hook-images-from=/handover")
+                daemon["volumeMounts"].remove({"name": "handover", "mountPath": "/handover", "readOnly": True})
+                self.assertEqual(rendered.objects, without.objects)
+
+    def test_hook_images_of_the_least_privilege_are_put_where_the_pod_may_write(self):
+        image = {"name": "gpu", "image": "registry.example.com/gpu:1"}
+        values = {"shape": "least-privilege", "hookImages": [image], "hookImagesDirectory": "/opt/images"}
+        rendered = helm(values)
+        self.assertEqual(rendered.host_directories()["/opt/images"], "/opt/images")
+        (mount,) = [each for each in rendered.daemon()["volumeMounts"] if each["mountPath"] == "/opt/images"]
+        self.assertNotIn("readOnly", mount)
+        self.assertIn("--hook-images-dir=/opt/images", rendered.daemon()["args"])
+
+    def test_where_images_were_put_is_said_to_a_daemon_without_images_too(self):
+        arguments = helm({"hookImagesDirectory": "/opt/images"}).daemon()["args"]
+        self.assertIn("--hook-images-dir=/opt/images", arguments)
+        self.assertFalse([word for word in arguments if word.startswith("--hook-images-from")])
 
     def test_a_network_policy_lets_in_who_collects_metrics_and_nothing_out(self):
         for tool, rendered in by_both("network-policy", "networkPolicy"):
@@ -211,6 +255,12 @@ class Values(unittest.TestCase):
             ({"podMonitor": {"interval": "half a minute"}}, "interval"),
             ({"networkPolicy": {"form": []}}, "form"),
             ({"admission": True}, "admission"),
+            ({"hookImages": ["registry.example.com/gpu:1"]}, "hookImages"),
+            ({"hookImages": [{"name": "gpu"}]}, "image"),
+            ({"hookImages": [{"name": "GPU", "image": "gpu:1"}]}, "name"),
+            ({"hookImages": [{"name": "gpu", "image": "gpu 1"}]}, "image"),
+            ({"hookImages": [{"name": "g" * 53, "image": "gpu:1"}]}, "name"),
+            ({"hookImagesDirectory": "images"}, "hookImagesDirectory"),
             ({"listen": "9790"}, "listen"),
             ({"listen": "none"}, "listen"),
             ({"hostUnit": True}, "hostUnit"),

@@ -14,7 +14,7 @@ from rendered import CHART, VARIANTS, helm, kustomization, policies, run, shippe
 VERSIONS = ["1.25", "1.28", "1.30", "1.33", "1.35", "1.37"]
 # From when on Kubernetes has kinds that it has not always had.
 SINCE = {"ValidatingAdmissionPolicy": "1.30", "ValidatingAdmissionPolicyBinding": "1.30"}
-COMPONENTS = ["pod-monitor", "network-policy", "host-unit", "required-plugins"]
+COMPONENTS = ["pod-monitor", "network-policy", "host-unit", "required-plugins", "hook-images"]
 # Of which there is no schema: they are not Kubernetes' own.
 FOREIGN = {"PodMonitor"}
 
@@ -67,6 +67,8 @@ class Schemas(unittest.TestCase):
             "podLabels": {"example.com/c": "d"},
             "updateStrategy": {"type": "OnDelete", "rollingUpdate": None},
             "hookDirectories": ["/opt/hooks", "/usr/local/bin"],
+            "hookImages": [{"name": "gpu", "image": "registry.example.com/gpu:1", "pullPolicy": "Always"}],
+            "hookImagesDirectory": "/opt/images",
             "nriSocketDirectory": "/run/nri",
         }
         for shape in ["full", "least-privilege"]:

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CheckArgs, DoctorArgs, ExplainArgs, HostUnitArgs, InstallArgs, LogArgs, PsArgs, RunArgs, StatusArgs,
-    UninstallArgs, check, doctor, explain, host_unit, install, log, ps, run, status, uninstall,
+    CheckArgs, DoctorArgs, ExplainArgs, HandOverArgs, HostUnitArgs, InstallArgs, LogArgs, PsArgs, RunArgs,
+    StatusArgs, UninstallArgs, check, doctor, explain, hand_over, host_unit, install, log, ps, run, status,
+    uninstall,
 };
 
 const MORE: &str = "\
@@ -46,6 +47,8 @@ enum Command {
     Uninstall(UninstallArgs),
     /// In a pod: have the node run the daemon as a unit, and serve its health
     HostUnit(HostUnitArgs),
+    /// In a pod: hand hook programs of an image over to the daemon
+    HandOver(HandOverArgs),
 }
 
 impl CommandLine {
@@ -67,6 +70,7 @@ impl CommandLine {
             Command::Install(args) => install(args),
             Command::Uninstall(args) => uninstall(args),
             Command::HostUnit(args) => host_unit(args),
+            Command::HandOver(args) => hand_over(args),
         }
     }
 }

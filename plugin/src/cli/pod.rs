@@ -14,7 +14,9 @@ use crate::front;
 use crate::host;
 use crate::install::PROGRAM;
 use crate::model::shown_path;
-use crate::pod::{Kept, Mirror, PodError, Program, Required, require};
+use crate::pod::{
+    HookImages, IMAGES, Kept, Mirror, Needs, PodError, Program, Required, report_images, require,
+};
 
 /// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
 const LOOK: Duration = Duration::from_secs(5);
@@ -40,6 +42,15 @@ pub struct PodArgs {
     /// Directory, as a ConfigMap is mounted, whose files are kept in that of the configuration
     #[arg(long, value_name = "DIR")]
     files_from: Option<PathBuf>,
+
+    /// Directory in which `hand-over` has put images: their programs are put on the host, and replace those of earlier
+    /// pods
+    #[arg(long, value_name = "DIR")]
+    hook_images_from: Option<PathBuf>,
+
+    /// Where the programs of images are put on the host: hook-specs name DIR/NAME/current/PROGRAM
+    #[arg(long, value_name = "DIR", default_value = IMAGES)]
+    hook_images_dir: PathBuf,
 }
 
 /// A daemon that is where it belongs.
@@ -54,6 +65,7 @@ pub(super) struct Arrived {
 pub(super) struct PodFiles {
     /// And where it is to be put.
     program: Option<(Program, PathBuf)>,
+    images: Option<HookImages>,
     mirror: Option<Mirror>,
     /// Whether the runtime is to create no container without the plugin of this name; `None` until it is known and
     /// outside of a pod.
@@ -94,10 +106,16 @@ impl PodArgs {
         let to = Path::new(&**config.path()).parent().unwrap_or(Path::new("/"));
         let mirror = self.files_from.as_ref().map(|from| Mirror::open(from, to));
         let mirror = mirror.transpose()?;
+        let from = self.hook_images_from.as_deref();
+        // Without images, only a pod on the host may have to remove those of earlier ones.
+        let images =
+            (from.is_some() || self.enter_host).then(|| HookImages::open(from, &self.hook_images_dir));
+        let images = images.transpose()?;
         if !self.enter_host {
             let (runner, program) = (RunnerProgram::this()?, None);
             let files = PodFiles {
                 program,
+                images,
                 mirror,
                 required: None,
                 config,
@@ -113,6 +131,7 @@ impl PodArgs {
             runner: RunnerProgram::on_host(self.host_program.clone()),
             files: PodFiles {
                 program,
+                images,
                 mirror,
                 required: Some(self.require.then(|| name.to_owned())),
                 config,
@@ -128,7 +147,7 @@ impl PodFiles {
     /// # Errors
     /// The host takes something not in.
     pub(super) async fn put(mut self, plugin: Arc<OciHooks>, limit: Duration) -> anyhow::Result<()> {
-        if self.program.is_none() && self.mirror.is_none() {
+        if self.program.is_none() && self.mirror.is_none() && self.images.is_none() {
             return Ok(());
         }
         let mut putting: Putting = spawn_blocking(move || {
@@ -149,12 +168,12 @@ impl PodFiles {
         Ok(())
     }
 
-    /// Puts them on the host now, and the program unless that was done before. Returns what came of the files, if
-    /// there are any. Blocks.
+    /// Puts them on the host now, and the program unless that was done before. Returns whether the daemon has something
+    /// new to look at. Blocks.
     ///
     /// # Errors
     /// The host takes something not in.
-    pub(super) fn put_now(&mut self) -> Result<Option<Kept>, PodError> {
+    pub(super) fn put_now(&mut self) -> Result<bool, PodError> {
         if let Some((program, path)) = &mut self.program {
             program.put(path)?;
             self.program = None;
@@ -169,18 +188,25 @@ impl PodFiles {
             }
             self.required = None;
         }
-        let config = &self.config;
-        self.mirror
-            .as_mut()
-            .map(|mirror| mirror.refresh(config))
-            .transpose()
+        self.refresh()
+    }
+
+    /// As [`PodFiles::put_now`], of what may change: the images, and then the files, which name their programs.
+    fn refresh(&mut self) -> Result<bool, PodError> {
+        let mut is_anew = false;
+        if let Some(images) = &mut self.images {
+            is_anew = images.put(|| Needs::now(&self.config));
+            report_images(directory(&self.config), &images.errors())?;
+        }
+        if let Some(mirror) = &mut self.mirror {
+            is_anew |= mirror.refresh(&self.config)? == Kept::Anew;
+        }
+        Ok(is_anew)
     }
 
     /// The directory of the daemon's configuration.
     pub(super) fn directory(&self) -> &Path {
-        Path::new(&**self.config.path())
-            .parent()
-            .unwrap_or(Path::new("/"))
+        directory(&self.config)
     }
 
     async fn put_late(putting: Putting, plugin: Arc<OciHooks>) {
@@ -199,11 +225,41 @@ impl PodFiles {
         files.keep(plugin).await;
     }
 
-    async fn keep(self, plugin: Arc<OciHooks>) {
-        if let Some(mirror) = self.mirror {
-            keep_files(mirror, self.config, plugin).await;
+    /// Keeps them on the host as the pod has them, for ever.
+    async fn keep(mut self, plugin: Arc<OciHooks>) {
+        let mut told = String::new();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            // Disks are slow, and events wait for this thread.
+            let reloading = plugin.clone();
+            let looked = spawn_blocking(move || {
+                let kept = self.refresh();
+                if matches!(kept, Ok(true)) {
+                    reloading.reload();
+                }
+                (self, kept)
+            });
+            let Ok((back, kept)) = looked.await else {
+                return tracing::error!("the pod's files are kept on the host no more: restart the daemon");
+            };
+            self = back;
+            match kept {
+                Ok(_) => told.clear(),
+                Err(error) => {
+                    let error = error.to_string();
+                    if error != told {
+                        tracing::error!(%error, "the host has not all files as the pod has them");
+                    }
+                    told = error;
+                }
+            }
         }
     }
+}
+
+/// Where the daemon's configuration is.
+fn directory(config: &ConfigSource) -> &Path {
+    Path::new(&**config.path()).parent().unwrap_or(Path::new("/"))
 }
 
 fn tell_required(required: &Required) {
@@ -220,36 +276,5 @@ fn tell_required(required: &Required) {
         Required::Impossible => tracing::warn!(
             "no runtime of this node knows required plugins: it takes containerd 2.2 or CRI-O 1.34"
         ),
-    }
-}
-
-/// Keeps the files on the host as `mirror` has them, for ever.
-async fn keep_files(mut mirror: Mirror, config: ConfigSource, plugin: Arc<OciHooks>) {
-    let mut told = String::new();
-    loop {
-        tokio::time::sleep(LOOK).await;
-        // Disks are slow, and events wait for this thread.
-        let (reloading, config) = (plugin.clone(), config.clone());
-        let looked = spawn_blocking(move || {
-            let kept = mirror.refresh(&config);
-            if matches!(kept, Ok(Kept::Anew)) {
-                reloading.reload();
-            }
-            (mirror, kept)
-        });
-        let Ok((back, kept)) = looked.await else {
-            return tracing::error!("the pod's files are kept on the host no more: restart the daemon");
-        };
-        mirror = back;
-        match kept {
-            Ok(_) => told.clear(),
-            Err(error) => {
-                let error = error.to_string();
-                if error != told {
-                    tracing::error!(%error, "the host has not all files as the pod has them");
-                }
-                told = error;
-            }
-        }
     }
 }

@@ -74,6 +74,11 @@ impl Config {
         self.deliveries().any(|delivery| delivery != Delivery::Direct)
     }
 
+    /// Whether the hooks of any pod go into its containers' OCI specs as they are.
+    pub fn delivers_directly(&self) -> bool {
+        self.deliveries().any(|delivery| delivery == Delivery::Direct)
+    }
+
     /// Whether the hooks of any pod run by the runtime's events alone.
     pub fn needs_all_events(&self) -> bool {
         self.deliveries().any(|delivery| delivery == Delivery::Events)

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::ledger::Ledger;
 use crate::model::Origin;
-use crate::select::{LoadedSpec, OlderVersion};
+use crate::select::{ImageProgram, LoadedSpec, OlderVersion};
 
 /// What the plugin says of itself.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Inspection {
     pub older: Vec<OlderVersion>,
     /// What is wrong with hook-specs that pods may select.
     pub invalid_specs: Vec<Diagnostic>,
+    /// The programs of valid hook-specs that are from images, each once.
+    pub image_programs: Vec<ImageProgram>,
     /// The runtime handlers that run no OCI hooks, as far as seen.
     pub unhooked_handlers: Vec<String>,
     /// The containers that lack the hooks that they should have.
@@ -67,11 +69,17 @@ impl OciHooks {
             errors: now.refused().to_vec(),
             older: now.older(),
             invalid_specs: self.selectable().errors(),
+            image_programs: self.selectable().image_programs(),
             unhooked_handlers: Vec::new(),
             without_hooks: self.missed().list(),
         };
         if let Some(in_force) = now.in_force() {
             inspection.in_force = in_force.selector.in_force();
+            let of_active = inspection
+                .in_force
+                .iter()
+                .flat_map(|(_, spec)| spec.image_programs());
+            inspection.image_programs.extend(of_active.cloned());
             inspection.errors.extend(in_force.selector.errors());
             inspection.ledger = match in_force.ledger.opened() {
                 Some(Some(containers)) => {
@@ -82,6 +90,8 @@ impl OciHooks {
                 None => in_force.ledger.failure().map(Err),
             };
         }
+        inspection.image_programs.sort();
+        inspection.image_programs.dedup();
         inspection
     }
 }

@@ -1,32 +1,49 @@
 //! The hook-specs that pods may select: an invalid one is reported before a pod selects it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::OciHooks;
 use crate::diagnostic::Diagnostic;
 use crate::model::bounded_list;
+use crate::select::ImageProgram;
 
 /// What is wrong with them, by file.
 pub(super) type Errors = BTreeMap<Arc<str>, Vec<Diagnostic>>;
 
-/// What was wrong with them when they were last looked at.
+/// What was found when they were last looked at.
 #[derive(Debug, Default)]
-pub(super) struct Selectable(Mutex<Errors>);
+pub(super) struct Selectable(Mutex<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    errors: Errors,
+    image_programs: Vec<ImageProgram>,
+}
 
 impl Selectable {
     /// What was wrong with them.
     pub(super) fn errors(&self) -> Vec<Diagnostic> {
-        let errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        errors.values().flatten().cloned().collect()
+        self.found().errors.values().flatten().cloned().collect()
     }
 
-    /// Takes note of what is wrong with them now, and logs what has changed.
-    fn take(&self, now: Errors) {
-        let before = {
-            let mut errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *errors, now.clone())
+    /// The programs of the valid ones that are from images.
+    pub(super) fn image_programs(&self) -> Vec<ImageProgram> {
+        self.found().image_programs.clone()
+    }
+
+    /// What a panic leaves behind is whole: all is replaced at once.
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of what is found now, and logs which errors have changed.
+    fn take(&self, now: Errors, image_programs: Vec<ImageProgram>) {
+        let found = Found {
+            errors: now.clone(),
+            image_programs,
         };
+        let before = std::mem::replace(&mut *self.found(), found).errors;
         for (file, errors) in now
             .iter()
             .filter(|(file, errors)| before.get(*file) != Some(errors))
@@ -51,10 +68,11 @@ impl OciHooks {
         let now = self.live().now();
         let Some(in_force) = now.in_force() else { return };
         let mut errors = Errors::new();
-        for error in in_force.selector.selectable_errors() {
+        let (found, image_programs) = in_force.selector.selectable();
+        for error in found {
             errors.entry(error.file.clone()).or_default().push(error);
         }
-        self.selectable().take(errors);
+        self.selectable().take(errors, image_programs);
         in_force.selector.copies().prune();
     }
 }

@@ -45,6 +45,10 @@ impl ResolvedHooks {
 pub struct ResolvedHook {
     /// Absolute path of the program on the host.
     pub path: String,
+    /// The program itself, if `path` leads to it through a link that another version may take: the container keeps
+    /// the one that it was created with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
     /// argv; never empty (`[path]` where the spec has none).
     pub args: Vec<String>,
     /// The whole environment; never empty (a fixed `PATH` where the spec has none).
@@ -61,12 +65,20 @@ pub struct ResolvedHook {
     pub source: Source,
 }
 
+impl ResolvedHook {
+    /// The path to execute.
+    pub fn program(&self) -> &str {
+        self.pinned.as_deref().unwrap_or(&self.path)
+    }
+}
+
 #[cfg(test)]
 impl ResolvedHook {
     /// A hook for tests: `path`, from line 3 of `/etc/hooks.json`.
     pub(crate) fn for_test(path: &str) -> ResolvedHook {
         ResolvedHook {
             path: path.into(),
+            pinned: None,
             args: vec![path.into()],
             env: vec!["A=b".into()],
             timeout: Timeout::DEFAULT,

@@ -265,6 +265,7 @@ impl Observer {
             in_force: in_force.collect(),
             errors: errors(&state, &inspection),
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
+            image_programs: inspection.image_programs.clone(),
             unhooked_handlers: inspection.unhooked_handlers.clone(),
             without_hooks: inspection.without_hooks.iter().map(|it| (**it).clone()).collect(),
             front: front::link().map(Link::report),

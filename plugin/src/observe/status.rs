@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::front::Report;
 use crate::model::{Origin, Timestamp, shown};
-use crate::select::LoadedSpec;
+use crate::select::{ImageProgram, LoadedSpec};
 use crate::trust::access::Unanswered;
 
 /// The daemon's status.
@@ -48,6 +48,9 @@ pub struct Status {
     /// What is wrong with hook-specs that pods may select.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invalid_specs: Vec<String>,
+    /// The programs of valid hook-specs that are from images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_programs: Vec<ImageProgram>,
     /// File systems that do not answer: containers that need one are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredPath>,

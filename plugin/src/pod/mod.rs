@@ -5,6 +5,7 @@
 mod check;
 mod error;
 mod host_unit;
+mod images;
 mod mirror;
 mod program;
 mod refused;
@@ -16,9 +17,10 @@ mod version;
 
 pub use error::PodError;
 pub use host_unit::{HostUnit, Needed};
+pub use images::{HOOKS, HookImages, IMAGES, ImageError, Needs, hand_over_files, hand_over_program};
 pub use mirror::{Kept, Mirror};
 pub use program::Program;
-pub use refused::refused_in;
+pub use refused::{refused_in, report_images};
 pub use required::{Required, require};
 pub use stand_in::StandIn;
 pub use unit_error::UnitError;

@@ -13,8 +13,9 @@ use crate::trust::access::Use;
 /// What the name of a refused file ends with, beside the one that stays.
 const ENDING: &str = ".refused";
 
-/// The report: one error a line. Whoever asks the daemon reads it there, for another process may keep the files.
+/// The reports: one error a line. Whoever asks the daemon reads them there, for another process may keep the files.
 const REPORT: &str = ".files-refused";
+const REPORT_OF_IMAGES: &str = ".images-refused";
 
 /// How many errors are reported.
 const MAX_LINES: usize = 100;
@@ -33,32 +34,52 @@ pub(super) fn is_beside(name: &Path) -> bool {
     name.as_os_str().as_encoded_bytes().ends_with(ENDING.as_bytes())
 }
 
-/// Reports `errors` in `directory`, in place of those before.
+/// Reports `errors` of files in `directory`, in place of those before.
 pub(super) fn report(directory: &Path, errors: &[Diagnostic]) -> Result<(), PodError> {
-    let path = directory.join(REPORT);
+    let lines = errors.iter().take(MAX_LINES).map(ToString::to_string);
+    write(&directory.join(REPORT), &lines.collect::<Vec<_>>())
+}
+
+/// Reports `errors` of hook images in `directory`, where the daemon's configuration is, in place of those before.
+///
+/// # Errors
+/// The report cannot be written.
+pub fn report_images(directory: &Path, errors: &[String]) -> Result<(), PodError> {
+    write(&directory.join(REPORT_OF_IMAGES), errors)
+}
+
+fn write(path: &Path, errors: &[String]) -> Result<(), PodError> {
     if errors.is_empty() {
-        return match fs::remove_file(&path) {
+        if path.symlink_metadata().is_err() {
+            // Nor could it be removed from a file system that is read-only.
+            return Ok(());
+        }
+        return match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(PodError::io("remove", path)(error)),
             _ => Ok(()),
         };
     }
     let lines = errors.iter().take(MAX_LINES).map(|error| format!("{error}\n"));
     let text: String = lines.collect();
-    if is_put(&path, text.as_bytes(), MODE) {
+    if is_put(path, text.as_bytes(), MODE) {
         return Ok(());
     }
-    put(&path, text.as_bytes(), MODE).map_err(PodError::File)
+    put(path, text.as_bytes(), MODE).map_err(PodError::File)
 }
 
-/// The errors of the files that were refused in `directory`, where the daemon's configuration is. Blocks.
+/// The errors of the files and images that were refused in `directory`, where the daemon's configuration is. Blocks.
 ///
 /// # Errors
-/// The report cannot be read.
+/// A report cannot be read.
 pub fn refused_in(directory: &Path) -> io::Result<Vec<String>> {
     let _access = Use::Read.begin(directory).map_err(|hangs| hangs.of(directory))?;
-    match fs::read_to_string(directory.join(REPORT)) {
-        Ok(text) => Ok(text.lines().take(MAX_LINES).map(str::to_owned).collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+    let mut errors = Vec::new();
+    for report in [REPORT, REPORT_OF_IMAGES] {
+        match fs::read_to_string(directory.join(report)) {
+            Ok(text) => errors.extend(text.lines().take(MAX_LINES).map(str::to_owned)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(errors)
 }

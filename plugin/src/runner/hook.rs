@@ -63,7 +63,7 @@ impl Started {
             list.iter().map(|text| CString::new(text.as_bytes())).collect()
         };
         let execution = Execution {
-            path: CString::new(hook.path.as_bytes())?,
+            path: CString::new(hook.program().as_bytes())?,
             args: strings(&hook.args)?,
             env: strings(&hook.env)?,
             directory: CString::new(bundle)?,

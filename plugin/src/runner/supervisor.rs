@@ -264,7 +264,7 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
         hook, state, bundle, ..
     } = *run.job;
     // Held until it is executed: what it lies on may answer no more.
-    let _trusted = match TrustedFile::to_execute(Path::new(&hook.path)) {
+    let _trusted = match TrustedFile::to_execute(Path::new(hook.program())) {
         Ok(trusted) => trusted,
         Err(error) => {
             let reason = format!("{error}; {}", error.help());

@@ -96,9 +96,12 @@ impl LastGoodSpec {
                     self.take_last_good(&errors, path_cache, deliveries);
                 }
                 let last = match &self.good {
-                    Some(good) => good.check_programs(path_cache).map(|()| good.clone()),
+                    Some(good) => good.checked(path_cache),
                     None => Err(errors.clone()),
                 };
+                if let Ok(last) = &last {
+                    self.good = Some(last.clone());
+                }
                 if !last.as_ref().is_err_and(|errors| is_not_answered(errors)) {
                     self.report(errors, last.is_ok());
                 }

@@ -1,9 +1,10 @@
 //! A hook-spec as it is used: trusted, read, and each of its programs trusted.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Copies, Digest, LastGood, loads};
+use super::{Copies, Digest, ImageProgram, LastGood, loads, version_directory};
 use crate::diagnostic::{Diagnostic, MAX_ERRORS};
 use crate::model::Timestamp;
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
@@ -48,7 +49,12 @@ pub struct LoadedSpec {
     when: When,
     spec: HookSpec,
     programs: Vec<Program>,
+    pins: Pins,
+    image_programs: Vec<ImageProgram>,
 }
+
+/// The programs that have versions, by their paths in the hook-spec, and which version each was when it was checked.
+type Pins = BTreeMap<Arc<str>, Arc<str>>;
 
 impl LoadedSpec {
     /// Loads the hook-spec `file`, an absolute path: trusts it, reads it, and trusts each program
@@ -128,9 +134,14 @@ impl LoadedSpec {
             programs,
             mut errors,
         } = format.parse(file, text);
-        errors.extend(untrusted_programs(file, &programs, path_cache));
+        let pins = check(file, &programs, path_cache).unwrap_or_else(|untrusted| {
+            errors.extend(untrusted);
+            Pins::new()
+        });
         if errors.is_empty() {
             return Ok(LoadedSpec {
+                image_programs: of_images(&pins),
+                pins,
                 file: file.clone(),
                 identity,
                 digest: Digest::of(text),
@@ -155,18 +166,37 @@ impl LoadedSpec {
         copies: &Copies,
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
         match known {
-            Some(known) if known.identity == trusted.identity() => {
-                known.check_programs(path_cache)?;
-                Ok(known.clone())
-            }
+            Some(known) if known.identity == trusted.identity() => known.checked(path_cache),
             _ => LoadedSpec::read(format, file, trusted, path_cache, copies).map(Arc::new),
         }
     }
 
+    /// This hook-spec, with the versions that its programs have now.
+    ///
     /// Fails unless each program is still trusted.
-    pub(super) fn check_programs(&self, path_cache: &mut PathCache) -> Result<(), Vec<Diagnostic>> {
-        let errors: Vec<Diagnostic> = untrusted_programs(&self.file, &self.programs, path_cache).collect();
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    pub(super) fn checked(
+        self: &Arc<Self>,
+        path_cache: &mut PathCache,
+    ) -> Result<Arc<Self>, Vec<Diagnostic>> {
+        let pins = check(&self.file, &self.programs, path_cache)?;
+        if pins == self.pins {
+            return Ok(self.clone());
+        }
+        Ok(Arc::new(LoadedSpec {
+            image_programs: of_images(&pins),
+            pins,
+            ..LoadedSpec::clone(self)
+        }))
+    }
+
+    /// The version of the program at `path` in this hook-spec; `None` if it has none.
+    pub(super) fn pin(&self, path: &str) -> Option<&str> {
+        self.pins.get(path).map(|version| &**version)
+    }
+
+    /// The programs that are from images, as they were when they were checked.
+    pub fn image_programs(&self) -> &[ImageProgram] {
+        &self.image_programs
     }
 
     /// The file, as it was named.
@@ -200,16 +230,29 @@ impl LoadedSpec {
     }
 }
 
-/// One error for each of `programs` that is not trusted, but no more than a file's text may have.
-/// Each is looked at once, however many hooks run it.
-fn untrusted_programs<'p>(
-    file: &'p Arc<str>,
-    programs: &'p [Program],
-    path_cache: &'p mut PathCache,
-) -> impl Iterator<Item = Diagnostic> + 'p {
-    let errors = programs.iter().filter_map(move |program| {
-        let error = path_cache.file_to_execute(Path::new(&*program.path)).err()?;
-        Some(program.error(file, error.rule(), error.to_string(), error.help()))
-    });
-    errors.take(MAX_ERRORS)
+/// The versions of those of `programs` that have some. Each is looked at once, however many hooks run it.
+///
+/// Fails with one error for each that is not trusted, but no more than a file's text may have.
+fn check(file: &Arc<str>, programs: &[Program], path_cache: &mut PathCache) -> Result<Pins, Vec<Diagnostic>> {
+    let (mut pins, mut errors) = (Pins::new(), Vec::new());
+    for program in programs {
+        match path_cache.file_to_execute(Path::new(&*program.path)) {
+            Ok(trusted) if version_directory(trusted.real_path()).is_some() => {
+                let real = trusted.real_path().to_string_lossy().into();
+                pins.insert(program.path.clone(), real);
+            }
+            Ok(_) => {}
+            Err(error) => errors.push(program.error(file, error.rule(), error.to_string(), error.help())),
+        }
+        if errors.len() == MAX_ERRORS {
+            break;
+        }
+    }
+    if errors.is_empty() { Ok(pins) } else { Err(errors) }
+}
+
+fn of_images(pins: &Pins) -> Vec<ImageProgram> {
+    pins.values()
+        .filter_map(|program| ImageProgram::at(program))
+        .collect()
 }

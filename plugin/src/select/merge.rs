@@ -22,7 +22,7 @@ pub(super) fn merge(
             let filled = hooks
                 .iter()
                 .enumerate()
-                .map(|(index, hook)| fill(hook, default_timeout, limits, spec.file(), index));
+                .map(|(index, hook)| fill(hook, default_timeout, limits, spec, index));
             resolved.stages.entry(*stage).or_default().extend(filled);
         }
     }
@@ -33,19 +33,20 @@ fn fill(
     hook: &Hook,
     default_timeout: Timeout,
     limits: HookLimits,
-    file: &Arc<str>,
+    spec: &LoadedSpec,
     index: usize,
 ) -> ResolvedHook {
     let given = |list: &Option<Vec<String>>| list.clone().filter(|list| !list.is_empty());
     ResolvedHook {
         path: hook.path.clone(),
+        pinned: spec.pin(&hook.path).map(str::to_owned),
         args: given(&hook.args).unwrap_or_else(|| vec![hook.path.clone()]),
         env: given(&hook.env).unwrap_or_else(|| vec![DEFAULT_PATH.to_owned()]),
         timeout: hook.timeout.unwrap_or(default_timeout),
         limits,
         on_failure: hook.on_failure,
         source: Source {
-            file: file.clone(),
+            file: spec.file().clone(),
             index,
             line: hook.line,
         },

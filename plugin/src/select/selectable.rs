@@ -1,17 +1,18 @@
-//! What is wrong with the hook-specs that pods may select, whether one does or not.
+//! The hook-specs that pods may select, whether one does or not: what is wrong with them, what they run.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Format, LoadedSpec, Selector, is_not_answered, specs_in};
+use super::{Format, ImageProgram, LoadedSpec, Selector, is_not_answered, specs_in};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::trust::access::Use;
 
 impl Selector {
     /// Every error of the hook-specs in the directories that pods may select from, and of directories that cannot be
-    /// listed. Reads each file. What does not answer is left out: it is reported for its file system.
-    pub fn selectable_errors(&self) -> Vec<Diagnostic> {
-        let mut errors = Vec::new();
+    /// listed; and the programs of the valid ones that are from images. Reads each file. What does not answer is left
+    /// out: it is reported for its file system.
+    pub fn selectable(&self) -> (Vec<Diagnostic>, Vec<ImageProgram>) {
+        let (mut errors, mut programs) = (Vec::new(), Vec::new());
         for directory in &self.config().annotation.spec_dirs {
             let Ok(access) = Use::Read.begin(Path::new(&**directory)) else {
                 continue;
@@ -20,11 +21,13 @@ impl Selector {
             drop(access);
             match listed {
                 Ok(files) => {
-                    let loaded = files
-                        .iter()
-                        .map(|file| LoadedSpec::load_as(Format::HookSpec, file).1);
-                    let found = loaded.filter_map(Result::err);
-                    errors.extend(found.filter(|errors| !is_not_answered(errors)).flatten());
+                    for file in &files {
+                        match LoadedSpec::load_as(Format::HookSpec, file).1 {
+                            Ok(spec) => programs.extend_from_slice(spec.image_programs()),
+                            Err(found) if is_not_answered(&found) => {}
+                            Err(found) => errors.extend(found),
+                        }
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => errors.push(Diagnostic::of_file(
@@ -35,6 +38,6 @@ impl Selector {
                 )),
             }
         }
-        errors
+        (errors, programs)
     }
 }

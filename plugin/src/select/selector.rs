@@ -507,7 +507,7 @@ impl Selector {
                     Some(Arc::new(last))
                 });
                 let last = last.filter(|last| self.deliveries.check(last).is_ok());
-                let last = last.filter(|last| last.check_programs(path_cache).is_ok());
+                let last = last.and_then(|last| last.checked(path_cache).ok());
                 last.ok_or(errors)?
             }
             refreshed => refreshed?,

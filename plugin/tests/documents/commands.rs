@@ -15,6 +15,7 @@ const OTHERS: &[&str] = &[
     "curl",
     "dnf",
     "hack/demo",
+    "hack/hook-image",
     "hack/image",
     "hack/manifests",
     "hack/test",

@@ -86,6 +86,7 @@ impl Fixture {
         let path = self.directory.path().join(format!("{stage}-{}", hooks.len()));
         let path = path.to_str().unwrap().to_owned();
         let mut hook = ResolvedHook {
+            pinned: None,
             args: vec![path.clone()],
             env: vec![PATH.into(), format!("D={}", self.directory.path().display())],
             timeout: Timeout::DEFAULT,

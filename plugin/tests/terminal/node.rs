@@ -37,6 +37,7 @@ impl Node {
         };
         let hook = ResolvedHook {
             path: "/bin/true".into(),
+            pinned: None,
             args: vec!["true".into()],
             env: Vec::new(),
             timeout: Timeout::DEFAULT,

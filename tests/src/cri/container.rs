@@ -72,6 +72,13 @@ impl<'a> ContainerBuilder<'a> {
         self
     }
 
+    /// Another program than that of the image, which gets the same arguments.
+    #[must_use]
+    pub fn program(mut self, path: &str) -> Self {
+        self.config.command = vec![path.into()];
+        self
+    }
+
     /// Mounts a directory of the node, for reading or also for writing.
     #[must_use]
     pub fn mount(mut self, node: &Path, container: &str, access: Access) -> Self {

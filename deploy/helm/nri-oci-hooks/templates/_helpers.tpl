@@ -18,3 +18,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end }}
+
+{{- /* An init container that hands something over, without its image and its arguments. */ -}}
+{{- define "nri-oci-hooks.handOver" -}}
+securityContext:
+  runAsUser: 0
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+  allowPrivilegeEscalation: false
+  seccompProfile:
+    type: RuntimeDefault
+volumeMounts:
+  - name: handover
+    mountPath: /handover
+{{- end }}

@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
 use crate::model::{Chosen, Origin, ResolvedHook, ResolvedHooks, Stage, shown};
-use crate::select::{Deadline, Selected, Selector, Subject, Unknown, Unused};
+use crate::select::{Deadline, ImageProgram, Selected, Selector, Subject, Unknown, Unused};
 
 /// What each container of some pods would get.
 #[derive(Debug, Serialize)]
@@ -59,6 +59,9 @@ pub(super) struct ContainerExplanation {
 #[derive(Debug, Serialize)]
 pub(super) struct HookExplanation {
     pub(super) path: String,
+    /// The image that it is from; absent if it is from none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<ImageProgram>,
     pub(super) args: Vec<String>,
     /// The names alone: the values may be secrets.
     pub(super) env: Vec<String>,
@@ -270,6 +273,7 @@ fn explained(hooks: &[ResolvedHook], specs: &[Chosen]) -> Vec<HookExplanation> {
         let Some(spec) = specs.get(from) else { break };
         explained.push(HookExplanation {
             path: hook.path.clone(),
+            image: hook.pinned.as_deref().and_then(ImageProgram::at),
             args: hook.args.clone(),
             env: hook.env.iter().map(|entry| name(entry)).collect(),
             timeout: hook.timeout.seconds(),

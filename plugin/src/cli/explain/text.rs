@@ -100,6 +100,9 @@ fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io
     let args: Vec<String> = hook.args.iter().map(|arg| shown(arg).to_string()).collect();
     let env: Vec<String> = hook.env.iter().map(|name| shown(name).to_string()).collect();
     writeln!(out, "      {number}. {}", shown(&hook.path))?;
+    if let Some(image) = &hook.image {
+        writeln!(out, "         {image}")?;
+    }
     writeln!(
         out,
         "         argv [{}], env {}, at most {} s",

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::RunArgs;
 use crate::cli::pod::PodFiles;
 use crate::model::bounded_list;
-use crate::pod::{HostUnit, Kept, Needed, StandIn, UnitError, refused_in};
+use crate::pod::{HostUnit, Needed, StandIn, UnitError, refused_in};
 
 /// What is done for the host again and again. All of it blocks.
 pub(super) struct Rounds {
@@ -42,7 +42,7 @@ impl Rounds {
     pub(super) fn next(&mut self) -> Result<(), UnitError> {
         let kept = self.files.put_now();
         self.report_refused();
-        let kept = kept.map_err(UnitError::Pod)?;
+        let is_anew = kept.map_err(UnitError::Pod)?;
         if !self.unit.is_owned()? {
             return Ok(());
         }
@@ -52,7 +52,7 @@ impl Rounds {
                 self.unit.start()
             }
             Needed::Replace => self.replace(),
-            Needed::Nothing if kept == Some(Kept::Anew) => self.unit.reload(),
+            Needed::Nothing if is_anew => self.unit.reload(),
             Needed::Nothing => Ok(()),
         }
     }

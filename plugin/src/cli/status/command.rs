@@ -134,6 +134,13 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         let (what, file, digest) = (one_line(&file.what), shown(&file.file), shown(&file.digest));
         writeln!(out, "in force       {what} {file}\n               {digest}")?;
     }
+    for it in &status.image_programs {
+        writeln!(
+            out,
+            "program        {}\n               of {it}",
+            shown(&it.program)
+        )?;
+    }
     for error in &status.invalid_specs {
         writeln!(out, "invalid        {}", one_line(error))?;
     }

@@ -1,12 +1,14 @@
 //! Loading a hook-spec from its file.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::node::{KEY, Node, select};
 use crate::diagnostic::Rule;
+use crate::model::Stage;
 use crate::select::{LoadedSpec, SelectError, Selector};
 use crate::spec::MAX_SIZE;
 
@@ -112,4 +114,48 @@ proptest! {
             }
         }
     }
+}
+
+/// Versions of programs, and links to the current ones, as hook images have them.
+#[test]
+fn a_container_keeps_the_version_of_a_program_that_it_was_created_with() {
+    let node = Node::new();
+    let versions = ["0", "1"].map(|digit| format!("bin/sha256-{}", digit.repeat(64)));
+    for version in &versions {
+        fs::create_dir(node.path(version)).unwrap();
+        fs::copy(node.path("bin/a"), node.path(&format!("{version}/hook"))).unwrap();
+    }
+    let lead_to = |version: &str| {
+        let _ = fs::remove_file(node.path("bin/current"));
+        symlink(node.path(version), node.path("bin/current")).unwrap();
+    };
+    lead_to(&versions[0]);
+    node.spec("default.json", &["current/hook", "b"]);
+    node.spec("specs/x.json", &["current/hook"]);
+    let selector = node.selector_with_default("");
+    let programs = || {
+        let selected = select(&selector, &[(KEY, "x")]).unwrap();
+        let hooks = selected.resolved.stage(Stage::Prestart).iter();
+        hooks
+            .map(|hook| (hook.path.clone(), hook.program().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let path = node.text("bin/current/hook");
+    let b = node.text("bin/b");
+    for version in [&versions[0], &versions[1]] {
+        lead_to(version);
+        let real = node.text(&format!("{version}/hook"));
+        let expected = [
+            (path.clone(), real.clone()),
+            (b.clone(), b.clone()),
+            (path.clone(), real),
+        ];
+        assert_eq!(programs(), expected);
+    }
+    // The same where the last good version of a hook-spec is active.
+    node.write("default.json", "broken");
+    node.write("specs/x.json", "broken");
+    lead_to(&versions[0]);
+    let real = node.text(&format!("{}/hook", versions[0]));
+    assert_eq!(programs()[0], (path, real));
 }

@@ -3,151 +3,22 @@
 //! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and directories of the host, the
 //! privileges.
 
+mod cluster;
+mod images;
+
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use e2e::cri::{Access, ContainerBuilder, State};
+use cluster::Cluster;
+use e2e::cri::{Access, State};
 use e2e::ledger::Stage;
 use e2e::node::Host;
-use e2e::plugin::{ANNOTATION, NAME};
+use e2e::plugin::ANNOTATION;
 use e2e::{Container, Containerd, HookSpec, Pod, Version, on_each_containerd, wait, workspace};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
-
-/// Where the socket of NRI is in a pod and on the host.
-const NRI: &str = "/var/run/nri";
-
-/// A node whose containerd has just the drop-in, the image loaded, and what stands in the cluster's ConfigMaps.
-struct Cluster {
-    containerd: Containerd,
-    image: String,
-    /// What is mounted at /config.
-    config_map: PathBuf,
-    /// What is mounted at /config/specs.
-    specs: PathBuf,
-    /// In place of /etc/nri-oci-hooks, which is the machine's.
-    etc: PathBuf,
-}
-
-impl Cluster {
-    async fn start(version: Version) -> Result<Cluster> {
-        let drop_in = workspace::file(match version {
-            Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-            _ => "deploy/containerd/containerd-2.toml",
-        });
-        let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
-        let (archive, image) = workspace::image()?;
-        containerd.load(&archive, &[&image]).await?;
-        let [config_map, specs, etc] =
-            ["config-map", "specs-map", "etc"].map(|name| containerd.node().make_directory(name));
-        let cluster = Cluster {
-            containerd,
-            image,
-            config_map: config_map?,
-            specs: specs?,
-            etc: etc?,
-        };
-        // As kubelet makes them: for all to write, and with a place for the second in the first.
-        fs::create_dir(cluster.config_map.join("specs"))?;
-        for directory in [&cluster.config_map, &cluster.specs] {
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o777))?;
-        }
-        Ok(cluster)
-    }
-
-    /// What the ConfigMap holds from now on.
-    fn publish(&self, version: u32, delivery: &str, spec: &Path) -> Result<()> {
-        let [spec_file, specs] = [self.etc.join("default.json"), self.etc.join("specs")];
-        let state = self.containerd.ledger().directory().to_owned();
-        let config = format!(
-            "hook_spec = {spec_file:?}\nexclude_namespaces = [\"nri-oci-hooks\"]\ndelivery = {delivery:?}\n\
-             state_dir = {state:?}\nannotation.spec_dirs = [{specs:?}]\n"
-        );
-        let files = [
-            ("config.toml", config),
-            ("default.json", fs::read_to_string(spec)?),
-        ];
-        publish(&self.config_map, version, &files)
-    }
-
-    /// What the ConfigMap with the hook-specs that pods may pick holds from now on: one, named `picked`.
-    fn publish_picked(&self, version: u32, spec: &Path) -> Result<()> {
-        let files = [("picked.json", fs::read_to_string(spec)?)];
-        publish(&self.specs, version, &files)
-    }
-
-    /// The daemon's container, with what both shapes have.
-    fn daemon<'p>(&self, pod: &'p Pod, more: &[&str]) -> ContainerBuilder<'p> {
-        let config = self.etc.join("config.toml").display().to_string();
-        let common = [
-            "run",
-            "--log-format=json",
-            "--files-from=/config",
-            "--config",
-            &config,
-        ];
-        pod.container("daemon")
-            .image(&self.image, common.iter().chain(more).copied())
-            .mount(Path::new(NRI), NRI, Access::Read)
-            .mount(&self.config_map, "/config", Access::Read)
-            .mount(&self.specs, "/config/specs", Access::Read)
-    }
-
-    /// Starts a pod of the full shape: privileged, on the host.
-    async fn full(&self, name: &str) -> Result<Pod> {
-        self.full_with_container(name).await.map(|(pod, _)| pod)
-    }
-
-    async fn full_with_container(&self, name: &str) -> Result<(Pod, Container)> {
-        let pod = self.containerd.pod(name).namespace("nri-oci-hooks");
-        let pod = pod.privileged().host_pid().without_network().run().await?;
-        let before = self.containerd.connections(NAME)?;
-        let program = self.host_program().display().to_string();
-        let daemon = self.daemon(&pod, &["--enter-host", "--host-program", &program]);
-        let daemon = daemon.privileged().start().await?;
-        self.await_connection(&pod, before).await?;
-        Ok((pod, daemon))
-    }
-
-    /// In place of /usr/local/bin/nri-oci-hooks, which is the machine's.
-    fn host_program(&self) -> PathBuf {
-        self.containerd.node().directory().join("host/nri-oci-hooks")
-    }
-
-    async fn await_connection(&self, pod: &Pod, before: usize) -> Result<()> {
-        let connected = self.containerd.await_connection(NAME, before + 1).await;
-        connected.with_context(|| pod.log("daemon").unwrap_or_default())
-    }
-
-    async fn life(&self, pod: &str) -> Result<Container> {
-        let pod = self.containerd.pod(pod).run().await?;
-        let container = pod.start("app").await?;
-        container.stop(10).await?;
-        Ok(container)
-    }
-}
-
-/// Has a ConfigMap's mount show these files, at one stroke.
-fn publish(mount: &Path, version: u32, files: &[(&str, String)]) -> Result<()> {
-    let directory = mount.join(format!("..version-{version}"));
-    fs::create_dir(&directory)?;
-    for (name, text) in files {
-        fs::write(directory.join(name), text)?;
-    }
-    let new = mount.join("..new");
-    symlink(directory.file_name().context("it has a name")?, &new)?;
-    fs::rename(new, mount.join("..data"))?;
-    for (name, _) in files {
-        let link = mount.join(name);
-        if !link.is_symlink() {
-            symlink(Path::new("..data").join(name), link)?;
-        }
-    }
-    Ok(())
-}
 
 async fn in_a_privileged_pod_it_gives_hooks_as_on_the_host(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;

@@ -1,0 +1,66 @@
+//! `hand-over`: the init containers of a pod that has hook images.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::complain::fail;
+use crate::model::shown;
+use crate::pod::{HOOKS, hand_over_files, hand_over_program};
+
+const MORE: &str = "\
+For init containers of the daemon's pod. The first hands over this program, from its own image; one for each hook image
+runs it there, so that a hook image needs nothing but its files. The daemon takes them from DIR: run --hook-images-from.
+
+Exit status:
+  0  they are handed over; or the image cannot be taken, which the daemon reports
+  1  nothing can be handed over
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks hand-over --to /handover
+  /handover/nri-oci-hooks hand-over --to /handover --name gpu --image registry.example.com/gpu-hooks:1.4";
+
+/// What `hand-over` is asked.
+#[derive(Debug, Args)]
+#[command(after_help = MORE)]
+pub struct HandOverArgs {
+    /// Directory that the pod's containers share
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// What the image is called on the host; without it, this program is handed over
+    #[arg(long, requires = "image")]
+    name: Option<String>,
+
+    /// Reference of the image, as the pod has it; only to be shown
+    #[arg(long, value_name = "REFERENCE", requires = "name")]
+    image: Option<String>,
+
+    /// Directory of the image that is handed over
+    #[arg(long, value_name = "DIR", default_value = HOOKS, requires = "name")]
+    from: PathBuf,
+}
+
+/// Hands over the program, or the files of an image. Exits 1 if nothing can be handed over.
+pub fn hand_over(args: HandOverArgs) -> ExitCode {
+    let (Some(name), Some(image)) = (&args.name, &args.image) else {
+        return match hand_over_program(&args.to) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error.into()),
+        };
+    };
+    let told = match hand_over_files(&args.from, &args.to, name, image) {
+        Ok(Ok(content)) => {
+            let (files, bytes, digest) = (content.files, content.bytes, content.digest());
+            format!("{name}, {}: {files} files, {bytes} bytes, {digest}", shown(image))
+        }
+        Ok(Err(error)) => format!("{name}, {}: not handed over: {error}", shown(image)),
+        Err(error) => return fail(&error.into()),
+    };
+    // Nobody may read it.
+    let _ = writeln!(io::stdout(), "{told}");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,100 @@
+//! Why the programs of an image cannot be taken.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+use super::tree::{MAX_BYTES, MAX_DEPTH, MAX_FILES};
+use crate::model::{prose, shown, shown_path};
+
+/// Why the programs of an image cannot be taken.
+#[derive(Debug, Error)]
+pub enum ImageError {
+    /// The kernel refuses.
+    #[error("cannot {action} {}: {source}", shown_path(.path))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// Something is neither a regular file nor a directory.
+    #[error("{} is {kind}: put a regular file there", shown_path(.path))]
+    Kind {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A file has a name that is none for a program.
+    #[error(
+        "{} cannot be the name of a file: use 1 to 100 of the characters A-Z a-z 0-9 . _ - + @ :, not a dot first",
+        shown_path(.0)
+    )]
+    Name(PathBuf),
+    /// There are too many files, or directories in directories.
+    #[error(
+        "has more than {MAX_FILES} files and directories, or more than {MAX_DEPTH} directories in one another"
+    )]
+    TooMany,
+    /// The files are too large together.
+    #[error("has more than {} MiB", MAX_BYTES >> 20)]
+    TooLarge,
+    /// There is no file.
+    #[error("has no file in {}", shown_path(.0))]
+    Empty(PathBuf),
+    /// The image is called something else.
+    #[error("{} is no name of an image: use 1 to 63 of the characters a-z 0-9 -", shown(.0))]
+    ImageName(String),
+    /// The reference of the image is too long or no text.
+    #[error("the reference of the image is no line of at most 1024 characters")]
+    Reference,
+    /// The init container has handed over an error instead.
+    #[error("{}", prose(.0))]
+    NotHandedOver(String),
+    /// Others could change programs there.
+    #[error("{0}; name another directory with --hook-images-dir")]
+    Untrusted(crate::trust::TrustError),
+}
+
+impl ImageError {
+    /// Turns what the kernel says of `path` into an error.
+    pub(super) fn io<E: Into<io::Error>>(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(E) -> ImageError {
+        let path = path.into();
+        move |source| ImageError::Io {
+            action,
+            path,
+            source: source.into(),
+        }
+    }
+
+    /// Whether it may pass: what an image has does not change.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, ImageError::Io { .. } | ImageError::Untrusted(_))
+    }
+
+    pub(super) fn kind(path: &Path, mode: nix::libc::mode_t) -> ImageError {
+        use nix::sys::stat::SFlag;
+        let kind = match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
+            SFlag::S_IFLNK => "a link",
+            SFlag::S_IFIFO => "a pipe",
+            SFlag::S_IFSOCK => "a socket",
+            SFlag::S_IFBLK | SFlag::S_IFCHR => "a device",
+            _ => "no regular file",
+        };
+        let path = path.to_owned();
+        ImageError::Kind { path, kind }
+    }
+}
+
+/// What the kernel says, as the standard library has it.
+pub(super) fn errno(errno: Errno) -> io::Error {
+    errno.into()
+}

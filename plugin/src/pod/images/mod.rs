@@ -1,0 +1,25 @@
+//! Hook programs that come to the host in images of a pod.
+
+mod error;
+mod hand_over;
+mod needs;
+mod prune;
+mod store;
+mod tree;
+
+pub use error::ImageError;
+pub use hand_over::{hand_over_files, hand_over_program};
+pub use needs::Needs;
+pub use store::HookImages;
+
+/// Where the images are on the host unless the pod says otherwise: each in a directory of its name.
+pub const IMAGES: &str = "/usr/local/lib/nri-oci-hooks/images";
+
+/// The directory of an image that is handed over.
+pub const HOOKS: &str = "/hooks";
+
+/// The link to the version that hook-specs name.
+const CURRENT: &str = "current";
+
+#[cfg(test)]
+mod tests;

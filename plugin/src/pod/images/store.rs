@@ -1,0 +1,237 @@
+//! The images on the host: each version in a directory named by its digest, whole or not at all, and a link to the
+//! current one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::hand_over::{FILES, IMAGES, check_image_name, reference, remove};
+use super::prune::{UNFINISHED, list, prune, touch};
+use super::tree::{Content, make_directory, sync};
+use super::{CURRENT, ImageError, Needs};
+use crate::install::{is_put, put};
+use crate::select::{REFERENCE, is_version};
+use crate::trust::TrustedDir;
+use crate::trust::access::Use;
+
+const LOCK: &str = ".lock";
+const MOUNTS: &str = "/proc/self/ns/mnt";
+
+/// Puts images of the pod on the host.
+#[derive(Debug)]
+pub struct HookImages {
+    /// What the init containers have handed over; nothing if the pod has no images.
+    handed_over: Option<HandedOver>,
+    /// Where on the host.
+    to: PathBuf,
+    /// Locked by the pod that sees to the images, as long as it lives.
+    lock: Option<File>,
+    /// What came of each image.
+    images: BTreeMap<String, Result<String, ImageError>>,
+    /// What went wrong with all of them.
+    error: Option<ImageError>,
+}
+
+/// What the init containers have handed over.
+#[derive(Debug)]
+struct HandedOver {
+    /// Open, so that it is found after the host was entered.
+    directory: File,
+    /// The pod's mount namespace, which ends with its last process, and with it what is mounted there.
+    _mounts: File,
+}
+
+impl HookImages {
+    /// Of the directory `from`, to be opened before the host is entered; `to` is on the host. Without `from`, what
+    /// earlier pods have put on the host goes as soon as nobody needs it.
+    ///
+    /// # Errors
+    /// There is no such directory.
+    pub fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, ImageError> {
+        let open = |from: &Path| {
+            Ok(HandedOver {
+                directory: File::open(from).map_err(ImageError::io("open", from))?,
+                _mounts: File::open(MOUNTS).map_err(ImageError::io("open", MOUNTS))?,
+            })
+        };
+        Ok(HookImages {
+            handed_over: from.map(open).transpose()?,
+            to: to.into(),
+            lock: None,
+            images: BTreeMap::new(),
+            error: None,
+        })
+    }
+
+    /// Has the host have the pod's images, unless it has them, and removes what nobody needs. Returns whether a link
+    /// leads elsewhere now. What went wrong is in [`HookImages::errors`]. Blocks.
+    pub fn put(&mut self, needs: impl FnOnce() -> Needs) -> bool {
+        let put = self.try_put(needs);
+        let is_anew = *put.as_ref().unwrap_or(&false);
+        self.error = put.err();
+        is_anew
+    }
+
+    /// What went wrong, one text for each image.
+    pub fn errors(&self) -> Vec<String> {
+        let failed = self.images.iter();
+        let failed =
+            failed.filter_map(|(name, put)| Some(format!("hook image {name}: {}", put.as_ref().err()?)));
+        let of_all = self.error.iter().map(|error| format!("hook images: {error}"));
+        of_all.chain(failed).collect()
+    }
+
+    fn try_put(&mut self, needs: impl FnOnce() -> Needs) -> Result<bool, ImageError> {
+        let _access = Use::Write
+            .begin(&self.to)
+            .map_err(|hangs| ImageError::io("write to", &self.to)(hangs.of(&self.to)))?;
+        if self.handed_over.is_none() && !self.to.join(LOCK).exists() || !self.has_lock()? {
+            return Ok(false);
+        }
+        let before = self.current();
+        let names = match &self.handed_over {
+            Some(handed_over) => list(&handed_over.path(Path::new(IMAGES)))?,
+            None => Vec::new(),
+        };
+        let names: BTreeSet<String> = names.into_iter().collect();
+        for name in &names {
+            if !self.is_done(name) {
+                let put = self.put_image(name);
+                self.images.insert(name.clone(), put);
+            }
+        }
+        prune(&self.to, &names, needs)?;
+        Ok(before != self.current())
+    }
+
+    /// Whether there is nothing more to do for the image.
+    fn is_done(&self, name: &str) -> bool {
+        match self.images.get(name) {
+            Some(Ok(version)) => {
+                let directory = self.to.join(name);
+                let leads_to = fs::read_link(directory.join(CURRENT));
+                leads_to.is_ok_and(|leads_to| leads_to == Path::new(version))
+                    && directory.join(version).is_dir()
+            }
+            Some(Err(error)) => !error.may_pass(),
+            None => false,
+        }
+    }
+
+    /// Puts an image on the host. Returns its version.
+    fn put_image(&self, name: &str) -> Result<String, ImageError> {
+        check_image_name(name)?;
+        let image = Path::new(IMAGES).join(name);
+        let handed_over = self.handed_over.as_ref().map(|it| it.path(&image));
+        let handed_over = handed_over.unwrap_or_default();
+        let image = reference(&handed_over)?;
+        let from = handed_over.join(FILES);
+        let directory = self.to.join(name);
+        if !directory.is_dir() {
+            make_directory(&directory)?;
+        }
+        check_directory(&directory)?;
+        let version = Content::read(&from, None)?.version;
+        let path = directory.join(&version);
+        if !is_whole(&path, &version) {
+            self.copy(&from, &directory, &version)?;
+        }
+        self.note_reference(&path, &image)?;
+        link(&directory, &version)?;
+        Ok(version)
+    }
+
+    /// Copies a version aside and renames it into place, which takes that of a damaged one.
+    fn copy(&self, from: &Path, directory: &Path, version: &str) -> Result<(), ImageError> {
+        let aside = directory.join(format!("{UNFINISHED}{version}"));
+        remove(&aside)?;
+        make_directory(&aside)?;
+        let copied = Content::read(from, Some(&aside)).and_then(|content| {
+            let path = directory.join(&content.version);
+            remove(&path)?;
+            fs::rename(&aside, &path).map_err(ImageError::io("write", path))
+        });
+        if copied.is_err() {
+            let _ = remove(&aside);
+        }
+        copied?;
+        sync(directory)
+    }
+
+    fn note_reference(&self, version: &Path, image: &str) -> Result<(), ImageError> {
+        let (path, text) = (version.join(REFERENCE), format!("{image}\n"));
+        if is_put(&path, text.as_bytes(), 0o644) {
+            return Ok(());
+        }
+        let failed = |error| ImageError::io("write", &path)(std::io::Error::other(error));
+        put(&path, text.as_bytes(), 0o644).map_err(failed)
+    }
+
+    /// Where the links of the pod's images lead.
+    fn current(&self) -> BTreeMap<String, Option<PathBuf>> {
+        let names = list(&self.to).unwrap_or_default().into_iter();
+        let lead = |name: String| {
+            let to = fs::read_link(self.to.join(&name).join(CURRENT)).ok();
+            (name, to)
+        };
+        names.map(lead).collect()
+    }
+
+    fn has_lock(&mut self) -> Result<bool, ImageError> {
+        if self.lock.is_some() {
+            return Ok(true);
+        }
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.to);
+        made.map_err(ImageError::io("make directory", &self.to))?;
+        check_directory(&self.to)?;
+        let path = self.to.join(LOCK);
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).mode(0o600).open(&path);
+        let file = file.map_err(ImageError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => self.lock = Some(file),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(ImageError::io("lock", path)(error)),
+        }
+        Ok(true)
+    }
+}
+
+impl HandedOver {
+    /// The path under which something of it is found, wherever that is.
+    fn path(&self, name: &Path) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
+    }
+}
+
+/// Fails if others than root could change what is in `directory`.
+fn check_directory(directory: &Path) -> Result<(), ImageError> {
+    let trusted = TrustedDir::at(directory).and_then(TrustedDir::unshared);
+    trusted.map(drop).map_err(ImageError::Untrusted)
+}
+
+/// Whether the version at `path` has just the content that its name says, and is root's.
+fn is_whole(path: &Path, version: &str) -> bool {
+    check_directory(path).is_ok() && Content::of_version(path).is_ok_and(|content| content.version == version)
+}
+
+/// Has the link in `directory` lead to `version`, at one stroke.
+fn link(directory: &Path, version: &str) -> Result<(), ImageError> {
+    let link = directory.join(CURRENT);
+    let before = fs::read_link(&link).ok();
+    if before.as_deref() == Some(Path::new(version)) {
+        return Ok(());
+    }
+    if let Some(before) = before.filter(|before| is_version(&before.to_string_lossy())) {
+        touch(&directory.join(before));
+    }
+    let aside = directory.join(format!("{UNFINISHED}{CURRENT}"));
+    remove(&aside)?;
+    symlink(version, &aside)
+        .and_then(|()| fs::rename(&aside, &link))
+        .map_err(ImageError::io("write", &link))?;
+    tracing::info!(link = %link.display(), version, "the host has this version of the hook image");
+    sync(directory)
+}
