@@ -87,6 +87,15 @@ enum Reason {
     Subscription,
 }
 
+/// What has something to be read, or has ended.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    signals: bool,
+    runtime: bool,
+    session: bool,
+    daemon: bool,
+}
+
 impl Front {
     fn new() -> io::Result<Front> {
         let mut signals = SigSet::empty();
@@ -126,19 +135,26 @@ impl Front {
             if self.daemon.is_none() && self.restart <= Instant::now() {
                 self.start()?;
             }
-            self.wait()?;
-            if let Some(status) = self.take_signals()? {
+            let ready = self.wait()?;
+            if ready.signals
+                && let Some(status) = self.take_signals()?
+            {
                 return Ok(status);
             }
-            if let Some(status) = self.take_requests()
+            if ready.daemon
+                && let Some(status) = self.take_requests()
                 && let Some(status) = self.ended(status)
             {
                 return Ok(status);
             }
-            let change = self.relay.serve_session();
-            self.changed(change);
-            let change = self.relay.serve_runtime();
-            self.changed(change);
+            if ready.session {
+                let change = self.relay.serve_session();
+                self.changed(change);
+            }
+            if ready.runtime {
+                let change = self.relay.serve_runtime();
+                self.changed(change);
+            }
             if let Some(status) = self.look_at_the_clock() {
                 return Ok(status);
             }
@@ -158,8 +174,8 @@ impl Front {
         Ok(())
     }
 
-    /// Waits until there is something to do.
-    fn wait(&mut self) -> io::Result<()> {
+    /// Waits until there is something to do. The runtime waits too, so nothing is asked that the kernel has just said.
+    fn wait(&mut self) -> io::Result<Ready> {
         let now = Instant::now();
         let due = [
             self.relay.deadline(),
@@ -172,16 +188,20 @@ impl Front {
         let limit = due.saturating_duration_since(now).min(HEARTBEAT);
         // Rounded up: what is due is over then.
         let limit = Duration::from_millis(limit.as_millis() as u64 + 1);
-        let mut waited_for = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        if let Some((wire, may_read)) = self.relay.runtime() {
-            waited_for.push(PollFd::new(wire.as_fd(), flags(may_read, wire.unsent())));
-        }
-        if let Some(wire) = self.relay.session() {
-            waited_for.push(PollFd::new(wire.as_fd(), flags(true, wire.unsent())));
-        }
-        if let Some(daemon) = &self.daemon {
-            waited_for.push(PollFd::new(daemon.control.as_fd(), PollFlags::POLLIN));
-        }
+        let absent = PollFd::new(self.signals.as_fd(), PollFlags::empty());
+        let mut waited_for = [
+            Some(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)),
+            self.relay
+                .runtime()
+                .map(|(wire, may_read)| PollFd::new(wire.as_fd(), flags(may_read, wire.unsent()))),
+            self.relay
+                .session()
+                .map(|wire| PollFd::new(wire.as_fd(), flags(true, wire.unsent()))),
+            self.daemon
+                .as_ref()
+                .map(|daemon| PollFd::new(daemon.control.as_fd(), PollFlags::POLLIN)),
+        ]
+        .map(|descriptor| descriptor.unwrap_or_else(|| absent.clone()));
         match poll(
             &mut waited_for,
             PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX),
@@ -189,13 +209,20 @@ impl Front {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
+        let [signals, runtime, session, daemon] =
+            waited_for.map(|descriptor| descriptor.any() != Some(false));
         if now.elapsed() > limit + STALL
             && let Some(daemon) = &mut self.daemon
         {
             // What has stopped the front may have stopped the daemon.
             daemon.alive = Instant::now();
         }
-        Ok(())
+        Ok(Ready {
+            signals,
+            runtime,
+            session,
+            daemon,
+        })
     }
 
     /// Returns the status to end with, if it is time to.
