@@ -35,6 +35,7 @@ pub(crate) async fn rest(subjects: &mut [Subject]) -> anyhow::Result<()> {
     sleep(REST).await;
     for subject in subjects {
         subject.measured.resident_idle = subject.resident()?;
+        subject.measured.resident_of_front = subject.resident_of_front()?;
         subject.measured.threads = process::threads(subject.process()?)?;
     }
     Ok(())

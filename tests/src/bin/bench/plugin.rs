@@ -29,6 +29,7 @@ pub(crate) struct Measured {
     pub(crate) threads: u64,
     /// Resident memory in kB, at rest and later.
     pub(crate) resident_idle: u64,
+    pub(crate) resident_of_front: u64,
     pub(crate) resident_after_creates: u64,
     pub(crate) resident_after_synchronize: u64,
     pub(crate) creates: Vec<Duration>,
@@ -244,9 +245,15 @@ impl Subject {
         Ok(())
     }
 
-    /// The processor time that it has used.
+    /// The processor time that its processes have used.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        process::processor_time(self.process()?)
+        let started = self.started()?;
+        let behind = process::children(started)?;
+        [started]
+            .into_iter()
+            .chain(behind)
+            .map(process::processor_time)
+            .sum()
     }
 
     /// Its resident memory in kB; of one that tells metrics, after it has told them.
@@ -257,8 +264,22 @@ impl Subject {
         process::resident(self.process()?)
     }
 
-    /// The process of the plugin.
+    /// The resident memory in kB of the process that stands before it; 0 if there is none.
+    pub(crate) fn resident_of_front(&self) -> anyhow::Result<u64> {
+        let started = self.started()?;
+        match self.process()? == started {
+            true => Ok(0),
+            false => process::resident(started),
+        }
+    }
+
+    /// The process that handles events: the one that was started, or the one that this holds the connection for.
     pub(crate) fn process(&self) -> anyhow::Result<u32> {
+        let started = self.started()?;
+        Ok(process::children(started)?.first().copied().unwrap_or(started))
+    }
+
+    fn started(&self) -> anyhow::Result<u32> {
         let running = self
             .running
             .as_ref()

@@ -7,6 +7,17 @@ use anyhow::Context as _;
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
 
+/// The processes that `process` has started and that have not ended.
+pub(crate) fn children(process: u32) -> anyhow::Result<Vec<u32>> {
+    // Whoever has children here has one thread.
+    let path = format!("/proc/{process}/task/{process}/children");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let numbers = text.split_whitespace().map(str::parse);
+    numbers
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("{path}: {text}"))
+}
+
 /// Resident memory in kB.
 pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
     // Unlike the figure in `status`, this one is exact.
@@ -34,7 +45,20 @@ fn number(process: u32, file: &str, key: &str) -> anyhow::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    #[test]
+    fn a_process_has_its_children_until_they_are_waited_for() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "read line"]).stdin(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        assert!(children(child.id()).unwrap().is_empty());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(children(child.id()).is_err());
+    }
 
     #[test]
     fn this_process_has_memory_and_threads_and_uses_processor_time() {

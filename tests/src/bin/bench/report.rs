@@ -67,6 +67,7 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
             millis(percentile(&m.starts, 100.0))
         }),
         row("RSS idle, MiB", 2, &|m| megabytes(m.resident_idle)),
+        row("RSS of its front, MiB", 2, &|m| megabytes(m.resident_of_front)),
         row(&format!("RSS after {creates} creates, MiB"), 2, &|m| {
             megabytes(m.resident_after_creates)
         }),
