@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use containerd_nri::api::PodSandbox;
+use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
@@ -207,6 +207,17 @@ impl Daemon {
 
     pub(crate) async fn connected(&mut self) -> Result<PluginHandle> {
         Ok(timeout(wait::LIMIT, self.runtime.accept()).await??)
+    }
+
+    /// Restarts the runtime, which lists `container` of `pod` to it when it connects again.
+    pub(crate) async fn restart_runtime(
+        &mut self,
+        pod: &PodSandbox,
+        container: Container,
+    ) -> Result<PluginHandle> {
+        self.runtime.set_state(vec![pod.clone()], vec![container]);
+        self.runtime.restart()?;
+        self.connected().await
     }
 
     /// What it answers at a path: the status, and the body.

@@ -2,10 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use containerd_nri::api::{self, PodSandbox};
 use containerd_nri_testkit::{ContainerBuilder, Outcome, PluginHandle, PodBuilder};
+use e2e::hanging::HangingDirectory;
+use e2e::wait;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::daemon::{Case, Daemon, EXCLUDED, create, needs};
 
@@ -83,5 +87,53 @@ async fn a_ledger_that_cannot_be_opened_is_opened_when_it_can_be() -> Result<()>
     fs::set_permissions(&state, Permissions::from_mode(0o700))?;
     let taken = create(&mut plugin, &pod).await?;
     ensure!(taken == Ok(true), "{taken:?}");
+    daemon.ends(plugin).await
+}
+
+/// A directory that is mounted over another one until this is dropped.
+struct Over(PathBuf);
+
+impl Over {
+    fn mount(from: &Path, to: PathBuf) -> Result<Over> {
+        mount(Some(from), &to, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+        Ok(Over(to))
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // It goes with what is mounted below it.
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
+
+/// A frozen file system is still read. This one does not answer those who read either.
+#[tokio::test]
+async fn a_runtime_that_lists_its_containers_while_the_ledger_hangs_is_answered() -> Result<()> {
+    let mut daemon = Daemon::start(Case::Ledger, Case::Ledger.mount()?)?;
+    let mut plugin = daemon.connected().await?;
+    let pod = needs(Case::Ledger, "web");
+    ensure!(create(&mut plugin, &pod).await? == Ok(true), "it has hooks");
+
+    let hanging = HangingDirectory::mount(|_| Vec::new())?;
+    let _over = Over::mount(hanging.path(), daemon.hanging.path().join("state/live"))?;
+    hanging.hang();
+    let mut plugin = daemon.restart_runtime(&pod, marked(&pod)).await?;
+    ensure!(hanging.is_waited_for(), "the list is compared with the ledger");
+    let refused = create(&mut plugin, &needs(Case::Ledger, "next")).await?;
+    ensure!(refused.is_err(), "{refused:?}");
+    let other = PodBuilder::new("other").namespace(EXCLUDED).build();
+    ensure!(
+        create(&mut plugin, &other).await? == Ok(false),
+        "it needs none of it"
+    );
+    ensure!(daemon.get("/healthz")?.0 == "200");
+
+    hanging.answer();
+    wait::until("it to go on", async || {
+        let after = create(&mut plugin, &needs(Case::Ledger, "after")).await?;
+        Ok((after == Ok(true)).then_some(()))
+    })
+    .await?;
     daemon.ends(plugin).await
 }
