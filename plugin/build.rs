@@ -6,5 +6,11 @@ fn main() {
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/runner-first.ld");
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{script}");
+        // Each process relocates 14,000 addresses before anything else. Packed, their table has 4 KB in place of 340,
+        // which every runner would read and every daemon would keep in memory. One that is not static needs glibc 2.36
+        // for this.
+        if std::env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|features| features.contains("crt-static")) {
+            println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        }
     }
 }
