@@ -207,7 +207,7 @@ class Values(unittest.TestCase):
 
     def test_values_that_are_an_error_are_refused_with_their_name(self):
         hook = {"path": "/bin/true"}
-        # What was written, and what the refusal must name.
+        # The values, and the words that the refusal must contain.
         table = [
             ({"shap": "full"}, "shap"),
             ({"shape": "privileged"}, "shape"),

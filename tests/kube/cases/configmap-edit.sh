@@ -1,5 +1,5 @@
-# An edit of the ConfigMap is in force for containers made later, without a restart of the daemon; containers made
-# before keep the hooks that they have.
+# An edit of the ConfigMap becomes active for later containers, without a restart of the daemon. Earlier containers keep
+# their hooks.
 # shellcheck shell=bash
 
 deploy "$SHAPE"

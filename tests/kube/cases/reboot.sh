@@ -1,5 +1,5 @@
-# After a reboot of the node, each container that came up before the daemon is reported; with missed.action "restart" it
-# is created anew, and every container has its hooks.
+# After a reboot of the node, each container that started before the daemon is reported. With missed.action "restart" it
+# is created again, and every container has its hooks.
 # shellcheck shell=bash
 
 if [ "$SHAPE" != full ] || [ -z "${NODE_REBOOT:-}" ]; then

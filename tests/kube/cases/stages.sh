@@ -1,12 +1,12 @@
-# Each stage runs once and at its moment, the default hooks before those that the pod's annotation picks; and a pod
-# without the annotation has the default hooks alone.
+# Each stage runs once and at its moment, the default hooks before those that the pod's annotation selects. A pod without
+# the annotation has only the default hooks.
 # shellcheck shell=bash
 
 deploy "$SHAPE"
 run_pod plain app
 run_pod picking app "$ANNOTATION: extra"
 
-# What must be over when kubelet says that the container runs is over.
+# prestart and poststart are over when kubelet reports the container as running.
 snapshot
 plain=$(container_id plain 0)
 picking=$(container_id picking 0)

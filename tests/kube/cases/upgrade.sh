@@ -1,7 +1,7 @@
 # While the DaemonSet is rolled over, no container goes without its hooks, and none gets them twice.
 # shellcheck shell=bash
 
-# churn NUMBER: makes pods one after the other until told to stop, and writes down the ids of their containers.
+# churn NUMBER: creates pods one after the other until stop_churn, and records the ids of their containers.
 churn() {
     local name count=0
     until [ -e "$WORK/enough" ]; do
@@ -13,7 +13,7 @@ churn() {
     done >/dev/null
 }
 
-# stop_churn: ends it, also when the case fails, and tells whether all went well.
+# stop_churn: ends it, also when the case fails, and fails if a pod had an error.
 stop_churn() {
     local child failed=0
     touch "$WORK/enough"

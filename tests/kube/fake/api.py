@@ -51,7 +51,7 @@ def event(name, message):
     }
 
 
-# What becomes of each pod, from when it is first asked for.
+# The states of each pod, from the first request for it on.
 CREATING = {"ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}
 LIVES = {
     "web": [pod("web", TEST), pod("web", TEST, [{"ready": True, "containerID": "containerd://w1"}], "Running")],

@@ -1,4 +1,4 @@
-# What the cluster tests share: what they say, and how they await what no event tells.
+# Shared by the cluster tests: messages, and waiting where there is no event.
 # shellcheck shell=bash
 
 # say TEXT: one line of progress, with the seconds since the command began.
@@ -18,8 +18,8 @@ die() {
     exit 1
 }
 
-# await WHAT COMMAND...: runs the command once a second until it succeeds, for $LIMIT seconds at the most. For what
-# nobody tells: where kubectl can wait or watch, that is used instead.
+# await WHAT COMMAND...: runs the command once a second until it succeeds, for at most $LIMIT seconds. It is only for
+# changes without an event: elsewhere kubectl waits or watches.
 await() {
     local what=$1 end=$((SECONDS + LIMIT))
     shift

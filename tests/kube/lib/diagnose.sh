@@ -1,4 +1,4 @@
-# What is written down when a case fails, and what is cleaned up in the end.
+# The diagnostics of a failed case, and the clean-up at the end.
 # shellcheck shell=bash
 
 # keep FILE COMMAND...: what a command says goes to a file of the diagnostics; that it fails is no matter here.
@@ -8,7 +8,7 @@ keep() {
     "$@" >"$file" 2>&1 || printf '(ended with %d)\n' $? >>"$file"
 }
 
-# diagnose DIRECTORY: all that tells what happened, from the cluster and from the node.
+# diagnose DIRECTORY: collects all diagnostics of the cluster and the node.
 diagnose() {
     local directory=$1
     mkdir -p "$directory"

@@ -1,8 +1,8 @@
 # The node: running something on it without standard input, its files, its clock.
 # shellcheck shell=bash
 
-# node COMMAND...: runs a command on the node. docker exec and nsenter hand its words over as they are; ssh joins them
-# and has a shell read them again, so then they are quoted. Which it is, the first call finds out.
+# node COMMAND...: runs a command on the node. docker exec and nsenter pass its words as they are. ssh joins them for a
+# shell that splits them again, so then they are quoted. The first call detects which.
 node() {
     local words
     if [ -z "${NODE_REREADS:-}" ]; then

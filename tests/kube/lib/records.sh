@@ -1,5 +1,4 @@
-# What the hooks recorded, and whether it is what it must be. Nothing here asks a cluster or a node, but for snapshot
-# and has_run.
+# The records of the hooks, and the checks of them. Only snapshot and has_run ask a cluster or a node.
 # shellcheck shell=bash
 
 # The kernel gives files the time of its last tick: a file may seem older than it is by so many nanoseconds (HZ=100).
@@ -152,8 +151,8 @@ assert_stages() {
     assert_poststop "$id" "$gone"
 }
 
-# assert_each FILE STAGE/NAME...: for each container that the file names, one a line, exactly these hooks ran. Tells of
-# all for which that is not so.
+# assert_each FILE STAGE/NAME...: for each container that the file names, one a line, exactly these hooks ran. Prints all
+# containers with other hooks.
 assert_each() {
     local file=$1 id wrong=0 all=0
     shift

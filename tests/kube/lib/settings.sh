@@ -1,4 +1,4 @@
-# What can be chosen from outside, and the names that the manifests have.
+# The settings from outside, and the names in the manifests.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # used by who sources this
 
@@ -36,5 +36,5 @@ ANNOTATION=hook-spec.noderesource.dev
 # Where the full shape puts the program on the node.
 RUNNER=${RUNNER:-/usr/local/bin/nri-oci-hooks}
 
-# What init of a container under test does: it leaves a file whose time says when it began, and ends when asked to.
+# The program of a container under test: it leaves a file whose time says when it began, and ends on SIGTERM.
 WORKLOAD=': > started; trap "exit 0" TERM; sleep 2147483647 & wait'

@@ -1,7 +1,7 @@
 # Deploying and removing the two shapes, full and least-privilege, from deploy/kustomize.
 # shellcheck shell=bash
 
-# What marks the daemon's namespace as made by these tests: another one is never touched.
+# The mark of a namespace that these tests have created: another one is never touched.
 readonly OURS=tests.noderesource.dev/kube
 
 # image_transformer IMAGE: kustomize's entry that has the manifests use the image.
@@ -11,7 +11,7 @@ image_transformer() {
     if [[ $1 == *@* ]]; then
         rest="digest: ${1#*@}"
     fi
-    # What stands behind a colon in the last part of the path is a tag, elsewhere it is a port.
+    # After a colon in the last part of the path comes a tag, elsewhere a port.
     if [[ ${name##*/} == *:* ]]; then
         [ -n "$rest" ] || rest="newTag: \"${name##*:}\""
         name=${name%:*}
@@ -102,7 +102,7 @@ touch_daemon_pod() {
     of_daemon annotate pod "$(daemon_pod)" "$OURS=$(date +%s%N)" --overwrite
 }
 
-# deploy SHAPE: has the shape deployed as it comes, whatever is deployed now, and awaits that it is in force.
+# deploy SHAPE: deploys the unchanged shape in place of the current one, and awaits that it is active.
 deploy() {
     local now
     now=$(deployed_shape)
