@@ -170,21 +170,28 @@ fn next_field<'b>(rest: &mut &'b [u8]) -> Option<(u64, Option<&'b [u8]>)> {
     let tag = varint(rest)?;
     let content = match tag & 7 {
         0 => varint(rest).map(|_| None)?,
-        1 => rest.split_off(..8).map(|_| None)?,
+        1 => take(rest, 8).map(|_| None)?,
         2 => {
             let length = usize::try_from(varint(rest)?).ok()?;
-            Some(rest.split_off(..length)?)
+            Some(take(rest, length)?)
         }
-        5 => rest.split_off(..4).map(|_| None)?,
+        5 => take(rest, 4).map(|_| None)?,
         _ => return None,
     };
     Some((tag >> 3, content))
 }
 
+/// Takes so many bytes off a message.
+fn take<'b>(rest: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
+    let (taken, left) = rest.split_at_checked(length)?;
+    *rest = left;
+    Some(taken)
+}
+
 fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
-        let byte = *rest.split_off_first()?;
+        let byte = take(rest, 1)?[0];
         value |= u64::from(byte & 0x7F) << shift;
         if byte < 0x80 {
             return Some(value);

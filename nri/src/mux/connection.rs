@@ -55,9 +55,8 @@ impl AsyncRead for Connection {
             .min(channel.read_position.part_left());
         let part = &waiting[..count];
         buf.put_slice(part);
-        if let Some(header) = channel.read_position.advance(part)
-            && self.carries_calls
-        {
+        let header = channel.read_position.advance(part);
+        if let Some(header) = header.filter(|_| self.carries_calls) {
             state.in_flight.begin(header);
         }
         channel.incoming.drain(..count);

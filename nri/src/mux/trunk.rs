@@ -141,9 +141,8 @@ fn poll_receive(
         }
         frames.take(read.filled(), |connection, payload| {
             // A payload for any other connection is dropped, as the runtime's own mux does.
-            if let Some(channel) = index(connection).map(|at| &mut channels[at])
-                && channel.is_held
-            {
+            let channel = index(connection).map(|at| &mut channels[at]);
+            if let Some(channel) = channel.filter(|channel| channel.is_held) {
                 channel.incoming.extend(payload);
                 wake(&mut channel.reader);
             }
