@@ -59,6 +59,35 @@ optional! {
     OptionalFileMode u32,
 }
 
+/// The name behind a removal mark: in an adjustment, `-NAME` as the key of an annotation or a variable, the path of a
+/// device or the destination of a mount removes `NAME`. The owner of what was removed has the mark too. None for a name
+/// without the mark.
+///
+/// ```
+/// use containerd_nri::api::removed_name;
+///
+/// assert_eq!(removed_name("-/dev/fuse"), Some("/dev/fuse"));
+/// assert_eq!(removed_name("/dev/fuse"), None);
+/// ```
+pub fn removed_name(name: &str) -> Option<&str> {
+    name.strip_prefix('-')
+}
+
+impl OwningPlugins {
+    /// The plugin that set a field of a container, for a field that has one value such as [`Field::Args`]. Several that
+    /// add to the same field, as with [`Field::OciHooks`], have commas between them.
+    pub fn owner(&self, container_id: &str, field: Field) -> Option<&str> {
+        let owner = self.owners.get(container_id)?.simple.get(&field.value());
+        owner.map(String::as_str)
+    }
+
+    /// The plugin that set one part of a field of a container, for instance `PATH` of [`Field::Env`].
+    pub fn owner_of(&self, container_id: &str, field: Field, part: &str) -> Option<&str> {
+        let parts = self.owners.get(container_id)?.compound.get(&field.value())?;
+        parts.owners.get(part).map(String::as_str)
+    }
+}
+
 /// The value of a field that can be absent.
 ///
 /// ```
@@ -78,4 +107,31 @@ pub trait OptionalValue: Sized {
 
     /// The value, unless the field is absent.
     fn to_option(&self) -> Option<Self::Value>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_and_each_part_of_a_field_have_their_owners() {
+        let parts = CompoundFieldOwners {
+            owners: [("PATH".to_owned(), "10-env".to_owned())].into(),
+            ..Default::default()
+        };
+        let fields = FieldOwners {
+            simple: [(Field::Args.value(), "20-args".to_owned())].into(),
+            compound: [(Field::Env.value(), parts)].into(),
+            ..Default::default()
+        };
+        let owners = OwningPlugins {
+            owners: [("id".to_owned(), fields)].into(),
+            ..Default::default()
+        };
+        assert_eq!(owners.owner("id", Field::Args), Some("20-args"));
+        assert_eq!(owners.owner("id", Field::OciHooks), None);
+        assert_eq!(owners.owner("other", Field::Args), None);
+        assert_eq!(owners.owner_of("id", Field::Env, "PATH"), Some("10-env"));
+        assert_eq!(owners.owner_of("id", Field::Env, "HOME"), None);
+    }
 }

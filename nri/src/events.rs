@@ -85,12 +85,12 @@ impl EventMask {
     }
 
     /// Whether all of `events` are in this set.
-    pub fn contains(self, events: Self) -> bool {
-        self & events == events
+    pub const fn contains(self, events: Self) -> bool {
+        self.0 & events.0 == events.0
     }
 
     /// Whether the set is empty.
-    pub fn is_empty(self) -> bool {
+    pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
@@ -109,8 +109,11 @@ impl EventMask {
     }
 
     /// The set with these bits; none if one of them stands for no event.
-    pub fn from_bits(bits: i32) -> Option<Self> {
-        (bits & !Self::ALL.0 == 0).then_some(Self(bits))
+    pub const fn from_bits(bits: i32) -> Option<Self> {
+        match bits & !Self::ALL.0 {
+            0 => Some(Self(bits)),
+            _ => None,
+        }
     }
 
     /// The events of the set, one by one.
@@ -122,7 +125,7 @@ impl EventMask {
     }
 
     /// The set as it goes over the wire: bit (event − 1) for each event.
-    pub fn bits(self) -> i32 {
+    pub const fn bits(self) -> i32 {
         self.0
     }
 }

@@ -66,6 +66,13 @@
 //! The crate `containerd-nri-testkit` has a fake runtime to test plugins with, in one line:
 //! `containerd_nri_testkit::run(plugin).await?`. A handler can also be called like any method: with [`Context::new`] and
 //! an event of the module [`event`].
+//!
+//! # Versions
+//! Rust 1.85 or newer. The public types of other crates are those of `tokio` 1 and `protobuf` 3.
+//!
+//! The project is not affiliated with containerd.
+
+#![deny(missing_docs, missing_debug_implementations)]
 
 mod adapter;
 mod adjustment;

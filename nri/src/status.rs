@@ -30,6 +30,34 @@ impl Status {
     }
 }
 
+impl Status {
+    /// An error of the plugin's own doing ([`Code::Internal`]), from any error, `anyhow::Error` too. It has the causes:
+    /// `cannot read x: no such file`.
+    ///
+    /// The errors of the standard library and of this crate need none of this: `?` turns them into a status.
+    ///
+    /// ```
+    /// use containerd_nri::Status;
+    ///
+    /// #[derive(Debug)]
+    /// struct Mine;
+    /// # impl std::fmt::Display for Mine {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("mine") }
+    /// # }
+    /// # impl std::error::Error for Mine {}
+    ///
+    /// fn handler(text: &str) -> Result<u8, Status> {
+    ///     let number = text.parse()?;
+    ///     Err(Mine).map_err(Status::from_error)?;
+    ///     Ok(number)
+    /// }
+    /// assert_eq!(handler("1").unwrap_err(), Status::internal("mine"));
+    /// ```
+    pub fn from_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::from(error.into())
+    }
+}
+
 /// Declares a constructor for each code.
 macro_rules! constructors {
     ($($(#[doc = $doc:literal])* $name:ident $code:ident;)*) => {
@@ -106,7 +134,10 @@ macro_rules! from_errors {
 }
 
 from_errors! {
+    std::array::TryFromSliceError,
+    std::env::VarError,
     std::io::Error,
+    std::net::AddrParseError,
     std::num::ParseIntError,
     std::num::ParseFloatError,
     std::num::TryFromIntError,
@@ -114,9 +145,13 @@ from_errors! {
     std::str::Utf8Error,
     std::string::FromUtf8Error,
     std::fmt::Error,
+    std::time::SystemTimeError,
     tokio::task::JoinError,
     tokio::time::error::Elapsed,
     crate::Error,
+    crate::EventError,
+    crate::IdentityError,
+    crate::VersionError,
 }
 
 impl From<Box<dyn Error>> for Status {

@@ -34,6 +34,8 @@
 //! [`FakeRuntime`] does more: it listens on a socket, restarts, launches programs, and imitates each of the runtimes in
 //! [`RuntimeProfile`], with their timeouts and their rules. [`RawConnection`] has no rules at all.
 
+#![deny(missing_docs, missing_debug_implementations)]
+
 mod buffered_reader;
 mod caller;
 mod channel;

@@ -8,6 +8,7 @@ use crate::error::ConnectionEnd;
 
 /// How the call of an event ended.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 #[must_use]
 pub enum Outcome<T> {
     /// The plugin answered.
@@ -61,6 +62,7 @@ impl NoAnswer {
 
 /// An outcome that is not an answer, as an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unanswered {
     /// The plugin answered with an error.
     #[error("the plugin answered with an error: {0}")]

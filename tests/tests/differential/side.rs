@@ -390,5 +390,6 @@ fn next(outcome: Outcome<CreateContainerResponse>) -> Next {
             status.code, status.message
         )),
         Outcome::Failed(failed) => Next::Fails(failed.to_string()),
+        other => panic!("no runtime knows this outcome: {other:?}"),
     }
 }
