@@ -5,8 +5,8 @@
 //!   cpus.example.com/exclusive: "yes"
 //! ```
 //!
-//! It shows a plugin with state: which container has which CPU is learned anew at each synchronization, and the other
-//! containers are updated whenever that changes. A real one asks the kernel for the CPUs; this one is told how many.
+//! It shows a plugin with state: which container has which CPU is learned again at each synchronization, and the other
+//! containers are updated whenever that changes. A real one asks the kernel for the CPUs; this one takes their number as an argument.
 //!
 //! `cargo run --example topology -- [SOCKET [CPUS]]`
 

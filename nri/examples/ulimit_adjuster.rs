@@ -10,7 +10,7 @@
 
 use containerd_nri::{Adjustment, Context, DEFAULT_SOCKET, Launched, Plugin, Service, Status, event};
 
-/// What the annotations of this plugin begin with.
+/// The beginning of the annotations of this plugin.
 const KEY: &str = "ulimits.example.com";
 
 /// The plugin.

@@ -162,7 +162,7 @@ impl Adjustment {
         self
     }
 
-    /// Sets the score by which the kernel picks its victims when memory runs out, −1000 to 1000 (NRI 0.7).
+    /// Sets the score by which the kernel chooses its victims when memory runs out, −1000 to 1000 (NRI 0.7).
     pub fn oom_score_adj(mut self, score: i64) -> Self {
         self.linux_mut().oom_score_adj = OptionalValue::of(score);
         self

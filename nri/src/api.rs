@@ -8,8 +8,8 @@
 //! - Nothing else of them is part of the interface: not their size, nor the order of their fields.
 //!
 //! # Absent values
-//! A message field that is absent on the wire is an empty [`MessageField`]; an enum field is an
-//! [`EnumOrUnknown`], since a newer runtime may send values that this version does not know.
+//! A message field that is absent on the wire is an empty [`MessageField`]. An enum field is an [`EnumOrUnknown`], since
+//! a newer runtime may send values that this version does not know.
 //!
 //! ```
 //! use containerd_nri::api::{Hook, MessageField};
@@ -59,9 +59,10 @@ optional! {
     OptionalFileMode u32,
 }
 
-/// The name behind a removal mark: in an adjustment, `-NAME` as the key of an annotation or a variable, the path of a
-/// device or the destination of a mount removes `NAME`. The owner of what was removed has the mark too. None for a name
-/// without the mark.
+/// The name behind a removal mark. None for a name without the mark.
+///
+/// In an adjustment, `-NAME` removes `NAME`: as the key of an annotation or a variable, the path of a device, or the
+/// destination of a mount. The owner of a removed part has the mark too.
 ///
 /// ```
 /// use containerd_nri::api::removed_name;

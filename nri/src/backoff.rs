@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Waiting times that double from a first one up to a longest one.
 ///
-/// The first is short since a runtime that restarts is back within moments, and containers that it creates before the
-/// plugin is back are created without it.
+/// The first is short, since a runtime that restarts is back within moments. It creates containers without the plugin
+/// until the plugin is back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,

@@ -1,4 +1,4 @@
-//! What an event handler knows besides the event: its time, the runtime, and a way to call it.
+//! The context of an event: its time, the runtime, and a way to call the runtime.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +9,15 @@ use crate::runtime::RuntimeHandle;
 use crate::subscription::FailurePolicy;
 use crate::version::Version;
 
-/// The request timeout of a runtime that does not tell it: the default of every runtime.
+/// The request timeout of a runtime that does not report one: the default of every runtime.
 pub(crate) const ASSUMED_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The metadata of a request that tells when it came, in nanoseconds of the monotonic clock: for whoever passes
-/// requests of a runtime on to a plugin. The time to answer begins then. A decision that is too late by then is not
-/// made, since the runtime has it from somebody else; every other event is handled all the same.
+/// The metadata key of the time at which a request was received, in nanoseconds of the monotonic clock. A proxy between
+/// the runtime and the plugin sets it. The time to answer begins then. A decision for which no time is left is not made,
+/// since the proxy has answered. Every other event is still handled.
 pub const RECEIVED_AT: &str = "nri-received-at";
 
-/// Which runtime it is, as far as it told at Configure.
+/// The runtime, as far as it reported itself at Configure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuntimeInfo {
@@ -25,11 +25,11 @@ pub struct RuntimeInfo {
     pub name: String,
     /// Its version, in any form: `2.1.9+unknown`, `1.7.24~ds1`.
     pub version: String,
-    /// Its NRI version; told since NRI 0.12. See [`RuntimeInfo::nri`] for that of older runtimes.
+    /// Its NRI version; reported since NRI 0.12. See [`RuntimeInfo::nri`] for that of older runtimes.
     pub nri_version: Option<Version>,
-    /// How long it gives a plugin to register; told since NRI 0.7.
+    /// How long it gives a plugin to register; reported since NRI 0.7.
     pub registration_timeout: Option<Duration>,
-    /// How long it gives a plugin to answer an event; told since NRI 0.7.
+    /// How long it gives a plugin to answer an event; reported since NRI 0.7.
     pub request_timeout: Option<Duration>,
 }
 
@@ -50,15 +50,15 @@ impl RuntimeInfo {
             .or_else(|| infer::nri_version(&self.name, &self.version))
     }
 
-    /// Whether the runtime goes by the [`FailurePolicy`] of a plugin, as far as its NRI version tells. Every runtime
-    /// that does announces its version.
+    /// Whether the runtime goes by the [`FailurePolicy`] of a plugin, by its NRI version. Every runtime that
+    /// does reports its version.
     pub fn honours_failure_policy(&self) -> bool {
         self.nri_version
             .is_some_and(|version| version >= FailurePolicy::SINCE)
     }
 }
 
-/// What the runtime hands over at Configure.
+/// The runtime and the configuration that it has for the plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Configuration {
@@ -71,7 +71,7 @@ pub struct Configuration {
 impl From<api::ConfigureRequest> for Configuration {
     fn from(request: api::ConfigureRequest) -> Self {
         let nri_version = match request.NRI_version.parse() {
-            // What Go's build information says when it knows nothing.
+            // Go's build information without a version.
             Ok(Version {
                 major: 0, minor: 0, ..
             }) => None,
@@ -103,7 +103,7 @@ fn known_timeout(millis: i64) -> Option<Duration> {
         .map(Duration::from_millis)
 }
 
-/// What a handler knows besides the event itself.
+/// The context of an event.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub(crate) deadline: Instant,
@@ -121,11 +121,11 @@ impl Context {
         }
     }
 
-    /// When the handler has to be done. It is a little before the runtime gives up, and if the runtime told no
-    /// limit, a little less than the 2 s that every runtime has as its default.
+    /// The time by which the handler must be done, a little before the runtime gives up. If the runtime reported no limit,
+    /// it is a little less than 2 s, the default of every runtime.
     ///
-    /// A handler that is not done by then is dropped at its next `await`, and the runtime gets an error. What has to
-    /// outlive the event belongs into a task of its own, or a thread if it may block.
+    /// A handler that is not done by then is dropped at its next `await`, and the runtime gets an error. Work that
+    /// outlives the event belongs into a task of its own, or a thread if it may block.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -1,4 +1,4 @@
-//! What can go wrong in the life of a connection to a runtime.
+//! The errors of a connection to a runtime.
 
 use std::io;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub enum Error {
         limit: Duration,
     },
 
-    /// The runtime closed the connection: it stopped, or it dropped the plugin after a late or wrong answer.
+    /// The runtime closed the connection: it stopped, or it dropped the plugin after a missed deadline or a wrong answer.
     #[error("the runtime closed the connection")]
     Closed,
 
@@ -87,7 +87,7 @@ pub enum Error {
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 }

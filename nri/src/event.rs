@@ -124,7 +124,7 @@ event! {
     UpdatePodSandbox from UpdatePodSandboxRequest {
         /// The pod.
         pod: PodSandbox = pod,;
-        /// What the pod itself takes, besides its containers.
+        /// The overhead of the pod itself, besides its containers.
         overhead: LinuxResources = overhead_linux_resources,
         /// The resources that the pod is to have.
         resources: LinuxResources = linux_resources,
@@ -161,7 +161,7 @@ event! {
 }
 
 event! {
-    /// What all plugins together want to change about a container (NRI 0.10).
+    /// The changes of all plugins together to a container (NRI 0.10).
     ValidateAdjustment from ValidateContainerAdjustmentRequest {
         /// The pod of the container.
         pod: PodSandbox = pod,

@@ -10,8 +10,8 @@ use crate::version::Version;
 
 /// A set of events.
 ///
-/// Every subscribed event costs time under the one lock that the runtime holds for the whole node, so a plugin
-/// should name the few that it needs:
+/// Every subscribed event costs time under the one lock that the runtime holds for the whole node. So a plugin should
+/// name the few that it needs:
 ///
 /// ```
 /// use containerd_nri::EventMask;

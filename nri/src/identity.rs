@@ -1,4 +1,4 @@
-//! Who a plugin is to the runtime: its name and its index.
+//! The identity of a plugin: its name and its index.
 
 use std::fmt;
 use std::str::FromStr;

@@ -29,7 +29,7 @@ const CRI_O: &[(Numbers, Numbers)] = &[
 
 type Numbers = (u32, u32, u32);
 
-/// The version of NRI that a release of a runtime has. None for a runtime or a version that tells nothing, such as
+/// The version of NRI that a release of a runtime has. None for an unknown runtime or version, such as
 /// `0.0.0-unknown` or `(devel)`.
 pub(crate) fn nri_version(runtime: &str, version: &str) -> Option<Version> {
     let releases = match runtime {
@@ -46,7 +46,7 @@ pub(crate) fn nri_version(runtime: &str, version: &str) -> Option<Version> {
 }
 
 /// The numbers of a runtime's version, and whether it comes before the release with these numbers, as `2.2.0-rc.1`
-/// does. What git describes, `2.2.0-225-ge9dc15b7a`, comes after it; so do distributions' builds, `1.7.24~ds1`.
+/// does. A description by git, `2.2.0-225-ge9dc15b7a`, comes after it; so do distributions' builds, `1.7.24~ds1`.
 fn parse(version: &str) -> Option<(Numbers, bool)> {
     let version = version.strip_prefix('v').unwrap_or(version);
     let end = version.find(['-', '+', '~']).unwrap_or(version.len());

@@ -1,6 +1,6 @@
 //! The Node Resource Interface (NRI) of containerd and CRI-O, for plugins written in Rust.
 //!
-//! An NRI plugin is told about the pods and containers of a node, and may change containers as they are created:
+//! An NRI plugin receives events about the pods and containers of a node. It may change containers as they are created:
 //! their environment, mounts, devices, hooks, resources. Write one by implementing [`Plugin`]:
 //!
 //! ```no_run
@@ -26,38 +26,37 @@
 //! ```
 //!
 //! # Two ways to live
-//! A [`Service`] connects to the socket of the runtime and connects anew for ever, since runtimes restart. A
-//! [`Launched`] plugin was started by the runtime, over a socket it inherited, and ends with it. Many plugins are both:
-//! ask [`Launched::from_env`] first.
+//! A [`Service`] connects to the socket of the runtime, and connects again when the runtime restarts. A [`Launched`]
+//! plugin was started by the runtime, over a socket that it inherited, and ends with it. Many plugins are both: ask
+//! [`Launched::from_env`] first.
 //!
-//! # What the crate sees to
-//! - **An answer in time, always.** To a runtime, silence means "no objection": when a plugin is late, panics or is
-//!   gone, the container is created without it. So a handler that is not done before the runtime gives up, or that
-//!   panics, is answered for with an error, which fails the creation instead. That takes `panic = "unwind"`, the
-//!   default. It holds for handlers that block too: see below.
-//! - **What happens without an answer.** A plugin whose process hangs or dies cannot answer at all. From NRI 0.12.5 on,
-//!   its [`FailurePolicy`] has the runtime fail the request then, and keep the plugin connected.
-//! - **Old and new runtimes.** Both forms of events are served; events that the runtime's version of NRI does not know
-//!   are not asked for; a synchronization in several messages is handed over as one.
-//! - **The framing.** Runtimes close the connection on frames that are perfectly valid but longer than they read; the
-//!   crate sends none. An answer too large to travel becomes an error rather than a lost connection.
-//! - **Bounded memory.** Nothing is allocated because a length in a header says so, requests are taken in no faster
-//!   than they are answered, and one that would take over 40 MiB decoded is refused before it is.
+//! # What to rely on
+//! - **An answer in time.** To a runtime, silence means "no objection". If a plugin misses the deadline, panics or is
+//!   gone, the container is created without it. So the crate answers with an error before the runtime gives up, and also
+//!   after a panic. The error fails the creation. This needs `panic = "unwind"`, the default.
+//! - **A failure policy.** A plugin whose process hangs or dies cannot answer at all. From NRI 0.12.5 on, its
+//!   [`FailurePolicy`] has the runtime fail the request then, and keep the plugin connected.
+//! - **Old and new runtimes.** The crate serves both forms of events. It asks only for events that the runtime's version
+//!   of NRI knows. It hands over a synchronization in several messages as one.
+//! - **Frames that runtimes can read.** Runtimes close the connection on some valid frames, because they are longer than
+//!   their buffer. The crate sends none of these. An answer that is too large to send becomes an error.
+//! - **Bounded memory.** The length in a header allocates nothing. The crate takes in requests no faster than it answers
+//!   them, and refuses a request that would take more than 40 MiB once decoded.
 //!
 //! # Handlers that block
-//! A handler may block its thread, for instance in a file that is on a network. Each runs on a thread of its own,
-//! apart from the connection's, which keeps the deadline. When the time is up:
+//! A handler may block its thread, for instance in a file on a network. Each handler runs on a thread of its own. The
+//! thread of the connection keeps the deadline. When the time is up:
 //! - The runtime gets an error, [`Code::DeadlineExceeded`], and the next event runs on another thread.
-//! - The handler is dropped at its next `await`. One that never gets there keeps its thread and its request.
-//!   It may end later, and has its effects then; its answer is dropped, and a warning in the log says so.
-//! - Up to 4 handlers can be stuck like this. While they are, every event is refused at once, with
-//!   [`Code::ResourceExhausted`]. The plugin recovers by itself when one of them ends.
-//! - Nothing waits for a thread that is stuck: not [`Service::run_until`], not dropping the tokio runtime, not the end
-//!   of the process unless the kernel keeps it.
+//! - The handler is dropped at its next `await`. A handler without one keeps its thread and its request. It may end
+//!   later and have its effects then. Its answer is dropped, with a warning in the log.
+//! - Up to 4 handlers can be stuck like this. Then every event is refused at once, with [`Code::ResourceExhausted`].
+//!   The plugin recovers by itself when one of them ends.
+//! - Nothing waits for a stuck thread: not [`Service::run_until`], not the end of the tokio runtime, and not the end of
+//!   the process unless the kernel keeps it.
 //!
 //! All methods of [`Plugin`] run like this. Two things do not, and must never block: tasks that a handler starts with
-//! [`tokio::spawn`], and the subscriber of the log, which the connection's thread calls as well.
-//! In the normal case this costs an event two changes of thread, about 12 µs, and the plugin one idle thread.
+//! [`tokio::spawn`], and the subscriber of the log, which the connection's thread calls too.
+//! The threads cost each event two context switches, and the plugin one idle thread.
 //!
 //! # Logging
 //! Through [`tracing`]. The ttrpc library below uses `log`.

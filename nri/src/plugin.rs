@@ -24,9 +24,8 @@ use crate::updates::{Updates, Verdict};
 /// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
 ///
 /// # Not for `dyn`
-/// The methods are `async fn`, so the trait cannot be a `dyn Plugin`: that takes a box and an allocation for every
-/// event of every plugin, for the sake of the few programs that choose a plugin while they run. Those can hold an
-/// enum of their plugins, and implement the trait for that.
+/// The methods are `async fn`, so there is no `dyn Plugin`: it would take a box for every event of every plugin. Few
+/// programs choose a plugin while they run. Such a program can implement the trait for an enum of its plugins.
 ///
 /// [`Code::DeadlineExceeded`]: crate::Code::DeadlineExceeded
 /// [`Code::Internal`]: crate::Code::Internal
@@ -183,7 +182,7 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         NotImplemented::new()
     }
 
-    /// Judges what all plugins together want to change about a container (NRI 0.10). An error, as a rejection, fails
+    /// Checks the changes of all plugins together to a container (NRI 0.10). An error, as a rejection, fails
     /// the creation.
     fn validate_adjustment(
         &self,

@@ -84,7 +84,7 @@ impl RuntimeHandle {
         *self.0.state.borrow()
     }
 
-    /// The state to watch: it wakes whoever waits for a change.
+    /// The state to watch: a receiver that wakes at each change.
     ///
     /// ```
     /// use containerd_nri::{ConnectionState, RuntimeHandle};

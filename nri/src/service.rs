@@ -22,7 +22,7 @@ use crate::workers::Workers;
 /// The socket on which runtimes listen for plugins by default.
 pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
 
-/// A plugin as a service of its own: it connects to the socket of the runtime, and connects anew whenever the
+/// A plugin as a service of its own: it connects to the socket of the runtime, and connects again whenever the
 /// connection ends. That is the normal case, not an error: a runtime that restarts closes the connection and
 /// creates a new socket.
 ///
@@ -84,13 +84,13 @@ impl<P: Plugin> Service<P> {
         self.runtime.clone()
     }
 
-    /// Waits otherwise than [`Backoff::default`] before it connects anew.
+    /// Waits otherwise than [`Backoff::default`] before it connects again.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Runs for ever. Dropping the future stops it at once, and the runtime goes on without the plugin even in the
+    /// Runs forever. Dropping the future stops it at once, and the runtime goes on without the plugin even in the
     /// middle of an event; see [`Service::run_until`].
     pub async fn run(self) -> Infallible {
         loop {

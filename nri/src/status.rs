@@ -5,18 +5,18 @@ use std::fmt;
 
 use protobuf::EnumOrUnknown;
 
-/// Why a handler could not do what it was asked. It becomes the ttrpc status of the answer.
+/// The reason why a handler failed. It becomes the ttrpc status of the answer.
 ///
-/// What an error does depends on the event. From `create_container` it fails the creation of the container, and
+/// The effect of an error depends on the event. From `create_container` it fails the creation of the container, and
 /// the message reaches `kubectl describe pod`. From stop, remove and post events it undoes nothing, and keeps the
 /// event from the plugins after this one: better log and return `Ok`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 #[non_exhaustive]
 pub struct Status {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub code: Code,
-    /// What happened, for a person to read.
+    /// The text, for a person to read.
     pub message: String,
 }
 
@@ -269,7 +269,7 @@ impl Status {
 const MAX_MESSAGE: usize = 1000;
 
 impl Status {
-    /// What another has sent: the beginning of its message, in one line.
+    /// The status that the other side has sent: the beginning of its message, in one line.
     pub(crate) fn received(error: ttrpc::Error) -> Self {
         match error {
             ttrpc::Error::RpcStatus(status) => {

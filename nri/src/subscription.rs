@@ -1,10 +1,10 @@
-//! What a plugin asks for when it is configured: its events, and what happens when it does not answer one.
+//! The answer of a plugin to its configuration: its events, and its failure policy.
 
 use crate::api;
 use crate::events::EventMask;
 use crate::version::Version;
 
-/// What a plugin wants of the runtime: the answer of [`Plugin::configure`](crate::Plugin::configure).
+/// The events and the failure policy of a plugin: the answer of [`Plugin::configure`](crate::Plugin::configure).
 ///
 /// The events alone are one, too:
 ///
@@ -24,7 +24,7 @@ use crate::version::Version;
 pub struct Subscription {
     /// The events that the plugin gets.
     pub events: EventMask,
-    /// What the runtime does when the plugin does not answer one of them.
+    /// The reaction of the runtime to an event without an answer.
     pub failure_policy: FailurePolicy,
 }
 
@@ -50,13 +50,13 @@ impl From<EventMask> for Subscription {
     }
 }
 
-/// What the runtime does when the plugin does not answer an event: after the request timeout, when the connection is
-/// lost meanwhile, or after a protocol error. An error that the plugin answers is no such failure.
+/// The reaction of the runtime to an event without an answer: after the request timeout, when the connection is lost
+/// meanwhile, or after a protocol error. An error that the plugin answers is no such failure.
 ///
 /// | field | set | not set, the default |
 /// |---|---|---|
 /// | [`fail_request`](Self::fail_request) | The request fails, with an error that names the plugin. Later plugins do not get it. | The request goes on without the plugin: a container is created without its changes. |
-/// | [`keep_connected`](Self::keep_connected) | A plugin that is late stays connected and gets the next request. Each late answer costs the full timeout. A lost connection or a protocol error disconnects it all the same. | The runtime disconnects a plugin that is late. Until it is back, every request goes on without it. |
+/// | [`keep_connected`](Self::keep_connected) | A plugin that misses the deadline stays connected and gets the next request. Each missed deadline costs the full timeout. A lost connection or a protocol error still disconnects it. | The runtime disconnects a plugin that misses the deadline. Until it is back, every request goes on without it. |
 ///
 /// The policy covers every event that the plugin subscribes to, the stop and removal of containers too. It covers a
 /// plugin only while it is connected: one that is gone before a request, or not yet back, fails nothing. For that,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A version of NRI, as runtimes announce it from NRI 0.12 on, for instance `v0.12.2`.
 ///
-/// What follows the three numbers (a pre-release or build) is accepted and forgotten.
+/// A pre-release or build after the three numbers is accepted and forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// Major version.
@@ -16,7 +16,7 @@ pub struct Version {
     pub patch: u32,
 }
 
-/// The version of NRI whose whole protocol this crate speaks; the runtime is told so when the plugin registers.
+/// The version of NRI whose whole protocol this crate speaks. The plugin registers with it.
 pub const NRI_VERSION: Version = Version {
     major: 0,
     minor: 12,

@@ -17,7 +17,7 @@ pub enum AcceptError {
     Launch {
         /// The program.
         program: String,
-        /// What went wrong.
+        /// The cause.
         cause: io::Error,
     },
     /// There was no RegisterPlugin in time; the connection is closed.
@@ -25,7 +25,7 @@ pub enum AcceptError {
     RegistrationTimeout {
         /// The registration timeout.
         timeout: Duration,
-        /// What made the plugin's connection unreadable, if that is the reason.
+        /// The fault that made the plugin's connection unreadable, if that is the reason.
         unreadable: Option<ConnectionEnd>,
     },
     /// RegisterPlugin had a bad name or index. The connection stays open until the runtime ends.

@@ -60,7 +60,7 @@ impl PluginHandle {
         self.subscription.events
     }
 
-    /// What the plugin wants to happen when it does not answer, whether or not this runtime's version knows of it.
+    /// The failure policy that the plugin asks for, whether or not this runtime's version knows of it.
     pub fn failure_policy(&self) -> FailurePolicy {
         self.subscription.failure_policy
     }

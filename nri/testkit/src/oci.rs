@@ -1,4 +1,4 @@
-//! What a runtime makes of an adjustment: the OCI spec of the container.
+//! The effect of an adjustment on the OCI spec of a container.
 
 use std::collections::BTreeMap;
 

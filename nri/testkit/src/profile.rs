@@ -1,4 +1,4 @@
-//! What differs from one runtime to the next: names, versions, timeouts, and the rules of their NRI version.
+//! The differences between runtimes: names, versions, timeouts, and the rules of their NRI version.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::frame::MAX_PAYLOAD;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuntimeProfile {
-    /// Name of the runtime, as told in Configure.
+    /// Name of the runtime, as reported in Configure.
     pub runtime_name: String,
-    /// Version of the runtime, as told in Configure; real ones are seldom plain numbers.
+    /// Version of the runtime, as reported in Configure; real ones are seldom plain numbers.
     pub runtime_version: String,
     /// The version of NRI whose rules apply.
     pub nri: Version,
@@ -57,7 +57,7 @@ impl RuntimeProfile {
         Self::containerd("2.1.9+unknown", nri(8, 0))
     }
 
-    /// containerd 2.2.0, with NRI 0.10.0: pods can be updated, adjustments validated; no version told.
+    /// containerd 2.2.0, with NRI 0.10.0: pods can be updated, adjustments validated; no version reported.
     pub fn containerd_2_2_0() -> Self {
         Self::containerd("2.2.0+unknown", nri(10, 0))
     }
@@ -67,7 +67,7 @@ impl RuntimeProfile {
         Self::containerd("2.2.7+unknown", nri(11, 0))
     }
 
-    /// containerd 2.3.4, with NRI 0.12.0: one RPC per event, versions told both ways.
+    /// containerd 2.3.4, with NRI 0.12.0: one RPC per event, versions reported both ways.
     pub fn containerd_2_3() -> Self {
         Self::containerd("2.3.4+unknown", nri(12, 0))
     }
@@ -82,7 +82,7 @@ impl RuntimeProfile {
         Self::new("cri-o", "1.35.0", nri(11, 0))
     }
 
-    /// containerd's main branch after 2.4.0-beta.0, with NRI 0.12.2: one RPC per event, versions told both ways.
+    /// containerd's main branch after 2.4.0-beta.0, with NRI 0.12.2: one RPC per event, versions reported both ways.
     pub fn containerd_main() -> Self {
         Self::containerd("2.4.0-beta+unknown", nri(12, 2))
     }

@@ -18,7 +18,7 @@ use crate::profile::RuntimeProfile;
 use crate::raw::RawConnection;
 use crate::trunk::Trunk;
 
-/// What a fake runtime is made of.
+/// Builds a fake runtime.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
