@@ -1,8 +1,8 @@
 //! The cluster tests of `tests/kube`, on a node that has a real containerd and no cluster: the hook program that they
 //! install, and the functions by which they judge what it recorded, reached through `NODE_EXEC` as on a cluster.
 //!
-//! What a kubelet and an API server add to it (events, ConfigMaps, rolling upgrades) only a cluster can show; the
-//! control flow of the cases is tested by `tests/kube/selftest`.
+//! What a kubelet and an API server add to it (events, ConfigMaps, rolling upgrades) only a cluster can show:
+//! `hack/cluster --test`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
