@@ -141,6 +141,18 @@ impl Cluster {
         self.containerd.hooks().ran(container.id())
     }
 
+    /// Waits until systemd is to remove the unit after the time of grace, for the `count`th time.
+    async fn await_removal(&self, count: usize) -> Result<()> {
+        wait::until("the removal to be arranged", async || {
+            let is_removal =
+                |line: &&str| line.starts_with("systemd-run ") && line.contains("--on-active=300s ");
+            // Whoever waits to arrange it names it too.
+            let arranged = |line: &&str| is_removal(line) && !line.contains("flock");
+            Ok((self.asked()?.lines().filter(arranged).count() >= count).then_some(()))
+        })
+        .await
+    }
+
     async fn await_asked(&self, what: &str, count: usize) -> Result<()> {
         wait::until("systemd to be asked", async || {
             Ok((self.asked()?.lines().filter(|line| *line == what).count() >= count).then_some(()))
@@ -159,11 +171,7 @@ async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result
     // As the kubelet does it; to stop the pod alone is to kill it.
     daemon.stop(10).await?;
     first.stop().await?;
-    let asked = cluster.asked()?;
-    ensure!(
-        asked.contains("systemd-run") && asked.contains("--on-active=300s"),
-        "{asked}"
-    );
+    cluster.await_removal(1).await?;
     assert_eq!(cluster.life("without-a-pod").await?, ALL);
 
     // As a rollout: the next pod takes over, and nothing registers anew.
@@ -172,8 +180,9 @@ async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result
     assert_eq!(cluster.life("with-the-next").await?, ALL);
     assert_eq!(cluster.containerd.connections(NAME)?, 1);
 
-    // As a deleted DaemonSet: nobody takes over.
-    daemon.stop(10).await?;
+    // As a deleted DaemonSet whose pod gets no notice: nobody takes over.
+    daemon.stop(0).await?;
+    cluster.await_removal(2).await?;
     cluster.on_node(Command::new("sh").arg("/run/stand-in/later"))?;
     cluster.on_node(Command::new("test").args(["!", "-e", UNIT]))?;
     assert!(cluster.life("without-a-unit").await?.is_empty());

@@ -26,6 +26,9 @@ const MARK: &str =
 
 const SERVICE: &str = include_str!("../../../deploy/systemd/nri-oci-hooks.service");
 
+/// The transient unit that waits for the end of the pod, however that comes.
+const WATCH: &str = "nri-oci-hooks-pod";
+
 /// The transient unit that removes the unit.
 const REMOVAL: &str = "nri-oci-hooks-removal";
 
@@ -83,10 +86,10 @@ impl HostUnit {
     }
 
     /// Whether this pod is the one that sees to the unit: the first that asks, until it ends. Then no earlier pod has
-    /// the unit removed any more.
+    /// the unit removed any more, and systemd removes it after the end of this one, unless the next takes over.
     ///
     /// # Errors
-    /// The kernel refuses.
+    /// The kernel or systemd refuses.
     pub fn is_owned(&mut self) -> Result<bool, UnitError> {
         if self.lock.is_some() {
             return Ok(true);
@@ -95,11 +98,13 @@ impl HostUnit {
         let file = options.create(true).append(true).mode(0o600).open(LOCK);
         let file = file.map_err(|error| UnitError::Pod(PodError::io("open", LOCK)(error)))?;
         match file.try_lock() {
-            Ok(()) => self.lock = Some(file),
+            Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(false),
             Err(TryLockError::Error(error)) => return Err(UnitError::Pod(PodError::io("lock", LOCK)(error))),
         }
         keep();
+        watch()?;
+        self.lock = Some(file);
         Ok(true)
     }
 
@@ -149,23 +154,6 @@ impl HostUnit {
         systemd::systemctl(&["reload", UNIT]).map(drop)
     }
 
-    /// Has systemd stop and remove it, unless the next pod takes over within the time of grace. Does nothing if it is
-    /// another pod that sees to the unit.
-    ///
-    /// # Errors
-    /// systemd refuses.
-    pub fn leave(&self) -> Result<(), UnitError> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
-        let path = path();
-        let script = format!(
-            "systemctl disable --now {UNIT}; rm -f {}; systemctl daemon-reload",
-            path.display()
-        );
-        systemd::run_later(REMOVAL, GRACE, &script)
-    }
-
     /// Whether the process runs the program that is on the host now, with these arguments.
     fn is_run_by(&self, pid: u32) -> bool {
         let process = PathBuf::from(format!("/proc/{pid}"));
@@ -180,10 +168,27 @@ impl HostUnit {
 
 /// Nobody is to remove the unit.
 fn keep() {
-    for kind in ["timer", "service"] {
+    for unit in [
+        &format!("{WATCH}.service"),
+        &format!("{REMOVAL}.timer"),
+        &format!("{REMOVAL}.service"),
+    ] {
         // There is none, most of the time.
-        let _ = systemd::systemctl(&["stop", &format!("{REMOVAL}.{kind}")]);
+        let _ = systemd::systemctl(&["stop", unit]);
     }
+}
+
+/// Has systemd wait until the lock is free, as it is when this process has ended, and then remove the unit after the
+/// time of grace. The lock is held while that is arranged, so the next pod finds it arranged and calls it off.
+fn watch() -> Result<(), UnitError> {
+    let removal = format!(
+        "systemctl disable --now {UNIT}; rm -f {}; systemctl daemon-reload",
+        path().display()
+    );
+    let later = systemd::run_later(REMOVAL, GRACE, &removal);
+    let mut waiting = vec!["flock", LOCK];
+    waiting.extend(later.iter().map(String::as_str));
+    systemd::run_now(WATCH, &waiting)
 }
 
 fn path() -> PathBuf {

@@ -20,10 +20,19 @@ pub(super) fn systemctl(arguments: &[&str]) -> Result<String, UnitError> {
     run("systemctl", arguments)
 }
 
-/// Has systemd run `script` after `seconds`, as the transient unit `name`; it does not outlive a reboot.
-pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Result<(), UnitError> {
+/// Has systemd run `command` as the transient unit `name`, and does not wait for its end. It does not outlive a reboot.
+pub(super) fn run_now(name: &str, command: &[&str]) -> Result<(), UnitError> {
+    let unit = format!("--unit={name}");
+    let mut arguments = vec!["--quiet", "--collect", &unit];
+    arguments.extend(command);
+    run("systemd-run", &arguments).map(drop)
+}
+
+/// The command that has systemd run `script` after `seconds`, as the transient unit `name`.
+pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Vec<String> {
     let (unit, when) = (format!("--unit={name}"), format!("--on-active={seconds}s"));
-    let arguments = [
+    let words = [
+        "systemd-run",
         "--quiet",
         &unit,
         &when,
@@ -32,7 +41,7 @@ pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Result<(), Un
         "-c",
         script,
     ];
-    run("systemd-run", &arguments).map(drop)
+    words.map(str::to_owned).into()
 }
 
 /// How `unit` is.

@@ -129,10 +129,6 @@ async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyh
             break;
         }
     }
-    let leaving = spawn_blocking(move || rounds.leave());
-    timeout(LAST, leaving)
-        .await
-        .context("systemd does not answer: the unit stays")???;
     Ok(())
 }
 

@@ -57,14 +57,6 @@ impl Rounds {
         }
     }
 
-    /// The end of the pod: the unit is left to the next one.
-    ///
-    /// # Errors
-    /// systemd refuses.
-    pub(super) fn leave(&self) -> Result<(), UnitError> {
-        self.unit.leave()
-    }
-
     /// Logs what went wrong, once.
     pub(super) fn report(&mut self, error: Option<String>) {
         let error = error.unwrap_or_default();
