@@ -1,13 +1,16 @@
 //! The bound that a test itself makes for hooks that multiply, so that this machine survives a runner that is wrong.
 
 use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SIGKILL, kill};
 use nix::unistd::Pid;
 use nri_oci_hooks::model::Stage;
@@ -130,6 +133,51 @@ impl Drop for Guard {
             std::thread::yield_now();
         }
     }
+}
+
+/// How long the kernel takes to end what `script` has started in 2 s, from the one write to the one event. `None` if it
+/// cannot do that at once (Linux 5.14).
+pub(crate) fn killed_by_the_kernel_alone(guard: &Guard, script: &str) -> Option<Duration> {
+    let unified = [Path::new(GROUPS).join("unified"), GROUPS.into()];
+    let unified = unified
+        .into_iter()
+        .find(|root| root.is_dir())?
+        .join("nri-oci-hooks/alone");
+    let limited = guard.hooks.join("alone");
+    for group in [&limited, &unified] {
+        fs::create_dir_all(group).unwrap();
+    }
+    fs::write(limited.join("pids.max"), "1024").unwrap();
+    let mut ended = None;
+    if unified.join("cgroup.kill").exists() {
+        let enter = "for group; do echo $$ >$group/cgroup.procs; done; exec sh -c \"$0\"";
+        let mut hook = Command::new("sh");
+        hook.args(["-c", enter, script]).args([&limited, &unified]);
+        let mut hook = hook.spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        let mut events = File::open(unified.join("cgroup.events")).unwrap();
+        let begin = Instant::now();
+        fs::write(unified.join("cgroup.kill"), "1").unwrap();
+        loop {
+            let mut text = String::new();
+            events.rewind().unwrap();
+            events.read_to_string(&mut text).unwrap();
+            if text.contains("populated 0") {
+                break;
+            }
+            poll(
+                &mut [PollFd::new(events.as_fd(), PollFlags::POLLPRI)],
+                PollTimeout::NONE,
+            )
+            .unwrap();
+        }
+        ended = Some(begin.elapsed());
+        hook.wait().unwrap();
+    }
+    for group in [&limited, &unified] {
+        let _ = fs::remove_dir(group);
+    }
+    ended
 }
 
 /// The number that is all of a file.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Seek};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::Signal;
 
 use super::hierarchies::{Controller, Hierarchies, enable, existing, make, write};
@@ -169,11 +171,11 @@ impl Group {
     /// processes have not: the kernel ends those when it can.
     pub(crate) fn kill(&self, limit: Duration) -> usize {
         let give_up = Instant::now() + limit;
-        if self.kill_at_once() {
-            // Looking at each of a thousand that are ending would only hold them up.
-            while self.unified.as_deref().is_some_and(is_populated) && Instant::now() < give_up {
-                sleep(POLL_INTERVAL);
-            }
+        if self.kill_at_once()
+            && let Some(path) = &self.unified
+        {
+            // Looking at each of a thousand that are ending would only hold them up. Fails only if it has been removed.
+            let _ = await_end(path, give_up);
         }
         loop {
             let left = self.members();
@@ -321,8 +323,33 @@ fn ok_unless(is_needed: bool, error: io::Error) -> io::Result<()> {
 
 /// Whether a process that has not ended is in the group at `path` or below it. Version 1 does not say.
 fn is_populated(path: &Path) -> bool {
-    let events = fs::read_to_string(path.join("cgroup.events"));
-    !events.is_ok_and(|events| events.lines().any(|line| line == "populated 0"))
+    !fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| reports_end(&events))
+}
+
+/// Whether `events` reports that every process has ended (cgroup-v2.rst).
+fn reports_end(events: &str) -> bool {
+    events.lines().any(|line| line == "populated 0")
+}
+
+/// Waits until every process in the group of version 2 at `path` and below it has ended, until `give_up` at the longest.
+/// The kernel reports that as a change of the file.
+fn await_end(path: &Path, give_up: Instant) -> io::Result<()> {
+    let mut file = File::open(path.join("cgroup.events"))?;
+    let mut events = String::new();
+    loop {
+        file.rewind()?;
+        events.clear();
+        file.read_to_string(&mut events)?;
+        let left = give_up.saturating_duration_since(Instant::now());
+        if reports_end(&events) || left.is_zero() {
+            return Ok(());
+        }
+        let mut changes = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+        poll(
+            &mut changes,
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX),
+        )?;
+    }
 }
 
 /// The group at `path` and those below it, each after the one that it is in.
