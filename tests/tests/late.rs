@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
-use e2e::plugin::NAME;
+use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
 
 /// A hook that tells its supervisor's process and goes on when it is let.
@@ -62,6 +62,36 @@ async fn a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start(run
     container.remove().await?;
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
     assert_eq!(hooks.ran(&id)?, ["poststop"]);
+    Ok(())
+}
+
+async fn nothing_in_a_pod_lets_a_container_run_before_its_prestart_has_ended(runtime: Runtime) -> Result<()> {
+    let containerd = runtime.start().await?;
+    let gate = Gate::new(&containerd);
+    let hooks = containerd.hooks();
+    let spec = HookSpec::new().prestart(hooks.script("slow", &gate.script())?);
+    hooks.spec("slow", &spec)?;
+    let _plugin = plugin(&containerd, &hooks.spec("default", &HookSpec::new())?).await?;
+    let pod = containerd.pod("web").shared_pid();
+    let pod = pod
+        .annotation(&format!("{ANNOTATION}/container.app"), "slow")
+        .run()
+        .await?;
+    // As root beside it, and as often as it can.
+    let sibling = pod
+        .container("sibling")
+        .command(["sh", "-c", "while :; do kill -CONT -1; done"]);
+    let sibling = sibling.start().await?;
+    let container = pod
+        .container("app")
+        .command(["sh", "-c", "echo ran"])
+        .create()
+        .await?;
+    ensure!(container.start().await.is_err(), "it was started");
+    gate.open()?;
+    container.remove().await?;
+    assert_eq!(pod.log("app").unwrap_or_default(), "");
+    sibling.stop(0).await?;
     Ok(())
 }
 
@@ -195,6 +225,7 @@ async fn plugin(containerd: &Containerd, spec: &Path) -> Result<Plugin> {
 
 on_each_runtime_and_the_newest!(
     a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start,
+    nothing_in_a_pod_lets_a_container_run_before_its_prestart_has_ended,
     a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemon_is_back,
     a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_late,
     a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_it_can_be,

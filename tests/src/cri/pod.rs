@@ -88,6 +88,13 @@ impl<'a> PodBuilder<'a> {
         self
     }
 
+    /// Lets its containers see each other's processes, as `shareProcessNamespace` does.
+    #[must_use]
+    pub fn shared_pid(mut self) -> Self {
+        self.namespaces.pid = NamespaceMode::Pod.into();
+        self
+    }
+
     /// The runtime handler, as a RuntimeClass names it; the default one if not called.
     #[must_use]
     pub fn runtime_handler(mut self, name: &str) -> Self {
