@@ -138,9 +138,23 @@ macro_rules! on_every_other_runtime {
         $crate::on_built_runtime!(
             #[ignore = "for hack/test --all"]
             $case,
+            containerd_2_with_runc_forky,
+            V2_1,
+            RuncForky
+        );
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
             containerd_2_4_with_crun,
             V2_4,
             Crun
+        );
+        $crate::on_built_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            containerd_2_4_with_crun_forky,
+            V2_4,
+            CrunForky
         );
         $crate::on_built_runtime!(
             #[ignore = "for hack/test --all"]

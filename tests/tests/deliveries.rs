@@ -11,8 +11,8 @@ use e2e::cri::State;
 use e2e::hooks::record;
 use e2e::ledger::Stage;
 use e2e::{
-    Containerd, Delivery, HookSpec, OciRuntime, Plugin, Runtime, Version, on_each_runtime_and_the_newest,
-    plugin, workspace,
+    Containerd, Delivery, HookSpec, Plugin, Runtime, Version, on_each_runtime_and_the_newest, plugin,
+    workspace,
 };
 
 /// Rows whose cells other tests hold to what they say.
@@ -64,7 +64,7 @@ fn expected(cell: &str, runtime: Runtime) -> Result<&str> {
         let Some((conditions, words)) = clause.split_once(": ") else {
             return Ok(clause);
         };
-        let is_runc = runtime.oci != OciRuntime::Crun;
+        let is_runc = !runtime.oci.is_crun();
         let holds = conditions.split(", ").map(|condition| {
             Ok(match condition {
                 "containerd" | "else" => true,

@@ -123,7 +123,7 @@ async fn a_container_that_ends_at_once_gets_all_three_stages_in_order(runtime: R
 }
 
 async fn a_container_that_runs_out_of_memory_gets_its_poststop(runtime: Runtime) -> Result<()> {
-    if runtime.oci == OciRuntime::Crun && !Host::detect()?.has_memory_controller {
+    if runtime.oci.is_crun() && !Host::detect()?.has_memory_controller {
         say_not_tested(
             "running out of memory on crun",
             "its cgroup v2 has no memory controller",
@@ -178,7 +178,7 @@ async fn a_failed_prestart_is_followed_by_poststop_alone(runtime: Runtime) -> Re
         if delivery == Delivery::Direct {
             // crun runs no poststop hook after a prestart hook failed.
             let expected: &[&str] = match runtime.oci {
-                OciRuntime::Crun => &["prestart-1"],
+                OciRuntime::Crun | OciRuntime::CrunForky => &["prestart-1"],
                 _ => &["prestart-1", "poststop"],
             };
             assert_eq!(ran, expected);
@@ -200,7 +200,7 @@ async fn a_failed_prestart_is_followed_by_poststop_alone(runtime: Runtime) -> Re
                 "{delivery:?}: {message}"
             );
             // crun keeps what an OCI hook writes to itself.
-            if delivery != Delivery::Runner || runtime.oci != OciRuntime::Crun {
+            if delivery != Delivery::Runner || !runtime.oci.is_crun() {
                 ensure!(refused.message().contains(message), "{delivery:?}: {refused}");
             }
         }

@@ -1,5 +1,7 @@
-//! Stands in for crun where the machine's crun and control groups are older than containerd expects.
+//! Stands in for crun where crun and the machine's control groups are older than containerd expects. It is called by the
+//! name that the crun has in the cache.
 
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,16 +16,24 @@ use serde_json::{Value, json};
 const OCI_VERSION: &str = "1.0.2";
 
 fn main() -> Result<()> {
-    let args: Vec<String> = env::args().skip(1).collect();
+    let mut args = env::args();
+    let called = PathBuf::from(args.next().unwrap_or_default());
+    let name = called
+        .file_name()
+        .and_then(OsStr::to_str)
+        .context("called by no name")?;
+    let args: Vec<String> = args.collect();
     if args.iter().any(|arg| arg == "create") {
         adapt(&bundle(&args)?.join("config.json"))?;
     }
-    let package = cache::directory("crun")?;
-    let error = Command::new(package.join("usr/bin/crun"))
-        .args(args)
-        .env("LD_LIBRARY_PATH", cache::library_directory(&package)?)
-        .exec();
-    Err(error).context("exec crun")
+    let package = cache::directory(name)?;
+    let mut crun = Command::new(package.join("usr/bin/crun"));
+    crun.args(args);
+    // One from forky has a loader of its own, which knows its libraries.
+    if name == "crun" {
+        crun.env("LD_LIBRARY_PATH", cache::library_directory(&package)?);
+    }
+    Err(crun.exec()).context("exec crun")
 }
 
 /// The bundle of an OCI command line; the working directory unless `--bundle` says otherwise.

@@ -85,7 +85,7 @@ impl Builder {
     pub async fn start(self) -> Result<Containerd> {
         let programs = self.version.programs()?;
         let oci_runtime = self.oci_runtime.program()?;
-        let node = Node::create(self.oci_runtime == OciRuntime::Crun)?;
+        let node = Node::create(self.oci_runtime.is_crun())?;
         let mut layout = Layout::below(node.directory());
         let nri = match &self.drop_in {
             Some(file) => Nri::DropIn(file),

@@ -1,5 +1,7 @@
 //! Which runtimes can be chosen.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -93,18 +95,24 @@ pub enum OciRuntime {
     Runc1_5,
     /// runc 1.6, the first that runs poststart hooks inside of start.
     Runc1_6,
+    /// runc of Debian forky.
+    RuncForky,
     /// crun; runs poststart hooks inside of start.
     Crun,
+    /// crun of Debian forky.
+    CrunForky,
 }
 
 impl OciRuntime {
     /// All of them.
-    pub const ALL: [OciRuntime; 5] = [
+    pub const ALL: [OciRuntime; 7] = [
         OciRuntime::Runc,
         OciRuntime::Runc1_4,
         OciRuntime::Runc1_5,
         OciRuntime::Runc1_6,
+        OciRuntime::RuncForky,
         OciRuntime::Crun,
+        OciRuntime::CrunForky,
     ];
 
     /// How the commands name it.
@@ -114,7 +122,9 @@ impl OciRuntime {
             OciRuntime::Runc1_4 => "runc-1.4",
             OciRuntime::Runc1_5 => "runc-1.5",
             OciRuntime::Runc1_6 => "runc-1.6",
+            OciRuntime::RuncForky => "runc-forky",
             OciRuntime::Crun => "crun",
+            OciRuntime::CrunForky => "crun-forky",
         }
     }
 
@@ -125,7 +135,8 @@ impl OciRuntime {
     pub fn program(self) -> Result<PathBuf> {
         match self {
             OciRuntime::Runc => Ok(cache::directory("runc")?.join("usr/sbin/runc")),
-            OciRuntime::Crun => workspace::program("crun-adapter"),
+            OciRuntime::RuncForky => Ok(cache::directory(self.word())?.join("usr/bin/runc")),
+            OciRuntime::Crun | OciRuntime::CrunForky => crun_adapter(self.word()),
             _ => Ok(cache::built(self.word())?.join("usr/bin/runc")),
         }
     }
@@ -133,7 +144,28 @@ impl OciRuntime {
     /// Whether it runs poststart hooks inside of create, when the container's program does not run yet: the state on
     /// their standard input then says `created`.
     pub fn runs_poststart_in_create(self) -> bool {
-        matches!(self, OciRuntime::Runc | OciRuntime::Runc1_4 | OciRuntime::Runc1_5)
+        matches!(
+            self,
+            OciRuntime::Runc | OciRuntime::Runc1_4 | OciRuntime::Runc1_5 | OciRuntime::RuncForky
+        )
+    }
+
+    /// Whether it is a crun.
+    pub fn is_crun(self) -> bool {
+        matches!(self, OciRuntime::Crun | OciRuntime::CrunForky)
+    }
+}
+
+/// What stands in for the crun that is `name` in the cache: a link, by whose name it knows which.
+fn crun_adapter(name: &str) -> Result<PathBuf> {
+    cache::directory(name)?;
+    let adapter = workspace::program("crun-adapter")?;
+    let link = adapter.with_file_name(name);
+    match symlink(&adapter, &link) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error).context("link the adapter of crun")
+        }
+        _ => Ok(link),
     }
 }
 
