@@ -6,6 +6,7 @@ RESTART=Never make_pod broken app "$ANNOTATION: failing"
 of_test wait --for=jsonpath='{.status.phase}'=Failed pod/broken --timeout="${LIMIT}s"
 message=$(await_event broken "$REASON")
 say "the event: $message"
+of_test describe pod broken | grep --fixed-strings "$REASON" >/dev/null || complain "kubectl describe does not say why"
 if [ "$SHAPE" = full ]; then
     for text in "prestart hook 2 of 2" "$HOOK_DIRECTORY/kube-record" "failing.json" "exited with status 3: $REASON"; do
         [[ $message == *"$text"* ]] || complain "the event does not say \"$text\""

@@ -6,12 +6,8 @@ deploy "$SHAPE"
 hooks=(prestart/default prestart/extra poststart/default poststart/extra poststop/default poststop/extra)
 made=()
 for file in config.toml default.json extra.json; do
-    case $file in
-        config.toml) text='hook_sepc = "/etc/nri-oci-hooks/default.json"' ;;
-        *) text='{"prestart":[{"path":"relative"}]}' ;;
-    esac
     say "$file is invalid"
-    set_file "$file" "$text"
+    set_file "$file" "$(invalid_text "$file")"
     await "$file to be refused" is_refused "$file"
 
     life=$(daemon_life)

@@ -1,5 +1,5 @@
 # After a reboot of the node, each container that started before the daemon is reported. With missed.action "restart" it
-# is created again, and every container has its hooks.
+# is created again, and every container has its hooks. An invalid file and a reboot cost no later container its hooks.
 # shellcheck shell=bash
 
 if [ "$SHAPE" != full ] || [ -z "${NODE_REBOOT:-}" ]; then
@@ -79,3 +79,23 @@ for round in 1 2 3; do
     await "nothing to be reported" metric_is nri_oci_hooks_containers_without_hooks 0
 done
 of_test delete deployment many --timeout="${LIMIT}s"
+
+made=()
+for file in config.toml default.json extra.json; do
+    set_file "$file" "$(invalid_text "$file")"
+    await "$file to be refused" is_refused "$file"
+    say "rebooting the node, with $file invalid"
+    # shellcheck disable=SC2086 # a command of several words
+    $NODE_REBOOT
+    await "the daemon to be registered" metric_is_above nri_oci_hooks_registered 0
+    is_refused "$file" || complain "$file is not refused any more"
+    run_pod "after-${file%.*}" app "$ANNOTATION: extra"
+    made+=("$(container_id "after-${file%.*}" 0)")
+    delete_pod "after-${file%.*}"
+    set_default_files
+    await "$file to be valid again" is_taken "$file"
+done
+snapshot
+for id in "${made[@]}"; do
+    assert_ran "$id" prestart/default prestart/extra poststart/default poststart/extra poststop/default poststop/extra
+done

@@ -1,5 +1,5 @@
-# When the node's containerd is restarted, the daemon connects again by itself: containers made later have their hooks,
-# and those made before get their poststop, once.
+# When the node's containerd and kubelet are restarted, the daemon connects again by itself: containers made later have
+# their hooks, and those made before get their poststop, once.
 # shellcheck shell=bash
 
 deploy "$SHAPE"
@@ -14,6 +14,8 @@ await "the daemon to connect again" metric_is_above nri_oci_hooks_connections_to
 await "the daemon to be registered" metric_is_above nri_oci_hooks_registered 0
 [ "$(daemon_life)" = "$life" ] || complain "the daemon was restarted: it did not connect by itself"
 
+say "restarting the kubelet on the node"
+node systemctl restart kubelet
 run_pod after app
 after=$(container_id after 0)
 snapshot

@@ -100,6 +100,26 @@ container_id() {
     printf '%s\n' "${id##*://}"
 }
 
+# id_in POD LIST NAME: the id in the runtime of the container NAME of a list of the pod's status.
+id_in() {
+    local id
+    id=$(of_test get pod "$1" --output jsonpath="{.status.$2[?(@.name==\"$3\")].containerID}")
+    [ -n "$id" ] || complain "container $3 of pod $1 has no id" || return
+    printf '%s\n' "${id##*://}"
+}
+
+# is_anew POD IDS: whether the pod is ready, with a container that is none of these.
+is_anew() {
+    local id
+    of_test wait --for=condition=Ready "pod/$1" --timeout=1s >/dev/null 2>&1 || return
+    id=$(container_id "$1" 0) && [[ " $2 " != *" $id "* ]]
+}
+
+# is_there KIND/NAME: whether the object is there, in the namespace of the pods under test.
+is_there() {
+    [ -n "$(of_test get "$1" --ignore-not-found --output name)" ]
+}
+
 # await_event POD TEXT: awaits an event of the pod whose message contains the text, and prints the message.
 await_event() {
     local watch fd line end=$((SECONDS + LIMIT)) found=no

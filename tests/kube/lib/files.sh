@@ -26,6 +26,14 @@ set_file() {
     touch_daemon_pod
 }
 
+# invalid_text FILE: what the daemon refuses as the file, by one wrong letter or one relative path.
+invalid_text() {
+    case $1 in
+        config.toml) printf '%s\n' 'hook_sepc = "/etc/nri-oci-hooks/default.json"' ;;
+        *) printf '%s\n' '{"prestart":[{"path":"relative"}]}' ;;
+    esac
+}
+
 # set_default_files: has the ConfigMaps hold what deploy has put there, and kubelet read it now.
 set_default_files() {
     kubectl apply --filename "$WORK/manifests.yaml"

@@ -48,6 +48,11 @@ ran() {
     printf '%s\n' "${all[*]}"
 }
 
+# new_ids FILE COUNT: writes the ids of the containers with records behind the first COUNT of $RECORDS to the file.
+new_ids() {
+    sed "1,$2d; s/.* id=\([^ ]*\) .*/\1/" "$RECORDS" | sort -u >"$1"
+}
+
 # has_run ID STAGE/NAME: whether a hook has run for a container by now.
 has_run() {
     local all

@@ -21,9 +21,9 @@ image_transformer() {
 }
 
 # overlay SHAPE DIRECTORY: writes a kustomization that has the shape use our image and hook-specs, on the node alone:
-# other nodes have not the program of the hooks, so no container would start there.
+# other nodes have not the program of the hooks, so no container would start there. COMPONENTS names components to add.
 overlay() {
-    local hostname base image default extra failing
+    local hostname base image default extra failing component
     [ -e "$KUSTOMIZE/$1/kustomization.yaml" ] || complain "there is no shape $1 in $KUSTOMIZE" || return
     mkdir -p "$2"
     base=$(realpath --relative-to="$(realpath "$2")" "$KUSTOMIZE/$1")
@@ -38,6 +38,7 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
   - $base
+components: [$(for component in ${COMPONENTS:-}; do printf '%s/../components/%s,' "$base" "$component"; done)]
 images:
 $image
 patches:
