@@ -1,12 +1,15 @@
 """A registry on loopback that serves one image, a busybox, under every name, so that a cluster needs no network.
 
-usage: registry.py PORT BUSYBOX ARCHITECTURE
+usage: registry.py PORT BUSYBOX ARCHITECTURE IMAGES
+
+A directory IMAGES/NAME with an OCI layout is the image NAME, whatever its tag.
 """
 
 import hashlib
 import http.server
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -81,6 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     manifest = b""
     blobs = {}
+    images = ""
 
     def do_HEAD(self):
         self.reply()
@@ -97,9 +101,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.found("application/json", b"{}")
         if "/manifests/" in path:
             # By a digest, only what has it: the client would refuse another.
-            body = self.blobs.get(name) if name.startswith("sha256:") else self.manifest
+            body = self.blob(name) if name.startswith("sha256:") else self.tagged(path.split("/")[-3])
             return self.found(MANIFEST, body)
-        return self.found("application/octet-stream", self.blobs.get(name))
+        return self.found("application/octet-stream", self.blob(name))
+
+    def tagged(self, name):
+        """The manifest of the image of this name."""
+        index = os.path.join(self.images, name, "index.json")
+        if not os.path.exists(index):
+            return self.manifest
+        with open(index, "rb") as file:
+            return self.blob(json.load(file)["manifests"][0]["digest"])
+
+    def blob(self, digest):
+        """What has the digest, or nothing."""
+        layouts = os.listdir(self.images) if os.path.isdir(self.images) else []
+        for layout in layouts:
+            path = os.path.join(self.images, layout, "blobs", *digest.split(":"))
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    return file.read()
+        return self.blobs.get(digest)
 
     def found(self, media_type, body):
         self.send_response(404 if body is None else 200)
@@ -112,7 +134,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    port, busybox, architecture = sys.argv[1:]
+    port, busybox, architecture, Handler.images = sys.argv[1:]
     Handler.manifest, Handler.blobs = image(busybox, architecture)
     http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 

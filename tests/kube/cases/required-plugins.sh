@@ -2,25 +2,27 @@
 # reboot.
 # shellcheck shell=bash
 
-DROP_IN=/etc/containerd/conf.d/nri-oci-hooks-required.toml
-
 [ "$SHAPE" = full ] || {
     not_tested "required plugins" "the switch takes the full shape"
     return
 }
-if ! node sh -c 'containerd --version | grep -q " v\?2\.\([2-9]\|[1-9][0-9]\)\."'; then
+case $RUNTIME_UNIT in
+    crio) DROP_IN=/etc/crio/crio.conf.d/51-nri-oci-hooks-required.conf ;;
+    *) DROP_IN=/etc/containerd/conf.d/nri-oci-hooks-required.toml ;;
+esac
+if [ "$RUNTIME_UNIT" = containerd ] && ! node sh -c 'containerd --version | grep -q " v\?2\.\([2-9]\|[1-9][0-9]\)\."'; then
     not_tested "required plugins" "it takes containerd 2.2 or later"
     return
 fi
 
 # restart_runtime: so that it reads the drop-in, and the daemon is there again.
 restart_runtime() {
-    node systemctl restart containerd
+    node systemctl restart "$RUNTIME_UNIT"
     await "the daemon to be registered" metric_is_above nri_oci_hooks_registered 0
 }
 
 COMPONENTS=required-plugins deploy "$SHAPE"
-trap 'node rm -f "$DROP_IN"; node systemctl restart containerd' EXIT
+trap 'node rm -f "$DROP_IN"; node systemctl restart "$RUNTIME_UNIT"' EXIT
 await "the drop-in on the node" node test -e "$DROP_IN"
 restart_runtime
 run_pod with app

@@ -1,4 +1,4 @@
-# When the node's containerd and kubelet are restarted, the daemon connects again by itself: containers made later have
+# When the node's container runtime and kubelet are restarted, the daemon connects again by itself: containers made later have
 # their hooks, and those made before get their poststop, once.
 # shellcheck shell=bash
 
@@ -8,8 +8,8 @@ before=$(container_id before 0)
 life=$(daemon_life)
 connections=$(metric nri_oci_hooks_connections_total)
 
-say "restarting containerd on the node"
-node systemctl restart containerd
+say "restarting $RUNTIME_UNIT on the node"
+node systemctl restart "$RUNTIME_UNIT"
 await "the daemon to connect again" metric_is_above nri_oci_hooks_connections_total "$connections"
 await "the daemon to be registered" metric_is_above nri_oci_hooks_registered 0
 [ "$(daemon_life)" = "$life" ] || complain "the daemon was restarted: it did not connect by itself"

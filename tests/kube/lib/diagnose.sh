@@ -27,9 +27,9 @@ diagnose() {
     keep "$directory/ps.txt" node "$RUNNER" ps
     keep "$directory/log.txt" node "$RUNNER" log
     keep "$directory/doctor.txt" node "$RUNNER" doctor
-    keep "$directory/runtime.txt" node containerd --version
+    keep "$directory/runtime.txt" node "$RUNTIME_UNIT" --version
     keep "$directory/runc.txt" node runc --version
-    keep "$directory/containerd.log" node journalctl --unit containerd --no-pager --lines 2000
+    keep "$directory/runtime.log" node journalctl --unit "$RUNTIME_UNIT" --no-pager --lines 2000
     keep "$directory/kubelet.log" node journalctl --unit kubelet --no-pager --lines 1000
     cp "$WORK"/*.yaml "$directory" 2>/dev/null || true
 }

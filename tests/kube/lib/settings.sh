@@ -22,6 +22,8 @@ HOOK_DIRECTORY=${HOOK_DIRECTORY:-/usr/local/lib/nri-oci-hooks}
 NODE_DIRECTORY=${NODE_DIRECTORY:-/var/lib/nri-oci-hooks-kube}
 CONFIG_DIRECTORY=${CONFIG_DIRECTORY:-/etc/nri-oci-hooks}
 NRI_SOCKET=${NRI_SOCKET:-/var/run/nri/nri.sock}
+# The unit of the node's container runtime: containerd or crio.
+RUNTIME_UNIT=${RUNTIME_UNIT:-containerd}
 # The hook that every container on a node of kind's has, from the base runtime spec.
 KIND_HOOK=${KIND_HOOK:-/kind/bin/mount-product-files.sh}
 # How long each hook takes, in seconds: what comes too early or too late is seen.
