@@ -10,7 +10,7 @@ readonly API_ADDRESS=10.96.0.1
 readonly API_SERVER=https://$API_ADDRESS:443
 readonly PODS=10.244.0.0/16
 readonly REGISTRY_PORT=5000
-# What the kubelet talks to, whatever runtime it is.
+# The socket that the kubelet uses, a link to that of the container runtime.
 readonly RUNTIME_SOCKET=/run/runtime.sock
 # How long anything may take to come up, in seconds.
 readonly START_LIMIT=180
