@@ -1,5 +1,5 @@
-# With the daemon as a unit of the host, every container has its hooks from the first pod after a boot on, whatever file
-# of the ConfigMaps has become invalid; and the unit goes with the DaemonSet.
+# With the daemon as a unit of the host, the first pod after a boot has its hooks, also with an invalid file in a ConfigMap.
+# The unit goes with the DaemonSet.
 # shellcheck shell=bash
 
 if [ "$SHAPE" != full ] || [ -z "${NODE_REBOOT:-}" ] || ! node test -d /run/systemd/system; then

@@ -1,5 +1,5 @@
-# After the DaemonSet was removed, pods that have hooks stop as before and run their poststop, as does one that is being
-# stopped meanwhile; pods made later run without hooks.
+# After the DaemonSet was removed, pods that have hooks stop as before and run their poststop. So does a pod that is being
+# stopped at that time. Later pods run without hooks.
 # shellcheck shell=bash
 
 deploy "$SHAPE"
