@@ -66,7 +66,7 @@ impl NodeLedger {
     /// The ledger cannot be read.
     pub fn past(&self) -> Result<Vec<String>> {
         let past = self.open()?.past()?;
-        Ok(past.iter().map(|(id, _)| id.to_string()).collect())
+        Ok(past.iter().map(|past| past.id.to_string()).collect())
     }
 
     /// What happened at a stage of a container, removed or not; `None` if nothing did.
@@ -133,8 +133,8 @@ impl NodeLedger {
         }
         // What is moved between the two looks is in the past by now.
         let past = ledger.past()?;
-        let found = past.into_iter().rfind(|(of, _)| *of == id);
-        Ok(found.map(|(_, directory)| directory).transpose()?)
+        let found = past.into_iter().rfind(|past| past.id == id);
+        Ok(found.map(|past| ledger.open_past(&past)).transpose()?.flatten())
     }
 
     fn open(&self) -> Result<Ledger> {

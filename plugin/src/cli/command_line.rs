@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CheckArgs, DoctorArgs, ExplainArgs, HandOverArgs, HostUnitArgs, InstallArgs, LogArgs, PsArgs, RunArgs,
-    StatusArgs, UninstallArgs, check, doctor, explain, hand_over, host_unit, install, log, ps, run, status,
-    uninstall,
+    CheckArgs, DoctorArgs, ExplainArgs, HandOverArgs, HostUnitArgs, LogArgs, PsArgs, RunArgs, RuntimeArgs,
+    StatusArgs, check, doctor, explain, hand_over, host_unit, log, ps, run, runtime, status,
 };
 
 const MORE: &str = "\
@@ -41,10 +40,8 @@ enum Command {
     Log(LogArgs),
     /// Examine this node: runtime, NRI, files, daemon
     Doctor(DoctorArgs),
-    /// Put the daemon in place on this node
-    Install(InstallArgs),
-    /// Take the daemon away from this node
-    Uninstall(UninstallArgs),
+    /// Switch NRI on or off in the configuration of this node's runtime
+    Runtime(RuntimeArgs),
     /// In a pod: have the node run the daemon as a unit, and serve its health
     HostUnit(HostUnitArgs),
     /// In a pod: hand hook programs of an image over to the daemon
@@ -67,8 +64,7 @@ impl CommandLine {
             Command::Ps(args) => ps(args),
             Command::Log(args) => log(args),
             Command::Doctor(args) => doctor(args),
-            Command::Install(args) => install(args),
-            Command::Uninstall(args) => uninstall(args),
+            Command::Runtime(args) => runtime(args),
             Command::HostUnit(args) => host_unit(args),
             Command::HandOver(args) => hand_over(args),
         }

@@ -48,13 +48,14 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
     };
     let label = settings.label();
     if !settings.is_enabled {
-        // What install puts on the host would be a second daemon.
         let remedy = match examined.is_in_pod() {
             true => format!(
                 "write {on} to {file}, as deploy/containerd and deploy/crio show; then restart the runtime"
             ),
             false => {
-                format!("run: nri-oci-hooks install, which writes {on} to {file}; then restart the runtime")
+                format!(
+                    "run: nri-oci-hooks runtime enable, which writes {on} to {file}; then restart the runtime"
+                )
             }
         };
         findings.push(Finding::problem(
@@ -69,7 +70,7 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
         );
         let remedy = match examined.is_in_pod() {
             true => "let them connect, as deploy/containerd and deploy/crio show; then restart the runtime",
-            false => "run: nri-oci-hooks install, which lets them connect; then restart the runtime",
+            false => "run: nri-oci-hooks runtime enable, which lets them connect; then restart the runtime",
         };
         findings.push(Finding::problem("nri-no-connections", what, remedy));
     } else {

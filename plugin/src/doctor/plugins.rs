@@ -8,6 +8,7 @@ use super::examine::Examined;
 use super::runtime::{Kind, Settings};
 use super::{Finding, Node};
 use crate::model::{bounded_list, shown, shown_path};
+use crate::process::processes;
 use crate::trust::TrustedFile;
 
 /// The other plugin that injects hooks, as it is known.
@@ -125,9 +126,8 @@ pub(super) fn other_process() -> Option<Finding> {
 }
 
 fn is_running(name: &str) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let command = |process: fs::DirEntry| fs::read_to_string(process.path().join("comm")).ok();
-    processes
+    let command = |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    processes()
         .filter_map(command)
         .any(|command| command.trim_end() == name)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::install::InstallError;
 use crate::model::{shown, shown_path};
+use crate::write::WriteError;
 
 /// Why something of a pod cannot be put on its host.
 #[derive(Debug, Error)]
@@ -23,7 +23,7 @@ pub enum PodError {
     },
     /// The program cannot be put on the host.
     #[error("cannot put this program on the host: {0}; name another place with --host-program")]
-    Program(InstallError),
+    Program(WriteError),
     /// The program is on the host and cannot be executed there.
     #[error(
         "{} cannot be executed on the host: {reason}; is that file system mounted noexec? Name another place \
@@ -37,7 +37,7 @@ pub enum PodError {
     },
     /// A file cannot be put on the host.
     #[error("cannot put the pod's files on the host: {0}")]
-    File(InstallError),
+    File(WriteError),
     /// A file is larger than anything that is read from there.
     #[error("{} is larger than any hook-spec may be", shown_path(.0))]
     TooLarge(PathBuf),

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{PodError, UnitError, systemd};
-use crate::install::{is_put, put};
+use crate::write::{is_put, put};
 
 const UNIT: &str = "nri-oci-hooks.service";
 

@@ -13,9 +13,9 @@ use super::check::Judge;
 use super::refused::{self, beside, is_beside};
 use crate::config::ConfigSource;
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::install::{back_up, is_put, put};
 use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
+use crate::write::{back_up, is_put, put};
 
 /// The directory below with hook-specs that pods may pick; there are no others.
 const SPECS: &str = "specs";

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use super::PodError;
 use super::version::Version;
-use crate::install::{is_put, put};
 use crate::trust::TrustedFile;
 use crate::trust::access::Use;
+use crate::write::{is_put, put};
 
 /// Everybody may execute it, root alone may write it.
 const MODE: u32 = 0o755;

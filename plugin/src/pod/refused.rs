@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::PodError;
 use crate::diagnostic::Diagnostic;
-use crate::install::{is_put, put};
 use crate::trust::access::Use;
+use crate::write::{is_put, put};
 
 /// What the name of a refused file ends with, beside the one that stays.
 const ENDING: &str = ".refused";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::PodError;
 use crate::doctor::{Node, RequiredDropIn, required_drop_ins};
-use crate::install::{is_put, put};
+use crate::write::{is_put, put};
 
 /// How a drop-in begins that a pod has put there.
 const MARK: &str =

@@ -7,8 +7,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::PodError;
-use crate::install::InstallError;
 use crate::model::{prose, shown, shown_path};
+use crate::write::WriteError;
 
 /// Why the host cannot have the daemon as a unit.
 #[derive(Debug, Error)]
@@ -27,7 +27,7 @@ pub enum UnitError {
     NotPlain(String),
     /// A file cannot be written.
     #[error("cannot put the unit on the host: {0}")]
-    File(InstallError),
+    File(WriteError),
     /// The kernel refuses.
     #[error(transparent)]
     Pod(PodError),

@@ -9,8 +9,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::Signal;
 
-use super::signal;
 use super::stat::Stat;
+use super::{processes, signal};
 
 /// How long may be spent on stopping what starts others as fast as it is stopped.
 const STOPPING: Duration = Duration::from_millis(100);
@@ -103,7 +103,9 @@ fn children(pid: i32) -> Option<Vec<i32>> {
 
 /// The same, found among all processes of the node by who their parents are.
 fn below_by_parents(root: Pid) -> Vec<i32> {
-    let processes = processes();
+    // Every process of the node, with its parent.
+    let parent = |pid: i32| Some((pid, Stat::of(pid)?.parent));
+    let processes: BTreeMap<i32, i32> = processes().filter_map(parent).collect();
     let mut below = BTreeMap::from([(root.as_raw(), true)]);
     for pid in processes.keys() {
         let mut way = Vec::new();
@@ -126,17 +128,6 @@ fn below_by_parents(root: Pid) -> Vec<i32> {
     found
         .map(|(pid, _)| pid)
         .filter(|pid| *pid != root.as_raw())
-        .collect()
-}
-
-/// Every process of the node, with its parent.
-fn processes() -> BTreeMap<i32, i32> {
-    let Ok(listed) = fs::read_dir("/proc") else {
-        return BTreeMap::new();
-    };
-    let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers
-        .filter_map(|pid| Some((pid, Stat::of(pid)?.parent)))
         .collect()
 }
 

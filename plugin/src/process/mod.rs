@@ -4,11 +4,13 @@
 pub(crate) mod cgroup;
 pub(crate) mod descendants;
 mod init;
+mod list;
 mod pidfd;
 pub(crate) mod signal;
 pub(crate) mod stat;
 mod streams;
 
 pub use init::{Init, process};
+pub(crate) use list::processes;
 pub use pidfd::Pidfd;
 pub(crate) use streams::let_go_of_caller;

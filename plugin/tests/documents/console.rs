@@ -26,11 +26,13 @@ pub(crate) fn run(directory: &Path, commands: &[String]) -> Vec<String> {
     let mut script = format!(
         "set -eu
         cd {directory}
-        for path in etc usr/local var/lib; do
+        for path in etc usr/local usr/share var/lib; do
             mkdir -p over/$path work/$path
             mount -t overlay overlay -o lowerdir=/$path,upperdir=$PWD/over/$path,workdir=$PWD/work/$path /$path
         done
         cp -r {example} examples
+        mkdir -p /usr/share/doc/nri-oci-hooks
+        cp -r {example} /usr/share/doc/nri-oci-hooks/examples
         mount -t tmpfs -o mode=1777 tmpfs /tmp
         cd examples
         install -D -m 0644 -t /etc/nri-oci-hooks config.toml default.json

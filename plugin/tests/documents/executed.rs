@@ -20,7 +20,7 @@ enum How {
     Not(&'static str),
 }
 
-const TABLE: [(&str, How); 12] = [
+const TABLE: [(&str, How); 10] = [
     (
         "nri-oci-hooks run",
         How::Not("it needs a runtime; the tests of crate e2e start it with one"),
@@ -33,19 +33,17 @@ const TABLE: [(&str, How); 12] = [
     // No daemon answers; with one it is asked in crate e2e.
     ("nri-oci-hooks status", How::AsItStands(1)),
     ("nri-oci-hooks doctor", How::With("--root $ROOT", 0)),
-    ("nri-oci-hooks install --dry-run", How::With("--root $IMAGE", 0)),
-    ("nri-oci-hooks install", How::With("--yes --root $IMAGE", 0)),
-    ("nri-oci-hooks uninstall", How::With("--yes --root $IMAGE", 0)),
+    ("nri-oci-hooks runtime", How::With("--root $IMAGE", 0)),
     // Of the examples.
     ("install -D", How::AsItStands(0)),
 ];
 
-/// Two images of nodes with a containerd, of which $ROOT has our daemon installed; and a ledger, as a daemon makes it.
+/// Two images of nodes with a containerd, of which $ROOT has NRI switched on; and a ledger, as a daemon makes it.
 const NODE: &str = "\
     ROOT=$PWD/../root IMAGE=$PWD/../image; mkdir -p $ROOT/etc/containerd; \
     printf 'version = 2\\n' >$ROOT/etc/containerd/config.toml; cp -r $ROOT $IMAGE; \
     install -d -m 0700 /var/lib/nri-oci-hooks /var/lib/nri-oci-hooks/live /var/lib/nri-oci-hooks/past; \
-    nri-oci-hooks install --yes --root $ROOT >/dev/null; echo exit $?";
+    nri-oci-hooks runtime enable --root $ROOT >/dev/null; echo exit $?";
 
 /// The command as the test types it, and its exit status; `None` if it is not executed.
 fn typed(command: &str) -> Option<(String, u8)> {

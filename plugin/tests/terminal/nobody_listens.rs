@@ -56,9 +56,9 @@ fn every_command_that_fails_exits_1() {
             "{arguments:?}"
         );
     }
-    for name in ["install", "uninstall"] {
+    for name in ["enable", "disable"] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nri-oci-hooks"));
-        command.args([name, "--root", root]).stdin(Stdio::null());
+        command.args(["runtime", name, "--root", root]);
         assert_eq!(status(&mut command, closed), Some(1), "{name}");
     }
 }

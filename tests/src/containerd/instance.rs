@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use super::config::Layout;
-use super::{Builder, Version, builder};
+use super::{Builder, Version};
 use crate::cri::{Client, PodBuilder};
 use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
@@ -112,11 +112,6 @@ impl Containerd {
     /// The socket that plugins connect to.
     pub fn nri_socket(&self) -> &Path {
         &self.layout.nri_socket
-    }
-
-    /// The root below which [`Builder::installed`] had the files of a node changed.
-    pub fn installed(&self) -> PathBuf {
-        self.node.directory().join(builder::INSTALLED)
     }
 
     /// The whole configuration that is in force, as it says itself; with `"` for every quote.

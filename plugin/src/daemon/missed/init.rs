@@ -3,15 +3,14 @@
 use std::fs;
 
 use crate::model::ProcessId;
-use crate::process::process;
+use crate::process::{process, processes};
 
 /// The init of the container `id`, by its control group: the process that is the first of its namespace. None if there
 /// is none yet, if the container has no process namespace of its own, or if the runtime names control groups otherwise.
 pub(super) fn init_in_group(id: &str) -> Option<ProcessId> {
-    let numbers = fs::read_dir("/proc").ok()?;
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let read = |pid: i32, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let inits = numbers.filter(|pid| are_of(&read(*pid, "cgroup"), id) && is_first(&read(*pid, "status")));
+    let inits =
+        processes().filter(|pid| are_of(&read(*pid, "cgroup"), id) && is_first(&read(*pid, "status")));
     // A container may have containers of its own.
     inits.filter_map(process).min_by_key(|process| process.started)
 }

@@ -11,10 +11,10 @@ use super::hand_over::{FILES, IMAGES, check_image_name, reference, remove};
 use super::prune::{UNFINISHED, list, prune, touch};
 use super::tree::{Content, make_directory, sync};
 use super::{CURRENT, ImageError, Needs};
-use crate::install::{is_put, put};
 use crate::select::{REFERENCE, is_version};
 use crate::trust::TrustedDir;
 use crate::trust::access::Use;
+use crate::write::{is_put, put};
 
 const LOCK: &str = ".lock";
 const MOUNTS: &str = "/proc/self/ns/mnt";

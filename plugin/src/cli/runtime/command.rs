@@ -1,0 +1,112 @@
+//! What `runtime` is asked, and what it prints and does.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::complain::fail;
+use crate::doctor::{InstalledRuntime, Node};
+use crate::runtime::{Plan, Target, disable, enable};
+
+const MORE_ENABLE: &str = "\
+Writes a drop-in. containerd's own file is changed only if it does not import the drop-in: by one line, and the file as
+it was is kept beside it. What the administrator has set for NRI stays. No service is restarted. A second time, nothing
+is changed.
+
+Exit status:
+  0  NRI is on, once the runtime is restarted
+  1  it is not: something failed
+  2  wrong usage
+
+Examples:
+  nri-oci-hooks runtime enable --dry-run
+  nri-oci-hooks runtime enable
+  nri-oci-hooks runtime enable --root /mnt/image --runtime containerd-2";
+
+const MORE_DISABLE: &str = "\
+Removes the drop-in, and makes containerd's own file what it was. If that was changed since, only the import is taken
+out. No service is restarted. A second time, nothing is changed.
+
+Exit status:
+  0  nothing of `runtime enable` is left
+  1  something is: something failed
+  2  wrong usage";
+
+/// What `runtime` is asked.
+#[derive(Debug, Args)]
+pub struct RuntimeArgs {
+    #[command(subcommand)]
+    pub(super) switch: Switch,
+}
+
+/// On or off.
+#[derive(Debug, Subcommand)]
+pub(super) enum Switch {
+    /// Switch NRI on in the runtime's configuration
+    #[command(after_help = MORE_ENABLE)]
+    Enable(SwitchArgs),
+    /// Undo what `runtime enable` did
+    #[command(after_help = MORE_DISABLE)]
+    Disable(SwitchArgs),
+}
+
+/// What both are asked.
+#[derive(Debug, Args)]
+pub(super) struct SwitchArgs {
+    /// Directory with the files of the node
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+
+    /// The runtime [default: the one that is there]
+    #[arg(long, value_enum)]
+    runtime: Option<InstalledRuntime>,
+
+    /// Print the changes, and make none
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Switches NRI on or off. Exits 0 if it is done, 1 if not.
+pub fn runtime(args: RuntimeArgs) -> ExitCode {
+    match run(&args, &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+pub(super) fn run(args: &RuntimeArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let (args, plan) = match &args.switch {
+        Switch::Enable(args) => (args, enable(&args.target())?),
+        Switch::Disable(args) => (args, disable(&args.target())?),
+    };
+    if !args.dry_run {
+        plan.execute()?;
+    }
+    print(&plan, args.dry_run, out)
+}
+
+impl SwitchArgs {
+    fn target(&self) -> Target {
+        Target {
+            node: Node::new(&self.root),
+            runtime: self.runtime,
+        }
+    }
+}
+
+fn print(plan: &Plan, is_dry: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    for change in &plan.changes {
+        writeln!(out, "{}{change}", if is_dry { "would " } else { "" })?;
+    }
+    for note in &plan.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    match (plan.changes.is_empty(), is_dry) {
+        (true, _) => writeln!(out, "Nothing to change.")?,
+        (false, true) => writeln!(out, "Nothing was changed.")?,
+        (false, false) => writeln!(out, "Now run: systemctl restart {}", plan.service)?,
+    }
+    Ok(())
+}

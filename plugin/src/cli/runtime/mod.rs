@@ -1,0 +1,7 @@
+//! `runtime`: NRI switched on or off in the configuration of the node's runtime.
+
+mod command;
+#[cfg(test)]
+mod tests;
+
+pub use command::{RuntimeArgs, runtime};

@@ -1,0 +1,42 @@
+//! Why NRI could not be switched on or off.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::model::{shown, shown_path};
+use crate::write::WriteError;
+
+/// Why NRI could not be switched on or off.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// A file cannot be read, written or removed.
+    #[error(transparent)]
+    File(#[from] WriteError),
+    /// There is no runtime.
+    #[error(
+        "there is neither containerd nor CRI-O below {}; install one first, or name it with --runtime",
+        shown_path(.0)
+    )]
+    NoRuntime(PathBuf),
+    /// There is a containerd of any version.
+    #[error(
+        "the version of containerd below {} is unknown: neither its configuration nor the program says it; \
+         name it with --runtime",
+        shown_path(.0)
+    )]
+    WhichContainerd(PathBuf),
+    /// The drop-in's place is taken.
+    #[error("{} is not as nri-oci-hooks wrote it; move it away, then run this again", shown_path(.0))]
+    NotOurs(PathBuf),
+    /// The runtime's own file cannot be changed safely.
+    #[error("{} cannot be changed: {reason}; change it by hand: imports = [{}]", shown_path(.path), shown(.import))]
+    Main {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What it must import.
+        import: &'static str,
+    },
+}

@@ -1,0 +1,116 @@
+//! Writing a file whole or not at all, and keeping what was there.
+
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::unistd::geteuid;
+use thiserror::Error;
+
+use crate::model::shown_path;
+
+/// What a backup's name ends with; from the second on, a number follows.
+const BACKUP: &str = ".before-nri-oci-hooks";
+
+/// Why a file could not be written or removed.
+#[derive(Debug, Error)]
+#[error("cannot {what} {}: {error}", shown_path(.path))]
+pub struct WriteError {
+    what: &'static str,
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl WriteError {
+    /// Turns what the kernel says of `path` into an error.
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> WriteError {
+        let path = path.into();
+        move |error| WriteError { what, path, error }
+    }
+}
+
+/// Whether the file at `path` is just what [`put`] would make of it.
+pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
+    let is_ours = |file: fs::Metadata| {
+        let has_mode = file.permissions().mode() & 0o7777 == mode;
+        file.is_file() && has_mode && file.uid() == geteuid().as_raw()
+    };
+    path.symlink_metadata().is_ok_and(is_ours) && fs::read(path).is_ok_and(|there| there == *content)
+}
+
+/// Writes a file aside and renames it into place.
+pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), WriteError> {
+    write(path, content, mode, None)
+}
+
+/// Writes a file in place of the one that is there, whose mode and owner it keeps.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    let there = fs::metadata(path).map_err(WriteError::io("read", path))?;
+    let mode = there.permissions().mode() & 0o7777;
+    write(path, content, mode, Some((there.uid(), there.gid())))
+}
+
+fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> Result<(), WriteError> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
+    made.map_err(WriteError::io("make directory", parent))?;
+    let aside = aside(path);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&aside)?;
+        file.write_all(content)?;
+        if let Some((user, group)) = owner {
+            fchown(&file, Some(user), Some(group))?;
+        }
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&aside, path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&aside);
+        WriteError::io("write", path)(error)
+    })
+}
+
+/// Keeps the file at `path` beside it, readable by root alone, if there is one and no backup has the same.
+pub(crate) fn back_up(path: &Path) -> Result<(), WriteError> {
+    let content = match fs::read(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(WriteError::io("read", path)(error)),
+    };
+    let kept = backups(path);
+    let is_same = |name: &PathBuf| fs::read(name).is_ok_and(|there| there == content);
+    if kept.iter().any(is_same) {
+        return Ok(());
+    }
+    put(&backup(path, kept.len() + 1), &content, 0o600)
+}
+
+/// The backups of the file at `path`, the oldest first.
+pub(crate) fn backups(path: &Path) -> Vec<PathBuf> {
+    let names = (1..).map(|number| backup(path, number));
+    names.take_while(|name| name.symlink_metadata().is_ok()).collect()
+}
+
+fn backup(path: &Path, number: usize) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(BACKUP);
+    if number > 1 {
+        name.push(format!(".{number}"));
+    }
+    path.with_file_name(name)
+}
+
+/// A name that is no program's and no configuration's: it begins with a dot. Nobody else's either:
+/// processes of two pods may have the same number.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    path.with_file_name(format!(".{name}.new-{}-{}", std::process::id(), now.as_nanos()))
+}
