@@ -312,14 +312,14 @@ impl OciHooks {
         let adjustment = delivered(selected).or_else(|error| match error {
             // What the pod selects may be what is too large, and takes nothing else from the container.
             DeliveryError::TooLarge { .. } if may_ignore => {
-                tracing::warn!(%error, "container goes without the hooks that its pod selects: failure_policy is ignore");
+                tracing::warn!(%error, "it goes without the hooks that its pod selects, as failure_policy is ignore");
                 delivered(selector.select_unpicked(&subject, deadline).map_err(|_| error)?)
             }
             error => Err(error),
         });
         let adjustment = match adjustment {
             Err(error) if may_ignore => {
-                tracing::warn!(%error, "container goes without its hooks: failure_policy is ignore");
+                tracing::warn!(%error, "it goes without its hooks, as failure_policy is ignore");
                 None
             }
             adjustment => adjustment.map_err(|error| failed(&error))?,
@@ -362,8 +362,8 @@ impl OciHooks {
             Ok(Err(error)) => Err(Status::internal(format!("nri-oci-hooks: {error}"))),
             Err(_) => {
                 tracing::warn!(
-                    ?limit,
-                    "container goes without its hooks, which cannot be decided in time: failure_policy is ignore"
+                    reason = format!("they cannot be decided within {limit:?}"),
+                    "it goes without its hooks, as failure_policy is ignore"
                 );
                 Ok(Adjustment::new())
             }
@@ -449,7 +449,7 @@ impl Plugin for OciHooks {
             true => self.hooks_or_none(pod, container, ctx.remaining()).await,
             false => self.hooks(&pod, &container, ctx.remaining()),
         };
-        answer.inspect_err(|error| tracing::warn!(%error, "container is not created"))
+        answer.inspect_err(|error| tracing::warn!(error = error.message, "it is not created"))
     }
 
     async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {

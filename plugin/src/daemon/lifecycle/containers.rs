@@ -359,5 +359,5 @@ pub(super) fn budget(remaining: Duration) -> Duration {
 
 /// Says what went wrong where the event's answer cannot.
 pub(super) fn warn(error: &dyn std::fmt::Display) {
-    tracing::warn!(%error, "hooks");
+    tracing::warn!(%error, "its hooks are not as they should be");
 }

@@ -2,9 +2,14 @@
 
 mod destination;
 mod file;
+mod format;
 mod journal;
+mod line;
 mod queue;
 mod start;
+
+#[cfg(test)]
+mod tests;
 
 pub use destination::Destination;
 pub(super) use queue::dropped_lines;

@@ -1,13 +1,11 @@
 //! A bounded queue in front of a log destination: a destination that blocks holds up its own thread alone.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
-
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::observe::waiting::{Receiver, Sender, channel};
 
@@ -125,41 +123,6 @@ fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnM
     }
 }
 
-/// Collects one event, which the queue takes when it is complete.
-#[derive(Debug)]
-pub(super) struct QueueWriter<'q> {
-    queue: &'q Queue,
-    line: Vec<u8>,
-}
-
-impl<'q> MakeWriter<'q> for Queue {
-    type Writer = QueueWriter<'q>;
-
-    fn make_writer(&'q self) -> QueueWriter<'q> {
-        QueueWriter {
-            queue: self,
-            line: Vec::new(),
-        }
-    }
-}
-
-impl Write for QueueWriter<'_> {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.line.extend_from_slice(part);
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for QueueWriter<'_> {
-    fn drop(&mut self) {
-        self.queue.push(std::mem::take(&mut self.line));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
@@ -190,7 +153,7 @@ mod tests {
         let (sink, written) = channel();
         let queue = before(move |line| sink.send(line.to_vec()).unwrap());
         for line in ["one\n", "two\n"] {
-            write!(queue.make_writer(), "{line}").unwrap();
+            queue.push(line.as_bytes().to_vec());
         }
         queue.flush(Duration::from_secs(30));
         assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"one\n", b"two\n"]);

@@ -4,19 +4,21 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::layer;
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{Layer, Registry};
 
 use super::Destination;
 use super::destination::Surroundings;
 use super::file::LogFile;
-use super::journal::Journal;
+use super::format;
+use super::journal::{self, JOURNAL};
+use super::line::Lines;
 use super::queue::Queue;
 
 /// How long the last lines may take at the end.
@@ -51,28 +53,29 @@ pub enum LogFormat {
     Json,
 }
 
-type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
-
 /// Sends all log lines from now on where `args` say, or to stderr if that cannot be had. Nobody who
 /// logs waits for the destination: what it does not take in time is dropped, and counted. A second
 /// call changes nothing.
 pub fn start_logs(args: &LogArgs) {
     let (lines, trouble) = match lines(args) {
         Ok(lines) => (Ok(lines), None),
-        Err(error) => (text_or_json(args.log_format, stderr()), Some(error)),
+        Err(error) => (
+            stderr().map(|queue| text_or_json(args.log_format, queue)),
+            Some(error),
+        ),
     };
-    let Ok((layer, queue)) = lines else {
+    let Ok(lines) = lines else {
         // No further thread, so no daemon either; whatever starts next says so.
         return;
     };
-    let _ = QUEUE.set(queue);
+    let _ = QUEUE.set(lines.queue.clone());
     // The ttrpc library logs through `log`; what it has to say of a connection is ours to judge,
     // so only its errors are passed on.
     let _ = tracing_log::LogTracer::builder()
         .with_max_level(log::LevelFilter::Error)
         .init();
     // Fails only where logs were started before.
-    let _ = tracing::subscriber::set_global_default(Registry::default().with(layer).with(args.log_level));
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(lines).with(args.log_level));
     // By default a panic is written to stderr, by whoever panics.
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     if let Some(error) = trouble {
@@ -87,7 +90,7 @@ pub fn flush_logs() {
     }
 }
 
-fn lines(args: &LogArgs) -> io::Result<(BoxedLayer, Queue)> {
+fn lines(args: &LogArgs) -> io::Result<Lines> {
     let destination = match &args.log_to {
         // Whoever asks for JSON wants it as it is.
         Destination::Auto if args.log_format == LogFormat::Json => match Surroundings::look().choose() {
@@ -98,17 +101,17 @@ fn lines(args: &LogArgs) -> io::Result<(BoxedLayer, Queue)> {
         other => other.clone(),
     };
     match destination {
-        Destination::Auto | Destination::Stderr => text_or_json(args.log_format, stderr()),
-        Destination::Journald => {
-            let (journal, queue) = Journal::connect()?;
-            Ok((journal.boxed(), queue))
-        }
+        Destination::Auto | Destination::Stderr => Ok(text_or_json(args.log_format, stderr()?)),
+        Destination::Journald => Ok(Lines {
+            write: journal::entry,
+            queue: journal::connect(Path::new(JOURNAL))?,
+        }),
         Destination::File(path) => {
             let open = move || {
                 let mut file = LogFile::open(&path)?;
                 Ok(move |line: &[u8]| file.write(line))
             };
-            text_or_json(args.log_format, Queue::before(open))
+            Ok(text_or_json(args.log_format, Queue::before(open)?))
         }
     }
 }
@@ -119,12 +122,10 @@ fn stderr() -> io::Result<Queue> {
     Queue::before(move || Ok(move |line: &[u8]| stderr.write_all(line)))
 }
 
-fn text_or_json(format: LogFormat, queue: io::Result<Queue>) -> io::Result<(BoxedLayer, Queue)> {
-    let queue = queue?;
-    let lines = layer().with_ansi(false).with_writer(queue.clone());
-    let layer = match format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().boxed(),
+fn text_or_json(log_format: LogFormat, queue: Queue) -> Lines {
+    let write = match log_format {
+        LogFormat::Text => format::text,
+        LogFormat::Json => format::json,
     };
-    Ok((layer, queue))
+    Lines { write, queue }
 }
