@@ -17,11 +17,13 @@ use crate::daemon::WithoutHooks;
 use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, StageStatus};
 use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
 use crate::observe::ask;
+use crate::runner::needs_program;
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 const MORE: &str = "\
+Lists the containers that still need this program: until their init has ended and their poststop hooks have run.
 Containers that run without the hooks that they should have follow, if the daemon answers.
 
 A stage is waiting (nothing of it has happened), running, interrupted (its runner died; the next one
@@ -45,6 +47,10 @@ pub struct PsArgs {
     #[arg(value_name = "CONTAINER|POD")]
     pub wanted: Option<String>,
 
+    /// Those too that are over and that their runtime has not removed, as when one is named
+    #[arg(long, short)]
+    pub all: bool,
+
     /// Where the ledger is
     #[command(flatten)]
     pub ledger: LedgerArg,
@@ -54,7 +60,7 @@ pub struct PsArgs {
     pub format: Format,
 }
 
-/// Lists the containers in the ledger that have not been removed. Exits 0, or 1 if there is no
+/// Lists the containers in the ledger that need the program. Exits 0, or 1 if there is no
 /// ledger or the list could not be printed.
 pub fn ps(args: PsArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
@@ -71,6 +77,7 @@ struct Row {
     container: String,
     id: ContainerId,
     at: Timestamp,
+    needs_program: bool,
     prestart: StageStatus,
     /// Run directly after prestart.
     #[serde(rename = "createRuntime")]
@@ -87,6 +94,7 @@ impl Row {
             create_runtime: standing(Stage::CreateRuntime)?,
             poststart: standing(Stage::Poststart)?,
             poststop: standing(Stage::Poststop)?,
+            needs_program: needs_program(directory, &header)?,
             id,
             at: header.at,
             namespace: header.identity.namespace,
@@ -114,6 +122,7 @@ impl Row {
 pub(super) fn run(args: &PsArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let ledger = args.ledger.open()?;
     let mut rows = rows(&ledger, args.wanted.as_deref())?;
+    rows.retain(|row| args.all || args.wanted.is_some() || row.needs_program);
     rows.sort_by_key(|row| row.at);
     let without = without_hooks(ledger.root(), args.wanted.as_deref());
     match args.format {

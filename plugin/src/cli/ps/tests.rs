@@ -6,8 +6,8 @@ use std::path::Path;
 use super::PsArgs;
 use super::command::run;
 use crate::cli::{Format, LedgerArg};
-use crate::ledger::{Claimed, Identity, Ledger, StageResult, Trigger};
-use crate::model::{ResolvedHook, ResolvedHooks, Stage};
+use crate::ledger::{Claimed, Created, Identity, Ledger, StageResult, Trigger};
+use crate::model::{ProcessId, ResolvedHook, ResolvedHooks, Stage};
 
 fn hook() -> ResolvedHook {
     ResolvedHook::for_test("/bin/a")
@@ -16,6 +16,7 @@ fn hook() -> ResolvedHook {
 fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {
     let args = PsArgs {
         wanted: wanted.map(str::to_owned),
+        all: false,
         ledger: LedgerArg {
             state_dir: state_dir.to_str().map(str::to_owned),
             ..LedgerArg::default()
@@ -61,6 +62,24 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
         .unwrap();
     enter("gone", "gone");
     ledger.archive(&"gone".parse().unwrap()).unwrap();
+    // Its init has ended, and it has no poststop.
+    let over = ResolvedHooks {
+        stages: [(Stage::Prestart, vec![hook()])].into(),
+    };
+    ledger
+        .add(Identity::for_test("over", "over"), &over, true)
+        .unwrap();
+    let created = Created {
+        process: Some(ProcessId {
+            pid: i32::MAX,
+            started: 1,
+        }),
+        ..Created::default()
+    };
+    let directory_of_over = ledger.find(&"over".parse().unwrap()).unwrap().unwrap();
+    directory_of_over.note_created(Stage::Prestart, &created).unwrap();
+    let named = printed(directory.path(), Some("over"), Format::Json);
+    assert!(named.contains("\"needs_program\":false"), "{named}");
 
     insta::assert_snapshot!(printed(directory.path(), None, Format::Text));
     let one = printed(directory.path(), Some("default/running"), Format::Json);
