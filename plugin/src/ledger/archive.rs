@@ -6,7 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{EntryDirectory, LedgerError};
+use sha2::{Digest, Sha256};
+
+use super::{EntryDirectory, Identity, LedgerError};
 use crate::model::{ContainerId, Timestamp};
 
 /// How many removed containers are kept, and for how long.
@@ -35,12 +37,47 @@ impl Default for Kept {
     }
 }
 
-/// A container that was removed, and its directory if that can be opened.
-pub type Past = (ContainerId, Result<EntryDirectory, LedgerError>);
+/// A container that was removed and whose records are still kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// Its id.
+    pub id: ContainerId,
+    /// Of the directory.
+    name: String,
+}
 
-/// The name of the directory of a container that is removed now.
-pub(super) fn name(id: &ContainerId) -> String {
-    format!("{}-{id}", digits(Timestamp::now().unix_nanos()))
+impl Past {
+    /// Whether its pod or the container itself may be called `name`, as far as the name of its directory tells.
+    pub fn may_be_called(&self, name: &str) -> bool {
+        let digits = self.name.split('-').next().unwrap_or_default();
+        match digits.get(DIGITS..) {
+            // It was archived by an earlier release, or its entry is damaged.
+            None | Some("") => true,
+            Some(tags) => tags
+                .as_bytes()
+                .chunks(TAG)
+                .any(|found| found == tag(name).as_bytes()),
+        }
+    }
+}
+
+/// The name of the directory of a container that is removed now: the moment, and then a tag of its pod's name and one of its
+/// own, by which it is found among thousands. An earlier release takes the tags for parts of a nanosecond.
+pub(super) fn name(id: &ContainerId, identity: Option<&Identity>) -> String {
+    let tags = identity.map(|it| tag(&it.pod) + &tag(&it.container));
+    let (digits, tags) = (digits(Timestamp::now().unix_nanos()), tags.unwrap_or_default());
+    format!("{digits}{tags}-{id}")
+}
+
+/// How many digits a moment has, and a tag.
+const DIGITS: usize = 20;
+const TAG: usize = 5;
+
+/// The same for the same name: others rarely have it.
+fn tag(name: &str) -> String {
+    let sum = Sha256::digest(name.as_bytes());
+    let number = u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]);
+    format!("{:05}", number % 100_000)
 }
 
 /// The moment with which a directory's name begins: twenty digits sort as text as they do as numbers.
@@ -48,17 +85,22 @@ fn digits(unix_nanos: u128) -> String {
     format!("{unix_nanos:020}")
 }
 
-/// The directories below `past`, that of the container removed first first.
+/// The containers whose directories are below `past`, that removed first first.
 pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
-    let mut directories = Vec::new();
-    for name in names(past)? {
-        let Some(id) = container(&name) else { continue };
-        // Another process may have pruned it meanwhile.
-        if let Some(directory) = EntryDirectory::past(past.join(&name)).transpose() {
-            directories.push((id, directory));
-        }
-    }
-    Ok(directories)
+    let names = names(past)?.into_iter();
+    Ok(names
+        .filter_map(|name| {
+            Some(Past {
+                id: container(&name)?,
+                name,
+            })
+        })
+        .collect())
+}
+
+/// The files of a container that was removed; `None` if another process has pruned it meanwhile.
+pub(super) fn open(past: &Path, container: &Past) -> Result<Option<EntryDirectory>, LedgerError> {
+    EntryDirectory::past(past.join(&container.name))
 }
 
 /// The directory of the container with this id that was removed last.

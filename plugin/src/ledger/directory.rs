@@ -73,13 +73,9 @@ impl EntryDirectory {
         &self.path
     }
 
-    /// Whether the records of both are in the same directory, which may have been moved in between.
-    pub fn is_same(&self, other: &EntryDirectory) -> bool {
-        let identity = |files: &EntryDirectory| {
-            let found = fstat(files.directory.get()?).ok()?;
-            Some((found.st_dev, found.st_ino))
-        };
-        identity(self).is_some_and(|this| identity(other) == Some(this))
+    /// The inode of the directory of its records, by which it is the same wherever it was moved; `None` if it has none.
+    pub fn inode(&self) -> Option<u64> {
+        Some(fstat(self.directory.get()?).ok()?.st_ino)
     }
 
     /// Writes an entry. Returns whether there was none at `path`.

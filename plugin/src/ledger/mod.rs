@@ -7,7 +7,8 @@
 //! STATE_DIR/entries/ID             the resolved hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
 //! STATE_DIR/live/ID/entry          the resolved hooks, once the container's start is over
-//! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry
+//! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry; tags of names follow the
+//!                                  nanoseconds
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          since when the daemon notes that
 //! STATE_DIR/missed                 which containers lack the hooks that they should have, as last found

@@ -254,6 +254,14 @@ impl Ledger {
         archive::list(&self.root.join(PAST))
     }
 
+    /// The files of a container that was removed; `None` if they are kept no longer.
+    ///
+    /// # Errors
+    /// They cannot be opened.
+    pub fn open_past(&self, container: &Past) -> Result<Option<EntryDirectory>, LedgerError> {
+        archive::open(&self.root.join(PAST), container)
+    }
+
     /// The files of a container that was removed, of several with this id those of the last; `None` if
     /// they are not kept.
     ///
@@ -287,7 +295,7 @@ impl Ledger {
         } else {
             // Whoever dies between the two leaves it whole, and in its place.
             unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.root.join(PAST).join(archive::name(id))))
+                .and_then(|()| fs::rename(&path, self.past_path(id, &directory)))
         };
         unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
@@ -298,11 +306,14 @@ impl Ledger {
     /// # Errors
     /// They cannot be moved.
     pub fn archive_init(&self, id: &ContainerId) -> Result<(), LedgerError> {
+        let Some(directory) = self.find(id)? else {
+            return Ok(());
+        };
         let (entry, path) = (self.entry_path(id), self.live_path(id));
         let within = path.join(ENTRY);
         let archived = link(&within, &entry)
             .and_then(|()| link(&entry, &within))
-            .and_then(|()| fs::rename(&path, self.root.join(PAST).join(archive::name(id))));
+            .and_then(|()| fs::rename(&path, self.past_path(id, &directory)));
         unless_missing(archived).map_err(LedgerError::io("archive", path))
     }
 
@@ -330,6 +341,13 @@ impl Ledger {
 
     fn entry_path(&self, id: &ContainerId) -> PathBuf {
         self.root.join(ENTRIES).join(id.as_str())
+    }
+
+    /// Where the records of a container are archived now.
+    fn past_path(&self, id: &ContainerId, directory: &EntryDirectory) -> PathBuf {
+        let header = directory.header().ok();
+        let name = archive::name(id, header.as_ref().map(|header| &header.identity));
+        self.root.join(PAST).join(name)
     }
 
     fn live_path(&self, id: &ContainerId) -> PathBuf {

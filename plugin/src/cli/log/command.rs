@@ -6,19 +6,22 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Args;
 
-use super::history::{self, Event};
+use super::history::{self, Event, History, Tracked};
 use super::show::show;
-use super::timeline;
+use super::timeline::Life;
 use crate::cli::complain::{complain, fail};
-use crate::cli::ledger::is_meant;
 use crate::cli::{Format, LedgerArg};
-use crate::ledger::{Header, Ledger};
-use crate::model::ContainerId;
+use crate::ledger::{Ledger, LedgerError, Past};
+use crate::model::{Timestamp, shown};
 
 /// How often `--follow` looks for what is new.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How long ago what `--follow` has not printed may have happened: a record is written at once.
+const RECENT: Duration = Duration::from_secs(60);
 
 const MORE: &str = "\
 Hooks of containers that were removed are shown too: the ledger keeps the last 200 of them, for seven
@@ -26,7 +29,7 @@ days. It knows nothing of hooks with delivery direct, which the OCI runtime runs
 
 Exit status:
   0  everything is printed, even if it is nothing
-  1  there is no ledger, or it cannot be read
+  1  there is no ledger, it cannot be read, or it has no container of this name
   2  wrong usage
 
 Examples:
@@ -61,8 +64,8 @@ pub struct LogArgs {
     pub format: Format,
 }
 
-/// Prints what happened to containers, in order of time. Exits 0, or 1 if there is no ledger or it
-/// could not be printed.
+/// Prints what happened to containers, in order of time. Exits 0; or 1 if there is no ledger, it could not be printed, or
+/// nothing is known of the container that is asked for.
 pub fn log(args: LogArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,57 +75,78 @@ pub fn log(args: LogArgs) -> ExitCode {
 
 pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let ledger = args.ledger.open()?;
-    let meant = |id: &ContainerId, header: &Header| {
-        let wanted = args.wanted.as_deref();
-        wanted.is_none_or(|wanted| is_meant(wanted, id, header))
-    };
-    if args.timeline {
-        return draw(&ledger, meant, out);
-    }
-    let mut printed = HashSet::new();
     let mut told = HashSet::new();
-    loop {
-        let (events, errors) = history::read(&ledger, meant)?;
-        for error in errors.iter().map(ToString::to_string) {
-            if told.insert(error.clone()) {
-                complain(&error);
+    let mut complain_once = |error: &LedgerError| {
+        let error = error.to_string();
+        if told.insert(error.clone()) {
+            complain(&error);
+        }
+    };
+    let wanted = args.wanted.as_deref();
+    let mut printed = HashSet::new();
+    for round in 0.. {
+        let containers = history::containers(&ledger, wanted, &mut complain_once)?;
+        if let (0, true, Some(wanted)) = (round, containers.is_empty(), wanted) {
+            let nothing = anyhow!(
+                "{}: no container of this name or id; {}",
+                shown(wanted),
+                reach(&ledger)?
+            );
+            match args.follow {
+                true => complain(&nothing),
+                false => return Err(nothing),
             }
         }
-        // What is new: an event is told by its time, its container and its stage. Those of containers
-        // that are forgotten are forgotten here too.
+        if args.timeline {
+            return draw(&ledger, &containers, out);
+        }
+        // What is new: an event is told by its time, its container and its stage. What is new to the ledger is of the last
+        // moments.
+        let now = Timestamp::now();
         let mut seen = HashSet::new();
-        for event in &events {
-            let key = (
-                event.at,
-                event.id.clone(),
-                event.stage,
-                std::mem::discriminant(&event.what),
-            );
-            if !printed.contains(&key) {
+        History::of(&ledger, containers, &mut complain_once).each(&ledger, |event| {
+            let is_recent = now.since(event.at) < RECENT;
+            let kind = std::mem::discriminant(&event.what);
+            let key = (event.at, event.id.clone(), event.stage, kind);
+            if round == 0 || is_recent && !printed.contains(&key) {
                 print(event, args.format, out)?;
             }
-            seen.insert(key);
-        }
+            if args.follow && is_recent {
+                seen.insert(key);
+            }
+            Ok(())
+        })?;
         printed = seen;
         out.flush()?;
         if !args.follow {
-            return Ok(());
+            break;
         }
         sleep(LOOK);
     }
+    Ok(())
 }
 
-fn draw(
-    ledger: &Ledger,
-    meant: impl Fn(&ContainerId, &Header) -> bool,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let (lives, errors) = timeline::read(ledger, meant)?;
-    for error in errors {
-        complain(&error);
-    }
-    for life in lives {
-        life.print(out)?;
+/// How far back the records reach: to the first creation of a container that is on record.
+fn reach(ledger: &Ledger) -> anyhow::Result<String> {
+    let oldest = |past: &Past| Some(ledger.open_past(past).ok()??.header().ok()?.at);
+    let past = ledger.past()?.iter().find_map(oldest);
+    let live = ledger.live()?.into_iter();
+    let live = live.filter_map(|id| Some(ledger.find(&id).ok()??.header().ok()?.at));
+    Ok(match past.or_else(|| live.min()) {
+        Some(at) => format!("the ledger reaches back to {}", at.to_the_millisecond()),
+        None => "the ledger has none".to_owned(),
+    })
+}
+
+fn draw(ledger: &Ledger, containers: &[Tracked], out: &mut impl Write) -> anyhow::Result<()> {
+    for container in containers {
+        match container
+            .open(ledger)
+            .and_then(|directory| directory.as_ref().map(Life::read).transpose())
+        {
+            Ok(life) => life.map(|life| life.print(out)).transpose().map(drop)?,
+            Err(error) => complain(&error),
+        }
     }
     Ok(())
 }

@@ -1,9 +1,13 @@
 //! What happened to containers, event by event.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::Serialize;
 
+use crate::cli::ledger::is_meant;
 use crate::ledger::{
-    EntryDirectory, Header, HookRun, Ledger, LedgerError, Line, Outcome, Output, Record, StageResult, Trigger,
+    EntryDirectory, HookRun, Identity, Ledger, LedgerError, Line, Outcome, Output, Past, Record, StageResult,
+    Trigger,
 };
 use crate::model::{ContainerId, Stage, Timestamp};
 
@@ -63,85 +67,162 @@ pub(super) struct HookEnded {
     pub(super) stderr: Output,
 }
 
-/// Everything that the ledger tells of the containers that are `meant`, in order of time; and what
-/// could not be read.
-pub(super) fn read(
-    ledger: &Ledger,
-    meant: impl Fn(&ContainerId, &Header) -> bool,
-) -> Result<(Vec<Event>, Vec<LedgerError>), LedgerError> {
-    let (of_containers, errors) = of_each(ledger, meant, |id, directory, header| {
-        of_container(id, directory, &header)
-    })?;
-    let mut events: Vec<Event> = of_containers.into_iter().flatten().collect();
-    events.sort_by_key(|event| event.at);
-    Ok((events, errors))
+/// What the ledger tells of containers, event by event in order of time. Only the events of one moment are held in memory,
+/// however many containers there are.
+pub(super) struct History {
+    containers: Vec<Tracked>,
+    /// When the first thing happened at a stage of the container with this index.
+    stages: Vec<(Timestamp, usize, Stage)>,
 }
 
-/// What `read` makes of each container that is `meant`, removed or not; and what could not be read.
-pub(super) fn of_each<T>(
-    ledger: &Ledger,
-    meant: impl Fn(&ContainerId, &Header) -> bool,
-    read: impl Fn(&ContainerId, &EntryDirectory, Header) -> Result<T, LedgerError>,
-) -> Result<(Vec<T>, Vec<LedgerError>), LedgerError> {
-    let (mut all, mut errors) = (Vec::new(), Vec::new());
-    // First those that may be archived meanwhile: none is missed, and none is there twice. One of
-    // which an earlier init's records are archived is there with both.
-    let mut live = Vec::new();
-    for id in ledger.live()? {
-        live.extend(ledger.find(&id).transpose().map(|directory| (id, directory)));
+impl History {
+    pub(super) fn of(
+        ledger: &Ledger,
+        containers: Vec<Tracked>,
+        complain: &mut dyn FnMut(&LedgerError),
+    ) -> History {
+        let mut stages = Vec::new();
+        for (index, container) in containers.iter().enumerate() {
+            for stage in Stage::OF_RUNNER {
+                match container.events(ledger, stage) {
+                    Ok(events) => stages.extend(
+                        events
+                            .iter()
+                            .map(|event| event.at)
+                            .min()
+                            .map(|at| (at, index, stage)),
+                    ),
+                    Err(error) => complain(&error),
+                }
+            }
+        }
+        stages.sort();
+        History { containers, stages }
     }
-    let mut directories = ledger.past()?;
-    directories.retain(|(_, archived)| !live.iter().any(|(_, tracked)| are_same(archived, tracked)));
-    directories.extend(live);
-    for (id, directory) in directories {
-        let one = directory.and_then(|directory| {
-            let header = directory.header()?;
-            meant(&id, &header)
-                .then(|| read(&id, &directory, header))
-                .transpose()
-        });
-        match one {
-            Ok(one) => all.extend(one),
-            Err(error) => errors.push(error),
+
+    pub(super) fn each(
+        self,
+        ledger: &Ledger,
+        mut print: impl FnMut(&Event) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut waiting: BTreeMap<(Timestamp, usize), Event> = BTreeMap::new();
+        let mut count = 0;
+        for (at, index, stage) in self.stages {
+            while let Some(first) = waiting.first_entry().filter(|first| first.key().0 < at) {
+                print(&first.remove())?;
+            }
+            // What cannot be read was complained about.
+            for event in self.containers[index].events(ledger, stage).unwrap_or_default() {
+                count += 1;
+                waiting.insert((event.at, count), event);
+            }
+        }
+        waiting.values().try_for_each(print)
+    }
+}
+
+/// A container in the ledger that is meant, removed or not.
+pub(super) struct Tracked {
+    id: ContainerId,
+    /// Present if it was removed.
+    past: Option<Past>,
+    /// When it was created.
+    pub(super) at: Timestamp,
+}
+
+impl Tracked {
+    /// Its files; `None` if they are gone.
+    pub(super) fn open(&self, ledger: &Ledger) -> Result<Option<EntryDirectory>, LedgerError> {
+        let past = |past: &Past| ledger.open_past(past);
+        match &self.past {
+            Some(removed) => past(removed),
+            // It may have been removed since.
+            None => match ledger.find(&self.id)? {
+                None => ledger.find_past(&self.id),
+                found => Ok(found),
+            },
         }
     }
-    Ok((all, errors))
-}
 
-/// Whether both are the same records, which were archived in between.
-fn are_same(
-    archived: &Result<EntryDirectory, LedgerError>,
-    tracked: &Result<EntryDirectory, LedgerError>,
-) -> bool {
-    match (archived, tracked) {
-        (Ok(archived), Ok(tracked)) => archived.is_same(tracked),
-        _ => false,
-    }
-}
-
-fn of_container(
-    id: &ContainerId,
-    directory: &EntryDirectory,
-    header: &Header,
-) -> Result<Vec<Event>, LedgerError> {
-    let mut events = Vec::new();
-    for stage in Stage::OF_RUNNER {
+    fn events(&self, ledger: &Ledger, stage: Stage) -> Result<Vec<Event>, LedgerError> {
+        let Some(directory) = self.open(ledger)? else {
+            return Ok(Vec::new());
+        };
+        let header = directory.header()?;
         // Without hooks there is only what runners settled among themselves.
         let Some(record) = directory.record(stage)?.filter(|_| header.count(stage) > 0) else {
-            continue;
+            return Ok(Vec::new());
         };
-        let identity = &header.identity;
-        events.extend(of_stage(&record, header.count(stage)).map(|(at, what)| Event {
+        let Identity {
+            namespace,
+            pod,
+            container,
+            ..
+        } = &header.identity;
+        let events = of_stage(&record, header.count(stage)).map(|(at, what)| Event {
             at,
-            namespace: identity.namespace.clone(),
-            pod: identity.pod.clone(),
-            container: identity.container.clone(),
-            id: id.clone(),
+            namespace: namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+            id: self.id.clone(),
             stage,
             what,
-        }));
+        });
+        Ok(events.collect())
     }
-    Ok(events)
+}
+
+/// The containers in the ledger that are `wanted`, that created first first. Of one of which an earlier init's records are
+/// archived there are both. Those that the name of their directory rules out are not opened.
+pub(super) fn containers(
+    ledger: &Ledger,
+    wanted: Option<&str>,
+    complain: &mut dyn FnMut(&LedgerError),
+) -> Result<Vec<Tracked>, LedgerError> {
+    let mut found = Vec::new();
+    let mut inodes = HashSet::new();
+    // First those that may be archived meanwhile: none is missed, and none is there twice.
+    let live = ledger.live()?.into_iter().map(|id| (id, None));
+    let past = ledger.past()?;
+    let past = past
+        .into_iter()
+        .filter(|past| wanted.is_none_or(|wanted| may_be(wanted, past)));
+    for (id, past) in live
+        .into_iter()
+        .chain(past.map(|past| (past.id.clone(), Some(past))))
+    {
+        let mut container = Tracked {
+            id,
+            past,
+            at: Timestamp::now(),
+        };
+        let looked = container.open(ledger).and_then(|directory| {
+            let Some(directory) = directory else {
+                return Ok(None);
+            };
+            Ok(Some((directory.header()?, directory.inode())))
+        });
+        match looked {
+            Ok(Some((header, inode))) => {
+                let is_new = inode.is_none_or(|inode| inodes.insert(inode));
+                if is_new && wanted.is_none_or(|wanted| is_meant(wanted, &container.id, &header)) {
+                    container.at = header.at;
+                    found.push(container);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => complain(&error),
+        }
+    }
+    found.sort_by_key(|container| container.at);
+    Ok(found)
+}
+
+/// Whether a removed container may be the one that a person means.
+fn may_be(wanted: &str, past: &Past) -> bool {
+    // NAMESPACE/POD or NAMESPACE/POD/CONTAINER, or a name alone.
+    let name = wanted.split('/').nth(1).unwrap_or(wanted);
+    past.id.as_str().starts_with(wanted) || past.may_be_called(name)
 }
 
 fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, What)> {

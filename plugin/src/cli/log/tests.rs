@@ -59,8 +59,8 @@ const POSTSTOP: &str = r#"
 {"finished":{"result":"skipped","reason":"its prestart failed","at":"2026-01-01T00:00:00Z"}}
 "#;
 
-fn printed(directory: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> String {
-    let args = LogArgs {
+fn args(directory: &tempfile::TempDir, wanted: Option<&str>) -> LogArgs {
+    LogArgs {
         wanted: wanted.map(str::to_owned),
         follow: false,
         timeline: false,
@@ -68,7 +68,14 @@ fn printed(directory: &tempfile::TempDir, wanted: Option<&str>, format: Format) 
             state_dir: directory.path().to_str().map(str::to_owned),
             ..LedgerArg::default()
         },
+        format: Format::Json,
+    }
+}
+
+fn printed(directory: &tempfile::TempDir, wanted: Option<&str>, format: Format) -> String {
+    let args = LogArgs {
         format,
+        ..args(directory, wanted)
     };
     let mut out = Vec::new();
     run(&args, &mut out).unwrap();
@@ -95,7 +102,13 @@ fn a_container_is_meant_by_its_id_its_name_its_pod_or_both_with_their_namespace(
     }
     assert_eq!(lines("db"), 1);
     for none in ["bc123", "we", "kube-system/web", "default"] {
-        assert_eq!(lines(none), 0, "{none}");
+        let error = run(&args(&directory, Some(none)), &mut Vec::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(none) && error.contains("the ledger reaches back to 20"),
+            "{error}"
+        );
     }
 }
 

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::history::of_each;
-use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, Line, Record, StageResult};
-use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
+use crate::ledger::{EntryDirectory, Header, LedgerError, Line, Record, StageResult};
+use crate::model::{Stage, Timestamp, one_line, shown};
 
 /// How many characters the time axis is wide.
 const WIDTH: usize = 48;
@@ -25,21 +24,10 @@ struct Bar {
     what: String,
 }
 
-/// The lives of the containers that are `meant`, that created first first; and what could not be
-/// read.
-pub(super) fn read(
-    ledger: &Ledger,
-    meant: impl Fn(&ContainerId, &Header) -> bool,
-) -> Result<(Vec<Life>, Vec<LedgerError>), LedgerError> {
-    let (mut lives, errors) = of_each(ledger, meant, |_, directory, header| {
-        Life::read(directory, header)
-    })?;
-    lives.sort_by_key(|life| life.header.at);
-    Ok((lives, errors))
-}
-
 impl Life {
-    fn read(directory: &EntryDirectory, header: Header) -> Result<Life, LedgerError> {
+    /// That of the container with these files.
+    pub(super) fn read(directory: &EntryDirectory) -> Result<Life, LedgerError> {
+        let header = directory.header()?;
         let mut bars = vec![Bar::point("created", header.at)];
         let [prestart, poststart, poststop] =
             [Stage::Prestart, Stage::Poststart, Stage::Poststop].map(|stage| directory.record(stage));

@@ -129,10 +129,17 @@ fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
     let past = fixture.ledger.past().unwrap();
-    let [(past_id, Ok(_))] = past.as_slice() else {
+    let [archived] = past.as_slice() else {
         panic!("{past:?}")
     };
-    assert_eq!(*past_id, id);
+    assert_eq!(archived.id, id);
+    assert!(fixture.ledger.open_past(archived).unwrap().is_some());
+    let header = container.header().unwrap();
+    for name in [&header.identity.pod, &header.identity.container] {
+        assert!(archived.may_be_called(name), "{name}");
+    }
+    let others = ["another", "a", "b", "c"];
+    assert!(others.iter().any(|name| !archived.may_be_called(name)));
     let directory = fixture.ledger.find_past(&id).unwrap().unwrap();
     assert_eq!(directory.created().unwrap(), Some(created(1)));
     assert!(directory.is_settled(Stage::Poststop, 1).unwrap());
@@ -150,7 +157,7 @@ fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
 /// The containers of the past, that removed first first.
 fn past(fixture: &Fixture) -> Vec<String> {
     let past = fixture.ledger.past().unwrap().into_iter();
-    past.map(|(id, _)| id.to_string()).collect()
+    past.map(|past| past.id.to_string()).collect()
 }
 
 #[test]
@@ -277,9 +284,10 @@ fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_pu
     assert!(fixture.ledger.live().unwrap().is_empty());
     assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2, "moved");
     let past = fixture.ledger.past().unwrap();
-    let [(_, Ok(directory))] = past.as_slice() else {
+    let [archived] = past.as_slice() else {
         panic!("{past:?}")
     };
+    let directory = fixture.ledger.open_past(archived).unwrap().unwrap();
     assert!(directory.header().is_ok());
 }
 
