@@ -10,7 +10,7 @@ use super::Finding;
 use super::examine::Examined;
 use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::ledger::Ledger;
-use crate::model::{prose, shown};
+use crate::model::{counted, prose, shown};
 use crate::observe::{AskError, OnSilence, Status};
 use crate::trust::{Fault, TrustedDir};
 
@@ -97,7 +97,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     findings.push(match Ledger::open(&directory).and_then(|ledger| ledger.live()) {
         Ok(live) => Finding::good(
             "state-dir",
-            format!("{name}: {} containers with hooks", live.len()),
+            format!("{name}: {} with hooks", counted(live.len(), "container")),
         ),
         Err(error) => Finding::problem(
             "state-dir",

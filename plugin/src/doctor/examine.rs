@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::runtime::{self, Settings};
-use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins};
+use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins, restart, unit};
 use crate::bounded::within;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
@@ -117,6 +117,8 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
     let checks = [
         nri::check,
         plugins::check,
+        unit::check,
+        restart::check,
         files::check,
         daemon::check,
         cgroups::check,

@@ -10,7 +10,9 @@ mod nri;
 mod plugins;
 mod required;
 mod resolve;
+mod restart;
 mod runtime;
+mod unit;
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
             imported.push(file);
         }
         tell_unread(node, main, format, &imported, findings);
+        settings.files = [MAIN.into()].into_iter().chain(imported).collect();
     }
     take(&mut settings, Values(&nri));
     Some(settings)

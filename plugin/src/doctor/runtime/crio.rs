@@ -39,6 +39,7 @@ pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
         if let Some(table) = table(node, &file, findings) {
             take(&mut settings, Values(&table));
         }
+        settings.files.push(file);
     }
     Some(settings)
 }

@@ -60,13 +60,15 @@ pub(in crate::doctor) struct Settings {
     pub(in crate::doctor) registration_timeout: Duration,
     pub(in crate::doctor) rejects_hooks: bool,
     pub(in crate::doctor) required_plugins: Vec<String>,
+    /// Its files, as the node calls them, the main one first.
+    pub(in crate::doctor) files: Vec<PathBuf>,
     /// The directories of hooks.d that the runtime reads itself.
     pub(in crate::doctor) own_hooks_dirs: Vec<String>,
 }
 
 impl Settings {
     /// What a runtime does without a configuration.
-    pub(super) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
+    pub(in crate::doctor) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
         Settings {
             kind,
             version,
@@ -81,6 +83,7 @@ impl Settings {
             registration_timeout: Duration::from_secs(5),
             rejects_hooks: false,
             required_plugins: Vec::new(),
+            files: Vec::new(),
             own_hooks_dirs: Vec::new(),
         }
     }

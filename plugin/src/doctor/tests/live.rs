@@ -15,7 +15,8 @@ use crate::doctor::daemon::{full_disk, no_answer, of_status, several};
 use crate::doctor::files::noexec;
 use crate::doctor::nri::socket;
 use crate::doctor::plugins::other_process;
-use crate::doctor::runtime::unreadable;
+use crate::doctor::restart::needed;
+use crate::doctor::runtime::{Kind, Settings, unreadable};
 use crate::observe::{AskError, OnSilence, Status, ask};
 
 /// `level check: remedy`.
@@ -218,4 +219,14 @@ fn another_injector_that_runs_is_named() {
     other.kill().unwrap();
     other.wait().unwrap();
     assert!(told(&found.unwrap()).starts_with("warning other-injector: "));
+}
+
+#[test]
+fn a_runtime_that_has_not_read_its_changed_file_is_named() {
+    let settings = Settings::default_of(Kind::Containerd, None);
+    let file = Path::new("/etc/containerd/config.toml");
+    assert_eq!(needed(&settings, 7, file, 7), None);
+    let found = needed(&settings, 7, file, 8).unwrap();
+    assert_eq!(found.check, "runtime-restart");
+    assert!(found.remedy.unwrap().contains("systemctl restart containerd"));
 }

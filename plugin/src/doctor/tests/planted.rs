@@ -16,7 +16,7 @@ type Plant = fn(&Image);
 
 #[test]
 fn every_planted_fault_is_named() {
-    let faults: [(&str, Plant); 30] = [
+    let faults: [(&str, Plant); 34] = [
         ("problem runtime", |node| {
             fs::remove_dir_all(node.path("etc/containerd")).unwrap()
         }),
@@ -133,6 +133,30 @@ fn every_planted_fault_is_named() {
                 "hooks/default.json",
                 "{\"prestart\":[{\"path\":\"/bin/ls\",\"args\":[\"/tmp\"],\"timeout\":1}]}",
             )
+        }),
+        ("warning unit", |node| {
+            node.write("usr/lib/systemd/system/nri-oci-hooks.service", "")
+        }),
+        ("warning unit", |node| {
+            fs::create_dir_all(node.path("dev")).unwrap();
+            node.write("dev/null", "");
+            fs::create_dir_all(node.path("etc/systemd/system")).unwrap();
+            symlink("/dev/null", node.path("etc/systemd/system/nri-oci-hooks.service")).unwrap();
+        }),
+        ("warning unit-shadowed", |node| {
+            for directory in ["etc", "usr/lib", "etc/systemd/system/multi-user.target.wants"] {
+                let below = if directory.contains("wants") {
+                    ""
+                } else {
+                    "/systemd/system"
+                };
+                node.write(&format!("{directory}{below}/nri-oci-hooks.service"), "");
+            }
+        }),
+        ("warning second-installation", |node| {
+            for directory in ["usr/bin", "usr/local/bin"] {
+                node.write(&format!("{directory}/nri-oci-hooks"), "");
+            }
         }),
         ("problem state-dir", |node| node.mode("state", 0o777)),
         ("problem state-dir", |node| {

@@ -1,0 +1,98 @@
+//! The unit, and other installations beside it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::examine::Examined;
+use super::{Finding, Node};
+use crate::model::shown_path;
+
+const UNIT: &str = "nri-oci-hooks.service";
+
+/// Where systemd looks for units, the one that wins first (systemd.unit(5)).
+const DIRECTORIES: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Where the package has the program, and where a pod puts it, as `install` of 0.1.0 did.
+const PROGRAMS: [&str; 2] = ["/usr/bin/nri-oci-hooks", "/usr/local/bin/nri-oci-hooks"];
+
+/// What is to be found about units and programs.
+pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
+    let node = examined.node;
+    let units = distinct(node, &DIRECTORIES.map(|directory| format!("{directory}/{UNIT}")));
+    if let Some(unit) = units.first() {
+        if node.real(unit) == Path::new("/dev/null") || node.real(unit) == node.path("/dev/null") {
+            findings.push(disabled(format!("{} is masked", shown_path(unit)), "unmask"));
+        } else if !is_enabled(node) && !examined.is_in_pod() && !is_launched(examined) {
+            findings.push(disabled(
+                format!("{} is not enabled", shown_path(unit)),
+                "enable --now",
+            ));
+        }
+    }
+    if let [wins, hidden, ..] = units.as_slice() {
+        let (wins, hidden) = (shown_path(wins), shown_path(hidden));
+        findings.push(Finding::warning(
+            "unit-shadowed",
+            format!("{wins} hides {hidden}, the unit of the package"),
+            format!(
+                "to use the package's: rm {wins}; systemctl daemon-reload; systemctl enable --now {UNIT}"
+            ),
+        ));
+    }
+    let programs = distinct(node, &PROGRAMS.map(str::to_owned));
+    if let [package, other] = programs.as_slice() {
+        let (package, other) = (shown_path(package), shown_path(other));
+        findings.push(Finding::warning(
+            "second-installation",
+            format!("the program is there twice: {package} of a package, and {other}, which a pod or 0.1.0 has put there"),
+            format!(
+                "keep the package or the DaemonSet; without the DaemonSet, run: rm {other}, once the containers that it \
+                 made are gone"
+            ),
+        ));
+    }
+}
+
+fn disabled(what: String, verb: &str) -> Finding {
+    let what = format!("{what}: the daemon does not start with the node");
+    Finding::warning("unit", what, format!("run: systemctl {verb} {UNIT}"))
+}
+
+fn is_launched(examined: &Examined<'_>) -> bool {
+    examined
+        .runtimes
+        .iter()
+        .any(|settings| examined.is_launched(settings))
+}
+
+/// Whether any target starts the unit.
+fn is_enabled(node: &Node) -> bool {
+    let wanting = DIRECTORIES.iter().flat_map(|directory| node.files(directory));
+    let wanting = wanting.filter(|name| {
+        let extension = name.extension().unwrap_or_default();
+        extension == "wants" || extension == "requires"
+    });
+    let mut links = wanting.map(|directory| node.place(directory.join(UNIT)));
+    links.any(|link| link.symlink_metadata().is_ok())
+}
+
+/// Those of the files that are there, each file once: `/lib` may be `/usr/lib`.
+fn distinct(node: &Node, names: &[String]) -> Vec<PathBuf> {
+    let mut found: Vec<((u64, u64), PathBuf)> = Vec::new();
+    for name in names {
+        if let Ok(file) = fs::metadata(node.path(name)) {
+            let identity = (file.dev(), file.ino());
+            if found.iter().all(|(known, _)| *known != identity) {
+                found.push((identity, name.into()));
+            }
+        }
+    }
+    found.into_iter().map(|(_, name)| name).collect()
+}
