@@ -114,8 +114,13 @@ impl Reload {
         self.taken = taken;
     }
 
-    /// When the configuration in force was taken over, and since when its file says another that is refused; none if
-    /// the file says what is in force.
+    /// When the configuration in force was taken over.
+    pub fn taken(&self) -> Timestamp {
+        self.taken
+    }
+
+    /// When the configuration in force was taken over, and since when its file says another that is refused; none if the
+    /// file says what is in force.
     pub fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
         let is_outdated = self.in_force.is_some() && !self.refused.is_empty();
         is_outdated.then_some((self.taken, self.refused_since))

@@ -8,6 +8,7 @@ use super::in_force::InForce;
 use super::lifecycle::RunnerProgram;
 use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::{Diagnostic, Rule};
+use crate::model::Timestamp;
 use crate::select::OlderVersion;
 use crate::shared::Shared;
 use crate::trust::access;
@@ -253,6 +254,11 @@ impl Now {
             Some(file) => ConfiguredBy::File(file.clone()),
             None => ConfiguredBy::Defaults,
         }
+    }
+
+    /// When that was taken over.
+    pub(super) fn configured_at(&self) -> Timestamp {
+        self.reload.taken()
     }
 
     /// Why what the file says is not in force; empty if it is.

@@ -8,7 +8,7 @@ use super::{OciHooks, WithoutHooks};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::ledger::Ledger;
-use crate::model::Origin;
+use crate::model::{Origin, Timestamp};
 use crate::select::{ImageProgram, LoadedSpec, OlderVersion};
 
 /// What the plugin says of itself.
@@ -19,6 +19,8 @@ pub struct Inspection {
     pub config: Config,
     /// Where it comes from.
     pub configured_by: ConfiguredBy,
+    /// When that was taken over; absent if there is none.
+    pub configured_at: Option<Timestamp>,
     /// Whether a configuration is in force.
     pub has_configuration: bool,
     /// The ledger, or why there is none; absent as long as it has not been opened.
@@ -63,6 +65,7 @@ impl OciHooks {
         let mut inspection = Inspection {
             config: now.config(),
             configured_by: now.configured_by(),
+            configured_at: now.in_force().map(|_| now.configured_at()),
             has_configuration: now.in_force().is_some(),
             ledger: None,
             in_force: Vec::new(),

@@ -256,6 +256,8 @@ impl Observer {
             unanswered: state.unanswered.clone(),
             connection: state.connection.clone(),
             configured_by: inspection.configured_by.clone(),
+            configured_at: inspection.configured_at,
+            newer: Vec::new(),
             delivery: inspection.config.delivery.to_string(),
             state_dir: inspection.config.state_dir.to_string(),
             no_ledger: inspection

@@ -34,6 +34,9 @@ pub struct Status {
     pub connection: Connection,
     /// Where its configuration comes from.
     pub configured_by: ConfiguredBy,
+    /// When that was taken over; absent if there is none, and from an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured_at: Option<Timestamp>,
     /// How hooks get to run.
     pub delivery: String,
     /// Where the ledger is, or would be.
@@ -43,6 +46,9 @@ pub struct Status {
     pub no_ledger: Option<String>,
     /// The files in force without being picked.
     pub in_force: Vec<InForceFile>,
+    /// The files that were changed since, which the daemon takes over with the next container; found by whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newer: Vec<String>,
     /// What is wrong with the configuration, the default hook-spec and hooks.d.
     pub errors: Vec<String>,
     /// What is wrong with hook-specs that pods may select.

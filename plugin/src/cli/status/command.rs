@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::Args;
 
+use super::newer::newer;
 use crate::bounded::within;
 use crate::cli::apart::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
 use crate::daemon::ConfiguredBy;
 use crate::doctor::{Node, requires_plugin};
 use crate::front::{Registrations, Report};
-use crate::model::{one_line, shown};
+use crate::model::{counted, one_line, shown};
 use crate::observe::{Connection, OnSilence, Status, ask};
 use crate::trust::access;
 
@@ -53,7 +54,9 @@ pub fn status(args: StatusArgs) -> ExitCode {
 fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let ledger = args.ledger.clone();
     let asked = within(LIMIT, move || Ok(ask(Path::new(&*ledger.state_dir()))?));
-    let status = asked.unwrap_or_else(|| Err(not_answered()))?;
+    let mut status = asked.unwrap_or_else(|| Err(not_answered()))?;
+    let asked = status.clone();
+    status.newer = within(LOOK_LIMIT, move || newer(&asked)).unwrap_or_default();
     match args.format {
         Format::Text => {
             let is_required = within(LOOK_LIMIT, || requires_plugin(&Node::new("/")));
@@ -96,10 +99,13 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         } = registrations;
         writeln!(
             out,
-            "front          registered {} times: {start} at the start, {runtime} after the runtime closed the connection, \
+            "front          registered {}: {start} at the start, {runtime} after the runtime closed the connection, \
              {subscription} for other events\n               \
              daemons replaced: {ended} ended, {hung} hung; requests answered for them: {answered}",
-            start + runtime + subscription
+            counted(
+                (start + runtime + subscription).try_into().unwrap_or(usize::MAX),
+                "time"
+            )
         )?;
     }
     print_connection(&status.connection, out)?;
@@ -139,6 +145,13 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
             out,
             "program        {}\n               of {it}",
             shown(&it.program)
+        )?;
+    }
+    for file in &status.newer {
+        writeln!(
+            out,
+            "newer          {}: the daemon takes it over with the next container",
+            shown(file)
         )?;
     }
     for error in &status.invalid_specs {

@@ -1,6 +1,7 @@
 //! `status`: what the daemon says of itself.
 
 mod command;
+mod newer;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,11 @@
 //! What `status` prints.
 
 use super::command::print;
+use super::newer::newer;
+use crate::daemon::ConfiguredBy;
+use crate::model::Timestamp;
 use crate::observe::{Status, ask};
+use crate::select::Digest;
 
 const CONNECTED: &str = r#"{
   "version": "0.1.0", "pid": 7, "since": "2026-08-01T10:00:00.000000000Z", "not_ready": [],
@@ -123,4 +127,25 @@ fn an_answer_that_drips_is_not_waited_for() {
     assert!(error.ends_with("it takes too long"), "{error}");
     assert!(begin.elapsed().as_secs() < 8, "{:?}", begin.elapsed());
     dripping.join().unwrap();
+}
+
+#[test]
+fn a_file_that_was_changed_since_the_daemon_took_it_over_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let mut status: Status = serde_json::from_str(CONNECTED).unwrap();
+    for name in ["config.toml", "x.json"] {
+        std::fs::write(path(name), "{}").unwrap();
+    }
+    status.configured_by = ConfiguredBy::File(path("config.toml").into());
+    status.configured_at = Some(Timestamp::now());
+    status.in_force[0].file = path("x.json");
+    status.in_force[0].digest = Digest::of(b"{}").to_string();
+    assert_eq!(newer(&status), [""; 0]);
+    status.in_force[0].digest = Digest::of(b"").to_string();
+    assert_eq!(newer(&status), [path("x.json")]);
+    status.configured_at = Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap());
+    assert_eq!(newer(&status), [path("config.toml"), path("x.json")]);
+    status.degraded = vec![format!("{} is invalid", path("x.json"))];
+    assert_eq!(newer(&status), [path("config.toml")]);
 }
