@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::complain::fail;
+use super::complain::{fail, with_causes};
 use crate::bounded::within;
 use crate::process::let_go_of_caller;
 use crate::system::{close_descriptors_but, in_a_copy};
@@ -82,7 +82,7 @@ fn begin(work: impl FnOnce(PipeWriter)) -> io::Result<PipeReader> {
 
 fn of(command: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<bool>) -> Ended {
     let mut printed = Vec::new();
-    let is_good = command(&mut printed).map_err(|error| format!("{error:#}"));
+    let is_good = command(&mut printed).map_err(|error| with_causes(&error));
     Ended {
         is_good,
         printed: String::from_utf8_lossy(&printed).into_owned(),

@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::complain::with_causes;
 use crate::bounded::answered;
 use crate::config::ConfigSource;
 use crate::daemon::{OciHooks, RunnerProgram};
 use crate::front;
 use crate::host;
-use crate::install::PROGRAM;
 use crate::model::shown_path;
 use crate::pod::{
     HookImages, IMAGES, Kept, Mirror, Needs, PodError, Program, Required, report_images, require,
@@ -20,6 +20,9 @@ use crate::pod::{
 
 /// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Where a pod puts the program on its node.
+const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
 
 /// How a daemon lives in a pod.
 #[derive(Debug, Args)]
@@ -216,7 +219,10 @@ impl PodFiles {
         match done {
             Ok(()) => tracing::info!("the host has the pod's files now"),
             Err(error) => {
-                tracing::error!(error = %format_args!("{error:#}"), "the host has not all files of the pod")
+                tracing::error!(
+                    error = with_causes(&error),
+                    "the host has not all files of the pod"
+                )
             }
         }
         let reloading = plugin.clone();

@@ -11,7 +11,7 @@ use containerd_nri::{DEFAULT_SOCKET, Identity, Launched, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
-use super::complain::complain;
+use super::complain::{complain, with_causes};
 use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{ConfigSource, Delivery, ListenAt, Overrides};
@@ -114,7 +114,7 @@ pub fn run(args: RunArgs) -> ExitCode {
     let status = match arrived.and_then(|arrived| serve(args, source, arrived)) {
         Ok(()) => 0,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", with_causes(&error));
             1
         }
     };

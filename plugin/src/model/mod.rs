@@ -19,7 +19,7 @@ pub use on_failure::OnFailure;
 pub use origin::{Chosen, Origin};
 pub use process_id::{ProcessId, Program};
 pub use resolved::{ResolvedHook, ResolvedHooks, Source};
-pub use shown::{Shown, bounded_list, one_line, prose, shown, shown_path};
+pub use shown::{Shown, bounded_list, counted, one_line, prose, shown, shown_path};
 pub use stage::Stage;
 pub use timeout::Timeout;
 pub use timestamp::Timestamp;

@@ -90,6 +90,12 @@ fn is_obeyed(c: char) -> bool {
     )
 }
 
+/// `1 error`, `2 errors`.
+pub fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// `items` in one line, about 1 kB of it at the most; `and N more` says what was left out.
 pub fn bounded_list<T: Display>(items: &[T]) -> String {
     let mut list = String::new();

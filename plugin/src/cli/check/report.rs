@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
 use crate::lint::Looked;
+use crate::model::counted;
 use crate::model::shown;
 
 /// What was found.
@@ -86,9 +87,4 @@ impl Report {
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

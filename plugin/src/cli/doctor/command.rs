@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, apart};
 use crate::doctor::{Examination, Finding, Level, Node, examine};
+use crate::model::counted;
 
 const MORE: &str = "\
 Looks at the runtime's configuration, NRI's socket and plugin directory, the configuration, hook-specs
@@ -95,7 +96,9 @@ fn print(findings: &[Finding], verbose: bool, out: &mut impl Write) -> io::Resul
     let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
     writeln!(
         out,
-        "{problems} problems, {warnings} warnings, {} good",
+        "{}, {}, {} good",
+        counted(problems, "problem"),
+        counted(warnings, "warning"),
         count(Level::Good)
     )
 }

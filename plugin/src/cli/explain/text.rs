@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
 use crate::config::{Delivery, MissedAction};
 use crate::manifest::ContainerKind;
-use crate::model::{one_line, shown};
+use crate::model::{counted, one_line, shown};
 
 /// Prints `explanation`. Text that others wrote is escaped and bounded. What could give hooks and does not is left out
 /// unless it is near to what was asked for, or `all` is to be printed.
@@ -68,8 +68,7 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
             writeln!(out, "    {}", one_line(reason))?;
         }
         (None, 0) => writeln!(out, "  {kind} {name}: no hooks")?,
-        (None, 1) => writeln!(out, "  {kind} {name}: 1 hook")?,
-        (None, hooks) => writeln!(out, "  {kind} {name}: {hooks} hooks")?,
+        (None, hooks) => writeln!(out, "  {kind} {name}: {}", counted(hooks, "hook"))?,
     }
     for (stage, hooks) in &container.stages {
         match stage.is_in_container() {

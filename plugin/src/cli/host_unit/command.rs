@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::probes::serve;
 use super::rounds::Rounds;
 use crate::cli::RunArgs;
+use crate::cli::complain::with_causes;
 use crate::config::{Config, ConfigSource, Listen};
 use crate::observe::{flush_logs, start_logs};
 use crate::pod::{HostUnit, UnitError};
@@ -69,7 +70,7 @@ pub fn host_unit(args: HostUnitArgs) -> ExitCode {
     let ended = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", with_causes(&error));
             ExitCode::FAILURE
         }
     };
