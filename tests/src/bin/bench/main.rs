@@ -91,8 +91,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 async fn measure(arguments: &Arguments, subjects: &mut [Subject]) -> anyhow::Result<()> {
     phases::starts(subjects, arguments.starts).await?;
     phases::rest(subjects).await?;
-    phases::creates(subjects, arguments.creates).await?;
+    // First: the containers of the next phase are never removed, and would be looked for in the runtime's list.
     phases::synchronize(subjects, arguments.containers).await?;
+    phases::creates(subjects, arguments.creates).await?;
     phases::long_message(subjects).await?;
     phases::lives(subjects, arguments.lives).await
 }
