@@ -1,4 +1,5 @@
-# With the daemon as a unit of the host, the first pod after a boot has its hooks, also with an invalid file in a ConfigMap.
+# With the daemon as a unit of the host, the first pod after a boot has its hooks. That also holds with an invalid file in a
+# ConfigMap.
 # The unit goes with the DaemonSet.
 # shellcheck shell=bash
 
