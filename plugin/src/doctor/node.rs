@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::resolve::in_root;
+use crate::host::search_path;
 
 /// A node.
 #[derive(Debug, Clone)]
@@ -73,6 +74,7 @@ impl Node {
         }
         let asked = Command::new(program)
             .arg("--version")
+            .env("PATH", search_path())
             .stdin(Stdio::null())
             .output()
             .ok()?;

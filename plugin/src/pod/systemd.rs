@@ -3,9 +3,7 @@
 use std::process::Command;
 
 use super::UnitError;
-
-/// Where the tools of the host may be; a pod has another `PATH`.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+use crate::host::TOOLS_PATH;
 
 /// How a unit is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +67,7 @@ fn run(tool: &'static str, arguments: &[&str]) -> Result<String, UnitError> {
     let done = Command::new(tool)
         .args(arguments)
         .env_clear()
-        .env("PATH", PATH)
+        .env("PATH", TOOLS_PATH)
         .output();
     let done = done.map_err(|source| UnitError::Tool { tool, source })?;
     match done.status.success() {
