@@ -10,9 +10,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cluster::Cluster;
 use e2e::cri::{Access, State};
+use e2e::frozen::FreezingDirectory;
 use e2e::ledger::Stage;
 use e2e::node::Host;
 use e2e::plugin::ANNOTATION;
@@ -240,6 +241,31 @@ async fn a_host_that_executes_nothing_there_is_told_at_once(version: Version) ->
     says(&pod, &daemon, "Name another place with --host-program").await
 }
 
+/// Its disk hangs when the pod's files are to be put there: the configuration is among them.
+async fn a_host_that_takes_no_files_has_its_containers_refused_until_it_does(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    let containerd = &cluster.containerd;
+    cluster.publish(1, "runner", &containerd.hooks().recording_spec("default")?)?;
+    let etc = FreezingDirectory::mount_in(containerd.node(), &cluster.etc)?;
+    etc.freeze()?;
+    let _daemon = cluster.full("daemon").await?;
+    let pod = containerd.pod("web").run().await?;
+    for name in ["first", "second"] {
+        let Err(refused) = pod.start(name).await else {
+            bail!("{name} was created");
+        };
+        ensure!(refused.to_string().contains("NRI"), "{name}: {refused}");
+    }
+    etc.thaw()?;
+    let taken = wait::until("the host to take them", async || {
+        Ok(pod.start("third").await.ok())
+    });
+    let container = taken.await?;
+    container.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(container.id())?, ALL);
+    Ok(())
+}
+
 /// The DaemonSet is deleted: what it has put into containers works without it.
 async fn containers_of_before_keep_their_hooks_when_the_pod_is_gone(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
@@ -339,6 +365,7 @@ on_each_containerd!(
     pods_pick_hook_specs_of_the_second_configmap_as_it_is_now,
     a_later_release_on_the_host_is_not_replaced_by_an_earlier_one,
     a_host_that_executes_nothing_there_is_told_at_once,
+    a_host_that_takes_no_files_has_its_containers_refused_until_it_does,
     containers_of_before_keep_their_hooks_when_the_pod_is_gone,
     with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs,
     a_pod_that_cannot_enter_the_host_says_what_it_lacks,
