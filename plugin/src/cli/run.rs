@@ -16,8 +16,9 @@ use super::config::ConfigArg;
 use super::pod::{Arrived, PodArgs};
 use crate::config::{ConfigSource, Delivery, ListenAt, Overrides};
 use crate::daemon::OciHooks;
-use crate::doctor::{Node, requires_plugin};
+use crate::doctor::requires_plugin;
 use crate::front::{self, Link};
+use crate::node::Node;
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
 };

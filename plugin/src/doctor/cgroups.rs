@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 
-use super::Finding;
 use super::examine::Examined;
 use crate::model::{Stage, Timestamp, prose, shown};
+use crate::node::Finding;
 use crate::process::cgroup::{Group, GroupName};
 
 const CHECK: &str = "control-groups";
@@ -68,8 +68,8 @@ fn is_in_a_pod() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
     use crate::model::HookLimits;
+    use crate::node::Level;
 
     #[test]
     fn a_node_without_control_groups_is_warned_of() {

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
-use super::Finding;
 use super::examine::Examined;
 use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::ledger::Ledger;
 use crate::model::{counted, prose, shown};
+use crate::node::Finding;
 use crate::observe::{AskError, OnSilence, Status};
 use crate::trust::{Fault, TrustedDir};
 

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::runtime::{self, Settings};
-use super::{Finding, Level, Node, cgroups, daemon, files, nri, plugins, restart, unit};
+use super::{cgroups, daemon, files, nri, plugins, restart, unit};
 use crate::bounded::within;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
 use crate::host::is_in_pod;
 use crate::lint::{Looked, named_by};
 use crate::model::{Stage, prose};
+use crate::node::{self, Finding, Level, Node, Settings};
 use crate::observe::{AskError, Status, ask};
 use crate::select::LoadedSpec;
 use crate::trust::access;
@@ -88,7 +88,7 @@ fn lock(findings: &Mutex<Vec<Finding>>) -> MutexGuard<'_, Vec<Finding>> {
 
 fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
     let node = &examination.node;
-    let (runtimes, findings) = runtime::find(node);
+    let (runtimes, findings) = node::find(node);
     lock(found).extend(findings);
     let (config, config_errors) = match &examination.config {
         None => (Config::default(), Vec::new()),

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::Finding;
 use super::examine::Examined;
 use crate::diagnostic::Diagnostic;
 use crate::lint::Looked;
 use crate::model::shown;
+use crate::node::Finding;
 
 /// What is to be found about the files of hooks.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {

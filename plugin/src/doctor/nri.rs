@@ -3,12 +3,10 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::Finding;
 use super::examine::Examined;
-use super::node::{Node, Version};
-use super::runtime::{Kind, Settings, find};
 use crate::config::Delivery;
 use crate::model::{Stage, shown, shown_path};
+use crate::node::{Finding, Kind, Node, Settings, Version, find};
 
 /// The name that the daemon registers with.
 const NAME: &str = "oci-hooks";

@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
-use super::runtime::{Kind, Settings};
-use super::{Finding, Node};
 use crate::model::{bounded_list, shown, shown_path};
+use crate::node::{Finding, Kind, Node, Settings};
 use crate::process::processes;
 use crate::trust::TrustedFile;
 

@@ -7,10 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::Finding;
 use super::examine::Examined;
-use super::runtime::{Kind, Settings};
 use crate::model::{Timestamp, shown_path};
+use crate::node::{Finding, Kind, Settings};
 use crate::process::{processes, stat::Stat};
 
 /// What is to be found about the runtimes' processes.

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
-use super::{Finding, Node};
 use crate::model::shown_path;
+use crate::node::{Finding, Node};
 
 const UNIT: &str = "nri-oci-hooks.service";
 

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::PodError;
-use crate::doctor::{Node, RequiredDropIn, required_drop_ins};
+use crate::node::{Node, RequiredDropIn, required_drop_ins};
 use crate::write::{is_put, put};
 
 /// How a drop-in begins that a pod has put there.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
-use crate::doctor::{InstalledRuntime, NRI, Node, containerd_imports};
 use crate::model::{prose, shown_path};
+use crate::node::{InstalledRuntime, NRI, Node, containerd_imports};
 
 pub(super) const MAIN: &str = "/etc/containerd/config.toml";
 pub(super) const DROP_IN: &str = "/etc/containerd/conf.d/nri-oci-hooks.toml";

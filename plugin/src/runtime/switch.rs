@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::RuntimeError;
 use super::containerd::{self, IMPORT, MAIN, drop_in, with_import, without_import};
 use super::seal::{is_sealed, sealed};
-use crate::doctor::{InstalledRuntime, Node, NotTold, installed_runtime};
 use crate::model::{shown, shown_path};
+use crate::node::{InstalledRuntime, Node, NotTold, installed_runtime};
 use crate::write::{WriteError, back_up, backups, put, replace};
 
 const CRIO_DROP_IN: &str = "/etc/crio/crio.conf.d/50-nri-oci-hooks.conf";

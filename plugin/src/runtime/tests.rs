@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use toml::Value;
 
 use super::{RuntimeError, Target, disable, enable};
-use crate::doctor::{Examination, InstalledRuntime, NRI, Node, examine};
+use crate::doctor::{Examination, examine};
+use crate::node::{InstalledRuntime, NRI, Node};
 
 /// An image of a node.
 struct Image(TempDir);

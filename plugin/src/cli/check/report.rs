@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
 use crate::lint::Looked;
-use crate::model::counted;
-use crate::model::shown;
+use crate::model::{counted, shown};
 
 /// What was found.
 pub(super) struct Report {

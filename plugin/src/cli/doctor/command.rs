@@ -8,8 +8,9 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, apart};
-use crate::doctor::{Examination, Finding, Level, Node, examine};
+use crate::doctor::{Examination, examine};
 use crate::model::counted;
+use crate::node::{Finding, Level, Node};
 
 const MORE: &str = "\
 Looks at the runtime's configuration, NRI's socket and plugin directory, the configuration, hook-specs

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::cli::complain::fail;
-use crate::doctor::{InstalledRuntime, Node};
+use crate::node::{InstalledRuntime, Node};
 use crate::runtime::{Plan, Target, disable, enable};
 
 const MORE_ENABLE: &str = "\

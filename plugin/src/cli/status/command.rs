@@ -13,9 +13,10 @@ use crate::bounded::within;
 use crate::cli::apart::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
 use crate::daemon::ConfiguredBy;
-use crate::doctor::{Node, requires_plugin};
+use crate::doctor::requires_plugin;
 use crate::front::{Registrations, Report};
 use crate::model::{counted, one_line, shown};
+use crate::node::Node;
 use crate::observe::{Connection, OnSilence, Status, ask};
 use crate::trust::access;
 

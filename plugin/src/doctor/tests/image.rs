@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::doctor::{Examination, Finding, Level, Node, examine};
+use crate::doctor::{Examination, examine};
+use crate::node::{Finding, Level, Node};
 
 /// An image of a node, sound until a fault is planted: containerd 2, a default hook-spec, a ledger.
 pub(super) struct Image(pub(super) TempDir);

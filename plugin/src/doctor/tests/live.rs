@@ -10,13 +10,12 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::json;
 
-use crate::doctor::Finding;
 use crate::doctor::daemon::{full_disk, no_answer, of_status, several};
 use crate::doctor::files::noexec;
 use crate::doctor::nri::socket;
 use crate::doctor::plugins::other_process;
 use crate::doctor::restart::needed;
-use crate::doctor::runtime::{Kind, Settings, unreadable};
+use crate::node::{Finding, Kind, Settings, unreadable};
 use crate::observe::{AskError, OnSilence, Status, ask};
 
 /// `level check: remedy`.

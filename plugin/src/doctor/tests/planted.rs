@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::image::Image;
-use crate::doctor::{Examination, Level, Node, examine};
+use crate::doctor::{Examination, examine};
+use crate::node::{Level, Node};
 
 #[test]
 fn a_sound_node_has_no_fault() {

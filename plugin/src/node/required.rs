@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::Node;
-use super::node::Version;
-use super::runtime::{Kind, find};
+use super::Version;
+use super::{Kind, find};
 
 const CONTAINERD: &str = include_str!("../../../deploy/containerd/containerd-2.2-required.toml");
 const CRIO: &str = include_str!("../../../deploy/crio/crio-1.34-required.conf");

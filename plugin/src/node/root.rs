@@ -68,7 +68,7 @@ impl Node {
     }
 
     /// The first number with dots in what `program --version` says; `None` if it cannot be asked.
-    pub(super) fn version(&self, program: &str) -> Option<Version> {
+    pub(crate) fn version(&self, program: &str) -> Option<Version> {
         if !self.is_live() {
             return None;
         }
@@ -86,11 +86,11 @@ impl Node {
 
 /// A version, as far as it is told by numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(pub(super) u32, pub(super) u32, pub(super) u32);
+pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
 
 impl Version {
     /// `1.7.24~ds1`, `v2.1.9+unknown`, `1.30`.
-    pub(super) fn parse(text: &str) -> Option<Version> {
+    pub(crate) fn parse(text: &str) -> Option<Version> {
         let text = text.strip_prefix('v').unwrap_or(text);
         let mut parts = text.splitn(3, '.').map(|part| {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Finding;
 use super::settings::{Kind, Settings, Values, files, is_there, table};
-use crate::doctor::Finding;
-use crate::doctor::node::{Node, Version};
+use super::{Node, Version};
 
 const MAIN: &str = "/etc/crio/crio.conf";
 const DROP_INS: &str = "/etc/crio/crio.conf.d";
@@ -13,7 +13,7 @@ const DROP_INS: &str = "/etc/crio/crio.conf.d";
 const OWN_HOOKS: &str = "/usr/share/containers/oci/hooks.d";
 
 /// How CRI-O is configured; `None` if the node has none.
-pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
+pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
     let signs = [
         MAIN,
         DROP_INS,

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::Finding;
 use super::settings::{Kind, Settings, Values, files, is_there, table};
-use crate::doctor::Finding;
-use crate::doctor::node::{Node, Version};
+use super::{Node, Version};
 use crate::model::{bounded_list, shown_path};
 
 const MAIN: &str = "/etc/containerd/config.toml";
@@ -15,7 +15,7 @@ const DROP_INS: &str = "/etc/containerd/conf.d";
 pub(crate) const NRI: &str = "io.containerd.nri.v1.nri";
 
 /// How containerd is configured; `None` if the node has none.
-pub(super) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
+pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
     let signs = [
         MAIN,
         "/usr/bin/containerd",

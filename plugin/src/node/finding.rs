@@ -44,7 +44,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn good(check: &'static str, what: impl Into<String>) -> Finding {
+    pub(crate) fn good(check: &'static str, what: impl Into<String>) -> Finding {
         Finding {
             check,
             level: Level::Good,
@@ -53,14 +53,14 @@ impl Finding {
         }
     }
 
-    pub(super) fn note(check: &'static str, what: impl Into<String>) -> Finding {
+    pub(crate) fn note(check: &'static str, what: impl Into<String>) -> Finding {
         Finding {
             level: Level::Note,
             ..Finding::good(check, what)
         }
     }
 
-    pub(super) fn warning(
+    pub(crate) fn warning(
         check: &'static str,
         what: impl Into<String>,
         remedy: impl Into<String>,
@@ -72,7 +72,7 @@ impl Finding {
         }
     }
 
-    pub(super) fn problem(
+    pub(crate) fn problem(
         check: &'static str,
         what: impl Into<String>,
         remedy: impl Into<String>,

@@ -13,7 +13,7 @@ const NOWHERE: &str = "/proc/more-links-than-40";
 
 /// The file that is called `path` where `root` is `/`, with every link followed, the last one too. What is
 /// missing is taken for a name of its own. `root` itself has no links in it.
-pub(super) fn in_root(root: &Path, path: &Path) -> PathBuf {
+pub(crate) fn in_root(root: &Path, path: &Path) -> PathBuf {
     let mut real = PathBuf::new();
     let mut rest: VecDeque<OsString> = names(path).collect();
     let mut links = 0;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use toml::{Table, Value};
 
+use super::Finding;
+use super::{Node, Version};
 use super::{containerd, crio};
-use crate::doctor::Finding;
-use crate::doctor::node::{Node, Version};
 use crate::model::{prose, shown_path};
 
 /// A runtime, as far as it matters for how it is configured.
@@ -28,13 +28,13 @@ pub enum InstalledRuntime {
 
 /// Which runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::doctor) enum Kind {
+pub(crate) enum Kind {
     Containerd,
     Crio,
 }
 
 impl Kind {
-    pub(in crate::doctor) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Containerd => "containerd",
             Kind::Crio => "CRI-O",
@@ -44,31 +44,31 @@ impl Kind {
 
 /// How a runtime is configured for NRI, by its files.
 #[derive(Debug, Clone)]
-pub(in crate::doctor) struct Settings {
-    pub(in crate::doctor) kind: Kind,
-    pub(in crate::doctor) version: Option<Version>,
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    pub(crate) version: Option<Version>,
     /// Whether it is containerd before 2.
-    pub(in crate::doctor) is_containerd_1: bool,
+    pub(crate) is_containerd_1: bool,
     /// Whether the node tells that; otherwise it is taken for the newest.
-    pub(in crate::doctor) is_told: bool,
-    pub(in crate::doctor) is_enabled: bool,
-    pub(in crate::doctor) takes_connections: bool,
-    pub(in crate::doctor) socket: String,
-    pub(in crate::doctor) plugins: String,
-    pub(in crate::doctor) plugin_configs: String,
-    pub(in crate::doctor) request_timeout: Duration,
-    pub(in crate::doctor) registration_timeout: Duration,
-    pub(in crate::doctor) rejects_hooks: bool,
-    pub(in crate::doctor) required_plugins: Vec<String>,
+    pub(crate) is_told: bool,
+    pub(crate) is_enabled: bool,
+    pub(crate) takes_connections: bool,
+    pub(crate) socket: String,
+    pub(crate) plugins: String,
+    pub(crate) plugin_configs: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) registration_timeout: Duration,
+    pub(crate) rejects_hooks: bool,
+    pub(crate) required_plugins: Vec<String>,
     /// Its files, as the node calls them, the main one first.
-    pub(in crate::doctor) files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// The directories of hooks.d that the runtime reads itself.
-    pub(in crate::doctor) own_hooks_dirs: Vec<String>,
+    pub(crate) own_hooks_dirs: Vec<String>,
 }
 
 impl Settings {
     /// What a runtime does without a configuration.
-    pub(in crate::doctor) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
+    pub(crate) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
         Settings {
             kind,
             version,
@@ -89,7 +89,7 @@ impl Settings {
     }
 
     /// The runtime's name, and its version if that is known.
-    pub(in crate::doctor) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         match self.version {
             Some(version) => format!("{} {version}", self.kind.name()),
             None => self.kind.name().to_owned(),
@@ -98,7 +98,7 @@ impl Settings {
 }
 
 /// The runtimes of a node, and what is wrong with their files.
-pub(in crate::doctor) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
+pub(crate) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
     let mut findings = Vec::new();
     let containerd = containerd::read(node, &mut findings);
     let crio = crio::read(node, &mut findings);
@@ -130,14 +130,14 @@ pub fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
 }
 
 /// Whether any of `paths` is there. One that may not be looked at is there for all we know.
-pub(super) fn is_there(node: &Node, paths: &[&str]) -> bool {
+pub(crate) fn is_there(node: &Node, paths: &[&str]) -> bool {
     paths
         .iter()
         .any(|path| node.path(path).try_exists().unwrap_or(true))
 }
 
 /// The TOML of the file that the node calls `name`; what is wrong with it is a finding.
-pub(super) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Option<toml::Table> {
+pub(crate) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Option<toml::Table> {
     let text = match std::fs::read_to_string(node.path(name)) {
         Ok(text) => text,
         Err(error) => {
@@ -156,7 +156,7 @@ pub(super) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Op
 }
 
 /// The files of a directory that the runtime reads; that it may not be looked at is a finding.
-pub(super) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+pub(crate) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(node.path(directory));
     if let Some(error) = listed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
         findings.push(unreadable(Path::new(directory), &error));
@@ -165,7 +165,7 @@ pub(super) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -
 }
 
 /// What the runtime reads as root, and we may not: nothing is wrong with it for all we know.
-pub(in crate::doctor) fn unreadable(name: &Path, error: &Error) -> Finding {
+pub(crate) fn unreadable(name: &Path, error: &Error) -> Finding {
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => "run this as root",
         _ => "mend it: the runtime does not start with it",
@@ -176,31 +176,31 @@ pub(in crate::doctor) fn unreadable(name: &Path, error: &Error) -> Finding {
 
 /// The values of a table.
 #[derive(Clone, Copy)]
-pub(super) struct Values<'t>(pub(super) &'t Table);
+pub(crate) struct Values<'t>(pub(crate) &'t Table);
 
 impl<'t> Values<'t> {
-    pub(super) fn is(self, key: &str) -> Option<bool> {
+    pub(crate) fn is(self, key: &str) -> Option<bool> {
         self.0.get(key)?.as_bool()
     }
 
-    pub(super) fn strings(self, key: &str) -> Option<Vec<String>> {
+    pub(crate) fn strings(self, key: &str) -> Option<Vec<String>> {
         let list = self.0.get(key)?.as_array()?.iter();
         Some(list.filter_map(|text| Some(text.as_str()?.to_owned())).collect())
     }
 
-    pub(super) fn table(self, key: &str) -> Option<Values<'t>> {
+    pub(crate) fn table(self, key: &str) -> Option<Values<'t>> {
         self.0.get(key)?.as_table().map(Values)
     }
 
     /// Puts the string of `key` into `place`, if there is one.
-    pub(super) fn set(self, place: &mut String, key: &str) {
+    pub(crate) fn set(self, place: &mut String, key: &str) {
         if let Some(text) = self.0.get(key).and_then(Value::as_str) {
             text.clone_into(place);
         }
     }
 
     /// Puts the time of `key` into `place`, if there is one.
-    pub(super) fn set_time(self, place: &mut Duration, key: &str) {
+    pub(crate) fn set_time(self, place: &mut Duration, key: &str) {
         let text = self.0.get(key).and_then(Value::as_str);
         if let Some(time) = text.and_then(|text| humantime::parse_duration(text).ok()) {
             *place = time;

@@ -1,0 +1,21 @@
+//! What the files of a node say of its container runtimes: how they are configured for NRI, and which plugins they
+//! require.
+#![forbid(unsafe_code)]
+
+mod containerd;
+mod crio;
+mod finding;
+mod required;
+mod resolve;
+mod root;
+mod settings;
+
+pub(crate) use containerd::{NRI, containerd_imports};
+pub use finding::{Finding, Level};
+pub(crate) use required::{RequiredDropIn, required_drop_ins};
+pub use root::Node;
+pub(crate) use root::Version;
+#[cfg(test)]
+pub(crate) use settings::unreadable;
+pub use settings::{InstalledRuntime, NotTold, installed_runtime};
+pub(crate) use settings::{Kind, Settings, find};
