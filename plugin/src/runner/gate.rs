@@ -25,6 +25,9 @@ const NAME: &str = "exec.fifo";
 /// How long it may take until the kernel counts a writer that opens the FIFO.
 const OPENING: Duration = Duration::from_millis(200);
 
+/// How often a thread is looked at. On a busy node it may wait for a processor, which is not to be used up by looking.
+const POLL_INTERVAL: Duration = Duration::from_micros(50);
+
 /// The exec FIFO of a container that was created and has not executed its program.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -144,7 +147,7 @@ impl Holding {
 fn await_sleep(thread_id: i32) {
     let give_up = Instant::now() + OPENING;
     while Stat::of_thread(thread_id).is_some_and(|stat| !stat.sleeps()) && Instant::now() < give_up {
-        thread::yield_now();
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -153,6 +156,6 @@ fn await_sleep(thread_id: i32) {
 fn await_end(thread_id: i32) {
     let give_up = Instant::now() + OPENING;
     while Stat::of_thread(thread_id).is_some() && Instant::now() < give_up {
-        thread::yield_now();
+        thread::sleep(POLL_INTERVAL);
     }
 }
