@@ -17,6 +17,8 @@ use crate::model::{DEFAULT_STATE_DIR, HookLimits, Timeout};
 pub struct Config {
     /// `hook_spec`: absolute path of the default hook-spec, for every container; none if unset.
     pub hook_spec: Option<Arc<str>>,
+    /// `[[default_specs]]`: further default hook-specs, for the containers of some namespaces; none if unset.
+    pub default_specs: Vec<DefaultSpec>,
     /// `hooks_dirs`: directories of hooks.d files, absolute and without a slash at the end; none if
     /// unset. A file masks one of the same name in an earlier directory.
     pub hooks_dirs: Vec<Arc<str>>,
@@ -47,6 +49,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             hook_spec: None,
+            default_specs: Vec::new(),
             hooks_dirs: Vec::new(),
             exclude_namespaces: Names::default(),
             failure_policy: FailurePolicy::default(),
@@ -63,6 +66,13 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The default hook-specs, in order, each with its namespaces: `hook_spec` is for all.
+    pub fn defaults(&self) -> impl Iterator<Item = (&Arc<str>, Option<&Names>)> {
+        let for_some = self.default_specs.iter();
+        let for_some = for_some.map(|spec| (&spec.hook_spec, spec.namespaces.as_ref()));
+        self.hook_spec.iter().map(|file| (file, None)).chain(for_some)
+    }
+
     /// How hooks get to run in the pods of a runtime handler; that of the default handler is empty.
     pub fn delivery(&self, runtime_handler: &str) -> Delivery {
         let own = self.runtimes.get(runtime_handler);
@@ -87,6 +97,15 @@ impl Config {
     fn deliveries(&self) -> impl Iterator<Item = Delivery> {
         self.runtimes.values().chain([&self.delivery]).copied()
     }
+}
+
+/// One of `[[default_specs]]`: a default hook-spec for the containers of some namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultSpec {
+    /// `hook_spec`: its absolute path.
+    pub hook_spec: Arc<str>,
+    /// `namespaces`: of the pods whose containers get its hooks; all if unset.
+    pub namespaces: Option<Names>,
 }
 
 /// How a pod picks hook-specs.

@@ -123,10 +123,11 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
 
 /// Every key of a configuration, with the tables that it is in: `annotation.rules[].effect`.
 pub fn keys() -> Vec<String> {
-    let tables = ["runtimes", "limits", "missed", "annotation"];
+    let tables = ["default_specs", "runtimes", "limits", "missed", "annotation"];
     let top = TOP_KEYS.iter().filter(|key| !tables.contains(key));
     let annotation = ANNOTATION_KEYS.iter().filter(|key| **key != "rules");
     let mut keys: Vec<String> = top.map(ToString::to_string).collect();
+    keys.extend(read_policy::DEFAULT_SPEC_KEYS.map(|key| format!("default_specs[].{key}")));
     keys.extend(RUNTIME_KEYS.map(|key| format!("runtimes.NAME.{key}")));
     keys.extend(read_limits::KEYS.map(|key| format!("limits.{key}")));
     keys.extend(MISSED_KEYS.map(|key| format!("missed.{key}")));
@@ -135,8 +136,9 @@ pub fn keys() -> Vec<String> {
     keys
 }
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 13] = [
     "hook_spec",
+    "default_specs",
     "hooks_dirs",
     "exclude_namespaces",
     "failure_policy",
@@ -155,6 +157,7 @@ fn read_top(reader: &mut Reader<'_>, table: &Spanned<DeTable<'_>>, config: &mut 
         let entry = Entry::new("", key, value);
         match key.get_ref().as_ref() {
             "hook_spec" => config.hook_spec = reader.absolute_path(&entry),
+            "default_specs" => config.default_specs = read_policy::default_specs(reader, &entry),
             "hooks_dirs" => config.hooks_dirs = reader.directories(&entry),
             "exclude_namespaces" => config.exclude_namespaces = read_policy::namespaces(reader, &entry),
             "failure_policy" => reader.word(&entry, &mut config.failure_policy),

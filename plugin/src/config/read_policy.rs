@@ -1,14 +1,50 @@
-//! Reading who may pick which hook-spec: the keys of `[[annotation.rules]]`, and their values.
+//! Reading whom hook-specs are for: the keys of `[[default_specs]]` and of `[[annotation.rules]]`, and their values.
 
 use std::collections::BTreeSet;
 
-use super::model::{Word, is_dns_label};
+use super::model::{DefaultSpec, Word, is_dns_label};
 use super::values::{Entry, Reader};
 use super::{Effect, Glob, Names, SelectionRule};
 use crate::diagnostic::Rule;
 use crate::model::{Stage, shown};
 
 pub(super) const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
+
+pub(super) const DEFAULT_SPEC_KEYS: [&str; 2] = ["hook_spec", "namespaces"];
+
+/// The default hook-specs in `entry`, in order.
+pub(super) fn default_specs(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<DefaultSpec> {
+    let items = reader.items(entry, "a list of tables", "write each as [[default_specs]]");
+    let mut specs = Vec::new();
+    for item in items {
+        specs.extend(default_spec(reader, &item));
+    }
+    specs
+}
+
+/// `None` if it names no file.
+fn default_spec(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<DefaultSpec> {
+    let (mut hook_spec, mut namespaces, mut is_named) = (None, None, false);
+    for (key, value) in reader.table(entry)? {
+        let member = Entry::new(&format!("{}.", entry.name()), key, value);
+        match key.get_ref().as_ref() {
+            "hook_spec" => {
+                is_named = true;
+                hook_spec = reader.absolute_path(&member);
+            }
+            "namespaces" => namespaces = Some(Names::new(globs(reader, &member, namespace))),
+            _ => reader.unknown(&member, &DEFAULT_SPEC_KEYS),
+        }
+    }
+    if !is_named {
+        let help = "write hook_spec = \"/etc/nri-oci-hooks/NAME.json\"";
+        reader.wrong_value(entry, Rule::MissingKey, "has no hook_spec".into(), help);
+    }
+    Some(DefaultSpec {
+        hook_spec: hook_spec?,
+        namespaces,
+    })
+}
 
 /// The rules in `entry`, in order.
 pub(super) fn rules(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Vec<SelectionRule> {
@@ -65,7 +101,7 @@ fn globs(
     read: fn(&str) -> Result<Glob, &'static str>,
 ) -> Vec<Glob> {
     if entry.is_empty_list() {
-        let help = "list at least one, or leave the key out: then the rule is about every one";
+        let help = "list at least one, or leave the key out: then it is about every one";
         reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
     }
     patterns(reader, entry, read)

@@ -91,14 +91,18 @@ fn last_good(source: &ConfigSource, text: &[u8], refused: &[Diagnostic]) -> Opti
     })
 }
 
-/// Fails with what is wrong with the default hook-spec if no version of it can be used.
+/// Fails with what is wrong with a default hook-spec if no version of it can be used.
 fn check_default(config: &Config, copies: &Copies) -> Result<(), Vec<Diagnostic>> {
-    let Some(file) = config.hook_spec.clone() else {
+    let files: Vec<Arc<str>> = config.defaults().map(|(file, _)| file.clone()).collect();
+    if files.is_empty() {
         return Ok(());
-    };
+    }
     let copies = copies.clone();
     // Nobody knows what a file system that hangs would say, and what does not need it is decided meanwhile.
-    within(CHECK_TIMEOUT, move || check(&file, &copies)).unwrap_or(Ok(()))
+    let checked = within(CHECK_TIMEOUT, move || {
+        files.iter().try_for_each(|file| check(file, &copies))
+    });
+    checked.unwrap_or(Ok(()))
 }
 
 fn check(file: &Arc<str>, copies: &Copies) -> Result<(), Vec<Diagnostic>> {

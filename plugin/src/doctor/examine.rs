@@ -43,8 +43,8 @@ pub(super) struct Examined<'e> {
     pub(super) looks_at_files: bool,
     /// What the daemon answers; none if it is not asked.
     pub(super) status: Option<Result<Status, AskError>>,
-    default: Option<LoadedSpec>,
-    /// The programs of the default hook-spec.
+    defaults: Vec<LoadedSpec>,
+    /// The programs of the default hook-specs.
     pub(super) programs: Vec<Arc<str>>,
 }
 
@@ -99,9 +99,11 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
     };
     // What the defaults name is nobody's error.
     let looks = examination.looks_at_files && config_errors.is_empty();
-    let default = config.hook_spec.as_ref().filter(|_| looks);
-    let default = default.and_then(|file| LoadedSpec::load(file).ok());
-    let programs = default.iter().flat_map(LoadedSpec::programs);
+    let defaults = config.defaults().filter(|_| looks);
+    let defaults: Vec<LoadedSpec> = defaults
+        .filter_map(|(file, _)| LoadedSpec::load(file).ok())
+        .collect();
+    let programs = defaults.iter().flat_map(LoadedSpec::programs);
     let examined = Examined {
         node,
         runtimes,
@@ -112,7 +114,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         config,
         config_errors,
         looks_at_files: looks,
-        default,
+        defaults,
     };
     let checks = [
         nri::check,
@@ -138,10 +140,10 @@ impl Finding {
 }
 
 impl Examined<'_> {
-    /// How long the hooks of a stage of the default hook-spec may take together, in seconds.
+    /// How long the hooks of a stage of the default hook-specs may take together at the most, in seconds.
     pub(super) fn stage_seconds(&self, stage: Stage) -> u64 {
         let hooks = self
-            .default
+            .defaults
             .iter()
             .filter_map(|spec| spec.spec().stages.get(&stage))
             .flatten();

@@ -17,7 +17,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
     let config = &examined.config;
     if examined.looks_at_files
-        && config.hook_spec.is_none()
+        && config.defaults().next().is_none()
         && config.hooks_dirs.is_empty()
         && examined.looked.is_empty()
     {

@@ -53,7 +53,7 @@ pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
 
 /// The hook-specs and hooks.d files that a configuration names, and its directories that are no good.
 pub fn named_by(config: &Config) -> Vec<Looked> {
-    let default = config.hook_spec.iter();
+    let default = config.defaults().map(|(file, _)| file);
     let hooks_d = config.hooks_dirs.iter();
     let specs = config.annotation.spec_dirs.iter();
     let default = default.map(|file| look_at(file, Format::HookSpec, config));

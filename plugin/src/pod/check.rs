@@ -45,7 +45,7 @@ impl<'s> Judge<'s> {
     /// Whether the daemon cannot do without `target`.
     pub(super) fn needs(&self, target: &Path) -> bool {
         let configs = self.active.iter().chain([&self.coming]);
-        self.is_config(target) || configs.into_iter().any(|config| is_default(config, target))
+        self.is_config(target) || configs.into_iter().any(|config| has_default(config, target))
     }
 
     fn is_config(&self, target: &Path) -> bool {
@@ -54,12 +54,17 @@ impl<'s> Judge<'s> {
 
     fn errors_of_config(&self, file: &Arc<str>) -> Result<(), Vec<Diagnostic>> {
         let config = Config::from_file(file, self.source.overrides())?;
-        let before = self.active.as_ref().and_then(|active| active.hook_spec.as_ref());
+        let before = |file: &Arc<str>| {
+            self.active
+                .iter()
+                .any(|active| has_default(active, Path::new(&**file)))
+        };
         // As the daemon sees it: another default hook-spec must be valid, for by an invalid one nothing is created.
-        match &config.hook_spec {
-            Some(default) if Some(default) != before => LoadedSpec::load(default).map(drop),
-            _ => Ok(()),
-        }
+        let mut others = config
+            .defaults()
+            .map(|(file, _)| file)
+            .filter(|file| !before(file));
+        others.try_for_each(|default| LoadedSpec::load(default).map(drop))
     }
 
     /// As what the daemon would read `target`; `None` if it would not.
@@ -70,7 +75,7 @@ impl<'s> Judge<'s> {
             directories.any(|directory| parent == Some(directory))
         };
         let is_json = target.extension().is_some_and(|extension| extension == "json");
-        if is_default(&self.coming, target) {
+        if has_default(&self.coming, target) {
             Some(Format::HookSpec)
         } else if is_json && is_in(&self.coming.hooks_dirs) {
             Some(Format::HooksD)
@@ -82,6 +87,6 @@ impl<'s> Judge<'s> {
     }
 }
 
-fn is_default(config: &Config, target: &Path) -> bool {
-    config.hook_spec.as_deref().map(Path::new) == Some(target)
+fn has_default(config: &Config, target: &Path) -> bool {
+    config.defaults().any(|(file, _)| Path::new(&**file) == target)
 }

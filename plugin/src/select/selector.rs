@@ -15,7 +15,7 @@ use super::policy::{self, names};
 use super::{
     Copies, Deadline, Deliveries, Format, LoadedSpec, NotDeliverable, OlderVersion, Overdue, SelectionFault,
 };
-use crate::config::{Config, Delivery, FailurePolicy};
+use crate::config::{Config, Delivery, FailurePolicy, Names};
 use crate::diagnostic::Diagnostic;
 use crate::model::{Chosen, Origin, ResolvedHooks, bounded_list, shown};
 use crate::shared::Shared;
@@ -27,10 +27,26 @@ use crate::trust::PathCache;
 pub struct Selector {
     config: Config,
     deliveries: Deliveries,
-    default: Shared<Option<LastGoodSpec>>,
+    defaults: Vec<DefaultSpec>,
     hooks_d: Shared<HooksD>,
     cache: Mutex<Cache>,
     copies: Copies,
+}
+
+/// A default hook-spec.
+#[derive(Debug)]
+struct DefaultSpec {
+    /// Of the pods that it is for; `None` if it is for all.
+    namespaces: Option<Names>,
+    spec: Shared<LastGoodSpec>,
+}
+
+impl DefaultSpec {
+    fn is_for(&self, namespace: &str) -> bool {
+        self.namespaces
+            .as_ref()
+            .is_none_or(|names| names.contains(namespace))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -167,10 +183,10 @@ impl Selector {
 
     /// The same, which keeps the last good version of each file among `copies`, and goes by that of an invalid file.
     pub fn keeping(config: Config, copies: Copies) -> Selector {
-        let default = |file| LastGoodSpec::new(Format::HookSpec, file, copies.clone());
-        let default = config.hook_spec.clone().map(default);
+        let new = |file: &Arc<str>| LastGoodSpec::new(Format::HookSpec, file.clone(), copies.clone());
+        let defaults = config.defaults().map(|(file, _)| new(file)).collect();
         let hooks_d = HooksD::new(&config.hooks_dirs, copies.clone());
-        Selector::with(config, default, hooks_d, copies)
+        Selector::with(config, defaults, hooks_d, copies)
     }
 
     /// A selector by another configuration, in place of this one: what this one has in force of the
@@ -179,46 +195,57 @@ impl Selector {
     /// Fails with every error of the default hook-spec, if that is another than before: then
     /// better this selector than one by which no container can be created.
     pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
-        let kept = self.default.get();
+        let kept = self.kept();
         let known = |file: &Arc<str>| kept.iter().find(|kept| kept.file() == file).cloned();
-        let default = match &config.hook_spec {
-            Some(file) => Some(match known(file) {
-                Some(kept) => kept,
-                None => {
-                    let (text, loaded) = LoadedSpec::load_with_text(file);
-                    let loaded = loaded?;
-                    Deliveries::of(&config).check(&loaded)?;
-                    self.copies.keep(file, &text);
-                    LastGoodSpec::with_good(loaded, self.copies.clone())
-                }
-            }),
-            None => None,
+        let default = |file: &Arc<str>| {
+            if let Some(kept) = known(file) {
+                return Ok(kept);
+            }
+            let (text, loaded) = LoadedSpec::load_with_text(file);
+            let loaded = loaded?;
+            Deliveries::of(&config).check(&loaded)?;
+            self.copies.keep(file, &text);
+            Ok(LastGoodSpec::with_good(loaded, self.copies.clone()))
         };
+        let defaults: Result<Vec<LastGoodSpec>, Vec<Diagnostic>> =
+            config.defaults().map(|(file, _)| default(file)).collect();
+        let defaults = defaults?;
         let hooks_d = HooksD::after(&config.hooks_dirs, &self.hooks_d.get());
-        Ok(Selector::with(config, default, hooks_d, self.copies.clone()))
+        Ok(Selector::with(config, defaults, hooks_d, self.copies.clone()))
     }
 
-    fn with(config: Config, default: Option<LastGoodSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
+    /// `defaults` are those that the configuration names, in its order.
+    fn with(config: Config, defaults: Vec<LastGoodSpec>, hooks_d: HooksD, copies: Copies) -> Selector {
+        let namespaces = config.defaults().map(|(_, namespaces)| namespaces.cloned());
+        let defaults = namespaces.zip(defaults).map(|(namespaces, spec)| DefaultSpec {
+            namespaces,
+            spec: Shared::new(spec),
+        });
         Selector {
             deliveries: Deliveries::of(&config),
+            defaults: defaults.collect(),
             config,
             copies,
-            default: Shared::new(default),
             hooks_d: Shared::new(hooks_d),
             cache: Mutex::default(),
         }
     }
 
-    /// Looks at the default hook-spec and at hooks.d now, rather than with the next container, and
+    /// The default hook-specs as they are now.
+    fn kept(&self) -> Vec<LastGoodSpec> {
+        self.defaults.iter().map(|default| default.spec.get()).collect()
+    }
+
+    /// Looks at the default hook-specs and at hooks.d now, rather than with the next container, and
     /// logs what has changed in them.
     pub fn look(&self) {
         let mut path_cache = PathCache::new();
         // The outcome is logged, and comes again with the next container.
-        self.default.work_on(|default| {
-            if let Some(default) = default {
-                let _ = default.current(&mut path_cache, &self.deliveries);
-            }
-        });
+        for default in &self.defaults {
+            let _ = default
+                .spec
+                .work_on(|spec| spec.current(&mut path_cache, &self.deliveries));
+        }
         let _ = self
             .hooks_d
             .work_on(|hooks_d| hooks_d.current(&mut path_cache, &self.deliveries));
@@ -234,11 +261,11 @@ impl Selector {
         &self.config
     }
 
-    /// What was wrong with the default hook-spec, and with the directories and files of hooks.d, when
+    /// What was wrong with the default hook-specs, and with the directories and files of hooks.d, when
     /// they were last looked at.
     pub fn errors(&self) -> Vec<Diagnostic> {
-        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let of_default = default.iter().flat_map(LastGoodSpec::errors);
+        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let of_default = defaults.iter().flat_map(LastGoodSpec::errors);
         let found = of_default.chain(hooks_d.errors()).cloned();
         let in_force = self.in_force();
         let partly = in_force.iter().flat_map(|(_, spec)| self.deliveries.partly(spec));
@@ -247,8 +274,8 @@ impl Selector {
 
     /// The files among them of which an older version is active.
     pub fn older(&self) -> Vec<OlderVersion> {
-        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let of_default = default.iter().filter_map(LastGoodSpec::older);
+        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let of_default = defaults.iter().filter_map(LastGoodSpec::older);
         of_default.chain(hooks_d.older()).collect()
     }
 
@@ -257,17 +284,17 @@ impl Selector {
         &self.copies
     }
 
-    /// The files in force without being picked: the default hook-spec and those of hooks.d, as
+    /// The files in force without being picked: the default hook-specs and those of hooks.d, as
     /// they were read when they were last good.
     pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
-        let (default, hooks_d) = (self.default.get(), self.hooks_d.get());
-        let default = default.iter().filter_map(LastGoodSpec::good);
+        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let default = defaults.iter().filter_map(LastGoodSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));
         let hooks_d = hooks_d.good().map(|spec| (Origin::HooksD, spec.clone()));
         default.chain(hooks_d).collect()
     }
 
-    /// The hooks of one container: unless its namespace is excluded, the default hook-spec's, then
+    /// The hooks of one container: unless its namespace is excluded, those of its default hook-specs, then
     /// those of hooks.d whose conditions hold; then those that the pod's annotation picks, in its
     /// order.
     ///
@@ -321,11 +348,13 @@ impl Selector {
         deadline: Deadline,
     ) -> Result<Vec<Result<Part, SelectError>>, SelectError> {
         let mut parts = Vec::new();
-        match self.default_part(path_cache, subject) {
-            Ok(part) => parts.extend(part.into_iter().map(Ok)),
-            Err(error) if self.may_ignore(&error) => parts.push(Err(error)),
-            // Nothing else is looked at then: a file system may hang.
-            Err(error) => return Err(error),
+        for default in self.defaults_for(subject.namespace) {
+            match self.default_part(default, path_cache) {
+                Ok(part) => parts.push(Ok(part)),
+                Err(error) if self.may_ignore(&error) => parts.push(Err(error)),
+                // Nothing else is looked at then: a file system may hang.
+                Err(error) => return Err(error),
+            }
         }
         match self.hooks_d_part(path_cache, subject, deadline) {
             Ok(part) => parts.extend(part.into_iter().map(Ok)),
@@ -378,23 +407,20 @@ impl Selector {
         self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
     }
 
-    fn default_part(
-        &self,
-        path_cache: &mut PathCache,
-        subject: &Subject<'_>,
-    ) -> Result<Vec<Part>, SelectError> {
-        if self.config.exclude_namespaces.contains(subject.namespace) {
-            return Ok(Vec::new());
-        }
-        self.default.work_on(|default| match default {
-            Some(default) => default
-                .current(path_cache, &self.deliveries)
-                .map(|spec| vec![(spec, Origin::Default)])
-                .map_err(|errors| SelectError::DefaultSpec {
-                    file: default.file().clone(),
-                    errors,
-                }),
-            None => Ok(Vec::new()),
+    /// The default hook-specs of the containers of a namespace, in order.
+    fn defaults_for(&self, namespace: &str) -> impl Iterator<Item = &DefaultSpec> {
+        let is_excluded = self.config.exclude_namespaces.contains(namespace);
+        let defaults = self.defaults.iter().filter(move |_| !is_excluded);
+        defaults.filter(move |default| default.is_for(namespace))
+    }
+
+    fn default_part(&self, default: &DefaultSpec, path_cache: &mut PathCache) -> Result<Part, SelectError> {
+        default.spec.work_on(|spec| {
+            let current = spec.current(path_cache, &self.deliveries);
+            let file = spec.file().clone();
+            current
+                .map(|current| (current, Origin::Default))
+                .map_err(|errors| SelectError::DefaultSpec { file, errors })
         })
     }
 

@@ -30,6 +30,13 @@ pub enum Unused {
         /// The namespace.
         namespace: String,
     },
+    /// A default hook-spec that is for the pods of other namespaces.
+    OtherNamespaces {
+        /// The file.
+        file: Arc<str>,
+        /// Those that it is for, as patterns.
+        namespaces: Vec<String>,
+    },
     /// A file of hooks.d whose conditions do not all hold.
     Unmet {
         /// The file.
@@ -96,7 +103,8 @@ impl Unused {
     pub fn is_near(&self) -> bool {
         !matches!(
             self,
-            Unused::Unmet { .. }
+            Unused::OtherNamespaces { .. }
+                | Unused::Unmet { .. }
                 | Unused::NotSelected { .. }
                 | Unused::WouldBeRefused { .. }
                 | Unused::Hidden { .. }
@@ -113,6 +121,12 @@ impl fmt::Display for Unused {
                 "{}: namespace {} is among exclude_namespaces",
                 shown(file),
                 shown(namespace)
+            ),
+            Unused::OtherNamespaces { file, namespaces } => write!(
+                f,
+                "{}: is for the namespaces {}",
+                shown(file),
+                namespaces.join(", ")
             ),
             Unused::Unmet { file, conditions } => write!(
                 f,
@@ -176,19 +190,27 @@ impl Selector {
     /// is what it gets.
     pub fn unused(&self, subject: &Subject<'_>, unknown: &Unknown, chosen: &[Chosen]) -> Vec<Unused> {
         let mut unused = Vec::new();
-        unused.extend(self.unused_default(subject));
+        unused.extend(self.unused_defaults(subject));
         unused.extend(self.unused_hooks_d(subject, unknown));
         unused.extend(self.unused_annotations(subject));
         unused.extend(self.unused_specs(subject, chosen));
         unused
     }
 
-    fn unused_default(&self, subject: &Subject<'_>) -> Option<Unused> {
-        let config = self.config();
-        let Some(file) = &config.hook_spec else {
-            return Some(Unused::NoDefault);
-        };
-        self.excluded(subject, file)
+    fn unused_defaults(&self, subject: &Subject<'_>) -> Vec<Unused> {
+        let mut defaults = self.config().defaults().peekable();
+        if defaults.peek().is_none() {
+            return vec![Unused::NoDefault];
+        }
+        let unused = defaults.filter_map(|(file, namespaces)| {
+            let others = namespaces.filter(|namespaces| !namespaces.contains(subject.namespace));
+            let others = others.map(|namespaces| Unused::OtherNamespaces {
+                file: file.clone(),
+                namespaces: namespaces.patterns().map(str::to_owned).collect(),
+            });
+            others.or_else(|| self.excluded(subject, file))
+        });
+        unused.collect()
     }
 
     fn unused_hooks_d(&self, subject: &Subject<'_>, unknown: &Unknown) -> Vec<Unused> {

@@ -48,7 +48,10 @@ fn default_of(key: &str) -> String {
         "annotation.stages" if config.annotation.limits.stages == Stage::ALL.into() => "all".to_owned(),
         "runtimes.NAME.delivery" => "that of `delivery`".to_owned(),
         "annotation.rules[].effect" => "none; every rule has one".to_owned(),
-        "annotation.rules[].namespaces" | "annotation.rules[].specs" => "all".to_owned(),
+        "default_specs[].hook_spec" => "none; every `[[default_specs]]` has one".to_owned(),
+        "default_specs[].namespaces" | "annotation.rules[].namespaces" | "annotation.rules[].specs" => {
+            "all".to_owned()
+        }
         key => panic!("what is the default of {key}?"),
     }
 }

@@ -158,3 +158,46 @@ specs = [\"a\", \"b/\"]
         ]
     );
 }
+
+#[test]
+fn default_hook_specs_are_read_in_their_order_that_for_all_first() {
+    let config = read(
+        r#"
+        hook_spec = "/a.json"
+        [[default_specs]]
+        hook_spec = "/b.json"
+        namespaces = ["ml-*"]
+        [[default_specs]]
+        hook_spec = "/c.json"
+        "#,
+    )
+    .unwrap();
+    let defaults: Vec<_> = config
+        .defaults()
+        .map(|(file, namespaces)| (&**file, namespaces.map(|names| names.contains("ml-x"))))
+        .collect();
+    assert_eq!(
+        defaults,
+        [("/a.json", None), ("/b.json", Some(true)), ("/c.json", None)]
+    );
+    for (text, expected) in [
+        ("[[default_specs]]\nnamespaces = [\"a\"]", "missing-key"),
+        ("[[default_specs]]\nhook_spec = \"b.json\"", "path-not-absolute"),
+        (
+            "[[default_specs]]\nhook_spec = \"/b.json\"\nnamespaces = []",
+            "invalid-value",
+        ),
+        (
+            "[[default_specs]]\nhook_spec = \"/b.json\"\nnamespaces = [\"A\"]",
+            "invalid-value",
+        ),
+        (
+            "[[default_specs]]\nhook_spec = \"/b.json\"\nnamespace = [\"a\"]",
+            "unknown-key",
+        ),
+        ("default_specs = \"/b.json\"", "wrong-type"),
+    ] {
+        let errors = read(text).unwrap_err();
+        assert_eq!(errors[0].rule.name(), expected, "{text}");
+    }
+}

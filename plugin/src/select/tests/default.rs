@@ -28,6 +28,49 @@ fn an_excluded_namespace_is_exempt_from_the_default_only() {
 }
 
 #[test]
+fn a_default_for_some_namespaces_comes_behind_the_one_for_all_and_is_nobody_elses() {
+    let node = Node::new();
+    for (file, program) in [("default.json", "a"), ("some.json", "b"), ("others.json", "c")] {
+        node.spec(file, &[program]);
+    }
+    let (some, others) = (node.text("some.json"), node.text("others.json"));
+    let config = format!(
+        "default_specs = [{{hook_spec = \"{some}\", namespaces = [\"ml-*\", \"ap?s\"]}}, \
+         {{hook_spec = \"{others}\", namespaces = [\"web\"]}}]\n"
+    );
+    let selector = node.selector_with_default(&format!("exclude_namespaces = [\"ml-system\"]\n{config}"));
+    let annotations = annotations(&[]);
+    let of = |namespace| {
+        let subject = Subject {
+            namespace,
+            ..subject(&annotations)
+        };
+        selector.select(&subject, Deadline::none())
+    };
+    for (namespace, expected) in [
+        ("apps", "ab"),
+        ("ml-x", "ab"),
+        ("web", "ac"),
+        ("default", "a"),
+        ("ml-system", ""),
+    ] {
+        assert_eq!(programs(&of(namespace).unwrap()), expected, "{namespace}");
+    }
+    // One that is invalid refuses the containers that it is for. Its last good version goes on counting.
+    node.write("others.json", "broken");
+    assert_eq!(programs(&of("web").unwrap()), "ac");
+    assert_eq!(selector.errors().len(), 1);
+    let selector = node.selector_with_default(&config);
+    assert_eq!(chosen(&selector, &[]), "ab");
+    let elsewhere = Subject {
+        namespace: "web",
+        ..subject(&annotations)
+    };
+    let error = selector.select(&elsewhere, Deadline::none()).unwrap_err();
+    assert!(error.to_string().contains("others.json"), "{error}");
+}
+
+#[test]
 fn a_default_that_was_never_valid_fails_each_create_until_it_is() {
     let node = Node::new();
     let selector = node.selector_with_default("");
