@@ -109,7 +109,8 @@ fn take(ledger: &Ledger, notification: &Notification, observer: &Observer) -> Re
     let header = directory.header()?;
     for run in record.runs() {
         if let Some(end) = run.ended {
-            observer.ran(notification.stage, end.outcome, end.at.since(run.began));
+            let took = end.at.since(run.began);
+            observer.ran(notification.stage, (run.path, run.file), end.outcome, took);
         }
     }
     if let Some(result) = record.finished() {

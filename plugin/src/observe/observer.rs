@@ -133,8 +133,8 @@ impl Observer {
         self.metrics.handled(event, result, took);
     }
 
-    pub(super) fn ran(&self, stage: Stage, outcome: &Outcome, took: Duration) {
-        self.metrics.ran(stage, outcome, took);
+    pub(super) fn ran(&self, stage: Stage, program: (&str, &str), outcome: &Outcome, took: Duration) {
+        self.metrics.ran(stage, program, outcome, took);
     }
 
     pub(super) fn over(&self, stage: Stage, result: &StageResult, late: usize) {

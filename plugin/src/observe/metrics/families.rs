@@ -1,5 +1,7 @@
 //! The metrics.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -11,8 +13,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, RESULTS, ReasonLabel,
-    RunLabels, STAGES, StageLabel, StageLabels,
+    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, ProgramLabels, RESULTS,
+    ReasonLabel, RunLabels, STAGES, StageLabel, StageLabels,
 };
 use crate::front::Report;
 use crate::ledger::{Outcome, StageResult};
@@ -32,6 +34,9 @@ const EVENT_BUCKETS: [f64; 10] = [
 /// Upper bounds of how long a hook ran, in seconds.
 const RUN_BUCKETS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
+/// How many programs have a series of their own; the others share one.
+const MAX_PROGRAMS: usize = 200;
+
 /// What is counted as it happens.
 #[derive(Debug)]
 pub(in crate::observe) struct Metrics {
@@ -42,6 +47,9 @@ pub(in crate::observe) struct Metrics {
     disconnections: Counter,
     runs: Family<RunLabels, Counter>,
     run_durations: Family<StageLabel, Histogram, fn() -> Histogram>,
+    program_durations: Family<ProgramLabels, Histogram, fn() -> Histogram>,
+    /// Those that have a series.
+    programs: Mutex<HashSet<ProgramLabels>>,
     stages: Family<StageLabels, Counter>,
     late: Family<StageLabel, Counter>,
 }
@@ -93,6 +101,8 @@ impl Metrics {
             disconnections: Counter::default(),
             runs: Family::default(),
             run_durations: Family::new_with_constructor(|| Histogram::new(RUN_BUCKETS)),
+            program_durations: Family::new_with_constructor(|| Histogram::new(RUN_BUCKETS)),
+            programs: Mutex::default(),
             stages: Family::default(),
             late: Family::default(),
         };
@@ -113,6 +123,7 @@ impl Metrics {
             drop(self.run_durations.get_or_create(&StageLabel { stage }));
             drop(self.late.get_or_create(&StageLabel { stage }));
         }
+        drop(self.program_durations.get_or_create(&ProgramLabels::others()));
         drop(self.event_durations.get_or_create(&EventLabel { event: CREATE }));
         for result in EventResult::ALL.map(EventResult::word) {
             let event = CREATE;
@@ -138,6 +149,11 @@ impl Metrics {
         registry.register("hook_runs", "Hooks that were run", self.runs.clone());
         let (help, durations) = ("How long hooks ran", self.run_durations.clone());
         registry.register_with_unit("hook_duration", help, Unit::Seconds, durations);
+        let (help, durations) = (
+            "How long hooks ran, by program and hook-spec",
+            self.program_durations.clone(),
+        );
+        registry.register_with_unit("program_duration", help, Unit::Seconds, durations);
         registry.register(
             "stages",
             "Stages of containers that are over",
@@ -167,13 +183,36 @@ impl Metrics {
         self.disconnections.inc();
     }
 
-    /// A hook ended.
-    pub(in crate::observe) fn ran(&self, stage: Stage, outcome: &Outcome, took: Duration) {
+    /// A hook ended, which runs the program at `path` because the hook-spec `file` says so.
+    pub(in crate::observe) fn ran(
+        &self,
+        stage: Stage,
+        (path, file): (&str, &str),
+        outcome: &Outcome,
+        took: Duration,
+    ) {
+        self.program_durations
+            .get_or_create(&self.program(path, file))
+            .observe(took.as_secs_f64());
         let (stage, outcome) = (stage.key(), labels::outcome(outcome));
         self.runs.get_or_create(&RunLabels { stage, outcome }).inc();
         self.run_durations
             .get_or_create(&StageLabel { stage })
             .observe(took.as_secs_f64());
+    }
+
+    /// The labels of a program. Hook-specs may change without end, and series stay.
+    fn program(&self, path: &str, file: &str) -> ProgramLabels {
+        let labels = ProgramLabels::of(path, file);
+        // What a panic leaves behind is whole: labels are only added.
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !programs.contains(&labels) {
+            if programs.len() == MAX_PROGRAMS {
+                return ProgramLabels::others();
+            }
+            programs.insert(labels.clone());
+        }
+        labels
     }
 
     /// A stage of a container is over, of which so many events had waited in vain.
@@ -308,4 +347,42 @@ fn by_reason(counts: &[(&'static str, u64)]) -> Family<ReasonLabel, Counter> {
         family.get_or_create(&ReasonLabel { reason }).inc_by(*count);
     }
     family
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(metrics: &Metrics) -> Vec<String> {
+        let text = metrics.text(&Gauges::default());
+        let counts = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix("nri_oci_hooks_program_duration_seconds_count")?;
+            Some(rest.to_owned())
+        });
+        counts.collect()
+    }
+
+    #[test]
+    fn durations_are_told_by_program_and_hook_spec_and_names_that_are_too_many_share_a_series() {
+        let metrics = Metrics::new();
+        let others = |count| format!("{{program=\"others\",file=\"others\"}} {count}");
+        assert_eq!(series(&metrics), [others(0)]);
+        let ran = |path: &str, file: &str| {
+            let outcome = Outcome::Exited { status: 0 };
+            metrics.ran(Stage::Prestart, (path, file), &outcome, Duration::from_secs(1));
+        };
+        for path in ["/opt/hooks/gpu", "/opt/hooks/gpu", "/other/gpu"] {
+            ran(path, "/etc/a.json");
+        }
+        let gpu = "{program=\"gpu\",file=\"/etc/a.json\"} 3".to_owned();
+        assert!(series(&metrics).contains(&gpu));
+        ran("/opt/a\"b\nc", "/etc/\u{e9}.json");
+        assert!(series(&metrics).contains(&"{program=\"a_b_c\",file=\"/etc/_.json\"} 1".to_owned()));
+        for number in 0..2 * MAX_PROGRAMS {
+            ran(&format!("/opt/{number}"), "/etc/a.json");
+        }
+        let all = series(&metrics);
+        assert_eq!(all.len(), MAX_PROGRAMS + 1);
+        assert!(all.contains(&others(MAX_PROGRAMS + 2)), "{all:?}");
+    }
 }

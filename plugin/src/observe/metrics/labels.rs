@@ -56,6 +56,36 @@ pub(super) struct LoadLabels {
     pub(super) result: &'static str,
 }
 
+/// A program, and the hook-spec that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ProgramLabels {
+    pub(super) program: String,
+    pub(super) file: String,
+}
+
+impl ProgramLabels {
+    /// Of the program at `path`, by its own name, and the hook-spec `file`.
+    pub(super) fn of(path: &str, file: &str) -> ProgramLabels {
+        let program = path.rsplit('/').next().unwrap_or_default();
+        ProgramLabels {
+            program: plain(program),
+            file: plain(file),
+        }
+    }
+
+    /// Of all programs that are too many.
+    pub(super) fn others() -> ProgramLabels {
+        ProgramLabels::of("others", "others")
+    }
+}
+
+/// A name that is no trouble to anybody who reads metrics: at most 255 characters, and none that has to be escaped.
+fn plain(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:=,".contains(c);
+    let plain = |c: char| if is_plain(c) { c } else { '_' };
+    name.chars().take(255).map(plain).collect()
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct EntryLabel {
     pub(super) state: &'static str,

@@ -1,4 +1,4 @@
-//! Metrics, in the text form that Prometheus reads. No pod, container or file is named in them: a
+//! Metrics, in the text form that Prometheus reads. No pod or container is named in them: a
 //! node has any number of these over time.
 
 mod families;
