@@ -116,6 +116,8 @@ rules! {
     InterpreterMissing = "interpreter-missing",
     /// A lint: neither a hook-spec nor a program lies where others may make files.
     SharedDirectory = "shared-directory",
+    /// A lint, on demand: iSulad reads the hook as we do.
+    UnknownToIsulad = "unknown-to-isulad",
     /// The stage is one that the configured deliveries can run.
     StageNotDeliverable = "stage-not-deliverable",
     /// A lint: the hooks of a stage end before the runtime gives up on it.

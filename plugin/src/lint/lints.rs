@@ -14,15 +14,7 @@ use crate::spec::{Hook, HookPlaces, places};
 ///
 /// At most [`MAX_ERRORS`].
 pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
-    let first_uses = spec
-        .programs()
-        .iter()
-        .filter_map(|program| program.stage.zip(program.index));
-    let linted = Linted {
-        spec,
-        places: places(text),
-        first_uses: first_uses.collect(),
-    };
+    let linted = Linted::new(spec, text);
     let mut warnings: Vec<Diagnostic> = arguments::lint(&linted)
         .chain(program::lint(&linted))
         .chain(environment::lint(&linted))
@@ -51,6 +43,19 @@ pub(super) struct LintedHook<'l> {
     pub(super) index: usize,
     pub(super) hook: &'l Hook,
     pub(super) places: HookPlaces,
+}
+
+impl<'l> Linted<'l> {
+    /// A hook-spec and its text.
+    pub(super) fn new(spec: &'l LoadedSpec, text: &[u8]) -> Linted<'l> {
+        let programs = spec.programs().iter();
+        let first_uses = programs.filter_map(|program| program.stage.zip(program.index));
+        Linted {
+            spec,
+            places: places(text),
+            first_uses: first_uses.collect(),
+        }
+    }
 }
 
 impl Linted<'_> {

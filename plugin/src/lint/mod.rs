@@ -4,6 +4,7 @@ mod arguments;
 mod delivery;
 mod directory;
 mod environment;
+mod isulad;
 mod lints;
 mod look;
 mod program;
@@ -13,6 +14,7 @@ mod timeouts;
 #[cfg(test)]
 mod tests;
 
+pub use isulad::lint_for_isulad;
 pub use lints::lint;
 pub use look::{Looked, look_at, named_by};
 pub use timeouts::{Overrun, overruns};

@@ -19,6 +19,8 @@ pub struct HookPlaces {
     pub env: Option<Place>,
     /// The value of `timeout`.
     pub timeout: Option<Place>,
+    /// The value of `onFailure`.
+    pub on_failure: Option<Place>,
 }
 
 /// The places of the hooks of each stage, in listed order, of a text that
@@ -47,11 +49,13 @@ fn hook_places<'t>(hook: Node<'t>, place: impl Fn(Node<'t>) -> Place) -> HookPla
         arg0: None,
         env: None,
         timeout: None,
+        on_failure: None,
     };
     let _ = hook.members(|key, value| match key.string().as_deref() {
         Ok("path") => places.path = Some(place(value)),
         Ok("env") => places.env = Some(place(value)),
         Ok("timeout") => places.timeout = Some(place(value)),
+        Ok("onFailure") => places.on_failure = Some(place(value)),
         Ok("args") => {
             let _ = value.items(|item| {
                 places.arg0.get_or_insert_with(|| place(item));

@@ -32,6 +32,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub config: ConfigArg,
 
+    /// Warn of what iSulad would read otherwise: onFailure, and stages that it does not have
+    #[arg(long)]
+    pub strict_isulad: bool,
+
     /// Exit 1 for warnings too
     #[arg(long)]
     pub deny_warnings: bool,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::command::CheckArgs;
 use crate::config::{Config, Overrides};
-use crate::lint::{Looked, look_at, named_by};
-use crate::select::Format;
+use crate::lint::{Looked, lint_for_isulad, look_at, named_by};
+use crate::select::{Format, LoadedSpec};
 use crate::spec::is_hooks_d;
 
 /// What was found in each file: in the configuration first, if one is asked for, then in the
@@ -36,7 +36,20 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
             checked.extend(files.map(|file| look_at_either(&file, &config)));
         }
     }
+    if args.strict_isulad {
+        checked.iter_mut().for_each(warn_for_isulad);
+    }
     checked
+}
+
+/// Adds the warnings of what iSulad would read otherwise, unless it reads no such file.
+fn warn_for_isulad(looked: &mut Looked) {
+    if let (text, Ok(spec)) = LoadedSpec::load_with_text(&looked.file) {
+        looked.warnings.extend(lint_for_isulad(&spec, &text));
+        looked
+            .warnings
+            .sort_by_key(|warning| (warning.place.is_none(), warning.place));
+    }
 }
 
 /// What is found in a file that nobody says the format of.

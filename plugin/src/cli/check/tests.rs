@@ -75,6 +75,37 @@ fn a_file_of_hooks_d_is_checked_as_one_by_its_path_alone() {
 }
 
 #[test]
+fn what_isulad_reads_otherwise_is_warned_of_on_demand_only() {
+    let directory = Directory::new();
+    let text = r#"{
+  "prestart": [{"path": "/bin/true", "onFailure": "ignore"}, {"path": "/bin/true", "onFailure": "fail"}],
+  "createRuntime": [{"path": "/bin/true"}]
+}"#;
+    let file = directory.file("spec.json", text);
+    let hooks_d = r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{"always":true},"stages":["createRuntime"]}"#;
+    let hooks_d = directory.file("hooks-d.json", hooks_d);
+    let (is_good, _, err) = directory.checked(&[&file, &hooks_d]);
+    assert!(is_good && err.is_empty(), "{err}");
+    let (is_good, out, err) = directory.checked(&["--strict-isulad", &file, &hooks_d]);
+    assert!(is_good && out.contains("DIRECTORY/spec.json: good"), "{out}");
+    let found: Vec<&str> = err.lines().filter(|line| line.starts_with("warning")).collect();
+    let subjects = [
+        "prestart[0].onFailure: is our extension",
+        "createRuntime[0]: is of a stage",
+    ];
+    assert_eq!(found.len(), 2, "{err}");
+    for (line, subject) in found.iter().zip(subjects) {
+        assert!(
+            line.starts_with(&format!("warning[unknown-to-isulad]: {subject}")),
+            "{line}"
+        );
+    }
+    assert!(err.contains("0 errors, 2 warnings in 2 files"), "{err}");
+    let (is_good, ..) = directory.checked(&["--strict-isulad", "--deny-warnings", &file]);
+    assert!(!is_good);
+}
+
+#[test]
 fn a_relative_path_is_taken_from_the_working_directory() {
     let (is_good, _, err) = checked(&["no-such.json"]);
     let expected = format!(
