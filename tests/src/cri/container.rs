@@ -386,6 +386,11 @@ impl Status {
         hooks.as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Its OCI spec.
+    pub fn spec(&self) -> &Value {
+        &self.info["runtimeSpec"]
+    }
+
     /// The process id of its init as the node counts; 0 if it does not run.
     pub fn pid(&self) -> i64 {
         self.info["pid"].as_i64().unwrap_or_default()
