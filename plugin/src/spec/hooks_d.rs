@@ -77,7 +77,8 @@ fn read_root<'t>(report: &mut Report<'t>, root: Node<'t>, parsed: &mut Parsed) {
         return;
     };
     for (value, key) in [version, hook, when, stages].iter().zip(KEYS) {
-        if value.is_none() {
+        // A key of it that stands elsewhere is the cause, and reported.
+        if value.is_none() && !report.misplaced.contains(&key) {
             let help = "a hooks.d file of version 1.0.0 has version, hook, when and stages";
             report.at(
                 root,

@@ -41,6 +41,8 @@ pub(super) struct Report<'t> {
     pub(super) within: &'static str,
     /// Keys that belong into another object than the one that is being read, and its key.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
+    /// The objects whose keys were found elsewhere.
+    pub(super) misplaced: Vec<&'static str>,
     errors: Vec<Diagnostic>,
     left_out: usize,
 }
@@ -55,6 +57,7 @@ impl<'t> Report<'t> {
             index: None,
             within: "",
             elsewhere: &[],
+            misplaced: Vec::new(),
             errors: Vec::new(),
             left_out: 0,
         }
@@ -148,6 +151,7 @@ impl<'t> Report<'t> {
     fn unknown_key(&mut self, key: Node<'_>, name: &str, known: &[&str]) {
         match self.elsewhere.iter().find(|(elsewhere, _)| *elsewhere == name) {
             Some((_, object)) => {
+                self.misplaced.push(object);
                 let message = format!("the key {name} belongs into {object}");
                 let help = format!("write {{\"{object}\": {{\"{name}\": ...}}}}");
                 self.at(key, Field::Whole, Rule::UnknownKey, message, help);

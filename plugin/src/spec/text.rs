@@ -65,6 +65,13 @@ fn syntax_error<'t>(
         ("JSON has no comments".to_owned(), "remove the comment")
     } else if before.ends_with(',') && at.starts_with(['}', ']']) {
         ("a comma stands before the end".to_owned(), "remove the comma")
+    } else if at.starts_with('\'') {
+        (
+            "JSON has strings in double quotes".to_owned(),
+            "write \" in place of '",
+        )
+    } else if before.is_empty() && !at.is_empty() {
+        ("it does not begin with {".to_owned(), "write it as a JSON object")
     } else {
         (without_place(error), "correct the JSON here")
     };

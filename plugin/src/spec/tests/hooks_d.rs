@@ -293,6 +293,18 @@ fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
             with_values(r#""when":{"always":true},"timeout":3"#),
             r#"the key timeout belongs into hook; write {"hook": {"timeout": ...}}"#,
         ),
+        (
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"stages":["prestart"],"always":true}"#.to_owned(),
+            r#"the key always belongs into when; write {"when": {"always": ...}}"#,
+        ),
+        (
+            "{'version': '1.0.0'}".to_owned(),
+            r#"is not valid JSON: JSON has strings in double quotes; write " in place of '"#,
+        ),
+        (
+            "version: 1.0.0\nhook:\n".to_owned(),
+            "is not valid JSON: it does not begin with {; write it as a JSON object",
+        ),
     ] {
         let found = told(&text);
         assert_eq!(found, [expected], "{text}");
