@@ -53,6 +53,10 @@ pub(crate) fn generate(directory: &Path) -> io::Result<()> {
     for command in commands.filter(|command| command.get_name() != "help") {
         let name = format!("{NAME}-{}", command.get_name());
         page(command.clone().display_name(&name), &name)?;
+        for below in command.get_subcommands() {
+            let name = format!("{name}-{}", below.get_name());
+            page(below.clone().display_name(&name), &name)?;
+        }
     }
     page(definition.clone(), NAME)
 }

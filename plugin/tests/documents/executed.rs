@@ -20,7 +20,7 @@ enum How {
     Not(&'static str),
 }
 
-const TABLE: [(&str, How); 10] = [
+const TABLE: [(&str, How); 13] = [
     (
         "nri-oci-hooks run",
         How::Not("it needs a runtime; the tests of crate e2e start it with one"),
@@ -29,6 +29,10 @@ const TABLE: [(&str, How); 10] = [
     ("nri-oci-hooks explain", How::AsItStands(0)),
     ("nri-oci-hooks ps", How::AsItStands(0)),
     ("nri-oci-hooks log --follow", How::Ended),
+    // Of a container that this node does not have.
+    ("nri-oci-hooks log default/web", How::AsItStands(1)),
+    ("nri-oci-hooks log batch/worker", How::AsItStands(1)),
+    ("nri-oci-hooks log --timeline", How::AsItStands(1)),
     ("nri-oci-hooks log", How::AsItStands(0)),
     // No daemon answers; with one it is asked in crate e2e.
     ("nri-oci-hooks status", How::AsItStands(1)),

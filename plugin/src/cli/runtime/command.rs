@@ -34,8 +34,15 @@ Exit status:
   1  something is: something failed
   2  wrong usage";
 
+const MORE: &str = "\
+Exit status:
+  0  it is done
+  1  something failed
+  2  wrong usage";
+
 /// What `runtime` is asked.
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct RuntimeArgs {
     #[command(subcommand)]
     pub(super) switch: Switch,
