@@ -27,6 +27,16 @@ pub fn tool(containerd: &Containerd, arguments: &[&str]) -> Result<String> {
     containerd.node().run(&command)
 }
 
+/// Puts another file of `nri-oci-hooks` at `path`, as a package does.
+///
+/// # Errors
+/// It does not build, or the file system refuses.
+pub fn put_program(path: &Path) -> Result<()> {
+    let new = path.with_extension("new");
+    fs::copy(workspace::nri_oci_hooks()?, &new)?;
+    Ok(fs::rename(new, path)?)
+}
+
 /// Describes an `nri-oci-hooks run`.
 #[derive(Debug)]
 pub struct PluginBuilder<'a> {
@@ -38,6 +48,7 @@ pub struct PluginBuilder<'a> {
     hook_spec: Option<PathBuf>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    program: Option<PathBuf>,
 }
 
 impl<'a> PluginBuilder<'a> {
@@ -52,6 +63,7 @@ impl<'a> PluginBuilder<'a> {
             hook_spec: None,
             arguments: Vec::new(),
             environment: Vec::new(),
+            program: None,
         }
     }
 
@@ -117,6 +129,13 @@ impl<'a> PluginBuilder<'a> {
         Plugin::start(self.containerd, &name, command).await
     }
 
+    /// Runs this copy of the program.
+    #[must_use]
+    pub fn program(mut self, file: &Path) -> Self {
+        self.program = Some(file.into());
+        self
+    }
+
     /// Goes by this configuration file, and writes none.
     #[must_use]
     pub fn configuration_file(mut self, file: &Path) -> Self {
@@ -138,7 +157,10 @@ impl<'a> PluginBuilder<'a> {
                 file
             }
         };
-        let mut command = Command::new(workspace::nri_oci_hooks()?);
+        let mut command = match &self.program {
+            Some(program) => Command::new(program),
+            None => Command::new(workspace::nri_oci_hooks()?),
+        };
         command.arg("run").arg("--config").arg(file);
         command.arg("--nri-socket").arg(self.containerd.nri_socket());
         command

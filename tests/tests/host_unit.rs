@@ -216,6 +216,28 @@ async fn another_program_or_other_options_are_taken_over_without_a_gap(version: 
     Ok(())
 }
 
+async fn another_release_takes_over_in_place_and_does_not_register(version: Version) -> Result<()> {
+    let cluster = Cluster::start(version).await?;
+    cluster.run_systemd()?;
+    let (pod, _) = cluster.pod("pod", &[]).await?;
+    cluster.await_connections(&pod, 1).await?;
+    // As the pod of another release does.
+    let program = cluster.host_program();
+    let new = program.with_extension("new");
+    fs::copy(&program, &new)?;
+    fs::rename(&new, &program)?;
+    wait::until("the other release", async || {
+        let log = cluster.on_node(Command::new("cat").arg("/run/stand-in/log"))?;
+        Ok(log.contains("the front is of another release now").then_some(()))
+    })
+    .await?;
+    assert_eq!(cluster.life("after").await?, ALL);
+    assert_eq!(cluster.containerd.connections(NAME)?, 1);
+    let asked = cluster.asked()?;
+    ensure!(!asked.contains("restart"), "{asked}");
+    Ok(())
+}
+
 async fn where_systemd_does_not_run_the_pod_is_the_daemon(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let (pod, _) = cluster.pod("daemon", &[]).await?;
@@ -246,6 +268,7 @@ async fn a_unit_that_is_not_from_a_pod_is_left_alone(version: Version) -> Result
 on_each_containerd!(
     the_unit_gives_hooks_while_pods_come_and_go,
     another_program_or_other_options_are_taken_over_without_a_gap,
+    another_release_takes_over_in_place_and_does_not_register,
     where_systemd_does_not_run_the_pod_is_the_daemon,
     a_unit_that_is_not_from_a_pod_is_left_alone,
 );

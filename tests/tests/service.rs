@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use e2e::node::say_not_tested;
+use e2e::plugin::put_program;
 use e2e::{Containerd, Version, on_each_containerd, wait, workspace};
 use nix::sys::signal::Signal;
 
@@ -57,6 +58,35 @@ async fn a_daemon_that_hangs_falls_silent(version: Version) -> Result<()> {
     manager.await_silence(Duration::from_millis(1000))?;
     drop(frozen);
     manager.hear_until("WATCHDOG=1")?;
+    Ok(())
+}
+
+/// A service that says it stops is killed if it goes on.
+async fn an_upgrade_in_place_is_no_stop(version: Version) -> Result<()> {
+    let containerd = Containerd::start(version).await?;
+    let socket = containerd.node().directory().join("notify");
+    let manager = Manager::listen(&socket)?;
+    let program = containerd.node().make_directory("program")?.join("nri-oci-hooks");
+    put_program(&program)?;
+    let mut plugin = containerd
+        .plugin()
+        .delivery("direct")
+        .program(&program)
+        .env("NOTIFY_SOCKET", &socket.to_string_lossy())
+        .env("WATCHDOG_USEC", "100000")
+        .start()
+        .await?;
+    manager.hear_until("READY=1")?;
+    put_program(&program)?;
+    plugin.process().signal(Signal::SIGHUP)?;
+    let heard = manager.hear_until("READY=1\nSTATUS=connected to containerd")?;
+    let log = plugin.process().log().clone();
+    log.wait_for("the front is of another release now", 1).await?;
+    let heard = heard + &manager.hear_until("WATCHDOG=1")?;
+    assert!(!heard.contains("STOPPING=1"), "{heard}");
+    plugin.process().signal(Signal::SIGTERM)?;
+    manager.hear_until("STOPPING=1")?;
+    assert!(plugin.process().wait().await?.success());
     Ok(())
 }
 
@@ -184,4 +214,5 @@ impl Unit {
 on_each_containerd!(
     it_is_ready_once_the_runtime_calls_it,
     a_daemon_that_hangs_falls_silent,
+    an_upgrade_in_place_is_no_stop,
 );

@@ -16,6 +16,8 @@ const MAX_LENGTH: usize = 4096;
 /// What the daemon says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromDaemon {
+    /// It has begun, and its program takes over a front that hands over in this format.
+    Began(u32),
     /// It runs.
     Alive,
     /// It has entered the host's mount namespace.
@@ -39,6 +41,8 @@ pub(super) enum FromFront {
     NoSession,
     /// Something has happened.
     Changed(Report),
+    /// The front is of another release than before.
+    Upgraded,
 }
 
 /// What has happened since the front began.

@@ -15,13 +15,14 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
 use super::control::{self, FromFront, Report, VARIABLE};
+use super::handover;
 
 /// How long a daemon may give no sign of life before it is killed: the next one is to run within 20 s of a hang, as
 /// where systemd's watchdog or a probe sees it.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
 /// The program of this process, whatever has become of its file.
-const SELF: &str = "/proc/self/exe";
+pub(super) const SELF: &str = "/proc/self/exe";
 
 /// The socket of a plugin that the runtime has launched.
 pub(super) const LAUNCHED: &str = "NRI_PLUGIN_SOCKET";
@@ -53,6 +54,7 @@ impl Daemon {
         let mut command = Command::new(program);
         // The front is what the service manager watches.
         command.env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
+        command.env_remove(handover::VARIABLE);
         command.env(VARIABLE, theirs.as_raw_fd().to_string());
         if let Some(session) = session {
             command.env(LAUNCHED, session.as_raw_fd().to_string());
@@ -79,14 +81,19 @@ impl Daemon {
             again.spawn()
         });
         let pid = Pid::from_raw(child?.id().cast_signed());
+        Ok(Daemon::new(pid, control, session.is_some()))
+    }
+
+    /// One that has begun.
+    pub(super) fn new(pid: Pid, control: OwnedFd, has_connected: bool) -> Daemon {
         let now = Instant::now();
-        Ok(Daemon {
+        Daemon {
             pid,
             control,
             began: now,
             alive: now,
-            has_connected: session.is_some(),
-        })
+            has_connected,
+        }
     }
 
     /// Sends it a signal. One that has ended needs none.

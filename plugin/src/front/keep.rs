@@ -1,5 +1,7 @@
 //! The loop of the front: what it waits for, and what it does about it.
 
+mod upgrade;
+
 use std::collections::VecDeque;
 use std::env;
 use std::ffi::OsStr;
@@ -15,13 +17,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use serde::{Deserialize, Serialize};
 
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
 use super::daemon::{Daemon, LAUNCHED, SILENCE};
+use super::handover;
 use super::manager::Manager;
 use super::mounts::Mounts;
 use super::relay::{Change, Relay};
 use crate::system;
+use upgrade::Upgrade;
 
 /// How many daemons may end before their time within [`DEATHS_WITHIN`].
 const MAX_DEATHS: usize = 10;
@@ -78,10 +83,12 @@ struct Front {
     report: Report,
     /// Why the next registration will be made.
     reason: Reason,
+    upgrade: Option<Upgrade>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+/// Why a registration is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reason {
     Start,
     Runtime,
     Subscription,
@@ -98,36 +105,55 @@ struct Ready {
 
 impl Front {
     fn new() -> io::Result<Front> {
+        // Before anything is opened.
+        let taken = handover::take().unwrap_or_else(|error| {
+            complain(&format!(
+                "cannot take over from the earlier release, so the plugin is registered anew: {error}"
+            ));
+            None
+        });
         let mut signals = SigSet::empty();
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
             signals.add(signal);
         }
         signals.thread_block()?;
         system::keep_ended_children();
-        let mut relay = Relay::default();
-        let mut report = Report::default();
-        let number = env::var(LAUNCHED).ok().and_then(|text| text.parse().ok());
-        // What is wrong with it, the daemon says.
-        let launched = number.and_then(|number| system::take_descriptor(number).ok());
-        let is_launched = launched.is_some();
-        if let Some(runtime) = launched {
-            relay.hold(runtime.into(), false)?;
-            report.registrations.start = 1;
-        }
-        Ok(Front {
-            signals: SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?,
+        let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let mut front = Front {
+            signals,
             manager: Manager::from_env(),
-            relay,
+            relay: Relay::default(),
             program: env::current_exe()?,
-            is_launched,
+            is_launched: false,
             mounts: Mounts::default(),
             daemon: None,
             restart: Instant::now(),
             deaths: VecDeque::new(),
             stop: None,
-            report,
+            report: Report::default(),
             reason: Reason::Start,
-        })
+            upgrade: None,
+        };
+        if let Some(taken) = taken {
+            front.relay = Relay::go_on(taken.handover.held, taken.runtime, taken.session)?;
+            front.program = taken.handover.program;
+            front.is_launched = taken.handover.is_launched;
+            front.report = taken.handover.report;
+            front.reason = taken.handover.reason;
+            let daemon = Daemon::new(taken.daemon, taken.control, true);
+            daemon.say(&FromFront::Upgraded, None);
+            front.daemon = Some(daemon);
+            return Ok(front);
+        }
+        let number = env::var(LAUNCHED).ok().and_then(|text| text.parse().ok());
+        // What is wrong with it, the daemon says.
+        let launched = number.and_then(|number| system::take_descriptor(number).ok());
+        if let Some(runtime) = launched {
+            front.is_launched = true;
+            front.relay.hold(runtime.into(), false)?;
+            front.report.registrations.start = 1;
+        }
+        Ok(front)
     }
 
     fn run(mut self) -> io::Result<u8> {
@@ -160,6 +186,7 @@ impl Front {
             }
             let change = self.relay.pass_on();
             self.changed(change);
+            self.become_next_release();
         }
     }
 
@@ -183,6 +210,7 @@ impl Front {
             self.stop,
             self.daemon.is_none().then_some(self.restart),
             self.daemon.as_ref().map(|daemon| daemon.alive + SILENCE),
+            self.upgrade.and_then(Upgrade::limit),
         ];
         let due = due.into_iter().flatten().min().unwrap_or(now + HEARTBEAT);
         let limit = due.saturating_duration_since(now).min(HEARTBEAT);
@@ -234,10 +262,7 @@ impl Front {
                         return Ok(Some(status));
                     }
                 }
-                Ok(Signal::SIGHUP) => self
-                    .daemon
-                    .iter()
-                    .for_each(|daemon| daemon.signal(Signal::SIGHUP)),
+                Ok(Signal::SIGHUP) => self.reload(),
                 Ok(_) => {
                     let Some(daemon) = &self.daemon else {
                         return Ok(Some(0));
@@ -278,6 +303,9 @@ impl Front {
         }
         self.relay.drop_session();
         let daemon = self.daemon.take()?;
+        if self.stop.is_none() && self.is_replaced() {
+            return None;
+        }
         let was_killed = status > 128;
         if self.stop.is_some() || !(was_killed || self.relay.holds_runtime()) {
             return Some(status);
@@ -319,9 +347,12 @@ impl Front {
             daemon.alive = Instant::now();
             match (request, descriptor) {
                 (FromDaemon::Alive, _) => {}
+                (FromDaemon::Began(format), _) => self.began(format),
                 (FromDaemon::Ended(status), _) => return Some(status),
                 // Commands that are executed in the pod get the namespaces of its first process: the front.
                 (FromDaemon::EnteredHost, _) => self.mounts.follow(daemon.pid),
+                // The unit goes on.
+                (FromDaemon::Notify(_), _) if self.upgrade.is_some_and(Upgrade::is_ending) => {}
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
                 (FromDaemon::Wanted, _) if daemon.has_connected => {
@@ -401,6 +432,9 @@ impl Front {
         }
         let is_over = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         let daemon = self.daemon.as_ref()?;
+        if self.upgrade.is_some_and(|upgrade| is_over(upgrade.limit())) {
+            return self.upgrade_is_late();
+        }
         if is_over(self.stop) {
             daemon.signal(Signal::SIGKILL);
             return Some(KILLED);

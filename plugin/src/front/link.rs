@@ -15,6 +15,7 @@ use tokio::net::{UnixDatagram, UnixStream};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
+use super::handover;
 use crate::model::shown_path;
 use crate::system;
 
@@ -42,7 +43,8 @@ impl Link {
     /// # Errors
     /// The environment does not say what it should.
     pub fn take() -> io::Result<()> {
-        let Some(value) = env::var_os(VARIABLE) else {
+        // None at all, for measurements.
+        let Some(value) = env::var_os(VARIABLE).filter(|value| value != "none") else {
             return Ok(());
         };
         let number = value.to_str().and_then(|text| text.parse().ok());
@@ -63,7 +65,7 @@ impl Link {
             sessions: OnceLock::new(),
         };
         // It may have ended before.
-        link.alive()?;
+        control::send(&link.control, &FromDaemon::Began(handover::FORMAT), None)?;
         let _ = LINK.set(link);
         Ok(())
     }
@@ -91,6 +93,10 @@ impl Link {
                 }
                 (FromFront::Changed(report), _) => {
                     self.update(report);
+                    continue;
+                }
+                (FromFront::Upgraded, _) => {
+                    tracing::info!("the front is of another release now; the plugin stays registered");
                     continue;
                 }
                 _ => None,

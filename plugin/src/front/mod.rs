@@ -5,6 +5,7 @@
 
 mod control;
 mod daemon;
+mod handover;
 mod keep;
 mod link;
 mod manager;

@@ -32,6 +32,11 @@ impl Mounts {
         self.home = follow().ok().flatten();
     }
 
+    /// Whether it is where it began.
+    pub(super) fn is_home(&self) -> bool {
+        self.home.is_none()
+    }
+
     /// Goes back: the next daemon looks for the files of its pod.
     ///
     /// # Errors

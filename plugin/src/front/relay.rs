@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
 use super::rpc::{self, Method, Subscription};
 use super::wire::{Message, PLUGIN, RUNTIME, Wire};
@@ -43,8 +44,16 @@ pub(super) struct Relay {
     is_replaceable: bool,
 }
 
+/// What the next release of the front goes on with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Held {
+    known: Known,
+    answered: u64,
+    is_replaceable: bool,
+}
+
 /// What was agreed with the runtime on this connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Known {
     registration: Registration,
     configured: Option<(Message, Subscription)>,
@@ -54,7 +63,7 @@ struct Known {
     has_lost_part: bool,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Registration {
     #[default]
     None,
@@ -83,7 +92,64 @@ struct Open {
     is_sent: bool,
 }
 
+impl Session {
+    fn new(socket: UnixStream) -> io::Result<Session> {
+        Ok(Session {
+            wire: Wire::new(socket)?,
+            greeting: VecDeque::new(),
+            registration: None,
+        })
+    }
+}
+
+impl Held {
+    /// Whether it can be gone on with.
+    pub(super) fn is_sound(&self) -> bool {
+        self.known
+            .configured
+            .as_ref()
+            .is_none_or(|(configure, _)| configure.is_whole())
+    }
+}
+
 impl Relay {
+    /// Goes on with what an earlier release held.
+    ///
+    /// # Errors
+    /// Those of the sockets.
+    pub(super) fn go_on(
+        held: Held,
+        runtime: Option<UnixStream>,
+        session: Option<UnixStream>,
+    ) -> io::Result<Relay> {
+        Ok(Relay {
+            runtime: runtime.map(Wire::new).transpose()?,
+            session: session.map(Session::new).transpose()?,
+            known: held.known,
+            answered: held.answered,
+            is_replaceable: held.is_replaceable,
+            open: VecDeque::new(),
+        })
+    }
+
+    /// What the next release goes on with, beside the ends of the connection; none while a message or a request is
+    /// under way.
+    pub(super) fn held(&self) -> Option<Held> {
+        let is_quiet = match (&self.runtime, &self.session) {
+            (None, None) => true,
+            (Some(runtime), Some(session)) => {
+                let is_greeted = session.greeting.is_empty() && session.registration.is_none();
+                is_greeted && runtime.is_quiet() && session.wire.is_quiet()
+            }
+            _ => false,
+        };
+        (is_quiet && self.open.is_empty()).then(|| Held {
+            known: self.known.clone(),
+            answered: self.answered,
+            is_replaceable: self.is_replaceable,
+        })
+    }
+
     /// Takes over a connection to a runtime; `is_replaceable` if there could be another one.
     ///
     /// # Errors
@@ -145,11 +211,7 @@ impl Relay {
     pub(super) fn offer(&mut self) -> io::Result<UnixStream> {
         self.drop_session();
         let (ours, theirs) = UnixStream::pair()?;
-        let mut session = Session {
-            wire: Wire::new(ours)?,
-            greeting: VecDeque::new(),
-            registration: None,
-        };
+        let mut session = Session::new(ours)?;
         if let Some((configure, _)) = &self.known.configured {
             session.greeting.push_back(configure.clone());
             if let Some((stream, false)) = self.known.synchronized {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::wire::Message;
 
 /// What every runtime gives by default, and one that tells no limit.
@@ -33,7 +35,7 @@ pub(super) enum Method {
 }
 
 /// What the runtime was answered to Configure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Subscription {
     events: u64,
     /// Whether what cannot be decided is refused.

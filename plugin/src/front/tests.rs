@@ -1,9 +1,10 @@
 //! The relay between a runtime and daemons, played by this test over sockets.
 
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::relay::{Change, Relay};
+use super::relay::{Change, Held, Relay};
 use super::rpc;
 use super::wire::{Message, PLUGIN, RUNTIME, Wire};
 
@@ -46,6 +47,11 @@ impl Peer {
     fn send(&mut self, connection: u32, message: &Message) {
         self.0.send(connection, message).unwrap();
         assert_eq!(self.0.unsent(), 0);
+    }
+
+    fn send_raw(&mut self, bytes: &[u8]) {
+        let socket = self.0.as_fd().try_clone_to_owned().unwrap();
+        std::io::Write::write_all(&mut UnixStream::from(socket), bytes).unwrap();
     }
 
     fn die(self) {
@@ -331,4 +337,62 @@ fn what_is_no_nri_ends_the_connection_and_allocates_nothing() {
     let mut socket = runtime.0.into_socket();
     std::io::Write::write_all(&mut socket, &[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).unwrap();
     assert_eq!(run(&mut relay), Some(Change::RuntimeGone));
+}
+
+#[test]
+fn the_next_release_goes_on_with_the_connection_once_nothing_is_open() {
+    let (mut relay, mut runtime, mut daemon) = connected(true);
+    runtime.send(PLUGIN, &request(5, "CreateContainer", b"app"));
+    run(&mut relay);
+    assert!(relay.held().is_none(), "a request is open");
+    daemon.received();
+    daemon.send(PLUGIN, &answer(5, b"hooks"));
+    run(&mut relay);
+    let held = serde_json::to_vec(&relay.held().unwrap()).unwrap();
+    let ends = [relay.runtime().unwrap().0, relay.session().unwrap()];
+    let [of_runtime, of_daemon] = ends.map(|end| end.as_fd().try_clone_to_owned().unwrap());
+    drop(relay);
+    let held: Held = serde_json::from_slice(&held).unwrap();
+    assert!(held.is_sound());
+    let mut relay = Relay::go_on(held, Some(of_runtime.into()), Some(of_daemon.into())).unwrap();
+    runtime.received();
+    // Known to the daemon still, and to its successor.
+    runtime.send(PLUGIN, &request(7, "CreateContainer", b"app"));
+    run(&mut relay);
+    assert_eq!(streams(&daemon.received()), [7]);
+    daemon.die();
+    assert_eq!(run(&mut relay), Some(Change::DaemonGone));
+    relay.drop_session();
+    let mut daemon = next_daemon(&mut relay, true);
+    assert_eq!(streams(&daemon.received()), [7]);
+    daemon.send(PLUGIN, &answer(7, b"hooks"));
+    run(&mut relay);
+    assert_eq!(runtime.received(), [answer(7, b"hooks")]);
+}
+
+#[test]
+fn nothing_is_handed_over_while_a_part_of_a_message_or_a_daemon_is_missing() {
+    let (mut relay, mut runtime, _daemon) = connected(true);
+    runtime.send_raw(&[0, 0, 0]);
+    run(&mut relay);
+    assert!(relay.held().is_none(), "a frame has begun");
+    let (mut relay, _runtime, daemon) = connected(true);
+    daemon.die();
+    assert_eq!(run(&mut relay), Some(Change::DaemonGone));
+    relay.drop_session();
+    assert!(relay.held().is_none(), "no daemon");
+    let _daemon = next_daemon(&mut relay, true);
+    assert!(relay.held().is_some());
+    relay.drop_runtime();
+    assert!(relay.held().is_some(), "no runtime, so nobody waits");
+}
+
+#[test]
+fn a_handover_whose_messages_are_not_whole_is_refused() {
+    let (relay, _runtime, _daemon) = connected(true);
+    let mut held = serde_json::to_value(relay.held().unwrap()).unwrap();
+    let configure = &mut held["known"]["configured"][0];
+    configure.as_array_mut().unwrap().truncate(3);
+    let held: Held = serde_json::from_value(held).unwrap();
+    assert!(!held.is_sound());
 }

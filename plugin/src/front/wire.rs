@@ -7,6 +7,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+use serde::{Deserialize, Serialize};
+
 /// Connection on which the runtime calls the plugin.
 pub(super) const PLUGIN: u32 = 1;
 
@@ -31,7 +33,7 @@ const READ_SIZE: usize = 16 << 10;
 const KEPT_CAPACITY: usize = 64 << 10;
 
 /// A ttrpc message, header and body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
@@ -50,6 +52,11 @@ impl Message {
         bytes.extend([kind, 0]);
         bytes.extend(body);
         Message(bytes)
+    }
+
+    /// Whether it is as long as its header says: one that was not read from a socket may not be.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.len() >= HEADER && self.0.len() == HEADER + u32_at(&self.0, 0) as usize
     }
 
     pub(super) fn stream(&self) -> u32 {
@@ -186,6 +193,13 @@ impl Wire {
         self.sent = 0;
         empty(&mut self.outgoing);
         Ok(())
+    }
+
+    /// Whether no part of a message waits for its rest, in either direction.
+    pub(super) fn is_quiet(&self) -> bool {
+        let received =
+            self.frame_header.len() + self.frame.1 + self.incoming.iter().map(Vec::len).sum::<usize>();
+        received == 0 && self.unsent() == 0
     }
 
     #[cfg(test)]

@@ -54,7 +54,9 @@ pub enum Needed {
     Nothing,
     /// It does not run.
     Start,
-    /// It runs another program, or one with other arguments.
+    /// It runs another release of the program, with the same arguments.
+    Upgrade,
+    /// It runs with other arguments.
     Replace,
 }
 
@@ -125,8 +127,8 @@ impl HostUnit {
         let state = systemd::state(UNIT)?;
         Ok(match state.pid {
             _ if !state.is_up => Needed::Start,
-            Some(pid) if !self.is_run_by(pid) => Needed::Replace,
-            _ => Needed::Nothing,
+            Some(pid) => self.needed_by(pid),
+            None => Needed::Nothing,
         })
     }
 
@@ -146,7 +148,7 @@ impl HostUnit {
         systemd::systemctl(&["restart", UNIT]).map(drop)
     }
 
-    /// Has the daemon look at its files now.
+    /// Has the daemon look at its files now, or the program on the host take over in place, without a new registration.
     ///
     /// # Errors
     /// systemd refuses.
@@ -154,15 +156,21 @@ impl HostUnit {
         systemd::systemctl(&["reload", UNIT]).map(drop)
     }
 
-    /// Whether the process runs the program that is on the host now, with these arguments.
-    fn is_run_by(&self, pid: u32) -> bool {
+    /// What it needs that runs as process `pid`: to be the program on the host, with these arguments.
+    fn needed_by(&self, pid: u32) -> Needed {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
         let program = self.command.first().map(Path::new);
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
         let words = line.trim_end_matches('\0').split('\0');
-        program.and_then(identity) == identity(&process.join("exe")) && words.eq(&self.command)
+        if !words.eq(&self.command) {
+            return Needed::Replace;
+        }
+        match program.and_then(identity) == identity(&process.join("exe")) {
+            true => Needed::Nothing,
+            false => Needed::Upgrade,
+        }
     }
 }
 
@@ -208,6 +216,8 @@ fn foreign() -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
@@ -236,28 +246,43 @@ mod tests {
     }
 
     #[test]
-    fn another_program_or_other_arguments_are_to_be_replaced() {
-        let this = |more: &[&str]| {
-            let arguments = std::env::args().skip(1);
-            let program = fs::read_link("/proc/self/exe").unwrap();
-            let mut command: Vec<String> = [program.to_str().unwrap().to_owned()]
-                .into_iter()
-                .chain(arguments)
-                .collect();
-            command.extend(more.iter().map(ToString::to_string));
-            HostUnit {
-                command,
-                text: String::new(),
-                lock: None,
-            }
+    fn other_arguments_need_a_restart_and_another_program_an_upgrade() {
+        let unit = |command: Vec<String>| HostUnit {
+            command,
+            text: String::new(),
+            lock: None,
         };
-        let pid = std::process::id();
-        let first = std::env::args().next().unwrap();
-        let mut same = this(&[]);
-        let program = same.command[0].clone();
-        assert_eq!(same.is_run_by(pid), first == program);
-        assert!(!this(&["--more"]).is_run_by(pid));
-        same.command[0] = "/bin/sh".into();
-        assert!(!same.is_run_by(pid));
+        let begin = |program: &str| {
+            let mut command = std::process::Command::new(program);
+            let piped = std::process::Stdio::piped;
+            let mut child = command.arg("-").stdin(piped()).stdout(piped()).spawn().unwrap();
+            // From here on it is the program that has its words.
+            child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
+        };
+        let mut same = begin("/bin/cat");
+        let mut command = words("/bin/cat -");
+        assert_eq!(unit(command.clone()).needed_by(same.id()), Needed::Nothing);
+        command.push("--more".into());
+        assert_eq!(unit(command).needed_by(same.id()), Needed::Replace);
+        // As a release that was put in its place: the words are the same, the file is not.
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("cat").to_str().unwrap().to_owned();
+        let copy = |to: &str| {
+            // By a process of its own: what is open for writing in this one, a child of another test might keep open.
+            let copied = std::process::Command::new("cp").args(["/bin/cat", to]).status();
+            assert!(copied.unwrap().success());
+        };
+        copy(&program);
+        let mut older = begin(&program);
+        copy(&format!("{program}.new"));
+        fs::rename(format!("{program}.new"), &program).unwrap();
+        let unit = unit(vec![program, "-".to_owned()]);
+        assert_eq!(unit.needed_by(older.id()), Needed::Upgrade);
+        for child in [&mut same, &mut older] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }

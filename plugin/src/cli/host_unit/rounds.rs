@@ -13,6 +13,8 @@ pub(super) struct Rounds {
     unit: HostUnit,
     /// The daemon that stands in while that of the unit is replaced.
     stand_in: Vec<String>,
+    /// Whether the last round has had the unit's program upgraded in place.
+    is_upgrading: bool,
     /// What was reported last; empty if nothing.
     reported: String,
     refused: Vec<String>,
@@ -30,6 +32,7 @@ impl Rounds {
             files,
             unit: HostUnit::new(command)?,
             stand_in,
+            is_upgrading: false,
             reported: String::new(),
             refused: Vec::new(),
         })
@@ -46,12 +49,18 @@ impl Rounds {
         if !self.unit.is_owned()? {
             return Ok(());
         }
+        let was_upgrading = std::mem::take(&mut self.is_upgrading);
         match self.unit.put()? {
+            Needed::Upgrade if !was_upgrading => {
+                tracing::info!("the unit runs another release: the one on the host takes over in place");
+                self.is_upgrading = true;
+                self.unit.reload()
+            }
             Needed::Start => {
                 tracing::info!("the unit is started");
                 self.unit.start()
             }
-            Needed::Replace => self.replace(),
+            Needed::Upgrade | Needed::Replace => self.replace(),
             Needed::Nothing if is_anew => self.unit.reload(),
             Needed::Nothing => Ok(()),
         }
@@ -68,7 +77,7 @@ impl Rounds {
 
     fn replace(&self) -> Result<(), UnitError> {
         tracing::info!(
-            "the unit runs another program or other options: it is restarted, and the pod stands in"
+            "the unit runs with other options, or cannot be upgraded in place: it is restarted, and the pod stands in"
         );
         // It is better replaced with a gap than not at all: the old one may be why there is a new one.
         let stand_in = StandIn::start(&self.stand_in);
