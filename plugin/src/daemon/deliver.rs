@@ -57,12 +57,34 @@ pub(super) fn deliver(
         let containers = in_force.ledger.open()?;
         let is_injected = delivery == Delivery::Runner;
         let access = in_force.ledger.access()?;
-        containers.register(pod, container, &of_runner, is_injected)?;
+        let is_new = containers.register(pod, container, &of_runner, is_injected)?;
         drop(access);
-        if is_injected {
-            adjustment = inject::adjustment(&of_runner, containers);
-        }
+        adjustment = match is_new {
+            true if is_injected => inject::adjustment(&of_runner, containers),
+            true => adjustment,
+            false => redelivered(container, in_force)?.unwrap_or_default(),
+        };
     }
     let adjustment = direct::append(adjustment, &of_runtime, &container.hooks)?;
     Ok(mark(adjustment, container))
+}
+
+/// What is changed about a container that an earlier daemon has registered, whatever the configuration says by now; none
+/// if there is no such container.
+pub(super) fn redelivered(
+    container: &Container,
+    in_force: &InForce,
+) -> Result<Option<Adjustment>, DeliveryError> {
+    let Some(Some(containers)) = in_force.ledger.opened() else {
+        return Ok(None);
+    };
+    let access = in_force.ledger.access()?;
+    let registered = containers
+        .registered(&container.id)
+        .map_err(RegisterError::from)?;
+    drop(access);
+    Ok(registered.map(|(resolved, is_injected)| match is_injected {
+        true => inject::adjustment(&resolved, containers),
+        false => Adjustment::new(),
+    }))
 }

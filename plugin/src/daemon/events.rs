@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, PodSandbox};
@@ -14,11 +14,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::active::ActiveConfiguration;
-use super::deliver::{DeliveryError, deliver};
+use super::deliver::{DeliveryError, deliver, redelivered};
 use super::in_force::InForce;
 use super::lazy_ledger::NoLedger;
 use super::lifecycle::{Containers, RunnerProgram, end_init};
-use super::mark::{is_marked, may_need_events};
+use super::mark::{is_marked, mark, may_need_events};
 use super::missed::Missed;
 use super::selectable::Selectable;
 use super::subject::subject;
@@ -36,12 +36,17 @@ const ANSWERED: Duration = Duration::from_millis(200);
 /// `failure_policy` is `"ignore"`.
 const MARGIN: Duration = Duration::from_millis(100);
 
+/// How long after a daemon has taken over, the runtime may ask what it asked before: no runtime waits longer.
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
+
 /// Gives containers their hooks.
 #[derive(Debug, Clone)]
 pub struct OciHooks {
     live: Arc<ActiveConfiguration>,
     /// Whether the runtime has listed its containers while no ledger was open.
     missed_synchronize: Arc<AtomicBool>,
+    /// When it has resumed the connection of an earlier daemon.
+    resumed: Arc<OnceLock<Instant>>,
     /// Whether it is known where the configuration comes from.
     was_loaded: Arc<AtomicBool>,
     /// What the runtime calls itself.
@@ -59,6 +64,7 @@ impl OciHooks {
         OciHooks {
             live: Arc::new(ActiveConfiguration::new(source, runner)),
             missed_synchronize: Arc::default(),
+            resumed: Arc::default(),
             was_loaded: Arc::default(),
             runtime: Arc::default(),
             missed: Arc::default(),
@@ -305,9 +311,18 @@ impl OciHooks {
             false => deliver(subject.delivery, &selected.resolved, pod, container, &in_force).map(Some),
         };
         let failed = |error: &dyn Display| Status::failed_precondition(format!("nri-oci-hooks: {error}"));
-        let selected = selector
-            .select(&subject, deadline)
-            .map_err(|error| failed(&error))?;
+        let selected = selector.select(&subject, deadline);
+        let has_hooks = selected
+            .as_ref()
+            .is_ok_and(|selected| !selected.resolved.is_empty());
+        if !has_hooks && self.may_be_asked_again() {
+            // The configuration may have been another when it was first asked.
+            // A ledger that cannot be read is no concern of a container without hooks.
+            if let Ok(Some(adjustment)) = redelivered(container, &in_force) {
+                return Ok(mark(adjustment, container));
+            }
+        }
+        let selected = selected.map_err(|error| failed(&error))?;
         let may_ignore = selector.config().failure_policy == FailurePolicy::Ignore;
         let adjustment = delivered(selected).or_else(|error| match error {
             // What the pod selects may be what is too large, and takes nothing else from the container.
@@ -370,6 +385,13 @@ impl OciHooks {
         }
     }
 
+    /// Whether what the runtime asks may be what an earlier daemon was asked, which died before it had answered.
+    fn may_be_asked_again(&self) -> bool {
+        self.resumed
+            .get()
+            .is_some_and(|resumed| resumed.elapsed() < ASKED_AGAIN)
+    }
+
     /// The configuration in force, if any. Looks at no file.
     fn config<T>(&self, of: impl FnOnce(&Config) -> T) -> Option<T> {
         let now = self.live.now();
@@ -426,6 +448,7 @@ impl Plugin for OciHooks {
             None => self.missed_synchronize.store(true, Ordering::Relaxed),
         }
         if is_resumed {
+            let _ = self.resumed.set(Instant::now());
             self.take_over_missed();
         } else {
             self.missed.synchronized();

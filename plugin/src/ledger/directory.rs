@@ -118,6 +118,18 @@ impl EntryDirectory {
         self.entry()?.hooks(stage)
     }
 
+    /// All hooks of the container.
+    ///
+    /// # Errors
+    /// As [`EntryDirectory::hooks`].
+    pub fn all_hooks(&self) -> Result<ResolvedHooks, LedgerError> {
+        let stages = self.header()?.hooks.into_keys();
+        let stages = stages.map(|stage| Ok((stage, self.hooks(stage)?)));
+        Ok(ResolvedHooks {
+            stages: stages.collect::<Result<_, LedgerError>>()?,
+        })
+    }
+
     /// The entry, read as far as its header.
     ///
     /// # Errors

@@ -169,9 +169,11 @@ impl Ledger {
         injected: bool,
     ) -> Result<(), LedgerError> {
         self.add_with(identity, &BTreeMap::new(), resolved, injected)
+            .map(drop)
     }
 
-    /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks get.
+    /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks get. Returns whether it was not
+    /// entered already.
     ///
     /// # Errors
     /// As [`Ledger::add`].
@@ -181,24 +183,24 @@ impl Ledger {
         annotations: &BTreeMap<String, String>,
         resolved: &ResolvedHooks,
         injected: bool,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         let path = self.entry_path(&identity.id);
         let id = identity.id.clone();
         if self.live_path(&id).join(ENTRY).exists() {
-            return Ok(());
+            return Ok(false);
         }
         let header = Header::new(identity, resolved, injected)?;
         if EntryDirectory::write_entry(&path, &header, resolved, annotations)? {
-            return Ok(());
+            return Ok(true);
         }
         let entered = self.find(&id)?.map(|container| container.header());
         match entered {
             // Who wrote it died in the middle of it, and gave the runtime no answer.
             Some(Err(error)) if error.is_damaged() => {
                 unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
-                EntryDirectory::write_entry(&path, &header, resolved, annotations).map(drop)
+                EntryDirectory::write_entry(&path, &header, resolved, annotations)
             }
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 

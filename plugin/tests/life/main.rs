@@ -2,6 +2,7 @@
 //! runtime are played by the test; daemon, runners, ledger, hooks and inits are real.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod front;
 mod missed;
 mod node;
 mod orders;

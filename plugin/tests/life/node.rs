@@ -10,6 +10,8 @@ use containerd_nri::api::{self, Container, ContainerState, PodSandbox};
 use containerd_nri_testkit::{
     ContainerBuilder, FakeRuntime, Outcome, PluginHandle, PodBuilder, RuntimeProfile,
 };
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use nri_oci_hooks::ledger::{EntryDirectory, Ledger};
 use nri_oci_hooks::model::{ContainerId, Stage};
 use tokio::time::{sleep, timeout};
@@ -132,12 +134,50 @@ impl Node {
         self.daemon = Some(daemon.unwrap());
     }
 
-    /// NRI CreateContainer, and the OCI runtime's `create`.
-    pub(crate) async fn create(&mut self) -> bool {
+    /// The connection, which the front of the daemon holds.
+    pub(crate) fn connection(&self) -> &PluginHandle {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// The process of the daemon behind its front; none while there is none.
+    pub(crate) fn process(&self) -> Option<Pid> {
+        let front = self.connection().process_id().unwrap();
+        let children = fs::read_to_string(format!("/proc/{front}/task/{front}/children")).unwrap_or_default();
+        let child = children.split_whitespace().next()?;
+        Some(Pid::from_raw(child.parse().unwrap()))
+    }
+
+    /// Sends the daemon behind its front a signal. Returns its process.
+    pub(crate) fn signal(&self, signal: Signal) -> Pid {
+        let process = self.process().unwrap();
+        kill(process, signal).unwrap();
+        process
+    }
+
+    /// Kills the daemon behind its front, and waits until the next one is there.
+    pub(crate) async fn kill_behind_front(&self) {
+        let before = self.signal(Signal::SIGKILL);
+        until("the next daemon", || {
+            self.process().is_some_and(|process| process != before)
+        })
+        .await;
+    }
+
+    /// Writes other hooks into the hook-spec.
+    pub(crate) fn specify(&self, spec: &serde_json::Value) {
+        fs::write(self.path("default.json"), spec.to_string()).unwrap();
+    }
+
+    /// NRI CreateContainer.
+    pub(crate) async fn ask_create(&mut self) -> api::ContainerAdjustment {
         let daemon = self.daemon.as_mut().unwrap();
         let answer = daemon.create_container(&self.pod, &self.container).await;
-        let answer = answer.into_answer().unwrap();
-        self.injected = answer.adjust.hooks.clone().unwrap_or_default();
+        answer.into_answer().unwrap().adjust.unwrap_or_default()
+    }
+
+    /// NRI CreateContainer, and the OCI runtime's `create`.
+    pub(crate) async fn create(&mut self) -> bool {
+        self.injected = self.ask_create().await.hooks.unwrap_or_default();
         let init = Command::new("/bin/sh")
             .args(["-c", "read start && exec cat"])
             .stdin(Stdio::piped())

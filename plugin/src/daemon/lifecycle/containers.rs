@@ -164,14 +164,15 @@ impl Containers {
         self.0.creating.remove(&container.id)
     }
 
-    /// Registers a container that is being created; `injected` if the OCI runtime will start runners.
+    /// Registers a container that is being created; `injected` if the OCI runtime will start runners. Returns whether it
+    /// is new: one that a daemon has registered that died before its answer stays as it is.
     pub(in crate::daemon) fn register(
         &self,
         pod: &PodSandbox,
         container: &Container,
         resolved: &ResolvedHooks,
         injected: bool,
-    ) -> Result<(), RegisterError> {
+    ) -> Result<bool, RegisterError> {
         let identity = Identity {
             id: container.id.parse().map_err(RegisterError::Id)?,
             container: container.name.clone(),
@@ -184,6 +185,14 @@ impl Containers {
             .0
             .ledger
             .add_with(identity, &annotations, resolved, injected)?)
+    }
+
+    /// The hooks that a container is registered with, and whether the OCI runtime starts runners; none if it is not.
+    pub(in crate::daemon) fn registered(&self, id: &str) -> Result<Option<(ResolvedHooks, bool)>, LedgerError> {
+        let registered = self.find(id)?;
+        registered
+            .map(|registered| Ok((registered.files.all_hooks()?, registered.header.injected)))
+            .transpose()
     }
 
     /// The container with this id; `None` if it got no hooks.
