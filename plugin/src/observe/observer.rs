@@ -107,9 +107,13 @@ impl Observer {
     }
 
     pub(super) fn configured(&self, runtime: &RuntimeInfo, policy: FailurePolicy) {
+        self.registered(Connection::to(runtime, policy));
+    }
+
+    pub(super) fn registered(&self, connection: Connection) {
         self.metrics.connected();
         let mut state = self.state();
-        state.connection = Connection::to(runtime, policy);
+        state.connection = connection;
         state.is_required = None;
         state.is_stuck = false;
     }

@@ -91,6 +91,17 @@ fn status(version: &str, pid: u32, not_ready: &[&str]) -> Status {
 }
 
 #[test]
+fn a_daemon_that_the_runtime_does_not_synchronize_is_not_to_be_restarted() {
+    let reason = "registered since 2026-01-01T00:00:00.000Z and not synchronized: the runtime waits";
+    let mut status = status(env!("CARGO_PKG_VERSION"), std::process::id(), &[reason]);
+    status.connection.synchronized = false;
+    status.connection.registered = Some(status.since);
+    let found = &of_status(&status, None)[0];
+    assert!(found.what.contains("registered since"), "{found:?}");
+    assert!(told(found).contains("Do not restart the daemon"), "{found:?}");
+}
+
+#[test]
 fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     let (ours, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
     let told = |status: &Status, file| -> Vec<String> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use containerd_nri::api::Container;
+use containerd_nri::{FailurePolicy, RuntimeInfo};
 use containerd_nri_testkit::{ContainerBuilder, PluginHandle, PodBuilder, RuntimeProfile};
 
 use super::node::Node;
@@ -115,6 +116,35 @@ fn an_invalid_hook_spec_is_reported_before_a_pod_selects_it() {
     fs::write(&file, "{}").unwrap();
     node.observer.plugin().look_at_selectable();
     assert_eq!(node.metric("nri_oci_hooks_invalid_specs"), 0.0);
+}
+
+#[tokio::test]
+async fn who_is_registered_and_not_synchronized_for_long_says_since_when_and_what_it_means() {
+    let node = Node::new("");
+    let runtime = RuntimeInfo::new("containerd", "2.4.2");
+    node.observer.configured(&runtime, FailurePolicy::default());
+    assert_eq!(
+        node.observer.not_ready(),
+        ["not synchronized with the runtime"],
+        "not for long"
+    );
+    let mut connection = node.observer.status().connection;
+    connection.registered = Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap());
+    node.observer.registered(connection);
+    let expected = "registered since 2026-01-01T00:00:00.000Z and not synchronized: the runtime waits for the stop of a \
+                    container, or is deadlocked";
+    assert_eq!(node.observer.not_ready().len(), 1);
+    let status = node.observer.status().not_ready;
+    let readyz = node.asked(Client::Root, "GET /readyz HTTP/1.1\r\n\r\n").await;
+    for text in [&node.observer.not_ready()[0], &status[0], &readyz] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(readyz.starts_with("HTTP/1.1 503 "), "{readyz}");
+    for (series, value) in [("registered", 1.0), ("synchronized", 0.0), ("ready", 0.0)] {
+        assert_eq!(node.metric(&format!("nri_oci_hooks_{series}")), value, "{series}");
+    }
+    node.observer.synchronized();
+    assert_eq!(node.observer.not_ready(), [""; 0]);
 }
 
 #[tokio::test]
