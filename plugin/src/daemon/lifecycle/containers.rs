@@ -188,7 +188,10 @@ impl Containers {
     }
 
     /// The hooks that a container is registered with, and whether the OCI runtime starts runners; none if it is not.
-    pub(in crate::daemon) fn registered(&self, id: &str) -> Result<Option<(ResolvedHooks, bool)>, LedgerError> {
+    pub(in crate::daemon) fn registered(
+        &self,
+        id: &str,
+    ) -> Result<Option<(ResolvedHooks, bool)>, LedgerError> {
         let registered = self.find(id)?;
         registered
             .map(|registered| Ok((registered.files.all_hooks()?, registered.header.injected)))

@@ -45,6 +45,7 @@ pub(crate) async fn rest(subjects: &mut [Subject]) -> anyhow::Result<()> {
 pub(crate) async fn creates(subjects: &mut [Subject], count: usize) -> anyhow::Result<()> {
     for first in (0..count + TURN).step_by(TURN) {
         for subject in &mut *subjects {
+            let before = subject.processor_time()?;
             for number in first..(first + TURN).min(count + TURN) {
                 let (pod, container) = message::realistic(number);
                 let (took, answer) = subject.create(&pod, &container).await?;
@@ -58,6 +59,9 @@ pub(crate) async fn creates(subjects: &mut [Subject], count: usize) -> anyhow::R
                     + hooks.start_container.len()
                     + hooks.poststart.len()
                     + hooks.poststop.len();
+            }
+            if first >= TURN {
+                subject.measured.creates_cpu += subject.processor_time()?.saturating_sub(before);
             }
         }
     }

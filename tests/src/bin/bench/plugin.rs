@@ -33,6 +33,8 @@ pub(crate) struct Measured {
     pub(crate) resident_after_creates: u64,
     pub(crate) resident_after_synchronize: u64,
     pub(crate) creates: Vec<Duration>,
+    /// How much processor time they took together.
+    pub(crate) creates_cpu: Duration,
     /// Hooks in the answer to CreateContainer.
     pub(crate) hooks: usize,
     /// How long each Synchronize of many containers took, with its registration.

@@ -52,6 +52,9 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         row("CreateContainer, calls/s", 0, &|m| {
             m.creates.len() as f64 / m.creates.iter().sum::<Duration>().as_secs_f64()
         }),
+        row(&format!("CPU of {creates} creates, ms"), 0, &|m| {
+            millis(m.creates_cpu)
+        }),
         row("a life's other events p50, µs", 1, &|m| {
             micros(percentile(&m.other_events, 50.0))
         }),
