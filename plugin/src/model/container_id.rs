@@ -1,4 +1,4 @@
-//! The name of a container in the ledger.
+//! The container's id, which names it in the ledger.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,18 +8,18 @@ use thiserror::Error;
 
 use crate::model::shown;
 
-/// A container's id as its runtime gives it, known to be usable as the name of a directory: 1 to 128
-/// letters, digits, `_`, `-` and `.`, the first a letter or digit.
+/// A container's id as its runtime gives it, checked to be usable as the name of a directory: 1 to 128
+/// letters, digits, `_`, `-` and `.`, of which the first is a letter or digit.
 ///
 /// containerd allows no other ids, and CRI-O's are 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ContainerId(String);
 
-/// What is no container id.
+/// The error for a text that is not a container id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{} is no container id: one has 1 to 128 letters, digits, _, - and ., the first a letter or digit",
+    "{} is not a container id, which has 1 to 128 letters, digits, _, - and ., the first a letter or digit",
     shown(.0)
 )]
 pub struct NotAnId(String);

@@ -1,4 +1,5 @@
-//! The terms that all modules share: stages, the hooks of a container, its id. It depends on no other module.
+//! The terms that all modules share: stages, the hooks of a container, its id. This module depends on no
+//! other.
 
 #![forbid(unsafe_code)]
 
@@ -24,5 +25,5 @@ pub use stage::Stage;
 pub use timeout::Timeout;
 pub use timestamp::Timestamp;
 
-/// The directory of the ledger, unless the configuration names another.
+/// The directory of the ledger, unless the configuration sets another.
 pub const DEFAULT_STATE_DIR: &str = "/var/lib/nri-oci-hooks";

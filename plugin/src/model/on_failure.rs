@@ -1,20 +1,20 @@
-//! What a failed hook means to its container.
+//! The effect of a failed hook on its container.
 
 use serde::{Deserialize, Serialize};
 
-/// What the failure of a hook means to its container: our one extension of the format.
+/// The effect of a failed hook on its container: our one extension of the hook-spec format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// `"fail"`: what the stage says.
+    /// `"fail"`: the rule of the stage holds.
     #[default]
     Fail,
-    /// `"ignore"`: it is recorded, and else treated as success.
+    /// `"ignore"`: the failure is recorded, and otherwise treated as success.
     Ignore,
 }
 
 impl OnFailure {
-    /// Whether it is what a hook without `onFailure` has.
+    /// Whether it is the default, for a hook without `onFailure`.
     pub fn is_fail(&self) -> bool {
         *self == OnFailure::Fail
     }

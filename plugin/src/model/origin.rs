@@ -1,4 +1,4 @@
-//! By what a container gets a hook-spec.
+//! The reason why a container gets a hook-spec.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,29 +7,29 @@ use serde::Serialize;
 
 use crate::model::shown;
 
-/// A hook-spec that a container gets, and by what.
+/// A hook-spec that a container gets, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Chosen {
-    /// The file.
+    /// The file of the hook-spec.
     pub file: Arc<str>,
-    /// By what.
+    /// The reason.
     #[serde(flatten)]
     pub by: Origin,
 }
 
-/// By what a container gets a hook-spec.
+/// The reason why a container gets a hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum Origin {
-    /// It is the default hook-spec, `hook_spec` of the configuration.
+    /// The file is the default hook-spec, `hook_spec` of the configuration.
     Default,
-    /// It is a file of hooks.d, in `hooks_dirs` of the configuration, and its conditions hold.
+    /// The file is in one of the `hooks_dirs` of the configuration, and its conditions hold.
     HooksD,
-    /// An annotation of the pod picks it.
+    /// An annotation of the pod selects the file.
     Annotation {
-        /// Its key, with the scope.
+        /// The key of the annotation, with its scope.
         annotation: String,
-        /// The element of its value.
+        /// The element of the annotation's value.
         pick: String,
     },
 }

@@ -1,21 +1,21 @@
-//! What tells a process from every other.
+//! The identity of a process and of its program.
 
 use serde::{Deserialize, Serialize};
 
-/// One process and no other: a number alone is given again to another process.
+/// The identity of one process. The number alone is not enough: the kernel uses it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
-    /// Its number, as the host counts.
+    /// Its number in the pid namespace of the host.
     pub pid: i32,
-    /// When it began, in clock ticks since boot (proc_pid_stat(5), field 22).
+    /// Its start time, in clock ticks since boot (proc_pid_stat(5), field 22).
     pub started: u64,
 }
 
 /// The file that a process executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// Its device.
+    /// The device of the file.
     pub device: u64,
-    /// Its inode.
+    /// The inode of the file.
     pub inode: u64,
 }

@@ -1,4 +1,4 @@
-//! What selection results in: the hooks of one container, resolved and never changed again.
+//! The result of selection: the hooks of one container, resolved once and never changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{HookLimits, OnFailure, Stage, Timeout};
 
-/// The hooks of one container as resolved when it is created: default hooks first, then the
-/// container's own, per stage in listed order, nothing removed (iSulad's rule).
+/// The hooks of one container as resolved when it is created. The default hooks come first, then the
+/// container's own, per stage in listed order; nothing is removed (iSulad's rule).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ResolvedHooks {
@@ -40,28 +40,28 @@ impl ResolvedHooks {
     }
 }
 
-/// One hook with everything filled in: nothing is left to a default of whoever runs it.
+/// One hook with every value filled in: the runner adds no default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedHook {
     /// Absolute path of the program on the host.
     pub path: String,
-    /// The program itself, if `path` leads to it through a link that another version may take: the container keeps
-    /// the one that it was created with.
+    /// The program itself, if `path` leads to it through a link that may change to another version. The container
+    /// stays with the version at its creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<String>,
-    /// argv; never empty (`[path]` where the spec has none).
+    /// argv; never empty (`[path]` if the spec has none).
     pub args: Vec<String>,
-    /// The whole environment; never empty (a fixed `PATH` where the spec has none).
+    /// The whole environment; never empty (a fixed `PATH` if the spec has none).
     pub env: Vec<String>,
-    /// Seconds after which everything that the hook started is killed.
+    /// The time after which the hook and all processes that it started are killed.
     pub timeout: Timeout,
-    /// What it may take of the node; earlier releases wrote none.
+    /// The share of the node that it may use; earlier releases wrote none.
     #[serde(default)]
     pub limits: HookLimits,
-    /// What its failure means to the container.
+    /// The effect of its failure on the container.
     #[serde(default, skip_serializing_if = "OnFailure::is_fail")]
     pub on_failure: OnFailure,
-    /// Where it comes from.
+    /// The place that it comes from.
     pub source: Source,
 }
 
@@ -93,7 +93,7 @@ impl ResolvedHook {
     }
 }
 
-/// Where a resolved hook comes from, for messages and records.
+/// The place that a resolved hook comes from, for messages and records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The hook-spec file.

@@ -1,17 +1,17 @@
-//! How text that others wrote appears in a message: escaped, and never too long.
+//! Text of others in a message: escaped, and of bounded length.
 
 use std::fmt::{self, Display, Write};
 use std::path::Path;
 
-/// How many characters of a text are shown, counted as they are written.
+/// The maximum number of characters of a text that are shown, counted as they are written.
 const SHOWN: usize = 200;
 
-/// How many bytes of a list of errors are shown.
+/// The maximum number of bytes of a list of errors that are shown.
 const LIST: usize = 1024;
 
-/// A text for a message: as it is if it is plain, else quoted with everything but printable ASCII
-/// escaped, so that no terminal escape, line break or look-alike letter passes; at most 200
-/// characters of it as written.
+/// A text for a message. Plain text is shown as it is. Any other text is quoted, and everything but printable
+/// ASCII is escaped, so that no terminal escape, line break or look-alike letter passes. At most 200
+/// characters are shown.
 pub fn shown(text: &str) -> Shown<'_> {
     Shown(text)
 }
@@ -45,8 +45,8 @@ impl Display for Shown<'_> {
     }
 }
 
-/// What another program says, which may quote a text of others: in one line of printable ASCII, at
-/// most 200 characters of it.
+/// The message of another program, which may quote a text of others: in one line of printable ASCII, and at
+/// most 200 characters.
 pub fn prose(text: &str) -> String {
     let show = |c: char| -> String {
         match c {
@@ -57,9 +57,9 @@ pub fn prose(text: &str) -> String {
     text.chars().take(SHOWN).map(show).collect()
 }
 
-/// A text of others as it is, whatever its language and length, but in one line, and without what a
-/// terminal or a reader obeys rather than shows: control characters, separators of lines, marks that
-/// reverse what is read, and what is not seen at all.
+/// A text of others in its own language and length, but in one line. Left out are the characters that a
+/// terminal or a reader obeys: control characters, line separators, marks that reverse the direction, and
+/// invisible characters.
 pub fn one_line(text: &str) -> String {
     let show = |c: char| -> String {
         match c {
@@ -71,7 +71,8 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
-/// What is no control character and is obeyed all the same (Unicode: categories Cf, Zl and Zp).
+/// Whether a character that is not a control character is obeyed nevertheless (Unicode: categories Cf, Zl and
+/// Zp).
 fn is_obeyed(c: char) -> bool {
     matches!(
         c,
@@ -96,7 +97,7 @@ pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-/// `items` in one line, about 1 kB of it at the most; `and N more` says what was left out.
+/// `items` in one line of about 1 kB at most. `and N more` counts the items that are left out.
 pub fn bounded_list<T: Display>(items: &[T]) -> String {
     let mut list = String::new();
     for (done, item) in items.iter().enumerate() {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_its_length_told() {
+    fn a_long_text_is_cut_and_its_length_is_shown() {
         let message = shown(&"x".repeat(262_144)).to_string();
         assert_eq!(message, format!("\"{}\"... (262144 bytes)", "x".repeat(200)));
     }

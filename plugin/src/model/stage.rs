@@ -1,20 +1,20 @@
-//! The moments of a container's life at which hooks run.
+//! The points in a container's life at which hooks run.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment of a container's life at which hooks run.
+/// A point in a container's life at which hooks run.
 ///
-/// The first three in iSulad's rules are [`Prestart`](Stage::Prestart),
-/// [`Poststart`](Stage::Poststart) and [`Poststop`](Stage::Poststop). The other three are stages
-/// of the OCI runtime-spec (config.md, "POSIX-platform Hooks").
+/// iSulad's stages are [`Prestart`](Stage::Prestart), [`Poststart`](Stage::Poststart) and
+/// [`Poststop`](Stage::Poststop). The other three are stages of the OCI runtime-spec (config.md,
+/// "POSIX-platform Hooks").
 ///
-/// Ordered as they occur in a container's life.
+/// The stages are in the order in which they occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// Start was asked for, init does not run yet.
+    /// Start was requested, and init does not run its program yet.
     Prestart,
     /// OCI: directly after `prestart`, in the runtime's namespaces.
     CreateRuntime,
@@ -22,9 +22,9 @@ pub enum Stage {
     CreateContainer,
     /// OCI: in the container's namespaces, just before its init runs its program.
     StartContainer,
-    /// Process 1 runs, start has not returned.
+    /// Init runs its program, and start has not returned.
     Poststart,
-    /// The container has stopped, stop has not returned.
+    /// The container has stopped, and stop has not returned.
     Poststop,
 }
 
@@ -39,7 +39,7 @@ impl Stage {
         Stage::Poststop,
     ];
 
-    /// Those that a runner runs, in this order; createRuntime directly after prestart.
+    /// The stages that a runner runs, in this order; createRuntime runs directly after prestart.
     pub const OF_RUNNER: [Stage; 4] = [
         Stage::Prestart,
         Stage::CreateRuntime,
@@ -47,11 +47,10 @@ impl Stage {
         Stage::Poststop,
     ];
 
-    /// Those for which a runner is started.
+    /// The stages for which a runner is started.
     pub const STARTED: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
 
-    /// Those that are over before the container's init may run its program, and keep it from that
-    /// if they fail.
+    /// The stages that end before the container's init may run its program. If they fail, it does not run.
     pub const BEFORE_START: [Stage; 2] = [Stage::Prestart, Stage::CreateRuntime];
 
     /// The key of this stage in a hook-spec and in an OCI config.json.

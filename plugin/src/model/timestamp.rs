@@ -1,26 +1,26 @@
-//! Points in time, as the ledger writes them.
+//! Timestamps, as the ledger writes them.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time by the node's clock, written as RFC 3339 in UTC with nanoseconds.
+/// A time by the node's clock, written as RFC 3339 in UTC with nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(SystemTime);
 
 impl Timestamp {
-    /// Now.
+    /// The current time.
     pub fn now() -> Timestamp {
         Timestamp(SystemTime::now())
     }
 
-    /// How long after `earlier` this is; zero if it is before, as when the clock was set back.
+    /// The time since `earlier`; zero if `earlier` is later, for example after the clock was set back.
     pub fn since(self, earlier: Timestamp) -> Duration {
         self.0.duration_since(earlier.0).unwrap_or_default()
     }
 
-    /// As it is written for people, who do not look for more.
+    /// The form for people, with milliseconds.
     pub fn to_the_millisecond(self) -> impl fmt::Display {
         humantime::format_rfc3339_millis(self.0)
     }
