@@ -1,11 +1,11 @@
-//! Files of hooks.d in version 0.1.0, which is not read: one error that shows the same in 1.0.0.
+//! Files of hooks.d in version 0.1.0, which is not read: one error that shows the same file in 1.0.0.
 
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use crate::diagnostic::Rule;
 use crate::model::shown;
 
-/// The keys that version 0.1.0 has and 1.0.0 has not, at the top of the file.
+/// The top-level keys of version 0.1.0 that 1.0.0 lacks.
 const KEYS: [&str; 7] = [
     "arguments",
     "annotation",
@@ -16,7 +16,7 @@ const KEYS: [&str; 7] = [
     "annotations",
 ];
 
-/// What was found in a file of the earlier version.
+/// The parts of a file of version 0.1.0.
 #[derive(Default)]
 struct Earlier<'t> {
     version: Option<Node<'t>>,
@@ -33,7 +33,7 @@ pub(super) fn refuse<'t>(report: &mut Report<'t>, root: Node<'t>) -> bool {
     if root.kind() != Kind::Object {
         return false;
     }
-    // What was parsed has members that can be read.
+    // Parsed text has members that can be read.
     let _ = root.members(|key, value| match key.string().as_deref() {
         Ok("version") => earlier.version = Some(value),
         Ok("hook") => earlier.hook = Some(value),
@@ -66,7 +66,7 @@ impl Earlier<'_> {
         self.hook.is_some_and(|hook| hook.kind() == Kind::String)
     }
 
-    /// The same file in version 1.0.0, as far as it is as short as people write it.
+    /// The same file in version 1.0.0, if it is as short as people write it.
     fn in_current_version(&self) -> String {
         let short = |node: Option<Node<'_>>, otherwise: &str| match node {
             Some(node) if node.text().len() <= 200 => {

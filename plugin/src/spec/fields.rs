@@ -6,15 +6,15 @@ use super::report::{Field, Report};
 use crate::diagnostic::Rule;
 use crate::model::{OnFailure, Timeout, shown};
 
-/// The keys of a hook, as they are listed to who mistypes one.
+/// The keys of a hook, as the hint for a mistyped key lists them.
 const KEYS: [&str; 5] = ["path", "args", "env", "timeout", "onFailure"];
 
-/// Longest string that the kernel takes as an argument or a variable, without the NUL at its end:
-/// `MAX_ARG_STRLEN`, which is 32 pages, of 4 KiB at the least (execve(2)).
+/// The longest string that the kernel accepts as an argument or a variable, without the NUL at its end:
+/// `MAX_ARG_STRLEN`, which is 32 pages of at least 4 KiB (execve(2)).
 const LONGEST_STRING: usize = 32 * 4096 - 1;
 
-/// The hook that `node` is, and the value of its `path`; `None` if it has no usable path. Fields
-/// with an error are left out.
+/// Reads the hook in `node`, with the node of its `path`; `None` if it has no usable path. Fields with an
+/// error are left out.
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
     let help = "a hook is an object with a path";
     let [path, args, env, timeout, on_failure] = report.values(node, Field::Whole, &KEYS, help)?;
@@ -57,7 +57,7 @@ fn read_path(report: &mut Report<'_>, node: Node<'_>) -> Option<String> {
     None
 }
 
-/// The strings of a list, of which each passes `is_good`, which reports those that do not.
+/// The strings of a list. `is_good` checks each one and reports its errors.
 fn strings<'t>(
     report: &mut Report<'t>,
     key: &'static str,
@@ -84,7 +84,7 @@ fn strings<'t>(
     Some(strings)
 }
 
-/// Whether the kernel executes a program with it.
+/// Whether the kernel accepts the string when it executes a program.
 fn fits_kernel<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, string: &str) -> bool {
     let fits = string.len() <= LONGEST_STRING;
     if !fits {
@@ -96,7 +96,7 @@ fn fits_kernel<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, string
     fits
 }
 
-/// The message names the key alone: a value may be a secret.
+/// The message shows the key alone, because a value may be a secret.
 fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry: &str) -> bool {
     let (rule, message, help) = match entry.split_once('=') {
         Some(("", _)) => (
@@ -123,8 +123,8 @@ fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry
     false
 }
 
-/// Whether the dynamic loader, which runs before the program as root, goes by the variable `name`
-/// (ld.so(8)): some of these name code, and there are new ones with every release.
+/// Whether the dynamic loader obeys the variable `name` (ld.so(8)). The loader runs before the program, as
+/// root. Some of these variables name code, and releases add new ones.
 fn is_for_the_loader(name: &str) -> bool {
     name.starts_with("LD_") || name == "GLIBC_TUNABLES"
 }

@@ -1,4 +1,4 @@
-//! The types of a hook-spec that has been read and found well formed.
+//! The types of a valid hook-spec.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde::Serialize;
 use crate::model::{OnFailure, Stage, Timeout};
 
 /// One program to run, as written in a hook-spec (iSulad's fields; OCI runtime-spec, config.md,
-/// "POSIX-platform Hooks"). Written back as it is read, but for its line.
+/// "POSIX-platform Hooks"). It is written back as it was read, except its line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hook {
     /// Absolute path of the program on the host.
     pub path: String,
-    /// What the program gets as argv, `args[0]` included; `None` if the spec has no `args`.
+    /// The argv of the program, with `args[0]`; `None` if the spec has no `args`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<String>>,
-    /// The program's whole environment, `KEY=VALUE` each; `None` if the spec has no `env`.
+    /// The whole environment of the program, each `KEY=VALUE`; `None` if the spec has no `env`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env: Option<Vec<String>>,
-    /// How long it may run; `None` if the spec has no `timeout`.
+    /// The maximum time that it may run; `None` if the spec has no `timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Timeout>,
-    /// What its failure means to the container; no field of iSulad's.
+    /// The effect of its failure on the container; iSulad has no such field.
     #[serde(rename = "onFailure", skip_serializing_if = "OnFailure::is_fail")]
     pub on_failure: OnFailure,
     /// Line of the hook-spec file on which this hook begins, from 1.
@@ -29,7 +29,7 @@ pub struct Hook {
     pub line: usize,
 }
 
-/// A well-formed hook-spec: the hooks of each stage, in listed order. Written back as it is read.
+/// A valid hook-spec: the hooks of each stage, in listed order. It is written back as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct HookSpec {

@@ -12,14 +12,14 @@ use super::{HookSpec, Parsed, Pattern, Program, When};
 use crate::diagnostic::Rule;
 use crate::model::{Stage, prose, shown};
 
-/// How many conditions of one kind a file may have: each is a pattern or two, which take memory.
+/// The maximum number of conditions of one kind in a file. Each has one or two patterns, which take memory.
 const MAX_PATTERNS: usize = 100;
 
 /// The one version of the format that is read.
 const VERSION: &str = "1.0.0";
 
 const KEYS: [&str; 4] = ["version", "hook", "when", "stages"];
-/// Keys that people write beside `hook` and `when`, and where they belong.
+/// Keys that people write beside `hook` and `when`, and the object that they belong into.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("onFailure", "hook"),
     ("path", "hook"),
@@ -33,11 +33,11 @@ const ELSEWHERE: [(&str, &str); 9] = [
 ];
 const CONDITIONS: [&str; 4] = ["always", "annotations", "commands", "hasBindMounts"];
 
-/// Reads `bytes`, the content of the hooks.d file `file` (podman and CRI-O, version 1.0.0): its
-/// hook under each of its stages, and when it counts. Looks at no file.
+/// Reads `bytes`, the content of the hooks.d file `file` (podman and CRI-O, version 1.0.0): its hook under
+/// each of its stages, and its conditions. Reads no other file.
 ///
-/// Stricter than they are, in that a key or stage which is not known is an error: a condition that
-/// is mistyped would hold for every container.
+/// Stricter than podman and CRI-O: an unknown key or stage is an error, because a mistyped condition would
+/// hold for every container.
 pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
     let mut parsed = Parsed::default();
@@ -49,14 +49,14 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     parsed
 }
 
-/// Whether `bytes` look like a hooks.d file, not like a hook-spec: they have a `version` or a `hook`,
-/// which no hook-spec has. Nothing that is not JSON looks like one.
+/// Whether `bytes` look like a hooks.d file, not like a hook-spec: they have a `version` or a `hook`, which
+/// no hook-spec has. They must be JSON.
 pub fn is_hooks_d(bytes: &[u8]) -> bool {
     let mut is = false;
     let text = str::from_utf8(bytes).unwrap_or_default();
     let root = json::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).ok();
     if let Some(root) = root.filter(|root| root.kind() == Kind::Object) {
-        // What was parsed has members that can be read.
+        // Parsed text has members that can be read.
         let _ = root.members(|key, _| {
             let key = key.text().to_ascii_lowercase();
             is |= matches!(&*key, "\"version\"" | "\"hook\"");

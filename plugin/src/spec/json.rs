@@ -1,5 +1,5 @@
-//! JSON in layers: each value stays a slice of the text until it is looked into, so that its
-//! place in the file is known, a wrong one does not hide the next, and depth costs no stack.
+//! JSON in layers. Each value stays a slice of the text until it is needed. So its place in the file is
+//! known, a wrong value does not hide the next error, and depth costs no stack.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,11 +8,11 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// One value of a JSON text that is known to be well formed.
+/// One value of a valid JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'t>(&'t RawValue);
 
-/// What kind of value a [`Node`] is.
+/// The kind of the value in a [`Node`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -36,16 +36,16 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What is wrong with a text that is not one JSON value.
+/// The reason why a text is not one JSON value.
 #[derive(Debug)]
 pub(super) enum Malformed {
-    /// Not JSON up to the end of the first value.
+    /// The text is not JSON up to the end of the first value.
     Syntax(serde_json::Error),
     /// Something follows the first value.
     Trailing(serde_json::Error),
 }
 
-/// The one value that `text` holds.
+/// Parses the one value that `text` holds.
 pub(super) fn parse(text: &str) -> Result<Node<'_>, Malformed> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let root = <&RawValue>::deserialize(&mut reader).map_err(Malformed::Syntax)?;
@@ -59,13 +59,13 @@ impl<'t> Node<'t> {
         self.0.get()
     }
 
-    /// Where the value begins in `whole`, the bytes that it was parsed from.
+    /// The offset of the value in `whole`, the bytes that it was parsed from.
     pub(super) fn offset_in(self, whole: &[u8]) -> usize {
         self.text().as_ptr().addr() - whole.as_ptr().addr()
     }
 
     pub(super) fn kind(self) -> Kind {
-        // The text is well formed, so its first byte tells.
+        // The text is valid, so its first byte decides.
         match self.text().as_bytes().first() {
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::Array,
@@ -76,24 +76,24 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// The string with its escapes resolved; an error if it is none, or an escape in it is no
+    /// The string with its escapes resolved. Fails if the value is not a string, or if an escape is not a
     /// character (half a surrogate pair).
     pub(super) fn string(self) -> Result<String, serde_json::Error> {
         serde_json::from_str(self.text())
     }
 
-    /// Hands over the key and the value of each member of an object, in order, duplicates and all.
+    /// Calls `each` with the key and the value of each member of an object, in order, duplicates too.
     pub(super) fn members(self, each: impl FnMut(Node<'t>, Node<'t>)) -> Result<(), serde_json::Error> {
         serde_json::Deserializer::from_str(self.text()).deserialize_map(Members(each, PhantomData))
     }
 
-    /// Hands over each item of an array, in order.
+    /// Calls `each` with each item of an array, in order.
     pub(super) fn items(self, each: impl FnMut(Node<'t>)) -> Result<(), serde_json::Error> {
         serde_json::Deserializer::from_str(self.text()).deserialize_seq(Items(each, PhantomData))
     }
 }
 
-/// Takes a value as the slice that holds it.
+/// Reads a value as the slice that holds it.
 struct Raw;
 
 impl<'t> DeserializeSeed<'t> for Raw {

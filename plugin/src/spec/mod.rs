@@ -1,4 +1,4 @@
-//! A hook-spec: its types, its reading, and what is wrong with it, by line and column.
+//! A hook-spec: its types, its parser, and its errors by line and column.
 
 mod earlier;
 mod fields;

@@ -1,4 +1,4 @@
-//! Reading a hook-spec: every rule about its text, every error reported.
+//! The parser of hook-specs: it checks every rule about the text and reports every error.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use super::{Hook, HookSpec, When};
 use crate::diagnostic::{Diagnostic, Place, Rule};
 use crate::model::Stage;
 
-/// How large a hook-spec may be, in bytes: 10 MiB exactly is still read (iSulad's rule).
+/// The maximum size of a hook-spec, in bytes: 10 MiB exactly is still read (iSulad's rule).
 pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
 
-/// A text that was read as a hook-spec.
+/// The result of parsing a text as a hook-spec.
 #[derive(Debug, Default)]
 pub struct Parsed {
-    /// When its hooks count: always, unless it is a hooks.d file.
+    /// Its conditions: always, unless it is a hooks.d file.
     pub when: When,
-    /// What the text says; all of it only if there is no error.
+    /// The hooks in the text; complete only if there is no error.
     pub spec: HookSpec,
-    /// The programs on the host that it names, each once, also those of hooks with errors.
+    /// The programs on the host that it names, each once. Hooks with errors are included.
     pub programs: Vec<Program>,
     /// Every error, in the order of the text.
     pub errors: Vec<Diagnostic>,
 }
 
-/// A program that a hook-spec names, where it does so first.
+/// A program that a hook-spec names, with its first occurrence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// The absolute path.
     pub path: Arc<str>,
-    /// The stage that names it first; a hooks.d file has its one hook in none.
+    /// The stage that names it first; none in a hooks.d file, whose one hook is in no stage.
     pub stage: Option<Stage>,
     /// The index of the hook that names it first.
     pub index: Option<usize>,
@@ -55,8 +55,8 @@ impl Program {
     }
 }
 
-/// Reads `bytes`, the content of the hook-spec `file`. Looks at no file: neither at this one nor
-/// at the programs. `startContainer` programs are files of the container and not listed.
+/// Reads `bytes`, the content of the hook-spec `file`. Opens no file, neither the hook-spec nor a program.
+/// `startContainer` programs are files of the container and not listed.
 pub fn parse(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
     let mut contents = Contents::default();
@@ -71,7 +71,7 @@ pub fn parse(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     }
 }
 
-/// What has been read so far.
+/// The result so far.
 #[derive(Default)]
 struct Contents {
     spec: HookSpec,
@@ -91,7 +91,7 @@ impl Contents {
         }
         let mut seen = HashSet::new();
         report.members(root, |report, key, name, value| match Stage::from_key(name) {
-            // As absent.
+            // Null counts as absent.
             Some(stage) if !seen.insert(stage) => report.duplicate(key, name),
             Some(_) if value.kind() == Kind::Null => {}
             Some(stage) => {

@@ -4,8 +4,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::regexp::{MAX_DEPTH, RegexpError, translate};
 
-/// A regular expression of Go's syntax, found anywhere in a text unless it says otherwise. Holding a
-/// text against it takes a time that grows no faster than the text.
+/// A regular expression of Go's syntax, found anywhere in a text unless it is anchored. The time of a match
+/// grows at most linearly with the text.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
@@ -13,20 +13,20 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// How much memory it may take, in MiB. `.{1,1000}` fits, `\pL{1,1000}`, which Go takes, does not.
+    /// The maximum memory of a pattern, in MiB. `.{1,1000}` fits; `\pL{1,1000}`, which Go accepts, does not.
     const MAX_MIB: usize = 16;
 
     /// How much memory each thread may use to make matching fast, in bytes.
     const CACHE_SIZE: usize = 256 * 1024;
 
-    /// The pattern `text`.
+    /// Compiles the pattern `text`.
     ///
     /// # Errors
-    /// Go's `regexp` package does not take it, or it takes too much memory.
+    /// Go's `regexp` package does not accept it, or it takes too much memory.
     pub fn new(text: &str) -> Result<Pattern, RegexpError> {
         let translated = translate(text)?;
         let regex = RegexBuilder::new(&translated)
-            // A group becomes one, and what repeats it another.
+            // A group becomes one level, and its repetition another.
             .nest_limit(4 * MAX_DEPTH as u32)
             .size_limit(Self::MAX_MIB << 20)
             .dfa_size_limit(Self::CACHE_SIZE)

@@ -1,4 +1,4 @@
-//! Where the parts of the hooks stand in a hook-spec's text.
+//! The places of the hooks and their parts in the text of a hook-spec.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::json::{self, Node};
 use crate::diagnostic::{Lines, Place};
 use crate::model::Stage;
 
-/// Where the parts of one hook stand.
+/// The places of one hook and its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookPlaces {
     /// The whole hook.
@@ -23,8 +23,8 @@ pub struct HookPlaces {
     pub on_failure: Option<Place>,
 }
 
-/// The places of the hooks of each stage, in listed order, of a text that
-/// [`parse`](super::parse) found no error in. Of any other text, what can be found.
+/// The places of the hooks of each stage, in listed order, in a text without errors (see
+/// [`parse`](super::parse)). In any other text, the places that can be found.
 pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
     let mut places = BTreeMap::new();
     let Ok(Ok(root)) = str::from_utf8(text).map(json::parse) else {
@@ -32,7 +32,7 @@ pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
     };
     let lines = Lines::new(text);
     let place = |node: Node<'_>| lines.place(node.offset_in(text), node.text().len());
-    // A part that cannot be looked into, which a text without errors has not, has no places.
+    // A part that cannot be parsed has no places. A text without errors has no such part.
     let _ = root.members(|key, list| {
         let stage = key.string().ok().and_then(|key| Stage::from_key(&key));
         let Some(stage) = stage else { return };

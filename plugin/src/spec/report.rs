@@ -1,4 +1,4 @@
-//! Collecting the errors of one hook-spec, each with its place.
+//! The errors of one hook-spec, each with its place.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::model::{Stage, shown};
 /// The field of a hook that an error is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Field {
-    /// None: the hook, stage or file as a whole.
+    /// No field: the hook, stage or file as a whole.
     Whole,
     /// The value of this key.
     Key(&'static str),
@@ -28,18 +28,18 @@ impl fmt::Display for Field {
     }
 }
 
-/// The errors found so far, and where in the hook-spec the reader is.
+/// The errors found so far, and the current position of the reader in the hook-spec.
 pub(super) struct Report<'t> {
     file: Arc<str>,
     bytes: &'t [u8],
     lines: Lines<'t>,
-    /// The stage that is being read.
+    /// The current stage.
     pub(super) stage: Option<Stage>,
-    /// The index of the hook that is being read.
+    /// The index of the current hook.
     pub(super) index: Option<usize>,
-    /// The key of the object that is being read, where that is neither the whole nor in a stage.
+    /// The key of the current object, if that is neither the whole file nor in a stage.
     pub(super) within: &'static str,
-    /// Keys that belong into another object than the one that is being read, and its key.
+    /// Keys that belong into another object than the current one, with the key of that object.
     pub(super) elsewhere: &'static [(&'static str, &'static str)],
     /// The objects whose keys were found elsewhere.
     pub(super) misplaced: Vec<&'static str>,
@@ -72,7 +72,7 @@ impl<'t> Report<'t> {
         self.lines.place(node.offset_in(self.bytes), node.text().len())
     }
 
-    /// How many errors there are so far.
+    /// The number of errors so far.
     pub(super) fn count(&self) -> usize {
         self.errors.len() + self.left_out
     }
@@ -132,7 +132,7 @@ impl<'t> Report<'t> {
         );
     }
 
-    /// Reports a `what` (key, stage) called `name` that is none of `known`.
+    /// Reports a `what` (key, stage) called `name` that is not in `known`.
     pub(super) fn unknown(&mut self, key: Node<'_>, rule: Rule, what: &str, name: &str, known: &[&str]) {
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(meant) => format!("did you mean {meant}?"),
@@ -147,7 +147,7 @@ impl<'t> Report<'t> {
         );
     }
 
-    /// Reports a key that is none of `known`, and where it belongs, if that is known.
+    /// Reports a key that is not in `known`, and the object that it belongs into, if that is known.
     fn unknown_key(&mut self, key: Node<'_>, name: &str, known: &[&str]) {
         match self.elsewhere.iter().find(|(elsewhere, _)| *elsewhere == name) {
             Some((_, object)) => {
@@ -160,7 +160,7 @@ impl<'t> Report<'t> {
         }
     }
 
-    /// Whether `node` is of `kind`; reports it if not.
+    /// Whether `node` is of `kind`; reports an error if not.
     pub(super) fn is_kind(&mut self, node: Node<'_>, field: Field, kind: Kind, help: &str) -> bool {
         let is = node.kind() == kind;
         if !is {
@@ -175,7 +175,7 @@ impl<'t> Report<'t> {
         is
     }
 
-    /// The string that `node` is, if it is one that can reach the kernel; reports it if not.
+    /// The string in `node`, if it can be given to the kernel; reports an error if not.
     pub(super) fn string(&mut self, node: Node<'_>, field: Field, help: &str) -> Option<String> {
         if !self.is_kind(node, field, Kind::String, help) {
             return None;
@@ -200,7 +200,7 @@ impl<'t> Report<'t> {
         self.at(node, field, Rule::InvalidString, message, help);
     }
 
-    /// Hands over each member of an object: its key, the key's name, its value.
+    /// Calls `each` with each member of an object: its key, the key's name, its value.
     pub(super) fn members(
         &mut self,
         object: Node<'t>,
@@ -213,10 +213,11 @@ impl<'t> Report<'t> {
         self.finished(object, read);
     }
 
-    /// The values under `keys` in the object `node`, each at most once; any other key is an error.
-    /// `null` is as absent. `None`, and an error, if it is no object.
+    /// The values under `keys` in the object `node`, each at most once; any other key is an error. `null`
+    /// counts as absent. Reports an error and returns `None` if `node` is not an object.
     ///
-    /// A key in the wrong case is an error, and yet its value is read: what it lacks is not its key.
+    /// A key in the wrong case is an error, but its value is still read, so that the key is not reported as
+    /// missing too.
     pub(super) fn values<const N: usize>(
         &mut self,
         node: Node<'t>,
@@ -242,7 +243,7 @@ impl<'t> Report<'t> {
         Some(values.map(|value| value.filter(|value| value.kind() != Kind::Null)))
     }
 
-    /// Hands over each item of an array.
+    /// Calls `each` with each item of an array.
     pub(super) fn items(&mut self, array: Node<'t>, mut each: impl FnMut(&mut Self, usize, Node<'t>)) {
         let mut index = 0;
         let read = array.items(|item| {
@@ -252,7 +253,7 @@ impl<'t> Report<'t> {
         self.finished(array, read);
     }
 
-    /// The text was found well formed as a whole, so its parts are; should they not be, it shows.
+    /// The text was valid as a whole, so its parts are valid too. If one is not, this reports it.
     fn finished(&mut self, node: Node<'_>, read: Result<(), serde_json::Error>) {
         if let Err(error) = read {
             self.at(

@@ -1,11 +1,11 @@
-//! From the bytes of a file to the one JSON value that they hold.
+//! From the bytes of a file to the one JSON value in them.
 
 use super::json::{self, Malformed, Node};
 use super::report::{Field, Report};
 use crate::diagnostic::Rule;
 
-/// The one JSON value that `bytes` holds; what is wrong with them is reported. `if_empty` says what
-/// to do about a file without anything in it.
+/// The one JSON value in `bytes`; reports an error if there is none. `if_empty` is the hint for an empty
+/// file.
 pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: &str) -> Option<Node<'t>> {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
@@ -18,7 +18,7 @@ pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: 
             return None;
         }
     };
-    // The mark is one error; what follows it is still read.
+    // The mark is one error; the text after it is still read.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mark = text.len() - body.len();
     if mark > 0 {
@@ -53,7 +53,7 @@ pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: 
     None
 }
 
-/// Reports what makes `body` no JSON, by what people take for JSON.
+/// Reports why `body` is not JSON. It knows some usual extensions of JSON.
 fn syntax_error<'t>(
     report: &mut Report<'t>,
     body: &str,
@@ -64,7 +64,7 @@ fn syntax_error<'t>(
     let (message, help) = if is_comment(at) {
         ("JSON has no comments".to_owned(), "remove the comment")
     } else if before.ends_with(',') && at.starts_with(['}', ']']) {
-        ("a comma stands before the end".to_owned(), "remove the comma")
+        ("there is a comma before the end".to_owned(), "remove the comma")
     } else if at.starts_with('\'') {
         (
             "JSON has strings in double quotes".to_owned(),
@@ -79,13 +79,13 @@ fn syntax_error<'t>(
     None
 }
 
-/// Whether `text` begins with what other formats have for a comment.
+/// Whether `text` begins with a comment of other formats.
 fn is_comment(text: &str) -> bool {
     let begins = |begin: &&str| text.starts_with(*begin);
     ["//", "/*", "#"].iter().any(begins) && !text.starts_with("#!")
 }
 
-/// What stands before the place of `error`, blanks left out, and what from there on.
+/// The text before the place of `error`, without trailing blanks, and the text from there on.
 fn split_at_error<'b>(body: &'b str, error: &serde_json::Error) -> (&'b str, &'b str) {
     let lines = body.split_inclusive('\n').take(error.line().saturating_sub(1));
     let line: usize = lines.map(str::len).sum();
@@ -94,7 +94,7 @@ fn split_at_error<'b>(body: &'b str, error: &serde_json::Error) -> (&'b str, &'b
     (before.trim_end(), at)
 }
 
-/// What `error` says, but for the place.
+/// The message of `error` without the place.
 fn without_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message
@@ -111,7 +111,7 @@ fn invalid(
     message: &str,
     help: &str,
 ) {
-    // The parser did not count the mark, which stands on the first line.
+    // The parser did not count the byte order mark, which is on the first line.
     let mark = if error.line() == 1 { mark } else { 0 };
     let place = report.lines().place_of(error.line(), error.column() + mark);
     report.at_place(

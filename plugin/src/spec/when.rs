@@ -1,9 +1,9 @@
-//! The conditions of a hooks.d file: for which containers its hook counts.
+//! The conditions of a hooks.d file, which select the containers that get its hook.
 
 use super::Pattern;
 
-/// The conditions under which a hook counts, as podman and CRI-O have them in hooks.d files of
-/// version 1.0.0: all that are set must hold.
+/// The conditions of a hook, as in the hooks.d files of podman and CRI-O, version 1.0.0. All that are set
+/// must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct When {
     /// `always`: holds if true.
@@ -12,7 +12,7 @@ pub struct When {
     pub annotations: Vec<(Pattern, Pattern)>,
     /// `commands`: the command matches one of the patterns.
     pub commands: Vec<Pattern>,
-    /// `hasBindMounts`: holds if true and the container has some.
+    /// `hasBindMounts`: holds if true and the container has bind mounts.
     pub has_bind_mounts: Option<bool>,
 }
 

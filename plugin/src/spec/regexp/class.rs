@@ -5,7 +5,7 @@ use super::escape::code_point;
 use super::pieces::{Rest, range};
 use super::unicode;
 
-/// The classes of Perl and of POSIX, which hold ASCII characters alone, by name.
+/// The classes of Perl and of POSIX, by name. They hold ASCII characters alone.
 const ASCII: [(&str, &str); 17] = [
     ("d", "0-9"),
     ("s", r"\t\n\x{C}\r\x{20}"),
@@ -39,7 +39,7 @@ fn class(items: &str, is_negated: bool) -> String {
     format!("[{sign}{items}]")
 }
 
-/// The class that an escape stands for; `None`, with nothing taken, if it stands for none.
+/// The class that an escape represents. `None`, with nothing consumed, if it is not a class.
 pub(super) fn escaped(rest: &mut Rest<'_>) -> Result<Option<String>, RegexpError> {
     let begin = *rest;
     let mut behind = *rest;
@@ -56,7 +56,7 @@ pub(super) fn escaped(rest: &mut Rest<'_>) -> Result<Option<String>, RegexpError
     Ok(class)
 }
 
-/// `\pL`, `\p{Greek}`, `\p{^Greek}`, behind the `p`.
+/// `\pL`, `\p{Greek}`, `\p{^Greek}`, after the `p`.
 fn property(rest: &mut Rest<'_>, begin: Rest<'_>, is_negated: bool) -> Result<String, RegexpError> {
     let mut single = [0; 4];
     let name = match rest.skip("{") {
@@ -112,7 +112,7 @@ fn item(rest: &mut Rest<'_>) -> Result<String, RegexpError> {
     }
 }
 
-/// `[:alpha:]` within brackets; `None`, with nothing taken, if nothing ends it.
+/// `[:alpha:]` within brackets. `None`, with nothing consumed, if its end is missing.
 fn named(rest: &mut Rest<'_>) -> Result<Option<String>, RegexpError> {
     let begin = *rest;
     let mut behind = *rest;

@@ -1,8 +1,8 @@
-//! Why a text is no regular expression for Go.
+//! The reasons why Go does not accept a regular expression.
 
 use thiserror::Error;
 
-/// Why a text is no regular expression for Go's `regexp` package.
+/// The reason why Go's `regexp` package does not accept a regular expression.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RegexpError {
     /// `\q`, `\1` and others.
@@ -11,40 +11,40 @@ pub enum RegexpError {
     /// A backslash at the end.
     #[error("it ends with a \\")]
     TrailingBackslash,
-    /// `[` without its `]`.
+    /// `[` without `]`.
     #[error("a [ has no ]")]
     MissingBracket,
-    /// A range that runs backwards, or a class that nobody knows.
+    /// A range that runs backwards, or an unknown class.
     #[error("invalid character class or range {0}")]
     Class(String),
-    /// `(` without its `)`.
+    /// `(` without `)`.
     #[error("a ( has no )")]
     MissingParenthesis,
-    /// `)` without its `(`.
+    /// `)` without `(`.
     #[error("a ) has no (")]
     UnexpectedParenthesis,
-    /// `(?` and something that Go does not know, look-around for one.
-    #[error("{0} is nothing that Go knows")]
+    /// `(?` and something that Go does not know, for example look-around.
+    #[error("Go does not know {0}")]
     Group(String),
-    /// The name of a group is none.
+    /// An invalid name of a group.
     #[error("invalid name of a group {0}")]
     GroupName(String),
-    /// Nothing stands before a `*`.
-    #[error("nothing stands before {0} that can be repeated")]
+    /// A `*` with nothing before it.
+    #[error("there is nothing to repeat before {0}")]
     NothingToRepeat(String),
     /// `a**`.
-    #[error("{0} repeats what is repeated already")]
+    #[error("{0} repeats a repetition")]
     RepeatedTwice(String),
     /// More than 1000 repetitions, or the larger number first.
-    #[error("invalid number of repetitions {0}; at most 1000 are allowed, those inside of others multiplied")]
+    #[error("invalid number of repetitions {0}; at most 1000 are allowed, nested ones multiplied")]
     RepeatSize(String),
-    /// More groups within groups than Go takes.
+    /// Groups that are nested deeper than Go accepts.
     #[error("it is nested more than {0} levels deep")]
     Depth(usize),
-    /// It needs too much memory.
+    /// The pattern needs too much memory.
     #[error("it takes more than {0} MiB of memory")]
     TooLarge(usize),
-    /// The `regex` crate did not take what it was translated to.
+    /// The `regex` crate did not accept the translation.
     #[error("it cannot be translated: {0}")]
     Untranslatable(String),
 }

@@ -1,9 +1,9 @@
-//! What follows a backslash.
+//! The escapes, which begin with a backslash.
 
 use super::RegexpError;
 use super::pieces::Rest;
 
-/// The code point that an escape stands for.
+/// The code point that an escape represents.
 pub(super) fn code_point(rest: &mut Rest<'_>) -> Result<u32, RegexpError> {
     let begin = *rest;
     rest.next();
@@ -19,7 +19,7 @@ pub(super) fn code_point(rest: &mut Rest<'_>) -> Result<u32, RegexpError> {
         'r' => Some(0x0D),
         't' => Some(0x09),
         'v' => Some(0x0B),
-        // Before any of these a backslash means nothing but themselves, before < and > too.
+        // Before any of these, a backslash means only the character itself, also before < and >.
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => Some(c.into()),
         _ => None,
     };

@@ -3,10 +3,11 @@
 use super::RegexpError;
 use super::pieces::Rest;
 
-/// Which flags are set. `U` is read and dropped: it changes how much is matched, not whether.
+/// The flags that are set. `U` is read and ignored: it changes the length of a match, not whether there is
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Flags {
-    /// `i`: case counts for nothing.
+    /// `i`: upper and lower case are equal.
     pub(super) fold_case: bool,
     /// `m`: `^` and `$` match at lines too.
     pub(super) multi_line: bool,
@@ -14,20 +15,20 @@ pub(super) struct Flags {
     pub(super) dot_is_all: bool,
 }
 
-/// What the beginning of a group with `(?` is.
+/// The meaning of a `(?` at the start of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
-    /// A group, within which these flags hold.
+    /// A group in which these flags hold.
     Group(Flags),
-    /// No group: the flags hold from here on.
+    /// Not a group: the flags hold from here on.
     Flags(Flags),
 }
 
-/// Reads what begins with `(?`, where the flags are `flags` so far.
+/// Reads the text after `(?`; `flags` are the flags so far.
 pub(super) fn opening(rest: &mut Rest<'_>, flags: Flags) -> Result<Opening, RegexpError> {
     let begin = *rest;
     rest.skip("(?");
-    // Go wants a character behind the <.
+    // Go requires a character after the <.
     let is_named = rest.has("<") || (rest.has("P<") && rest.len() > 2);
     if is_named {
         rest.skip("P");
@@ -55,7 +56,7 @@ pub(super) fn opening(rest: &mut Rest<'_>, flags: Flags) -> Result<Opening, Rege
     Err(RegexpError::Group(begin.until(*rest)))
 }
 
-/// Reads the name of a group, which is of no more use.
+/// Reads the name of a group, which is not used further.
 fn name(rest: &mut Rest<'_>, begin: Rest<'_>) -> Result<(), RegexpError> {
     let name = rest.take_through(">");
     let is_valid =

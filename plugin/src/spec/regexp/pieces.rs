@@ -1,6 +1,6 @@
-//! What is left of a text to read, and how characters are written in the `regex` crate's syntax.
+//! The rest of a pattern, and characters in the `regex` crate's syntax.
 
-/// What is left of a pattern.
+/// The rest of a pattern.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rest<'p>(&'p str);
 
@@ -14,7 +14,7 @@ impl<'p> Rest<'p> {
         self.0.len()
     }
 
-    /// The next character, which stays.
+    /// The next character, which is not consumed.
     pub(super) fn peek(self) -> Option<char> {
         self.0.chars().next()
     }
@@ -32,21 +32,21 @@ impl<'p> Rest<'p> {
         self.0.starts_with(text)
     }
 
-    /// Takes `text` if it is next; returns whether it was.
+    /// Consumes `text` if it is next; returns whether it was.
     pub(super) fn skip(&mut self, text: &str) -> bool {
         let behind = self.0.strip_prefix(text);
         self.0 = behind.unwrap_or(self.0);
         behind.is_some()
     }
 
-    /// What stands before the next `end`, which is taken too; `None` if there is none.
+    /// The text before the next `end`, which is consumed too; `None` if there is none.
     pub(super) fn take_through(&mut self, end: &str) -> Option<&'p str> {
         let (before, behind) = self.0.split_once(end)?;
         self.0 = behind;
         Some(before)
     }
 
-    /// All that is left.
+    /// The whole rest.
     pub(super) fn take_all(&mut self) -> &'p str {
         std::mem::take(&mut self.0)
     }
@@ -59,16 +59,16 @@ impl<'p> Rest<'p> {
         digits
     }
 
-    /// What stands between here and `later`, for messages.
+    /// The text between here and `later`, for messages.
     pub(super) fn until(self, later: Rest<'_>) -> String {
         self.0[..self.0.len() - later.0.len()].to_owned()
     }
 }
 
-/// A class without any character in it.
+/// A class without characters.
 pub(super) const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
 
-/// One code point. Go knows those of surrogates, which no text has.
+/// One code point. Go accepts surrogates, which no text has.
 pub(super) fn literal(code: u32) -> String {
     match char::from_u32(code) {
         Some(c) if c.is_ascii_alphanumeric() => c.to_string(),

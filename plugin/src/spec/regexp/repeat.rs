@@ -1,22 +1,22 @@
-//! How often something is repeated: `*`, `+`, `?`, `{2,3}`.
+//! Repetitions: `*`, `+`, `?`, `{2,3}`.
 
 use super::RegexpError;
 use super::pieces::Rest;
 
-/// The most repetitions that Go takes, those inside of others multiplied.
+/// The maximum number of repetitions that Go accepts, nested ones multiplied.
 const MAX_REPEATS: u32 = 1000;
 
 /// A part of a pattern that can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Atom {
-    /// As the `regex` crate reads it.
+    /// The text in the `regex` crate's syntax.
     pub(super) text: String,
-    /// How often its innermost part is repeated by numbers.
+    /// The number of counted repetitions of its innermost part.
     pub(super) copies: u32,
 }
 
 impl Atom {
-    /// One that holds no repetition.
+    /// An atom without repetition.
     pub(super) fn single(text: String) -> Atom {
         Atom { text, copies: 1 }
     }
@@ -27,13 +27,13 @@ impl Atom {
 pub(super) enum Repeat {
     /// `*`, `+` or `?`.
     Operator(char),
-    /// `{min}`, `{min,}` or `{min,max}`, none of them larger than Go takes.
+    /// `{min}`, `{min,}` or `{min,max}`, none of them larger than Go accepts.
     Count { min: u32, max: Option<u32> },
 }
 
 impl Repeat {
-    /// What is next, where that repeats something; `None`, with nothing taken, where it does not. A `{`
-    /// that begins no number of repetitions is a character.
+    /// The repetition that is next; `None`, with nothing consumed, if there is none. A `{` without a number
+    /// of repetitions is a character.
     pub(super) fn read(rest: &mut Rest<'_>) -> Result<Option<Repeat>, RegexpError> {
         let begin = *rest;
         let mut behind = *rest;
@@ -58,7 +58,7 @@ impl Repeat {
         Ok(Some(repeat))
     }
 
-    /// `atom`, repeated; `None` if that is more than Go takes.
+    /// `atom`, repeated; `None` if Go does not accept that many repetitions.
     pub(super) fn of(self, atom: &Atom) -> Option<Atom> {
         let text = format!("(?:{}){self}", atom.text);
         let copies = match self {
@@ -84,7 +84,7 @@ impl std::fmt::Display for Repeat {
     }
 }
 
-/// The digits of the two numbers of `{min,max}`, behind the `{`; an empty second stands for no limit.
+/// The digits of the two numbers of `{min,max}`, after the `{`; an empty second means no limit.
 fn counts<'p>(rest: &mut Rest<'p>) -> Option<(&'p str, &'p str)> {
     let min = number(rest)?;
     let max = match rest.skip(",") {

@@ -1,5 +1,5 @@
-//! Patterns, texts, and what Go's documentation of its syntax says about them; where Go is on the
-//! machine, what Go itself says.
+//! Patterns, texts, and the results by Go's documentation of its syntax. If Go is on the machine, the results
+//! of Go itself.
 
 use std::process::Command;
 use std::{env, fs};
@@ -122,7 +122,7 @@ const GOOD: &[Case] = &[
     (r"^a*\Q\E*$", &["", "aa"], &["b"]),
     ("^*$", &["", "a"], &[]),
     (r"\b+a", &["a", "-a"], &["ba"]),
-    // A brace that counts nothing.
+    // Braces that are not counts.
     ("^{.*}$", &["{}", "{\"cpu\":1}"], &["", "cpu"]),
     ("a{", &["a{"], &["a"]),
     ("^x{a}$", &["x{a}"], &["xa"]),
@@ -200,7 +200,7 @@ const GOOD: &[Case] = &[
     ("a  b # c", &["a  b # c"], &["ab"]),
 ];
 
-/// Patterns that Go does not take.
+/// Patterns that Go does not accept.
 const BAD: &[&str] = &[
     "*",
     "+a",
@@ -319,7 +319,7 @@ fn patterns_match_as_go_documents_it() {
 }
 
 #[test]
-fn patterns_that_go_does_not_take_are_refused_with_a_reason() {
+fn patterns_that_go_does_not_accept_are_refused_with_a_reason() {
     for pattern in BAD {
         let error = Pattern::new(pattern).map(|_| ()).unwrap_err();
         assert!(
@@ -357,7 +357,7 @@ fn long_names_of_categories_are_known_as_in_newer_releases_of_go() {
     }
 }
 
-/// Prints what Go says about each of the cases on stdin, as JSON.
+/// Prints Go's results for each of the cases on stdin, as JSON.
 const GO: &str = r#"
 package main
 
@@ -390,8 +390,8 @@ func main() {
 }
 "#;
 
-/// What Go says about patterns and texts: whether each text matches, `None` for a pattern that it does
-/// not take. `None` where there is no Go.
+/// Go's results for patterns and texts: whether each text matches, `None` for a pattern that Go does not
+/// accept. `None` if there is no Go.
 fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("main.go"), GO).unwrap();
@@ -407,7 +407,7 @@ fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
     let answer = Command::new("go")
         .args(["run", "main.go"])
         .env("GOFLAGS", "-mod=mod")
-        // Go finds its own cache where there is a home directory.
+        // Go finds its own cache through the home directory.
         .envs(
             env::var_os("HOME")
                 .is_none()
@@ -425,14 +425,14 @@ fn ask_go(cases: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
     Some(serde_json::from_slice(&answer.stdout).unwrap())
 }
 
-/// What we say.
+/// Our results.
 fn answer(pattern: &str, texts: &[String]) -> Option<Vec<bool>> {
     let pattern = Pattern::new(pattern).ok()?;
     Some(texts.iter().map(|text| pattern.is_match(text)).collect())
 }
 
 #[test]
-fn go_itself_agrees_where_it_is_on_the_machine() {
+fn go_itself_agrees_if_it_is_on_the_machine() {
     let good = GOOD.iter().map(|(pattern, good, bad)| {
         let texts = good.iter().chain(*bad).map(|text| (*text).to_owned());
         ((*pattern).to_owned(), texts.collect())
@@ -446,7 +446,7 @@ fn go_itself_agrees_where_it_is_on_the_machine() {
     }
 }
 
-/// Patterns that are put together from parts, always the same, and texts for them.
+/// Patterns that are assembled from parts, always the same, and texts for them.
 fn random() -> Vec<(String, Vec<String>)> {
     const PARTS: &[&str] = &[
         "a",
@@ -522,7 +522,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn whatever_is_translated_is_taken_by_the_regex_crate(pattern in "[ab.*+?{}()|^$\\\\\\[\\]:<>P,0-9pLdwQEbx -]{0,12}") {
+    fn the_regex_crate_accepts_every_translation(pattern in "[ab.*+?{}()|^$\\\\\\[\\]:<>P,0-9pLdwQEbx -]{0,12}") {
         if translate(&pattern).is_ok() {
             let error = Pattern::new(&pattern).err();
             prop_assert!(!matches!(error, Some(RegexpError::Untranslatable(_))), "{:?}: {:?}", pattern, error);

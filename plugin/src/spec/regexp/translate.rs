@@ -1,4 +1,4 @@
-//! A pattern of Go, read from left to right, and the same in the `regex` crate's syntax.
+//! Translates a pattern of Go, read from left to right, to the `regex` crate's syntax.
 
 use super::RegexpError;
 use super::class::{bracketed, escaped};
@@ -7,21 +7,21 @@ use super::flags::{Flags, Opening, opening};
 use super::pieces::{Rest, literal};
 use super::repeat::{Atom, Repeat};
 
-/// How deep groups may be nested. Go allows 1000 levels of all kinds, for which the `regex` crate would take
+/// The maximum depth of groups. Go allows 1000 levels of all kinds, for which the `regex` crate would need
 /// more stack than a thread has.
 pub(in crate::spec) const MAX_DEPTH: usize = 100;
 
-/// The pattern `text`, so that the `regex` crate finds a match with it wherever Go does. How long the
-/// match is may differ.
+/// Translates the pattern `text`. The `regex` crate finds a match with the result wherever Go does. The
+/// length of the match may differ.
 pub(in crate::spec) fn translate(text: &str) -> Result<String, RegexpError> {
     let mut reader = Reader::default();
     let mut rest = Rest::of(text);
-    // What was repeated just now, which cannot be repeated again.
+    // The last repetition, which cannot be repeated again.
     let mut repeated: Option<Rest<'_>> = None;
     while let Some(next) = rest.peek() {
         let begin = rest;
         if let Some(repeat) = Repeat::read(&mut rest)? {
-            // Fewer instead of more: that changes nothing about whether there is a match.
+            // A lazy repetition does not change whether there is a match.
             rest.skip("?");
             if let Some(before) = repeated {
                 return Err(RegexpError::RepeatedTwice(before.until(rest)));
@@ -36,7 +36,7 @@ pub(in crate::spec) fn translate(text: &str) -> Result<String, RegexpError> {
     reader.finish()
 }
 
-/// What has been read.
+/// The part that has been read.
 #[derive(Debug, Default)]
 struct Reader {
     flags: Flags,
@@ -46,16 +46,16 @@ struct Reader {
     group: Group,
 }
 
-/// A group as far as it was read.
+/// The part of a group that has been read.
 #[derive(Debug, Default)]
 struct Group {
-    /// The flags that hold again behind it.
+    /// The flags that hold again after the group.
     flags_behind: Flags,
-    /// The alternatives that are complete, each with its `|`.
+    /// The complete alternatives, each with its `|`.
     alternatives: String,
-    /// How often a part of them is repeated by numbers at the most.
+    /// The maximum number of counted repetitions of a part of them.
     copies: u32,
-    /// The alternative that is being read.
+    /// The current alternative.
     atoms: Vec<Atom>,
 }
 
@@ -77,7 +77,7 @@ impl Group {
 }
 
 impl Reader {
-    /// Reads what begins with `next` and repeats nothing.
+    /// Reads an item that begins with `next` and is not a repetition.
     fn read(&mut self, next: char, rest: &mut Rest<'_>) -> Result<(), RegexpError> {
         match next {
             '(' => return self.open(rest),
@@ -146,7 +146,7 @@ impl Reader {
         self.group.atoms.push(Atom::single(text.to_owned()));
     }
 
-    /// As [`Reader::push`], of characters, of which the case may count for nothing.
+    /// As [`Reader::push`], for characters whose case may not count.
     fn push_folded(&mut self, text: &str) {
         match self.flags.fold_case {
             true => self.push(&format!("(?i:{text})")),

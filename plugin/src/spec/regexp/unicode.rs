@@ -34,8 +34,8 @@ const SCRIPTS: &str = "\
     Thaana Thai Tibetan Tifinagh Tirhuta Toto Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi \
     Zanabazar_Square";
 
-/// The items of a class that hold the characters of the category or script `name`; `None` if Go knows no such.
-/// As for Go since 1.25, case and `_`, `-` and spaces do not count.
+/// The items of a class that hold the characters of the category or script `name`; `None` if Go does not know
+/// it. As in Go since 1.25, case and `_`, `-` and spaces do not count.
 pub(super) fn items(name: &str) -> Option<String> {
     let name = canonical(name);
     let is_in = |names: &str| names.split_whitespace().any(|known| canonical(known) == name);

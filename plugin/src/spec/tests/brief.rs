@@ -1,4 +1,4 @@
-//! Short ways to read a text and to say what was found.
+//! Short forms for reading a text and for its errors.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) fn found(text: &[u8]) -> Vec<String> {
     found_in(&read(text))
 }
 
-/// Where each error is, as a person would say it: `rule line:column field`.
+/// Each error in short: `rule line:column field`.
 pub(super) fn found_in(parsed: &Parsed) -> Vec<String> {
     let brief = |error: &Diagnostic| {
         let place = error.place.expect("every error of a text has a place");

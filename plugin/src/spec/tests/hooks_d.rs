@@ -1,4 +1,4 @@
-//! Files of hooks.d: what is read, what is refused, and when their hooks count.
+//! Files of hooks.d: the valid ones, the refused ones, and their conditions.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ fn found(text: &str) -> Vec<String> {
     found_in(&read(text.as_bytes()))
 }
 
-/// A file in one line, its conditions at column 12, its hook behind them.
+/// A file in one line, with its conditions at column 12 and its hook after them.
 fn with_when(when: &str) -> String {
     format!(r#"{{   "when":{when},"version":"1.0.0","hook":{{"path":"/a"}},"stages":["prestart"]}}"#)
 }
 
-/// A file in one line, its hook at column 12.
+/// A file in one line, with its hook at column 12.
 fn with_hook(members: &str) -> String {
     format!(r#"{{   "hook":{{{members}}},"version":"1.0.0","when":{{"always":true}},"stages":["prestart"]}}"#)
 }
 
 #[test]
-fn a_file_as_podman_and_crio_have_it_is_read_whole() {
+fn a_file_of_podman_and_crio_is_read_whole() {
     let text = r#"{
         "version": "1.0.0",
         "hook": {"path": "/usr/libexec/gpu-hook", "args": ["gpu-hook", "setup"], "env": ["MODE=all"], "timeout": 3},
@@ -58,7 +58,7 @@ fn a_file_as_podman_and_crio_have_it_is_read_whole() {
 }
 
 #[test]
-fn a_hook_of_no_stage_is_none_and_one_inside_the_container_is_no_file_of_the_host() {
+fn a_hook_without_stages_and_one_inside_the_container_name_no_program_of_the_host() {
     let with_stages = |stages: &str| {
         read(
             format!(
@@ -234,7 +234,7 @@ fn a_file_that_breaks_a_rule_is_refused() {
 }
 
 #[test]
-fn null_is_as_absent() {
+fn null_counts_as_absent() {
     let text = r#"{"version":"1.0.0","hook":{"path":"/a","args":null,"env":null,"timeout":null},
         "when":{"always":true,"annotations":null,"commands":null,"hasBindMounts":null},"stages":["prestart"]}"#;
     let parsed = read(text.as_bytes());
@@ -244,7 +244,7 @@ fn null_is_as_absent() {
 }
 
 /// Each error as people read it, without the file.
-fn told(text: &str) -> Vec<String> {
+fn messages(text: &str) -> Vec<String> {
     let errors = read(text.as_bytes()).errors;
     errors
         .iter()
@@ -271,19 +271,19 @@ fn a_file_of_version_0_1_0_is_one_error_that_shows_it_in_1_0_0() {
         let expected = format!(
             "is of version 0.1.0 of hooks.d, which is not read; write it in version 1.0.0: {current}"
         );
-        assert_eq!(told(text), [expected], "{text}");
+        assert_eq!(messages(text), [expected], "{text}");
     }
 }
 
 #[test]
-fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
+fn a_usual_error_in_a_condition_is_one_error_that_names_the_cause() {
     let with_values = |members: &str| {
         format!(r#"{{"version":"1.0.0","hook":{{"path":"/a"}},"stages":["prestart"],{members}}}"#)
     };
     for (text, expected) in [
         (
             with_values(r#""when":{"annotations":{"dev.example/kind":"*"}}"#),
-            r#""*" is no regular expression: nothing stands before * that can be repeated; did you mean ".*"?"#,
+            r#""*" is no regular expression: there is nothing to repeat before *; did you mean ".*"?"#,
         ),
         (
             with_values(r#""when":{"always":true},"annotations":{"net.example/fence":".*"}"#),
@@ -306,7 +306,7 @@ fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
             "is not valid JSON: it does not begin with {; write it as a JSON object",
         ),
     ] {
-        let found = told(&text);
+        let found = messages(&text);
         assert_eq!(found, [expected], "{text}");
     }
     let text = r#"{"Version":"1.0.0","Hook":{"path":"/a"},"When":{"Always":true},"Stages":["prestart"]}"#;
@@ -318,7 +318,7 @@ fn what_people_write_for_a_condition_is_one_error_that_names_the_cause() {
         ("Stages", "stages"),
     ];
     let expected = keys.map(|(key, meant)| format!("unknown key {key}; did you mean {meant}?"));
-    assert_eq!(told(text), expected);
+    assert_eq!(messages(text), expected);
     assert!(is_hooks_d(text.as_bytes()));
     assert!(is_hooks_d(b"\xef\xbb\xbf{\"version\": \"1.0.0\"}"));
 }
@@ -343,7 +343,7 @@ fn more_patterns_than_are_read_are_one_error() {
 }
 
 #[test]
-fn a_hook_spec_is_no_file_of_hooks_d() {
+fn a_hook_spec_is_not_taken_for_a_file_of_hooks_d() {
     assert!(!read(hook(r#""path":"/a""#).as_bytes()).errors.is_empty());
 }
 

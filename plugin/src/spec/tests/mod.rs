@@ -1,4 +1,4 @@
-//! What reading a hook-spec accepts, refuses and says.
+//! Reading a hook-spec: which texts are accepted or refused, and with which errors.
 
 mod brief;
 mod hooks_d;

@@ -1,4 +1,4 @@
-//! What is read, and how errors are told.
+//! Which texts are read, and how errors are reported.
 
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn isulads_sample_is_read_whole() {
 }
 
 #[test]
-fn what_the_rules_allow_is_accepted() {
+fn every_text_that_the_rules_allow_is_accepted() {
     for text in [
         "{}",
         " \t\r\n{}\n",
@@ -70,7 +70,7 @@ fn what_the_rules_allow_is_accepted() {
 }
 
 #[test]
-fn programs_inside_the_container_are_no_files_of_the_host() {
+fn programs_inside_the_container_are_not_listed_as_files_of_the_host() {
     let parsed = read(br#"{"startContainer":[{"path":"/a"}],"createContainer":[{"path":"/b"}]}"#);
     assert_eq!(
         parsed
@@ -106,7 +106,7 @@ fn every_error_of_a_file_is_reported_in_the_order_of_the_text() {
 }
 
 #[test]
-fn what_people_take_for_json_is_one_error_that_names_the_cause() {
+fn an_extension_of_json_is_one_error_that_names_the_cause() {
     for (text, expected) in [
         (
             "{\"prestart\": [], // ours\n}",
@@ -117,23 +117,23 @@ fn what_people_take_for_json_is_one_error_that_names_the_cause() {
         ("{} // ours", "JSON has no comments; remove the comment"),
         (
             "{\"prestart\": [{\"path\": \"/a\"},\n]}",
-            "a comma stands before the end; remove the comma",
+            "there is a comma before the end; remove the comma",
         ),
         (
             "{\"prestart\": [],\n}",
-            "a comma stands before the end; remove the comma",
+            "there is a comma before the end; remove the comma",
         ),
     ] {
-        let told: Vec<String> = errors(text)
+        let messages: Vec<String> = errors(text)
             .iter()
             .map(|error| format!("{}; {}", error.message, error.help))
             .collect();
-        assert_eq!(told, [format!("is not valid JSON: {expected}")], "{text}");
+        assert_eq!(messages, [format!("is not valid JSON: {expected}")], "{text}");
     }
 }
 
 #[test]
-fn a_stage_and_fields_that_are_null_are_as_absent() {
+fn a_stage_and_fields_that_are_null_count_as_absent() {
     let read = read(br#"{"poststop": null, "prestart": [{"path": "/a", "args": null, "timeout": null}]}"#);
     assert_eq!(read.errors, []);
     let hooks = &read.spec.stages[&Stage::Prestart];
@@ -160,7 +160,7 @@ fn an_error_reads_as_one_line_that_says_what_to_do() {
     );
     assert_eq!(
         line("{\"prestart\":[],}"),
-        "/specs/x.json:1:16: is not valid JSON: a comma stands before the end; remove the comma [invalid-json]"
+        "/specs/x.json:1:16: is not valid JSON: there is a comma before the end; remove the comma [invalid-json]"
     );
 }
 
@@ -202,7 +202,7 @@ fn a_number_of_a_million_digits_is_only_too_large() {
 }
 
 #[test]
-fn errors_beyond_the_most_are_counted() {
+fn errors_beyond_the_limit_are_counted() {
     let text = format!("{{\"prestart\":[{}1]}}", "1,".repeat(99_999));
     let errors = errors(&text);
     assert_eq!(errors.len(), MAX_ERRORS + 1);

@@ -1,8 +1,8 @@
-//! Hostile and mistaken hook-specs, each with the one error to be found.
+//! Hostile and invalid hook-specs, each with the one error to be found.
 
 use super::brief::{found, hook};
 
-/// One hostile or mistaken hook-spec: what it tries, the text, the one error to be found.
+/// One hostile or invalid hook-spec: its attempt, its text, the one error to be found.
 type Case<'c> = (&'c str, &'c [u8], &'c str);
 
 fn assert_refused(cases: &[Case<'_>]) {
@@ -326,7 +326,7 @@ fn a_hook_that_breaks_a_rule_is_refused() {
 }
 
 #[test]
-fn a_string_that_the_kernel_does_not_take_is_refused() {
+fn a_string_that_the_kernel_does_not_accept_is_refused() {
     let longest = "a".repeat(131_071 - 2);
     let fits = format!(r#""path":"/a","args":["A={longest}"],"env":["A={longest}"]"#);
     assert_eq!(found(hook(&fits).as_bytes()), [""; 0]);
