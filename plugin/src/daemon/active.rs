@@ -187,7 +187,7 @@ impl ActiveConfiguration {
         let file = now.reload.source().path();
         let error = match access::unanswered().first() {
             Some(unanswered) => {
-                let help = "see to its disk or its server; nothing need be restarted here";
+                let help = "check its disk or its server; nothing here needs a restart";
                 Diagnostic::of_file(file, Rule::NotAnswering, unanswered.to_string(), help)
             }
             None => Diagnostic::of_file(

@@ -77,7 +77,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
             return findings.push(Finding::problem("state-dir", what, error.help()));
         }
         Ok(trusted) if trusted.is_shared() => {
-            let what = format!("others than root can make files in {name}");
+            let what = format!("users other than root can create files in {name}");
             return findings.push(Finding::problem(
                 "state-dir",
                 what,
@@ -102,7 +102,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         Err(error) => Finding::problem(
             "state-dir",
             format!("{name}: {error}"),
-            "see to what the kernel says",
+            "resolve the error that the kernel reports",
         ),
     });
 }
@@ -131,7 +131,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         let hangs = status.unanswered.iter().any(|path| path.to_string() == *reason);
         let is_stuck = status.connection.is_stuck() && reason.contains("not synchronized");
         let remedy = match hangs {
-            true => "see to its disk or its server; the daemon goes on by itself when it answers",
+            true => "check its disk or its server; the daemon goes on by itself when it answers",
             false if is_stuck => {
                 "end the container that is being stopped; if there is none, restart the runtime, which leaves containers \
                  running. Do not restart the daemon: that adds another registration"

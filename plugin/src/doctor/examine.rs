@@ -65,7 +65,7 @@ pub fn examine(examination: &Examination) -> Vec<Finding> {
 fn unanswered() -> Vec<Finding> {
     let unanswered = access::unanswered();
     let of_one = |one: &access::Unanswered| {
-        let remedy = "see to its disk or its server, then examine again: not all is examined";
+        let remedy = "check its disk or its server, then examine again: not all is examined";
         Finding::problem("file-system", prose(&one.to_string()), remedy)
     };
     match unanswered.is_empty() {

@@ -1,4 +1,4 @@
-//! Looking at files as the daemon does: what is wrong with them, and what is hardly meant.
+//! Checks files as the daemon does: their errors, and the lints.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::select::{Deliveries, Format, LoadedSpec, specs_in};
 use crate::trust::{Fault, TrustedDir};
 
-/// What was found in one file.
+/// The findings in one file.
 #[derive(Debug, Clone)]
 pub struct Looked {
     /// The file.
     pub file: Arc<str>,
-    /// What was read of it.
+    /// The content that was read.
     pub text: Vec<u8>,
     /// The rules that it breaks.
     pub errors: Vec<Diagnostic>,
-    /// What is hardly meant; looked for only where there are no errors.
+    /// The lints, which are checked only if there are no errors.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl Looked {
-    /// A file, or a directory, that could not even be read.
+    /// A file or directory that could not be read.
     fn bad(error: Diagnostic) -> Looked {
         Looked {
             file: error.file.clone(),
@@ -34,8 +34,7 @@ impl Looked {
     }
 }
 
-/// What is found in a file written as `format`, by the rules that the daemon goes by. `config` tells
-/// how its hooks would be run.
+/// Checks a file written as `format`, by the rules of the daemon. `config` has the deliveries of its hooks.
 pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
     let (text, loaded) = LoadedSpec::load_as(format, file);
     let judged = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
@@ -51,7 +50,7 @@ pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
     }
 }
 
-/// The hook-specs and hooks.d files that a configuration names, and its directories that are no good.
+/// The hook-specs and hooks.d files of a configuration, and its invalid directories.
 pub fn named_by(config: &Config) -> Vec<Looked> {
     let default = config.defaults().map(|(file, _)| file);
     let hooks_d = config.hooks_dirs.iter();
@@ -62,8 +61,7 @@ pub fn named_by(config: &Config) -> Vec<Looked> {
     default.chain(hooks_d).chain(specs).collect()
 }
 
-/// The files of a directory, or what is wrong with it. One that is not there holds none, as the
-/// daemon sees it.
+/// The files of a directory, or its error. A directory that does not exist holds none, as for the daemon.
 fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> {
     let bad = |rule, message: &str, help: &str| {
         vec![Looked::bad(Diagnostic::of_file(directory, rule, message, help))]
@@ -73,12 +71,8 @@ fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Lo
         Err(error) => return bad(error.rule(), &error.to_string(), &error.help()),
         Ok(trusted) if trusted.is_shared() && format == Format::HooksD => {
             let message =
-                "others than root can make files in it, which would mask those of other directories";
-            return bad(
-                Rule::WritableByOthers,
-                message,
-                "take their write permission away",
-            );
+                "users other than root can create files in it, which would mask those of other directories";
+            return bad(Rule::WritableByOthers, message, "remove their write permission");
         }
         Ok(_) => {}
     }
@@ -86,7 +80,11 @@ fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Lo
         Ok(files) => files.iter().map(|file| look_at(file, format, config)).collect(),
         Err(error) => {
             let message = format!("cannot be read: {error}");
-            bad(Rule::Unreadable, &message, "see to what the kernel says")
+            bad(
+                Rule::Unreadable,
+                &message,
+                "resolve the error that the kernel reports",
+            )
         }
     }
 }

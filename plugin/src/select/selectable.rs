@@ -34,7 +34,7 @@ impl Selector {
                     directory,
                     Rule::Unreadable,
                     format!("cannot be listed: {error}"),
-                    "see to what the kernel says",
+                    "resolve the error that the kernel reports",
                 )),
             }
         }

@@ -1,8 +1,9 @@
-//! Which paths are being accessed at this moment, so that nobody waits for a file system that does not answer.
+//! The table of the accesses to paths in progress, so that nothing waits for a file system that does not
+//! answer.
 //!
-//! An access of a hanging disk or server takes its thread for as long as that hangs; no call of the kernel has a
-//! deadline there. So every access is in a table while it lasts. When one has lasted too long, further ones to the
-//! same file system are refused at once, until the kernel has given that one back.
+//! An access to a hanging disk or server blocks its thread for as long as that hangs; such a system call has
+//! no deadline. So every access is in a table while it lasts. When one has lasted too long, further accesses
+//! to the same file system are refused at once, until the kernel has ended that one.
 
 use std::fmt;
 use std::io;
@@ -13,25 +14,25 @@ use std::time::{Duration, Instant, SystemTime};
 use super::mounts::Mounts;
 use crate::model::shown_path;
 
-/// How long an access may last before its file system counts as not answering. It is less than the time that a
-/// runtime gives for an answer: when the next container comes, it need not wait as the first one did.
+/// The time after which the file system of an access counts as not answering. It is less than the time that a
+/// runtime gives for an answer. So the next container does not wait as the first one did.
 pub const LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the mounts of this process count as known. They are looked at only while something hangs.
+/// The maximum age of the cached mounts of this process. They are read only while an access hangs.
 const MOUNTS_AGE: Duration = Duration::from_secs(1);
 
 static TABLE: Table = Table::new();
 
-/// What an access does. A frozen file system still answers those who read.
+/// The kind of an access. A file system that is suspended (fsfreeze(8)) still answers reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Looks at, lists or reads.
+    /// Stats, lists or reads.
     Read,
-    /// Makes, writes, moves or removes.
+    /// Creates, writes, moves or removes.
     Write,
 }
 
-/// An access that goes on, until this is dropped.
+/// An access in progress, until this is dropped.
 #[derive(Debug)]
 #[must_use = "the access is in the table only while this lives"]
 pub struct Access {
@@ -39,21 +40,21 @@ pub struct Access {
     table: &'static Table,
 }
 
-/// That a file system is not to be waited for.
+/// The refusal to wait for a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnswering {
-    /// How long an access to it has lasted already.
+    /// The time that an access to it has lasted already.
     pub since: Duration,
 }
 
 /// An access that has lasted longer than [`LIMIT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {
-    /// What is accessed.
+    /// The path of the access.
     pub path: PathBuf,
-    /// Where its file system is mounted; `None` if that is unknown.
+    /// The mount point of its file system; `None` if that is unknown.
     pub mount: Option<PathBuf>,
-    /// When it began, by the node's clock.
+    /// The start of the access, by the node's clock.
     pub since: SystemTime,
 }
 
@@ -66,19 +67,19 @@ impl Use {
     }
 }
 
-/// Whether any access has lasted longer than [`LIMIT`]. Touches no path.
+/// Whether any access has lasted longer than [`LIMIT`]. Accesses no path.
 pub fn is_any_unanswered() -> bool {
     TABLE.has_old(Instant::now())
 }
 
-/// The accesses that have lasted longer than [`LIMIT`], that of the longest first, one of each file system. Reads
-/// the mounts of this process, if there are any.
+/// The accesses that have lasted longer than [`LIMIT`]: the longest of each file system, the longest first.
+/// Reads the mounts of this process if there are any.
 pub fn unanswered() -> Vec<Unanswered> {
     TABLE.unanswered(Instant::now())
 }
 
 impl NotAnswering {
-    /// As an error of who wants to access `path`.
+    /// The refusal as an I/O error of an access to `path`.
     pub fn of(self, path: &Path) -> io::Error {
         let path = shown_path(path);
         io::Error::other(format!("the file system of {path} {self}"))
@@ -113,7 +114,7 @@ struct Table(Mutex<Known>);
 #[derive(Debug)]
 struct Known {
     slots: Vec<Option<Pending>>,
-    /// The mounts of this process, and when they were read.
+    /// The mounts of this process, and the time at which they were read.
     mounts: Option<(Instant, Arc<Mounts>)>,
 }
 
@@ -227,7 +228,7 @@ mod tests {
              3 1 0:40 /below /srv/bound rw - fuse b rw\n\
              4 1 0:41 / /mnt/well rw - fuse c rw\n",
         );
-        // Younger than any moment that is asked for.
+        // Later than the start of every access.
         let later = Instant::now() + Duration::from_secs(3600);
         *table.lock() = Known {
             slots: vec![Some(Pending {
@@ -260,21 +261,21 @@ mod tests {
     }
 
     #[test]
-    fn one_that_may_only_be_slow_is_waited_for() {
+    fn a_file_system_that_may_only_be_slow_is_waited_for() {
         let table = table(Use::Read, "/mnt/hangs/a", LIMIT / 2);
         assert!(!refused(table, Use::Read, "/mnt/hangs/a"));
         assert_eq!(table.unanswered(Instant::now()), []);
     }
 
     #[test]
-    fn one_that_takes_no_writes_is_still_read() {
+    fn one_that_accepts_no_writes_is_still_read() {
         let table = table(Use::Write, "/mnt/hangs/a", 2 * LIMIT);
         assert!(refused(table, Use::Write, "/mnt/hangs/b"));
         assert!(!refused(table, Use::Read, "/mnt/hangs/a"));
     }
 
     #[test]
-    fn all_goes_on_when_the_access_has_come_back() {
+    fn everything_works_again_when_the_access_has_ended() {
         let table = table(Use::Read, "/mnt/hangs/a", 2 * LIMIT);
         assert!(refused(table, Use::Read, "/mnt/hangs/a"));
         drop(Access { slot: 0, table });

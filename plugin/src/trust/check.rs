@@ -11,16 +11,16 @@ const STICKY: u32 = 0o1000;
 const SET_ID: u32 = 0o6000;
 const EXECUTE: u32 = 0o111;
 
-/// What root means to do with a file.
+/// The purpose for which root uses a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Act on what it says.
+    /// To act on its content.
     Read,
-    /// Run it.
+    /// To run it.
     Execute,
 }
 
-/// The kind of file that `stat` is of.
+/// The kind of file in `stat`.
 pub(super) fn kind(stat: &FileStat) -> FileKind {
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFDIR => FileKind::Directory,
@@ -38,13 +38,13 @@ fn mode(stat: &FileStat) -> u32 {
     stat.st_mode & 0o7777
 }
 
-/// Whether others than root can make names in this directory.
+/// Whether users other than root can create files in this directory.
 pub(super) fn is_shared(directory: &FileStat) -> bool {
     mode(directory) & OTHERS_WRITE != 0
 }
 
-/// A directory: root's, and writable by root alone unless sticky. In a sticky one others can add
-/// names, but neither remove nor rename what is root's.
+/// Checks a directory: owned by root, and writable by root alone unless sticky. In a sticky directory others
+/// can add files, but cannot remove or rename root's.
 pub(super) fn directory(stat: &FileStat) -> Result<(), Fault> {
     owner(stat)?;
     if is_shared(stat) && mode(stat) & STICKY == 0 {
@@ -53,15 +53,15 @@ pub(super) fn directory(stat: &FileStat) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A link in `directory`: root's. Its mode says nothing.
+/// Checks a link in `directory`: owned by root. Its mode has no meaning.
 pub(super) fn link(directory: &FileStat, stat: &FileStat) -> Result<(), Fault> {
     owner(stat)?;
     one_name(directory, stat)
 }
 
-/// The file itself, in `directory`: regular, root's, writable by root alone, and for a hook
-/// executable without setuid or setgid. The group bits of a file with an access list are the most
-/// that the list grants, so a list cannot hide a writer.
+/// Checks the file itself, in `directory`: regular, owned by root, writable by root alone; a hook also
+/// executable, without setuid or setgid. The group bits of a file with an access list are the most that the
+/// list grants, so a list cannot hide a writer.
 pub(super) fn file(directory: &FileStat, stat: &FileStat, purpose: Purpose) -> Result<(), Fault> {
     if kind(stat) != FileKind::Regular {
         return Err(Fault::NotRegular(kind(stat)));
@@ -97,8 +97,8 @@ pub(super) fn writable(stat: &FileStat) -> Fault {
     }
 }
 
-/// Where others can make names, a second name of one of root's files may have been made by
-/// anybody: a hard link keeps owner and mode.
+/// Where others can create files, anybody can have made a second name for one of root's files: a hard link
+/// keeps owner and mode.
 fn one_name(directory: &FileStat, stat: &FileStat) -> Result<(), Fault> {
     if is_shared(directory) && stat.st_nlink > 1 {
         return Err(Fault::HardLinked {

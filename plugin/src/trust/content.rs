@@ -1,4 +1,4 @@
-//! Reading a trusted file whole, within a bound, with what goes wrong told as an error of it.
+//! Reading a trusted file whole, up to a maximum size. Failures are errors about the file.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,19 +8,19 @@ use super::access::Use;
 use super::{PathCache, TrustError, TrustedFile};
 use crate::diagnostic::{Diagnostic, Rule};
 
-/// How large a file may be.
+/// The maximum size of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct MaxSize {
     /// In bytes.
     pub bytes: u64,
     /// In words, `10 MiB`.
     pub in_words: &'static str,
-    /// What to do about a larger one.
+    /// The hint for a larger file.
     pub help: &'static str,
 }
 
 impl PathCache {
-    /// The file called `name`, to be read; `name` is its absolute path.
+    /// The file called `name`, for reading; `name` is its absolute path.
     ///
     /// Fails as [`TrustedFile::to_read`] does.
     pub fn named(&mut self, name: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
@@ -30,10 +30,10 @@ impl PathCache {
 }
 
 impl TrustedFile {
-    /// What it holds; `name` is what it is called in messages. The size is bounded by what is read:
-    /// a file may grow after it was looked at.
+    /// Its content; messages call the file `name`. The number of bytes that are read is bounded, because a
+    /// file may grow after the check.
     ///
-    /// Fails if it may not be read, was replaced since it was looked at, or is larger than `most`.
+    /// Fails if it may not be read, was replaced since the check, or is larger than `most`.
     pub fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let opened = self.open().map_err(|error| error.error_of(name))?;
         let mut bytes = Vec::new();
@@ -49,7 +49,7 @@ impl TrustedFile {
                 name,
                 Rule::Unreadable,
                 format!("cannot be read: {error}"),
-                "see to what the kernel says",
+                "resolve the error that the kernel reports",
             ),
             Ok(_) if bytes.len() as u64 > most.bytes => Diagnostic::of_file(
                 name,

@@ -1,4 +1,4 @@
-//! Why a file is not to be trusted.
+//! The reasons why a file is not trusted.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use super::walk::MAX_LINKS;
 use crate::diagnostic::Rule;
 use crate::model::shown;
 
-/// Why the file asked for is not to be trusted, and which component of its path is to blame.
+/// The reason why a file is not trusted, and the component of its path at fault.
 ///
-/// Displayed as one line that says what is wrong; [`TrustError::help`] says what to do.
+/// Displayed as one line with the error; [`TrustError::help`] is the hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustError {
-    /// The component to blame, by its real path: every link before it is resolved.
+    /// The component at fault, by its real path: every link before it is resolved.
     pub component: PathBuf,
-    /// What is wrong with it.
+    /// The fault of this component.
     pub fault: Fault,
 }
 
-/// What can be wrong with a component of a path. Modes hold the permission bits alone.
+/// The possible faults of a component of a path. Modes are the permission bits alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The path does not begin at `/`.
@@ -31,24 +31,24 @@ pub enum Fault {
     Nul,
     /// It does not exist.
     NotFound,
-    /// We may not look at it.
+    /// This process may not stat it.
     PermissionDenied,
-    /// The path goes on behind it, but it is no directory.
+    /// It is not a directory, but the path continues after it.
     NotDirectory(FileKind),
-    /// It is to be a regular file.
+    /// It is not a regular file.
     NotRegular(FileKind),
     /// It belongs to this user, not to root.
     Owner {
-        /// What it is.
+        /// Its kind.
         kind: FileKind,
         /// Its owner.
         uid: u32,
         /// Its mode.
         mode: u32,
     },
-    /// Others than root may write to it.
+    /// Users other than root may write to it.
     Writable {
-        /// What it is.
+        /// Its kind.
         kind: FileKind,
         /// Its mode.
         mode: u32,
@@ -63,23 +63,23 @@ pub enum Fault {
         /// Its mode.
         mode: u32,
     },
-    /// It has other names besides this one, in a directory where others can make names.
+    /// It has other names besides this one, in a directory where others can create files.
     HardLinked {
-        /// What it is.
+        /// Its kind.
         kind: FileKind,
-        /// How many names it has.
+        /// The number of its names.
         names: libc::nlink_t,
     },
-    /// Its file system is answered for by this user's program, which can name any owner.
+    /// The program of this user serves its file system, and can report any owner.
     MountedByUser {
-        /// Who has mounted it.
+        /// The user who mounted it.
         uid: u32,
     },
-    /// It is a link of procfs, which names another file to each process that asks.
+    /// It is a link of procfs, which leads each process to another file.
     ProcLink,
-    /// It is one more link than may be on the way.
+    /// It is one link more than a path may have.
     TooManyLinks,
-    /// It is longer than the kernel takes.
+    /// It is longer than the kernel accepts.
     NameTooLong,
     /// It was replaced while it was being checked.
     Changed,
@@ -101,7 +101,7 @@ impl From<Errno> for Fault {
             Errno::ENOENT => Fault::NotFound,
             Errno::EACCES | Errno::EPERM => Fault::PermissionDenied,
             Errno::ENAMETOOLONG => Fault::NameTooLong,
-            // Links are opened as themselves, so only one that was not there before can be met.
+            // Links are opened as themselves, so this is a link that was not there before.
             Errno::ELOOP => Fault::Changed,
             other => Fault::Kernel(other),
         }
@@ -133,7 +133,7 @@ impl TrustError {
         }
     }
 
-    /// What to do about it.
+    /// The hint for this fault.
     pub fn help(&self) -> String {
         let path = self.shown_component();
         match self.fault {
@@ -157,13 +157,13 @@ impl TrustError {
             Fault::Writable { .. } => format!("run: chmod go-w {path}"),
             Fault::NotExecutable { .. } => format!("run: chmod +x {path}"),
             Fault::SetId { .. } => format!("run: chmod ug-s {path} (a hook runs as root anyway)"),
-            Fault::HardLinked { .. } => "put a copy where root alone can make files".into(),
+            Fault::HardLinked { .. } => "put a copy where root alone can create files".into(),
             Fault::MountedByUser { .. } => "put a copy on a file system that root has mounted".into(),
             Fault::ProcLink | Fault::TooManyLinks => "name the file by its own path".into(),
             Fault::NameTooLong => "a name has at most 255 bytes, a path 4095".into(),
             Fault::Changed => "try again when nobody is replacing it".into(),
-            Fault::NotAnswering(_) => "see to its disk or its server; nothing need be restarted here".into(),
-            Fault::Kernel(_) => "see to what the kernel says".into(),
+            Fault::NotAnswering(_) => "check its disk or its server; nothing here needs a restart".into(),
+            Fault::Kernel(_) => "resolve the error that the kernel reports".into(),
         }
     }
 
@@ -181,7 +181,7 @@ impl fmt::Display for TrustError {
             Fault::NotAbsolute => write!(f, "{path} must begin with /"),
             Fault::Nul => write!(f, "{path} holds a NUL character"),
             Fault::NotFound => write!(f, "{path} does not exist"),
-            Fault::PermissionDenied => write!(f, "{path} may not be looked at: permission denied"),
+            Fault::PermissionDenied => write!(f, "{path} cannot be accessed: permission denied"),
             Fault::NotDirectory(kind) => write!(f, "{path} must be a directory, but is a {kind}"),
             Fault::NotRegular(kind) => write!(f, "{path} must be a regular file, but is a {kind}"),
             Fault::Owner { kind, uid, mode } => {
@@ -209,7 +209,7 @@ impl fmt::Display for TrustError {
                 )
             }
             Fault::HardLinked { kind, names } => {
-                let danger = "names and lies where others can make such names";
+                let danger = "names and is in a directory where others can create files";
                 write!(f, "{path} ({kind}, owner root) has {names} {danger}")
             }
             Fault::MountedByUser { uid } => write!(
@@ -221,12 +221,12 @@ impl fmt::Display for TrustError {
             Fault::NameTooLong => write!(f, "{path} is too long a name"),
             Fault::Changed => write!(f, "{path} was replaced while it was being checked"),
             Fault::NotAnswering(how_long) => write!(f, "the file system of {path} {how_long}"),
-            Fault::Kernel(errno) => write!(f, "{path} cannot be looked at: {}", errno.desc()),
+            Fault::Kernel(errno) => write!(f, "{path} cannot be accessed: {}", errno.desc()),
         }
     }
 }
 
-/// What kind of file something is.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.

@@ -1,4 +1,4 @@
-//! What can only be had through the check.
+//! The files and directories that have passed the check.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,8 +18,7 @@ use super::error::{Fault, FileKind, TrustError};
 use super::path_cache::{Found, PathCache};
 use super::walk::{End, walk};
 
-/// What tells one state of one file from every other: a file that is written to, replaced or
-/// touched has another identity.
+/// The identity of one state of one file: it changes when the file is written to, replaced or touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,
@@ -96,10 +95,10 @@ impl PathCache {
     }
 }
 
-/// A file that root may act on: regular, owned by root, writable by root alone, and reached only
-/// through directories and links of which the same holds.
+/// A file that root may act on: regular, owned by root, writable by root alone, and reached only through
+/// directories and links with the same properties.
 ///
-/// The check says what was so at the moment it was made; make it again before each use.
+/// The check holds for the time at which it was made; repeat it before each use.
 #[derive(Debug)]
 pub struct TrustedFile {
     directory: Arc<Found>,
@@ -108,21 +107,21 @@ pub struct TrustedFile {
 }
 
 impl TrustedFile {
-    /// The file at `path`, to be read: a hook-spec. Nothing is opened, so no pipe blocks and no device wakes; a
-    /// file system that hangs does block, once: see [`access`](super::access).
+    /// Checks the file at `path` for reading: a hook-spec. Nothing is opened, so no pipe blocks and no device
+    /// is activated. A file system that hangs blocks once: see [`access`](super::access).
     ///
     /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
     pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
         PathCache::new().file_to_read(path)
     }
 
-    /// The file at `path`, to be run: a hook. As [`TrustedFile::to_read`], and it must have an
+    /// Checks the file at `path` for running: a hook. As [`TrustedFile::to_read`]; it must also have an
     /// execute bit and be neither setuid nor setgid.
     pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
         PathCache::new().file_to_execute(path)
     }
 
-    /// Which file it is, in which state.
+    /// The identity of the file in its current state.
     pub fn identity(&self) -> FileIdentity {
         FileIdentity::from(&self.file.stat)
     }
@@ -141,7 +140,7 @@ impl TrustedFile {
             fault,
         };
         let name = self.real_path.file_name().ok_or_else(|| blame(Fault::Changed))?;
-        // Should a pipe have taken the name since, opening it must not block.
+        // If a pipe has taken the name since, opening it must not block.
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let open = || -> Result<(OwnedFd, FileStat), Fault> {
             let _access = Use::Read.begin(&self.real_path)?;
@@ -158,14 +157,14 @@ impl TrustedFile {
 }
 
 impl AsFd for TrustedFile {
-    /// An `O_PATH` descriptor: good for `execveat` and `fstat`, not for reading.
+    /// An `O_PATH` descriptor: usable for `execveat` and `fstat`, not for reading.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.fd.as_fd()
     }
 }
 
-/// A directory that is root's, writable by root alone unless sticky, and reached only through
-/// directories and links of which the same holds.
+/// A directory that is owned by root and writable by root alone unless sticky. It was reached only through
+/// directories and links with the same properties.
 #[derive(Debug)]
 pub struct TrustedDir {
     directory: Arc<Found>,
@@ -180,10 +179,10 @@ impl TrustedDir {
         PathCache::new().directory(path)
     }
 
-    /// The directory, if root alone can make files in it: not even a sticky one is enough.
+    /// The directory, if root alone can create files in it: not even a sticky one is enough.
     ///
     /// # Errors
-    /// Others can make files in it.
+    /// Others can create files in it.
     pub fn unshared(self) -> Result<TrustedDir, TrustError> {
         match self.is_shared() {
             true => Err(TrustError {
@@ -199,12 +198,12 @@ impl TrustedDir {
         &self.real_path
     }
 
-    /// Whether others than root can make files in it, which a sticky directory does not forbid.
+    /// Whether users other than root can create files in it, which a sticky directory allows.
     pub fn is_shared(&self) -> bool {
         check::is_shared(&self.directory.stat)
     }
 
-    /// The names of what is in it, in no order, without `.` and `..`.
+    /// The names in it, unordered, without `.` and `..`.
     ///
     /// Fails if it may not be listed.
     pub fn names(&self) -> Result<Vec<OsString>, TrustError> {
@@ -231,7 +230,7 @@ impl TrustedDir {
 }
 
 impl AsFd for TrustedDir {
-    /// An `O_PATH` descriptor: good as the start of `openat`.
+    /// An `O_PATH` descriptor: usable as the start of `openat`.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.fd.as_fd()
     }

@@ -1,4 +1,4 @@
-//! May root run, or act on, this file? Owner, mode, every directory and every link on the way.
+//! Whether root may run this file or act on it: its owner, its mode, and every directory and link on the way.
 #![forbid(unsafe_code)]
 
 pub mod access;

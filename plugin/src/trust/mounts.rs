@@ -1,4 +1,4 @@
-//! Which file system a path is on, found without a look at the path: one that hangs cannot be asked.
+//! Which file system a path is on, found without an access to the path: one that hangs cannot be asked.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use nix::libc::dev_t;
 use nix::sys::stat::{major, minor};
 
-/// As proc_pid_mountinfo(5) has it.
+/// See proc_pid_mountinfo(5).
 const MOUNTS: &str = "/proc/thread-self/mountinfo";
 
-/// What is mounted where, in the order of mounting.
+/// The mounts, in the order of mounting.
 #[derive(Debug, Default)]
 pub(super) struct Mounts(Vec<Mount>);
 
@@ -20,12 +20,12 @@ struct Mount {
     /// `MAJOR:MINOR`: a file system has the same wherever it is mounted.
     device: String,
     point: PathBuf,
-    /// The user whose program answers for it, if it is a FUSE file system.
+    /// The user whose program serves it, if it is a FUSE file system.
     mounter: Option<u32>,
 }
 
 impl Mounts {
-    /// Those of this process; none if they cannot be read.
+    /// The mounts of this process; none if they cannot be read.
     pub(super) fn of_this_process() -> Mounts {
         Mounts::parse(&fs::read_to_string(MOUNTS).unwrap_or_default())
     }
@@ -36,7 +36,7 @@ impl Mounts {
             let mut words = of_mount.split(' ');
             let device = words.nth(2)?.to_owned();
             let point = unescaped(words.nth(1)?);
-            // Not the word before, its source: whoever mounts it chooses that.
+            // The word before is the source, which the user who mounts it can choose freely.
             let mut options = of_file_system.split(' ').nth(2)?.split(',');
             let mounter = options.find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
             Some(Mount {
@@ -48,8 +48,8 @@ impl Mounts {
         Mounts(text.lines().filter_map(mount).collect())
     }
 
-    /// Whether `one` and `other`, which have no links on their way, are on the same file system. What is unknown
-    /// counts as the same.
+    /// Whether `one` and `other`, which have no links on their way, are on the same file system. If that is
+    /// unknown, they count as on the same.
     pub(super) fn is_same(&self, one: &Path, other: &Path) -> bool {
         match (self.of(one), self.of(other)) {
             (Some(one), Some(other)) => one.device == other.device,
@@ -57,13 +57,13 @@ impl Mounts {
         }
     }
 
-    /// Where the file system of `path` is mounted.
+    /// The mount point of the file system of `path`.
     pub(super) fn point_of(&self, path: &Path) -> Option<&Path> {
         self.of(path).map(|mount| &*mount.point)
     }
 
-    /// The user who has mounted the file system of `device` and answers for it; root unless it says another.
-    /// `None` if it is not mounted.
+    /// The user who has mounted the file system of `device` and serves it; root unless its options name
+    /// another. `None` if it is not mounted.
     pub(super) fn mounter_of(&self, device: dev_t) -> Option<u32> {
         let device = format!("{}:{}", major(device), minor(device));
         let mount = self.0.iter().find(|mount| mount.device == device)?;
@@ -72,7 +72,7 @@ impl Mounts {
 
     fn of(&self, path: &Path) -> Option<&Mount> {
         let above = self.0.iter().filter(|mount| path.starts_with(&mount.point));
-        // Of several at one place the last is on top.
+        // If several are mounted at one place, the last is on top.
         above.max_by_key(|mount| mount.point.components().count())
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_mounted_a_file_system_is_known_by_its_device_and_cannot_be_faked() {
+    fn the_user_who_has_mounted_a_file_system_is_known_by_its_device_and_cannot_be_faked() {
         let mounts = Mounts::parse(
             "1 0 8:1 / / rw - ext4 a rw\n\
              2 1 0:40 / /a rw - fuse.x b,user_id=0 rw,user_id=1000,group_id=1000,allow_other\n\

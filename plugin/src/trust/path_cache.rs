@@ -1,4 +1,4 @@
-//! One moment's look at the file system: what was come to once is not looked at again.
+//! A cache of the paths that one decision checks, so that nothing is checked twice.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,35 +16,34 @@ use super::check;
 use super::error::{Fault, FileKind};
 use super::mounts::Mounts;
 
-/// How much is remembered: each directory and file keeps a descriptor open, and a process may have
-/// 1,024 by default.
+/// The maximum number of cached paths. Each directory and file keeps a descriptor open, and a process may
+/// have 1,024 by default.
 pub(super) const MAX_REMEMBERED: usize = 128;
 
-/// One moment's look at the file system: the trusted files and directories had through it share
-/// what lies on the way to them, so that each directory and link is looked at and judged once.
+/// A cache of paths. The trusted files and directories that are checked through it share the way to them, so
+/// that each directory and link is checked once.
 ///
-/// What is changed while it lives may go unseen, so it is made for one decision and dropped with
-/// it.
+/// It may miss changes that happen while it exists. So it is created for one decision and dropped with it.
 #[derive(Debug, Default)]
 pub struct PathCache {
-    /// By real path. Nothing is ever removed, so what is remembered was come to by its name from
-    /// what is remembered as its parent.
+    /// By real path. Nothing is ever removed, so each cached path was reached by its name from its cached
+    /// parent.
     known: BTreeMap<OsString, Place>,
 }
 
-/// What is at a path that has no links on the way.
+/// The file at a path that has no links on the way.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-    /// A directory, found good.
+    /// A directory, checked and trusted.
     Directory(Arc<Found>),
-    /// A link, found good, and its target.
+    /// A link, checked and trusted, and its target.
     Link(Arc<OsStr>),
-    /// Something else, not judged yet.
+    /// Any other file, not checked yet.
     Other(Arc<Found>),
 }
 
-/// Something that was come to: its descriptor names it without having opened it, so that no pipe
-/// blocks and no device wakes.
+/// A file that was reached. Its descriptor names it without having opened it, so that no pipe blocks and no
+/// device is activated.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) fd: OwnedFd,
@@ -52,7 +51,7 @@ pub(super) struct Found {
 }
 
 impl PathCache {
-    /// A look that begins now.
+    /// An empty cache.
     pub fn new() -> PathCache {
         PathCache::default()
     }
@@ -71,15 +70,15 @@ impl PathCache {
         Ok(found)
     }
 
-    /// What is called `name` in `directory`. Its real path is `real`; `name` may be `..`.
-    pub(super) fn come_to(&mut self, directory: &Found, name: &OsStr, real: &Path) -> Result<Place, Fault> {
+    /// Looks up `name` in `directory`. Its real path is `real`; `name` may be `..`.
+    pub(super) fn look_up(&mut self, directory: &Found, name: &OsStr, real: &Path) -> Result<Place, Fault> {
         if let Some(known) = self.known.get(real.as_os_str()) {
             return Ok(known.clone());
         }
         let _access = Use::Read.begin(real)?;
         let found = Found::at(&directory.fd, name)?;
         if found.stat.st_dev != directory.stat.st_dev {
-            may_be_believed(&found)?;
+            check_mounter(&found)?;
         }
         let place = match check::kind(&found.stat) {
             FileKind::Directory => {
@@ -93,7 +92,7 @@ impl PathCache {
         Ok(place)
     }
 
-    /// How much it remembers.
+    /// The number of cached paths.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.known.len()
@@ -115,9 +114,9 @@ impl Found {
     }
 }
 
-/// Whether what `found`, at which another file system begins, says of its owner can be true: a user's own FUSE file
-/// system can say anything.
-fn may_be_believed(found: &Found) -> Result<(), Fault> {
+/// Checks that the owner of `found` can be true. Another file system begins there, and a user's own
+/// FUSE file system can report anything.
+fn check_mounter(found: &Found) -> Result<(), Fault> {
     if fstatfs(&found.fd)?.filesystem_type() != FUSE_SUPER_MAGIC {
         return Ok(());
     }
@@ -133,6 +132,6 @@ fn target(directory: &Found, link: &Found) -> Result<OsString, Fault> {
     if fstatfs(&link.fd)?.filesystem_type() == PROC_SUPER_MAGIC {
         return Err(Fault::ProcLink);
     }
-    // The empty name means the link that the descriptor names.
+    // The empty name means the link of the descriptor itself.
     Ok(readlinkat(&link.fd, "")?)
 }

@@ -1,4 +1,4 @@
-//! Going from `/` to a file one component at a time, on descriptors, judging each.
+//! Walks from `/` to a file one component at a time, on descriptors, and checks each.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,25 +9,25 @@ use super::check;
 use super::error::{Fault, TrustError};
 use super::path_cache::{Found, PathCache, Place};
 
-/// How many links may be on the way: the kernel's own limit (path_resolution(7)).
+/// The maximum number of links on the way: the kernel's own limit (path_resolution(7)).
 pub(super) const MAX_LINKS: usize = 40;
 
-/// The longest path that the kernel takes, in bytes without the NUL at its end.
+/// The longest path that the kernel accepts, in bytes without the NUL at its end.
 const LONGEST_PATH: usize = nix::libc::PATH_MAX as usize - 1;
 
-/// Where a walk ended.
+/// The end of a walk.
 #[derive(Debug)]
 pub(super) enum End {
-    /// At a directory, found good.
+    /// A directory, checked and trusted.
     Directory(Arc<Found>),
-    /// At something else, not judged yet, in a directory found good.
+    /// Any other file, not checked yet, in a trusted directory.
     File { directory: Arc<Found>, file: Arc<Found> },
 }
 
-/// Walks to `path`; returns what is there, and its real path.
+/// Walks to `path`; returns the file or directory there, and its real path.
 ///
-/// Every directory on the way is judged and so is every link; the target of a link is walked to in
-/// the same manner. What `path cache` knows already is not looked at again.
+/// Checks every directory and link on the way; the target of a link is walked to in the same manner. Paths in
+/// the cache are not checked again.
 pub(super) fn walk(path_cache: &mut PathCache, path: &Path) -> Result<(End, PathBuf), TrustError> {
     let bytes = path.as_os_str().as_bytes();
     let malformed = if bytes.contains(&0) {
@@ -61,7 +61,7 @@ pub(super) fn walk(path_cache: &mut PathCache, path: &Path) -> Result<(End, Path
     }
 }
 
-/// `real` is, at each moment and so also when a fault is returned, the component looked at.
+/// `real` is always the current component, also when a fault is returned.
 fn go(path_cache: &mut PathCache, mut rest: Rest, real: &mut PathBuf) -> Result<End, Fault> {
     let mut here = path_cache.root()?;
     while let Some((name, is_last)) = rest.next() {
@@ -74,7 +74,7 @@ fn go(path_cache: &mut PathCache, mut rest: Rest, real: &mut PathBuf) -> Result<
         } else {
             real.push(name);
         }
-        match path_cache.come_to(&here, name, real)? {
+        match path_cache.look_up(&here, name, real)? {
             Place::Directory(found) => here = found,
             Place::Link(target) => {
                 rest.follow(&target)?;
@@ -96,7 +96,7 @@ fn go(path_cache: &mut PathCache, mut rest: Rest, real: &mut PathBuf) -> Result<
     Ok(End::Directory(here))
 }
 
-/// The part of the path that is still to be walked.
+/// The rest of the path.
 struct Rest {
     bytes: Vec<u8>,
     next: usize,
@@ -104,7 +104,7 @@ struct Rest {
 }
 
 impl Rest {
-    /// The next component, and whether nothing follows it, not even a slash.
+    /// The next component, and whether it is the last, without even a slash after it.
     fn next(&mut self) -> Option<(&OsStr, bool)> {
         let start = self.next + self.bytes[self.next..].iter().position(|byte| *byte != b'/')?;
         let name = self.bytes[start..].split(|byte| *byte == b'/').next()?;
@@ -112,7 +112,7 @@ impl Rest {
         Some((OsStr::from_bytes(name), self.next == self.bytes.len()))
     }
 
-    /// Goes on with the target of the link just met.
+    /// Continues with the target of the current link.
     fn follow(&mut self, target: &OsStr) -> Result<(), Fault> {
         self.links += 1;
         if self.links > MAX_LINKS {

@@ -74,7 +74,7 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
 /// What the daemon's socket cannot be found for.
 fn not_answered() -> anyhow::Error {
     match access::unanswered().first() {
-        Some(unanswered) => anyhow!("{unanswered}; see to its disk or its server"),
+        Some(unanswered) => anyhow!("{unanswered}; check its disk or its server"),
         None => anyhow!("cannot find the daemon within {} s", LIMIT.as_secs()),
     }
 }

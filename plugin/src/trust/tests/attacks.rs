@@ -1,4 +1,4 @@
-//! Attacks, each with the rule that refuses it and the component to blame.
+//! Attacks, each with the rule that refuses it and the component at fault.
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -10,8 +10,7 @@ use super::tree::{NOBODY, Tree, outcome};
 use crate::diagnostic::Rule;
 use crate::trust::TrustedFile;
 
-/// One attack: what it is, how the tree is made, the path asked for, the rule that refuses it and
-/// the component to blame.
+/// One attack: its name, the tree, the path, the rule that refuses it and the component at fault.
 type Attack = (&'static str, fn(&Tree), &'static str, Rule, &'static str);
 
 fn assert_refused(attacks: &[Attack]) {
@@ -383,7 +382,7 @@ fn a_link_is_trusted_no_further_than_itself_and_its_target() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_and_never_opened() {
+fn anything_but_a_regular_file_is_refused_and_never_opened() {
     assert_refused(&[
         ("a directory", |_| (), "bin", Rule::NotRegular, "bin"),
         (

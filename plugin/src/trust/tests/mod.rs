@@ -1,5 +1,5 @@
-//! Who gets past the trust rules, and who does not. Made to run as root: only root can make files
-//! that belong to others.
+//! The files that pass the trust rules, and those that do not. The tests run as root: only root can create
+//! files of other users.
 
 mod attacks;
 mod mounts;

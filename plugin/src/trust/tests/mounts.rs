@@ -1,4 +1,4 @@
-//! What is mounted over a path: it is judged, not what it hides.
+//! A mount over a path is checked, not the directory or file below it.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, unshare};
 use super::tree::{NOBODY, Tree};
 use crate::diagnostic::Rule;
 
-/// Runs `check` with mounts of its own, which end with it.
+/// Runs `check` with private mounts, which end with it.
 fn with_own_mounts(check: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -31,7 +31,7 @@ fn bind(tree: &Tree, from: &str, to: &str) {
 }
 
 #[test]
-fn a_directory_mounted_over_a_good_one_is_judged_in_its_place() {
+fn a_directory_mounted_over_a_trusted_one_is_checked_in_its_place() {
     let tree = Tree::new();
     tree.dir("theirs", 0o755);
     tree.file("theirs/hook", 0o755);
@@ -54,7 +54,7 @@ fn a_directory_mounted_over_a_good_one_is_judged_in_its_place() {
 }
 
 #[test]
-fn a_file_mounted_over_a_good_one_is_judged_in_its_place() {
+fn a_file_mounted_over_a_trusted_one_is_checked_in_its_place() {
     let tree = Tree::new();
     tree.file("theirs", 0o755);
     tree.own("theirs", NOBODY);
@@ -70,7 +70,7 @@ fn a_file_mounted_over_a_good_one_is_judged_in_its_place() {
 }
 
 #[test]
-fn a_good_directory_mounted_where_only_bad_ways_lead_is_not_trusted() {
+fn a_directory_mounted_where_every_way_is_untrusted_is_not_trusted() {
     let tree = Tree::new();
     tree.dir("open/inner", 0o755);
     tree.mode("open", 0o777);
@@ -83,8 +83,8 @@ fn a_good_directory_mounted_where_only_bad_ways_lead_is_not_trusted() {
     });
 }
 
-/// A FUSE file system mounted over `name` by the user `uid`, which says that everything is root's; it answers until it
-/// is unmounted.
+/// A FUSE file system mounted over `name` by the user `uid`, which reports everything as root's. It answers
+/// until it is unmounted.
 fn mount_fuse(tree: &Tree, name: &str, uid: u32) {
     let mut device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
     let fd = device.as_raw_fd();
@@ -95,11 +95,11 @@ fn mount_fuse(tree: &Tree, name: &str, uid: u32) {
         let mut request = [0; 1 << 17];
         while device.read(&mut request).is_ok() {
             let number = |at: usize| u32::from_ne_bytes(request[at..at + 4].try_into().unwrap());
-            // The numbers of the kernel's requests, and the answers to them, are those of linux/fuse.h.
+            // The numbers of the kernel's requests, and the answers to them, are from linux/fuse.h.
             let body: Vec<u32> = match number(4) {
                 // FUSE_INIT: version 7.12 has this short answer.
                 26 => vec![7, 12, 0, 0, 0, 4096],
-                // FUSE_GETATTR: how long it holds, then inode 1, a directory of mode 0755, one link, root's.
+                // FUSE_GETATTR: the validity, then inode 1, a directory of mode 0755, one link, root's.
                 3 => {
                     let mut attributes = vec![0; 26];
                     (attributes[4], attributes[19], attributes[20]) = (1, S_IFDIR | 0o755, 1);
@@ -115,14 +115,14 @@ fn mount_fuse(tree: &Tree, name: &str, uid: u32) {
             answer.extend(error.to_ne_bytes());
             answer.extend(&request[8..16]);
             answer.extend(body.iter().flat_map(|word| word.to_ne_bytes()));
-            // It takes no answer to some requests.
+            // The kernel accepts no answer to some requests.
             let _ = device.write_all(&answer);
         }
     });
 }
 
 #[test]
-fn a_file_system_for_which_a_user_answers_is_not_trusted_whatever_it_says() {
+fn a_file_system_that_a_user_serves_is_not_trusted_whatever_it_reports() {
     let tree = Tree::new();
     tree.dir("tmp/theirs", 0o755);
     tree.mode("tmp", 0o1777);

@@ -1,4 +1,4 @@
-//! What one path cache sees, and what the next.
+//! The changes that one path cache sees, and the next.
 
 use super::tree::{Tree, outcome};
 use crate::diagnostic::Rule;
@@ -21,7 +21,7 @@ fn what_changed_between_two_path_caches_is_seen_by_the_second() {
         assert_eq!(
             execute(),
             Ok(tree.path("bin/hook")),
-            "one path_cache is one moment"
+            "one path cache sees no change"
         );
         let next = outcome(PathCache::new().file_to_execute(&tree.path(asked)));
         assert_eq!(next, Err((rule, tree.path(blamed))));
@@ -38,7 +38,7 @@ fn what_changed_between_two_path_caches_is_seen_by_the_second() {
 }
 
 #[test]
-fn a_file_that_was_good_to_read_is_judged_again_before_it_is_executed() {
+fn a_file_that_was_checked_for_reading_is_checked_again_before_it_is_executed() {
     let tree = Tree::new();
     tree.mode("bin/hook", 0o644);
     let mut path_cache = PathCache::new();
@@ -50,7 +50,7 @@ fn a_file_that_was_good_to_read_is_judged_again_before_it_is_executed() {
 }
 
 #[test]
-fn beyond_what_a_path_cache_remembers_it_judges_each_time_anew() {
+fn a_full_path_cache_checks_every_further_path_each_time() {
     let tree = Tree::new();
     let mut path_cache = PathCache::new();
     for directory in 0..MAX_REMEMBERED {

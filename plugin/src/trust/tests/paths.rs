@@ -1,4 +1,4 @@
-//! Which ways to a file are good ones.
+//! The ways to a file that are trusted.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -63,7 +63,7 @@ fn links_dots_and_slashes_lead_to_the_real_file() {
         "twice",
         "a/b/up",
         "a/dir/up",
-        // The parent of what the link leads to, not of the link.
+        // The parent of the target of the link, not of the link.
         "a/dir/../b/up",
     ] {
         assert_eq!(tree.execute(asked), Ok(tree.path("bin/hook")), "{asked}");
@@ -76,7 +76,7 @@ fn links_dots_and_slashes_lead_to_the_real_file() {
 }
 
 #[test]
-fn a_hard_link_that_anybody_could_have_made_is_refused() {
+fn a_hard_link_that_anybody_could_have_created_is_refused() {
     let tree = Tree::new();
     tree.dir("tmp", 0o1777);
     fs::hard_link(tree.path("bin/hook"), tree.path("tmp/hook")).unwrap();
@@ -107,7 +107,7 @@ fn a_link_of_procfs_is_refused() {
 }
 
 #[test]
-fn a_path_that_cannot_be_one_is_refused() {
+fn an_invalid_path_is_refused() {
     let long_name = format!("/{}", "x".repeat(256));
     let long_path = format!("/{}", "x/".repeat(3000));
     for (path, rule) in [

@@ -1,10 +1,11 @@
-//! Whatever is on the way, in every position: owned by another or writable by others, it is the one to blame.
+//! Any component on the way that is owned by another user or writable by others is the one at fault, in every
+//! position.
 
 use super::tree::{NOBODY, Tree};
 use crate::diagnostic::Rule;
 
-/// What each position on the way to `start/link/deep/again/file` is. The links lead to other directories, so that the
-/// way goes through all of these.
+/// The components on the way to `start/link/deep/again/file`. The links lead to other directories, so that
+/// the way goes through all of these.
 const POSITIONS: [(&str, Kind); 9] = [
     ("", Kind::Directory),
     ("start", Kind::Directory),
@@ -60,7 +61,7 @@ fn in_every_position_an_owner_and_a_mode_that_let_others_in_are_refused_there() 
                 tree.own(position, uid)
             });
         }
-        // The mode of a link means nothing.
+        // The mode of a link has no meaning.
         let modes: &[u32] = match kind {
             Kind::Directory => &[0o775, 0o757, 0o777, 0o2775],
             Kind::File => &[0o775, 0o757, 0o777, 0o1777],

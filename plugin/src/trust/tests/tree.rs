@@ -57,29 +57,29 @@ impl Tree {
     }
 
     pub(super) fn execute(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        self.verdict(name, TrustedFile::to_execute, PathCache::file_to_execute)
+        self.checked(name, TrustedFile::to_execute, PathCache::file_to_execute)
     }
 
     pub(super) fn read(&self, name: &str) -> Result<PathBuf, (Rule, PathBuf)> {
-        self.verdict(name, TrustedFile::to_read, PathCache::file_to_read)
+        self.checked(name, TrustedFile::to_read, PathCache::file_to_read)
     }
 
-    /// The verdict of a walk on its own, which a path cache must give too, whatever it saw before.
-    fn verdict(
+    /// The result of a walk on its own. A path cache must give the same, whatever it has cached.
+    fn checked(
         &self,
         name: &str,
         alone: fn(&Path) -> Result<TrustedFile, TrustError>,
-        surveyed: fn(&mut PathCache, &Path) -> Result<TrustedFile, TrustError>,
+        cached: fn(&mut PathCache, &Path) -> Result<TrustedFile, TrustError>,
     ) -> Result<PathBuf, (Rule, PathBuf)> {
-        let verdict = outcome(alone(&self.path(name)));
+        let expected = outcome(alone(&self.path(name)));
         let mut path_cache = PathCache::new();
         for asked in ["bin/hook", name, name] {
-            let result = outcome(surveyed(&mut path_cache, &self.path(asked)));
+            let result = outcome(cached(&mut path_cache, &self.path(asked)));
             if asked == name {
-                assert_eq!(result, verdict, "{name} in a path_cache");
+                assert_eq!(result, expected, "{name} in a path cache");
             }
         }
-        verdict
+        expected
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a trusted file is good for, and what a refused one says.
+//! The uses of a trusted file, and the messages about a refused one.
 
 use std::fs;
 use std::io::Read;
