@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::Rule;
 use crate::model::Stage;
 
-/// How many errors of one file are told; a hostile 10 MiB file could hold millions.
+/// The maximum number of errors of one file that are reported; a hostile 10 MiB file could hold millions.
 pub const MAX_ERRORS: usize = 1000;
 
-/// A piece of a file.
+/// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     /// Byte offset of the first byte, from 0.
@@ -24,14 +24,14 @@ pub struct Place {
     pub column: usize,
 }
 
-/// One error: where it is, which rule it breaks, what is wrong and what to do.
+/// One error: its place, the rule that it breaks, its message and its hint.
 ///
-/// Displayed as one line; text that comes from the file is escaped and bounded.
+/// Displayed as one line; text from the file is escaped and bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The file, as it was named to us.
+    /// The file, by the name under which it was read.
     pub file: Arc<str>,
-    /// Where in the file; absent if the file itself is the trouble.
+    /// The place in the file; absent if the error is about the file itself.
     #[serde(flatten)]
     pub place: Option<Place>,
     /// The stage, if the error is inside one.
@@ -40,19 +40,19 @@ pub struct Diagnostic {
     /// The index of the hook in its stage's list, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
-    /// The field: of the hook (`path`, `args[2]`), or the whole key of a configuration value.
+    /// The field of the hook (`path`, `args[2]`), or the whole key of a configuration value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// The rule that is broken.
     pub rule: Rule,
-    /// What is wrong.
+    /// The error itself.
     pub message: String,
-    /// What is expected, or what to do.
+    /// The hint: the expected value, or the remedy.
     pub help: String,
 }
 
 impl Diagnostic {
-    /// An error of the file itself, at no place inside it.
+    /// An error of the file itself, without a place in it.
     pub fn of_file(file: &Arc<str>, rule: Rule, message: impl Into<String>, help: impl Into<String>) -> Self {
         Diagnostic {
             file: file.clone(),
@@ -66,7 +66,7 @@ impl Diagnostic {
         }
     }
 
-    /// That `count` more errors of `file` are not told; nothing if there are none.
+    /// An error for the `count` errors of `file` that are not reported; `None` if there are none.
     pub fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
         let message = format!("has {count} more errors");
         let help = "correct those above, then check again";
@@ -89,8 +89,8 @@ impl Diagnostic {
 }
 
 impl Diagnostic {
-    /// What inside the file the error is about, such as `prestart[0].timeout`; empty if it is the
-    /// file as a whole, or an unknown key.
+    /// The part of the file that the error is about, such as `prestart[0].timeout`. Empty if it is the file
+    /// as a whole, or an unknown key.
     pub fn subject(&self) -> String {
         let mut subject = String::new();
         if let Some(stage) = self.stage {

@@ -2,13 +2,13 @@
 
 use super::Place;
 
-/// How many bytes lie between two remembered positions: what one lookup reads at the most.
+/// The number of bytes between two cached positions: the most that one lookup reads.
 const STEP: usize = 4096;
 
 /// Line and column of every offset of a text.
 ///
-/// Remembers one position every 4 KiB, so that a 10 MiB text costs 40 KiB, and a lookup in a text
-/// that is one long line costs no more than any other.
+/// Caches one position every 4 KiB, so that a 10 MiB text costs 40 KiB. A lookup in a text of one long line
+/// costs no more than any other.
 #[derive(Debug)]
 pub struct Lines<'t> {
     text: &'t [u8],
@@ -30,7 +30,7 @@ impl Position {
                     column: 1,
                 };
             } else if byte & 0xC0 != 0x80 {
-                // A continuation byte of UTF-8 belongs to the character already counted.
+                // A continuation byte of UTF-8 belongs to the character that is already counted.
                 self.column += 1;
             }
         }
@@ -50,7 +50,7 @@ impl<'t> Lines<'t> {
         Lines { text, steps }
     }
 
-    /// The place of the `length` bytes from `offset`; beyond the end of the text, its end.
+    /// The place of the `length` bytes from `offset`. An offset beyond the end is the end of the text.
     pub fn place(&self, offset: usize, length: usize) -> Place {
         let offset = offset.min(self.text.len());
         let length = length.min(self.text.len() - offset);
@@ -70,7 +70,7 @@ impl<'t> Lines<'t> {
         }
     }
 
-    /// The place of the byte that a parser calls line `line`, byte column `column`, both from 1.
+    /// The place of line `line`, byte column `column` of a parser, both from 1.
     pub fn place_of(&self, line: usize, column: usize) -> Place {
         let start = match line.saturating_sub(1) {
             0 => 0,

@@ -1,4 +1,4 @@
-//! What is wrong with a file an admin wrote: the error, its place, and what to do about it.
+//! The errors of a file that an admin wrote, each with its place and its hint.
 
 mod finding;
 mod lines;

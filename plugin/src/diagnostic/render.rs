@@ -1,4 +1,4 @@
-//! A finding as a compiler shows it: the line of the file, a caret under the place, the remedy.
+//! A finding in the form of a compiler: the line of the file, a caret under the place, the hint.
 
 use std::fmt::{self, Write};
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::{Diagnostic, SourceText};
 use crate::model::shown;
 
-/// How a finding counts.
+/// The weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A rule is broken.
     Error,
-    /// All rules are kept, yet this is hardly what is meant.
+    /// No rule is broken, but this is probably not intended.
     Warning,
 }
 
@@ -26,8 +26,8 @@ impl fmt::Display for Severity {
     }
 }
 
-/// `finding` in several lines, each ended; with the line it is about if the `text` of its file is
-/// at hand. What others wrote is escaped and bounded; no value of an `env` is shown.
+/// `finding` in several lines, each ended. Its line is shown if the `text` of its file is given. Text of
+/// others is escaped and bounded; no value of an `env` is shown.
 pub fn render(severity: Severity, finding: &Diagnostic, text: Option<&SourceText<'_>>) -> String {
     // Writing to a String cannot fail.
     let mut out = String::new();

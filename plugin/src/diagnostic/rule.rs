@@ -1,14 +1,14 @@
-//! The rules a file can break, and the lints, by their stable names.
+//! The rules about files, and the lints, by their stable names.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Defines [`Rule`]: each rule, its stable name, and what it demands.
+/// Defines [`Rule`]: each rule, its stable name, and its meaning.
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident = $name:literal),* $(,)?) => {
-        /// A rule that a file can break, or a lint that warns of what is hardly meant. The names are
-        /// stable: scripts may match them.
+        /// A rule that a file can break, or a lint that warns of something that is probably not intended. The
+        /// names are stable: scripts may match them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub enum Rule {
             $($(#[$doc])* #[serde(rename = $name)] $rule,)*
@@ -42,13 +42,13 @@ rules! {
     UnknownStage = "unknown-stage",
     /// Every key is one that exists.
     UnknownKey = "unknown-key",
-    /// Every key that must be there is.
+    /// Every required key is present.
     MissingKey = "missing-key",
-    /// No key stands twice in an object.
+    /// No key is in an object twice.
     DuplicateKey = "duplicate-key",
-    /// Every value has the type that its key wants.
+    /// Every value has the type that its key requires.
     WrongType = "wrong-type",
-    /// A string is made of characters that exist.
+    /// A string consists of valid characters.
     InvalidString = "invalid-string",
     /// A value is one that its key allows.
     InvalidValue = "invalid-value",
@@ -78,9 +78,9 @@ rules! {
     PermissionDenied = "permission-denied",
     /// The file is regular (iSulad's rule).
     NotRegular = "not-regular",
-    /// What stands where a directory is needed is one.
+    /// A path component in the place of a directory is a directory.
     NotDirectory = "not-directory",
-    /// A hook-spec is at most 10 MiB (iSulad's rule); nothing in it is longer than can be used.
+    /// A hook-spec is at most 10 MiB (iSulad's rule); no string or list in it is longer than can be used.
     TooLarge = "too-large",
     /// Root owns the file, and every directory and link on the way (iSulad's rule, widened).
     OwnerNotRoot = "owner-not-root",
@@ -90,11 +90,11 @@ rules! {
     NotExecutable = "not-executable",
     /// A hook has no setuid or setgid bit.
     SetId = "set-id",
-    /// A file in a directory that others may write to has no second name.
+    /// A file in a directory that others may write to has only one name.
     HardLinked = "hard-linked",
-    /// No user but root answers for the file system of the file (FUSE).
+    /// No user but root serves the file system of the file (FUSE).
     MountedByUser = "mounted-by-user",
-    /// No link on the way means another file to another process.
+    /// No link on the way leads each process to another file.
     ProcLink = "proc-link",
     /// At most 40 links on the way.
     TooManyLinks = "too-many-links",
@@ -106,21 +106,21 @@ rules! {
     NotAnswering = "not-answering",
     /// The file can be read.
     Unreadable = "unreadable",
-    /// A lint: `args[0]`, which the program sees as its own name, is that name.
+    /// A lint: `args[0]`, which the program receives as its own name, is that name.
     Arg0NotProgram = "arg0-not-program",
     /// A lint: `env`, which is the whole environment, has a `PATH`.
     EnvWithoutPath = "env-without-path",
-    /// A lint: a program that is text says by `#!` what runs it.
+    /// A lint: a program that is text names its interpreter after `#!`.
     NoShebang = "no-shebang",
-    /// A lint: what runs a script, by its `#!`, is on the node.
+    /// A lint: the interpreter of a script exists on the node.
     InterpreterMissing = "interpreter-missing",
-    /// A lint: neither a hook-spec nor a program lies where others may make files.
+    /// A lint: neither a hook-spec nor a program is in a directory where others may create files.
     SharedDirectory = "shared-directory",
     /// A lint, on demand: iSulad reads the hook as we do.
     UnknownToIsulad = "unknown-to-isulad",
-    /// The stage is one that the configured deliveries can run.
+    /// The configured deliveries can run the stage.
     StageNotDeliverable = "stage-not-deliverable",
-    /// A lint: the hooks of a stage end before the runtime gives up on it.
+    /// A lint: the hooks of a stage end before the timeout of the runtime.
     TimeoutsTooLong = "timeouts-too-long",
     /// More errors follow than are listed.
     TooManyErrors = "too-many-errors",

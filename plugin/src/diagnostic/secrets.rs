@@ -1,14 +1,14 @@
-//! What in the text of a hook-spec may be a secret: the values of environment variables, and whatever stands under a
-//! key that nobody knows, which may be meant to be `env`.
+//! The parts of a hook-spec's text that may be secrets: the values of environment variables, and all values
+//! under an unknown key, which may be a mistyped `env`.
 //!
-//! The text need not be well formed: who reads it is told why it is not, and sees a line of it.
+//! The text need not be valid: the error about it shows a line of it.
 
 use std::ops::Range;
 
 use crate::model::Stage;
 
-/// The keys under which no environment stands, besides those of the stages; `annotations` are those of hooks.d, with
-/// keys of their own.
+/// The keys under which there is no environment, besides the stages. `annotations` belongs to hooks.d, and
+/// has arbitrary keys.
 const KNOWN: [&[u8]; 10] = [
     b"path",
     b"args",
@@ -22,19 +22,19 @@ const KNOWN: [&[u8]; 10] = [
     b"hasBindMounts",
 ];
 
-/// How deep the members of a hook are: in a stage's list, in the object that is the file.
+/// The depth of the members of a hook: in a stage's list, in the object of the file.
 const OF_A_HOOK: usize = 3;
 
-/// What a value is, by the keys that it stands under.
+/// The kind of a value, by the keys above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     /// No secret.
     Plain,
-    /// The value of `annotations`: whatever its keys are, nothing in it is a secret.
+    /// The value of `annotations`: under any key, nothing in it is a secret.
     Annotations,
     /// The value of `env`, or an item of it.
     Env,
-    /// Nobody knows; it may be a secret.
+    /// Under an unknown key; it may be a secret.
     Unknown,
 }
 
@@ -42,13 +42,13 @@ enum Value {
 #[derive(Debug, Clone, Copy)]
 struct Open {
     is_object: bool,
-    /// What it is itself.
+    /// The kind of the object or array itself.
     itself: Value,
-    /// What comes next in it.
+    /// The kind of the next value in it.
     next: Value,
 }
 
-/// The parts of `text` that are not to be shown, in order.
+/// The parts of `text` that must not be shown, in order.
 pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
     let mut scan = Scan {
         text,
@@ -63,7 +63,7 @@ pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
 struct Scan<'t> {
     text: &'t [u8],
     open: Vec<Open>,
-    /// What comes next outside of all objects and arrays.
+    /// The kind of the next value outside of all objects and arrays.
     next: Value,
     secrets: Vec<Range<usize>>,
 }
@@ -123,7 +123,7 @@ impl Scan<'_> {
         let hidden = match (self.next(), equals) {
             (Value::Unknown, _) | (Value::Env, None) => content,
             (Value::Env, Some(equals)) => content.start + equals + 1..content.end,
-            // It may stand in a wrong place. An option and a path are none.
+            // It may be in a wrong place. Options and paths are not environment entries.
             (_, Some(equals)) if !matches!(text.first(), Some(b'-' | b'/')) => {
                 content.start + equals + 1..content.end
             }
@@ -132,7 +132,7 @@ impl Scan<'_> {
         self.hide(hidden);
     }
 
-    /// A number, or what somebody forgot to quote.
+    /// A number, or a text without its quotes.
     fn word(&mut self, word: Range<usize>) {
         let is_member = self.open.last().is_some_and(|open| open.is_object);
         if is_member && self.is_key(word.end) {
@@ -142,7 +142,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Whether what ends before `end` is a key.
+    /// Whether the string that ends before `end` is a key.
     fn is_key(&self, end: usize) -> bool {
         let behind = self.text.get(end..).unwrap_or_default();
         behind.trim_ascii_start().first() == Some(&b':')
@@ -163,7 +163,7 @@ impl Scan<'_> {
         let itself = self.open.last().map_or(Value::Plain, |open| open.itself);
         let next = match itself {
             Value::Plain => named,
-            // A hook of a stage whose name is mistyped.
+            // A hook of a stage with a mistyped name.
             Value::Unknown if is_hook => named,
             Value::Annotations => Value::Plain,
             Value::Env | Value::Unknown => Value::Unknown,
@@ -176,7 +176,7 @@ impl Scan<'_> {
 
     fn hide(&mut self, hidden: Range<usize>) {
         match self.secrets.last_mut() {
-            // A million numbers are one.
+            // A million numbers become one part.
             Some(last) if last.end + 1 == hidden.start && self.text[last.end] == b',' => {
                 last.end = hidden.end
             }
@@ -185,7 +185,7 @@ impl Scan<'_> {
     }
 }
 
-/// How long the string is that `text` begins inside of: up to its quote or the end of the line.
+/// The length of the string whose inside `text` begins with: up to its quote or the end of the line.
 fn string_length(text: &[u8]) -> usize {
     let mut escaped = false;
     for (length, byte) in text.iter().enumerate() {
@@ -198,7 +198,7 @@ fn string_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// How long what is neither quoted nor punctuation is.
+/// The length of the text that is neither quoted nor punctuation.
 fn word_length(text: &[u8]) -> usize {
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"{}[],:\"".contains(byte);
     text.iter().position(is_end).unwrap_or(text.len())
@@ -208,7 +208,7 @@ fn word_length(text: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// `text` with `*` for what is hidden.
+    /// `text` with `*` in place of the hidden parts.
     fn seen(text: &str) -> String {
         let mut seen = text.as_bytes().to_vec();
         for secret in secrets(text.as_bytes()) {
@@ -256,7 +256,7 @@ mod tests {
                 r#"{"prestart":[{"environment":{"A":1234,"B":[5,6]}}]}"#,
                 r#"{"prestart":[{"environment":{"A":****,"B":[***]}}]}"#,
             ),
-            // Not well formed.
+            // Not valid JSON.
             (
                 r#"{"prestart":[{"env":["A=s3cret"#,
                 r#"{"prestart":[{"env":["A=******"#,
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_seen() {
+    fn everything_but_secrets_is_seen() {
         for text in [
             r#"{"prestart":[{"path":"/a","args":["a","b"],"timeout":5}],"poststop":[]}"#,
             r#"{"postart":[{"path":"/a","args":["a"],"timeout":0}]}"#,
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_text_is_scanned_all_the_same() {
+    fn a_hostile_text_is_scanned_to_its_end() {
         for text in [
             "", "\"", "}}]]", "\u{0}", ":", "\"a\":", "{\"a\":", "\\\"", "[[[[{{{{",
         ] {

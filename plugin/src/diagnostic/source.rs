@@ -1,42 +1,41 @@
-//! The text of a file as it can be shown: one line with a place in it, safe for any terminal.
+//! The text of a file for display: one line with a place in it, safe for any terminal.
 
 use std::ops::Range;
 
 use super::secrets::secrets;
 use super::{Diagnostic, Place};
 
-/// How much of a line is shown on either side of where a place begins, in characters.
+/// The number of characters of a line that are shown on either side of the start of a place.
 const AROUND: usize = 60;
 
-/// How many bytes a character has at the most.
+/// The maximum number of bytes of a character.
 const WIDEST: usize = 4;
 
 /// The text of a file whose findings are shown.
 ///
-/// The values of an `env` may be secrets, so what stands behind the `=` of a quoted `KEY=VALUE` is
-/// shown as `*`, and so is an entry that is no `KEY=VALUE`, and all that stands under a key that is
-/// not known: it may be mistyped.
+/// The values of an `env` may be secrets. So `*` replaces the value in a quoted `KEY=VALUE`, and an entry that is
+/// not one. It also replaces all values under an unknown key, which may be mistyped.
 #[derive(Debug)]
 pub struct SourceText<'t> {
     bytes: &'t [u8],
-    /// What is not shown, in order; no two overlap.
+    /// The hidden parts, in order; no two overlap.
     secrets: Vec<Range<usize>>,
 }
 
 /// The line of a place.
 #[derive(Debug, Default)]
 pub(super) struct Excerpt {
-    /// What is shown of the line.
+    /// The visible part of the line.
     pub(super) text: String,
-    /// How many characters of it stand before the place.
+    /// The number of characters before the place.
     pub(super) before: usize,
-    /// How many are the place; at least 1, for a place between two characters is marked too.
+    /// The number of characters of the place; at least 1, because a place between two characters is marked
+    /// too.
     pub(super) width: usize,
 }
 
 impl<'t> SourceText<'t> {
-    /// The text that `bytes` are, of which `findings` will be shown. It need not be well formed, nor
-    /// even UTF-8.
+    /// The text in `bytes`, for showing `findings`. It need not be valid, nor even UTF-8.
     pub fn new<'f>(bytes: &'t [u8], findings: impl IntoIterator<Item = &'f Diagnostic>) -> Self {
         let mut secrets = secrets(bytes);
         let bad = findings.into_iter().filter_map(bad_env);
@@ -52,7 +51,7 @@ impl<'t> SourceText<'t> {
         SourceText { bytes, secrets }
     }
 
-    /// The line on which `place` begins, about 60 characters to either side.
+    /// The line on which `place` begins, with about 60 characters on either side.
     pub(super) fn excerpt(&self, place: Place) -> Excerpt {
         let offset = place.offset.min(self.bytes.len());
         let marked = offset..offset + place.length;
@@ -124,8 +123,7 @@ impl<'t> SourceText<'t> {
     }
 }
 
-/// The place of an `env`, or an entry of one, that is not as it should be: who forgot the `KEY=` has written
-/// a value alone.
+/// The place of an invalid `env` or entry of one: without its `KEY=`, the entry is a value alone.
 fn bad_env(finding: &Diagnostic) -> Option<Range<usize>> {
     let place = finding.place?;
     let is_env = finding.field.as_ref()?.starts_with("env");

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 /// Names longer than this get no suggestion; no known name is nearly as long.
 const LONGEST: usize = 64;
 
-/// The one of `known` that `word` most likely means, if any is near enough: at most a third of
-/// its letters (and at least one) wrong, missing, added or swapped; upper and lower case alike.
+/// The name in `known` that `word` most likely means, if one is near enough. At most a third of its letters
+/// (and at least one) may be wrong, missing, added or swapped; case does not count.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > LONGEST {
         return None;
@@ -27,7 +27,7 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
         .map(|(_, _, name)| name)
 }
 
-/// How many letters the two begin with alike: what settles a draw.
+/// The number of letters at the start that the two share, which decides a draw.
 fn common_start(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
@@ -64,7 +64,7 @@ mod tests {
     const KNOWN: [&str; 4] = ["path", "args", "env", "timeout"];
 
     #[test]
-    fn a_small_slip_is_recognised() {
+    fn a_small_slip_is_recognized() {
         for (word, meant) in [
             ("pth", "path"),
             ("paht", "path"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_names_equally_near_the_one_that_begins_alike_is_meant() {
+    fn the_name_with_the_longer_common_start_is_meant_if_two_are_equally_near() {
         assert_eq!(
             did_you_mean("postart", ["prestart", "poststart"]),
             Some("poststart")

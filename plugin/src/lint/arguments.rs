@@ -1,11 +1,11 @@
-//! `args[0]` is what a program sees as its own name, not its first argument.
+//! `args[0]` is the name under which a program runs, not its first argument.
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::shown;
 use crate::spec::Hook;
 
-/// Programs that are many: which one is told by `args[0]`.
+/// Programs of many commands, which `args[0]` selects.
 const MULTI_CALL: [&str; 3] = ["busybox", "coreutils", "toybox"];
 
 /// One warning for each hook whose `args[0]` is not the name of its program.
@@ -13,7 +13,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
     linted.hooks().filter_map(|at| {
         let (arg0, program) = foreign_arg0(at.hook)?;
         let message = format!(
-            "is {}, but {program} takes its first item for its own name, not for an argument",
+            "is {}, but {program} uses its first item as its own name, not as an argument",
             shown(arg0)
         );
         let help = format!("write [\"{program}\", ...] with the arguments behind");
@@ -26,11 +26,11 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
     })
 }
 
-/// `args[0]`, and the name of the program that it is not.
+/// `args[0]` and the name of the program, if they differ.
 fn foreign_arg0(hook: &Hook) -> Option<(&str, String)> {
     let arg0 = hook.args.as_ref()?.first()?;
     let program = name(&hook.path);
-    // A login shell is told by a - before its name.
+    // A - before its name marks a login shell.
     let is_its_name = name(arg0.strip_prefix('-').unwrap_or(arg0)) == program;
     let is_foreign = !is_its_name && !MULTI_CALL.contains(&program);
     is_foreign.then(|| (arg0.as_str(), shown(program).to_string()))

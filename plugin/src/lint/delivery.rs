@@ -1,4 +1,5 @@
-//! Stages that run for some containers and not for others, by the delivery of their runtime handler.
+//! Stages that run for some containers and not for others, depending on the delivery of their runtime
+//! handler.
 
 use super::lints::Linted;
 use crate::config::Config;

@@ -1,5 +1,5 @@
-//! Directories in which anybody may make files, such as /tmp: nobody can change what is root's there,
-//! yet it is no place for programs that root runs.
+//! Directories in which anybody may create files, such as /tmp. Nobody can change root's files there, but
+//! programs that root runs do not belong there.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
 fn told(file: &str, directory: &Path) -> (String, String) {
     let directory = directory.to_string_lossy();
     let message = format!(
-        "{} lies below {}, where others may make files, and which may be emptied at any time",
+        "{} lies below {}, where others may create files, and which may be emptied at any time",
         shown(file),
         shown(&directory)
     );
@@ -44,7 +44,7 @@ fn told(file: &str, directory: &Path) -> (String, String) {
     )
 }
 
-/// The nearest directory above `file` that others than root may write to.
+/// The nearest directory above `file` that users other than root may write to.
 fn shared_directory(file: &Path) -> Option<PathBuf> {
     let is_shared = |directory: &&Path| {
         directory

@@ -1,4 +1,4 @@
-//! `env` is a hook's whole environment: without `PATH` its program finds no other.
+//! `env` is a hook's whole environment. Without `PATH`, its program finds no other program by name.
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};

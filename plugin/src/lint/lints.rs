@@ -9,8 +9,8 @@ use crate::model::Stage;
 use crate::select::LoadedSpec;
 use crate::spec::{Hook, HookPlaces, places};
 
-/// The warnings about a hook-spec without errors, in the order of its `text`. Looks at the
-/// programs it names and at what their `#!` names. `config` tells how its hooks would be run.
+/// The warnings about a hook-spec without errors, in the order of its `text`. Reads its programs and the
+/// interpreters in their `#!` lines. `config` has the deliveries of its hooks.
 ///
 /// At most [`MAX_ERRORS`].
 pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
@@ -23,20 +23,20 @@ pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> 
         .chain(directory::lint(&linted))
         .take(MAX_ERRORS)
         .collect();
-    // What is said of the file as a whole comes last.
+    // Warnings about the file as a whole come last.
     warnings.sort_by_key(|warning| (warning.place.is_none(), warning.place));
     warnings
 }
 
-/// A hook-spec to look at, and where its parts stand.
+/// A hook-spec to check, and the places of its parts.
 pub(super) struct Linted<'l> {
     pub(super) spec: &'l LoadedSpec,
     places: BTreeMap<Stage, Vec<HookPlaces>>,
-    /// The hooks that are the first to run their program.
+    /// The first hook of each program.
     first_uses: HashSet<(Stage, usize)>,
 }
 
-/// One hook to look at.
+/// One hook to check.
 #[derive(Clone, Copy)]
 pub(super) struct LintedHook<'l> {
     pub(super) stage: Stage,
@@ -73,14 +73,13 @@ impl Linted<'_> {
         })
     }
 
-    /// One hook for each program on the host, the first that runs it.
+    /// One hook for each program on the host: the first that runs it.
     pub(super) fn programs(&self) -> impl Iterator<Item = LintedHook<'_>> {
         self.hooks()
             .filter(|at| self.first_uses.contains(&(at.stage, at.index)))
     }
 
-    /// A warning about one hook: about a field of it unless that is empty, at `place` or at the
-    /// whole hook.
+    /// A warning about one hook, or a field of it if `field` is not empty, at `place` or at the whole hook.
     pub(super) fn warning(
         &self,
         at: LintedHook<'_>,

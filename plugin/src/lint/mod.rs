@@ -1,4 +1,4 @@
-//! What breaks no rule and yet is hardly meant: warnings about hook-specs.
+//! Warnings about hook-specs that break no rule but are probably not as intended.
 
 mod arguments;
 mod delivery;

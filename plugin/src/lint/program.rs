@@ -1,5 +1,5 @@
-//! A program that the kernel would not start: a script that does not say what runs it, or whose
-//! interpreter is not there.
+//! Programs that the kernel would not start: a script without an interpreter line, or with an interpreter
+//! that does not exist.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -12,10 +12,10 @@ use crate::model::shown;
 use crate::select::DEFAULT_PATH;
 use crate::trust::TrustedFile;
 
-/// Where `env` looks for programs when it has no `PATH` (execvp(3)).
+/// The directories in which `env` looks for programs without a `PATH` (execvp(3)).
 const NO_PATH: &str = "/bin:/usr/bin";
 
-/// At most one warning for each program, at the first hook that runs it.
+/// At most one warning for each program, at its first hook.
 pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnostic> + 'l {
     linted.programs().filter_map(|at| {
         let (rule, message, help) = trouble(at)?;
@@ -23,7 +23,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
     })
 }
 
-/// What would keep the program from starting. None if it cannot be read: that is not for a lint.
+/// The reason why the program would not start. `None` if it cannot be read, which is not for a lint.
 fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
     let path = Path::new(&at.hook.path);
     let mut head = Vec::new();
@@ -34,7 +34,7 @@ fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
         Start::Neither => Some((
             Rule::NoShebang,
             format!(
-                "{} is neither machine code nor a script that says what runs it",
+                "{} is neither machine code nor a script with a #! line",
                 shown(&at.hook.path)
             ),
             "begin it with a line such as #!/bin/sh".to_owned(),
@@ -49,24 +49,24 @@ fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
 
 fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(String, String)> {
     let script = shown(&at.hook.path);
-    let of_script = |what: &str| format!("{script} is to be run by {what}");
+    let of_script = |what: &str| format!("{script} needs {what}");
     if interpreter.ends_with('\r') {
-        let message = of_script(&format!("{}, which is not there", shown(interpreter)));
+        let message = of_script(&format!("{}, which does not exist", shown(interpreter)));
         return Some((
             message,
             "save the script with LF at its line ends, not CR LF".to_owned(),
         ));
     }
     if !interpreter.starts_with('/') {
-        let message = of_script(&format!("{}, which is no absolute path", shown(interpreter)));
-        return Some((message, "write the whole path from / behind the #!".to_owned()));
+        let message = of_script(&format!("{}, which is not an absolute path", shown(interpreter)));
+        return Some((message, "write the whole path from / after the #!".to_owned()));
     }
     if !is_program(Path::new(interpreter)) {
         let message = of_script(&format!(
-            "{}, which is no program on this node",
+            "{}, which is not a program on this node",
             shown(interpreter)
         ));
-        return Some((message, "install it, or name another behind the #!".to_owned()));
+        return Some((message, "install it, or name another after the #!".to_owned()));
     }
     if Path::new(interpreter).file_name() != Some("env".as_ref()) {
         return None;
@@ -80,19 +80,19 @@ fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(Str
         return None;
     }
     let help = if wanted.contains(' ') {
-        "env takes all of it for one name; write #!/usr/bin/env -S before it"
+        "env uses all of it as one name; write #!/usr/bin/env -S before it"
     } else {
-        "install it, give the hook an env with the PATH to it, or name its absolute path behind the #!"
+        "install it, give the hook an env with the PATH to it, or name its absolute path after the #!"
     };
     let message = of_script(&format!(
-        "{}, which env does not find in {}",
+        "{}, which env cannot find in {}",
         shown(wanted),
         shown(path)
     ));
     Some((message, help.to_owned()))
 }
 
-/// Where `env` looks for programs in a hook with this environment.
+/// The directories in which `env` looks for programs in a hook with this environment.
 fn search_path(env: Option<&[String]>) -> &str {
     let default = DEFAULT_PATH.strip_prefix("PATH=").unwrap_or(DEFAULT_PATH);
     match env {

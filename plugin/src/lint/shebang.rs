@@ -1,22 +1,22 @@
-//! The first line of a script: which program runs it.
+//! The first line of a script, which names its interpreter.
 
-/// How much of a program the kernel looks at (BINPRM_BUF_SIZE).
+/// The number of bytes of a program that the kernel reads (BINPRM_BUF_SIZE).
 pub(super) const HEAD: usize = 256;
 
-/// What the first bytes of a program say of how it is run.
+/// How a program is run, by its first bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Start {
     /// It is machine code (ELF).
     Binary,
-    /// It begins with `#!`: the interpreter, and its one argument, empty if there is none. Both as
-    /// the kernel takes them (execve(2), "Interpreter scripts").
+    /// It begins with `#!`: the interpreter, and its one argument, empty if there is none. Both are split as
+    /// by the kernel (execve(2), "Interpreter scripts").
     Script { interpreter: String, argument: String },
     /// Neither: the kernel refuses it (ENOEXEC).
     Neither,
 }
 
 impl Start {
-    /// Of a program that begins with `head`, its first [`HEAD`] bytes.
+    /// The start of a program that begins with `head`, its first [`HEAD`] bytes.
     pub(super) fn of(head: &[u8]) -> Start {
         if head.starts_with(b"\x7fELF") {
             return Start::Binary;
@@ -38,13 +38,12 @@ impl Start {
     }
 }
 
-/// The program that `env`, called with this one argument by the kernel, looks for; `None` if that
-/// is not plain to see.
+/// The program that `env` looks for with this one argument from the kernel; `None` if that is not certain.
 pub(super) fn wanted_by_env(argument: &str) -> Option<&str> {
     let split = argument.strip_prefix("-S").map(str::trim_start);
     let word = match split {
         Some(words) => words.split([' ', '\t']).next().unwrap_or_default(),
-        // Without -S all of it is the name of one program.
+        // Without -S, the whole argument is the name of one program.
         None => argument,
     };
     let plain =
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_told_by_its_first_bytes_as_the_kernel_does() {
+    fn the_kind_of_a_program_is_decided_by_its_first_bytes_as_in_the_kernel() {
         for (head, start) in [
             (&b"\x7fELF\x02"[..], Start::Binary),
             (b"#!/bin/sh\necho\n", script("/bin/sh", "")),
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_env_looks_for_is_all_of_its_argument_unless_it_splits_it() {
+    fn env_looks_for_its_whole_argument_unless_it_splits_it() {
         for (argument, wanted) in [
             ("python3", Some("python3")),
             ("python3 -u", Some("python3 -u")),

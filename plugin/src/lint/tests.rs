@@ -1,4 +1,4 @@
-//! What the lints warn of, and what they leave alone.
+//! Cases that the lints warn about, and cases that they accept.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,12 +12,12 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::Timeout;
 use crate::select::LoadedSpec;
 
-/// A directory that is no place of others, with a hook-spec and programs.
+/// A directory of root alone, with a hook-spec and programs.
 struct Node(TempDir);
 
 impl Node {
     fn new() -> Node {
-        // Below /tmp everything would be warned of.
+        // Below /tmp, the lints would warn about everything.
         Node(tempfile::tempdir_in("/run").unwrap())
     }
 
@@ -53,7 +53,7 @@ impl Node {
     }
 }
 
-/// Hooks are brief unless they say otherwise, so that only their timeouts are warned of.
+/// Hooks have short timeouts by default, so that the lints warn only about explicit timeouts.
 fn brisk() -> Config {
     Config {
         default_timeout: Timeout::from_seconds(1).unwrap(),
@@ -69,7 +69,7 @@ fn brief(warning: &Diagnostic) -> String {
 }
 
 #[test]
-fn args_whose_first_item_is_not_the_programs_name_are_warned_of() {
+fn args_whose_first_item_is_not_the_programs_name_cause_a_warning() {
     let node = Node::new();
     let found = node.found(
         r#"{"prestart": [
@@ -104,7 +104,7 @@ fn a_program_of_many_names_may_be_called_by_any() {
 }
 
 #[test]
-fn a_script_that_does_not_say_what_runs_it_is_warned_of() {
+fn a_script_without_an_interpreter_line_causes_a_warning() {
     let node = Node::new();
     for (program, warned) in [
         ("echo hello\n", true),
@@ -123,7 +123,7 @@ fn a_script_that_does_not_say_what_runs_it_is_warned_of() {
 }
 
 #[test]
-fn an_environment_without_path_is_warned_of() {
+fn an_environment_without_path_causes_a_warning() {
     let node = Node::new();
     let found = node.found(
         r#"{"prestart": [
@@ -138,21 +138,21 @@ fn an_environment_without_path_is_warned_of() {
 }
 
 #[test]
-fn a_script_whose_interpreter_is_not_there_is_warned_of() {
+fn a_script_whose_interpreter_does_not_exist_causes_a_warning() {
     let node = Node::new();
     for (program, more, about) in [
         (
             "#!/none/sh\n",
             "",
-            Some("/none/sh, which is no program on this node"),
+            Some("/none/sh, which is not a program on this node"),
         ),
         (
             "#!/etc/passwd\n",
             "",
-            Some("/etc/passwd, which is no program on this node"),
+            Some("/etc/passwd, which is not a program on this node"),
         ),
-        ("#!sh\n", "", Some("sh, which is no absolute path")),
-        ("#!/bin/sh\r\n", "", Some("\"/bin/sh\\r\", which is not there")),
+        ("#!sh\n", "", Some("sh, which is not an absolute path")),
+        ("#!/bin/sh\r\n", "", Some("\"/bin/sh\\r\", which does not exist")),
         ("#!/usr/bin/env sh\n", "", None),
         ("#!/usr/bin/env -S sh -e\n", "", None),
         ("#!/usr/bin/env -i sh\n", "", None),
@@ -160,26 +160,26 @@ fn a_script_whose_interpreter_is_not_there_is_warned_of() {
         (
             "#!/usr/bin/env sh\n",
             r#","env":["PATH=/none"]"#,
-            Some("sh, which env does not find in /none"),
+            Some("sh, which env cannot find in /none"),
         ),
         (
             "#!/usr/bin/env sh -e\n",
             r#","env":["PATH=/bin"]"#,
-            Some("\"sh -e\", which env does not find in /bin"),
+            Some("\"sh -e\", which env cannot find in /bin"),
         ),
         (
             "#!/usr/bin/env no-such-program\n",
             r#","env":["A=b"]"#,
-            Some("no-such-program, which env does not find in /bin:/usr/bin"),
+            Some("no-such-program, which env cannot find in /bin:/usr/bin"),
         ),
     ] {
-        let expected = about.map(|about| format!("interpreter-missing: PROGRAM is to be run by {about}"));
+        let expected = about.map(|about| format!("interpreter-missing: PROGRAM needs {about}"));
         assert_eq!(node.about(program, more), expected, "{program:?}");
     }
 }
 
 #[test]
-fn a_program_is_warned_of_once_however_many_hooks_run_it() {
+fn a_program_causes_one_warning_however_many_hooks_run_it() {
     let node = Node::new();
     let path = node.file("program", "echo\n");
     let hook = format!("{{\"path\":\"{path}\"}}");
@@ -188,7 +188,7 @@ fn a_program_is_warned_of_once_however_many_hooks_run_it() {
 }
 
 #[test]
-fn a_stage_that_some_configured_delivery_cannot_run_is_warned_of() {
+fn a_stage_that_some_configured_delivery_cannot_run_causes_a_warning() {
     let node = Node::new();
     let text = r#"{"createContainer":[{"path":"/bin/true"},{"path":"/bin/true"}],"createRuntime":[{"path":"/bin/true"}]}"#;
     let warnings = |delivery, handlers: &[(&str, Delivery)]| {
@@ -216,7 +216,7 @@ fn a_stage_that_some_configured_delivery_cannot_run_is_warned_of() {
 }
 
 #[test]
-fn a_stage_whose_timeouts_come_to_more_than_the_runtime_waits_is_warned_of_where_it_goes_over() {
+fn a_stage_whose_timeouts_exceed_the_wait_of_the_runtime_causes_a_warning_at_the_first_hook_beyond_it() {
     let node = Node::new();
     let hook = |seconds| format!(r#"{{"path":"/bin/true","timeout":{seconds}}}"#);
     let stage = |stage: &str, hooks: &[String]| format!("{{\"{stage}\":[{}]}}", hooks.join(","));
@@ -250,7 +250,7 @@ fn a_stage_whose_timeouts_come_to_more_than_the_runtime_waits_is_warned_of_where
 }
 
 #[test]
-fn what_lies_where_others_may_make_files_is_warned_of() {
+fn a_file_where_others_may_create_files_causes_a_warning() {
     let directory = tempfile::tempdir_in("/tmp").unwrap();
     let program = directory.path().join("hook");
     fs::write(&program, "#!/bin/sh\n").unwrap();

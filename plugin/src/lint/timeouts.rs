@@ -1,32 +1,32 @@
-//! The timeouts of a stage's hooks together, against how long the runtime waits for the stage.
+//! The sum of the timeouts of a stage's hooks, compared with the wait of the runtime.
 
 use super::lints::{Linted, LintedHook};
 use crate::config::{Config, Delivery};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::{Stage, Timeout};
 
-/// How long kubelet waits for one call to the runtime unless it is told otherwise
-/// (`runtimeRequestTimeout`), in seconds.
+/// The time that the kubelet waits for one call to the runtime by default (`runtimeRequestTimeout`), in
+/// seconds.
 const CALL: u64 = 120;
 
-/// How long containerd gives a container's end, OCI poststop hooks included, in seconds
+/// The time that containerd gives a container's end, OCI poststop hooks included, in seconds
 /// (`handleEventTimeout` in its CRI plugin).
 const CONTAINERD_EXIT: u64 = 10;
 
-/// Hooks of one stage that may take longer together than the runtime waits.
+/// A stage whose hooks may take longer together than the runtime waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overrun {
     /// The stage.
     pub stage: Stage,
-    /// The first hook that may begin, or go on, after the runtime has given up; from 0.
+    /// The first hook that may begin or still run after the runtime has given up; from 0.
     pub index: usize,
-    /// How long all hooks of the stage may take together, in seconds.
+    /// The time that all hooks of the stage may take together, in seconds.
     pub total: u64,
-    /// How long the runtime waits, in seconds.
+    /// The time that the runtime waits, in seconds.
     pub limit: u64,
 }
 
-/// Each stage of `stages` whose timeouts come to more than the runtime waits for it.
+/// Each stage of `stages` whose timeouts exceed the wait of the runtime.
 pub fn overruns(stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>, delivery: Delivery) -> Vec<Overrun> {
     let overrun = |(stage, timeouts): (Stage, Vec<Timeout>)| {
         let limit = limit(stage, delivery);
@@ -49,7 +49,7 @@ pub fn overruns(stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>, deliver
 }
 
 impl Overrun {
-    /// What is wrong with the stage.
+    /// The message for the stage.
     pub fn message(&self) -> String {
         let Overrun {
             stage, total, limit, ..
@@ -62,15 +62,15 @@ impl Overrun {
         format!("with this hook those of {stage} may take {total} s together, but {waits} after {limit} s")
     }
 
-    /// What to do about it.
+    /// The hint.
     pub fn help(&self, config: &Config) -> String {
         let default = config.default_timeout.seconds();
         format!("give hooks of this stage shorter timeouts; one without gets {default} s")
     }
 }
 
-/// How long the runtime waits for a stage. A runner of ours ends its poststop list whatever the
-/// runtime does, so the 10 seconds hold for hooks that the OCI runtime runs itself.
+/// The time that the runtime waits for a stage. Our runner ends its poststop list whatever the runtime does,
+/// so the 10 seconds hold for hooks that the OCI runtime runs itself.
 fn limit(stage: Stage, delivery: Delivery) -> u64 {
     match (stage, delivery) {
         (Stage::Poststop, Delivery::Direct) => CONTAINERD_EXIT,

@@ -1,42 +1,42 @@
-//! What can be wrong with a manifest.
+//! The errors of a manifest.
 
 use thiserror::Error;
 
 use crate::model::shown;
 
-/// What is wrong with a manifest. Displayed as what is wrong and what to do, without the file.
+/// An error of a manifest. Displayed as message and hint, without the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ManifestError {
-    /// More bytes than a manifest may have.
-    #[error("is larger than {most} bytes; a manifest that Kubernetes takes is smaller")]
+    /// The manifest is too large.
+    #[error("is larger than {most} bytes; a manifest that Kubernetes accepts is smaller")]
     TooLarge {
-        /// How many it may have.
+        /// The maximum size in bytes.
         most: usize,
     },
-    /// No UTF-8.
+    /// Not UTF-8.
     #[error("is not UTF-8 at byte {0}; save the file as UTF-8")]
     NotText(usize),
-    /// No YAML, or no YAML that Kubernetes takes.
+    /// Not YAML, or not YAML that Kubernetes accepts.
     #[error("line {line}, column {column}: {what}")]
     Syntax {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
-        /// What is wrong there, in printable ASCII.
+        /// The error there, in printable ASCII.
         what: String,
     },
-    /// Something else than an object of Kubernetes.
+    /// A value that is not an object of Kubernetes.
     #[error("holds no object of Kubernetes, or one without a kind; write one such as kind: Pod")]
     NoKind,
-    /// An object that has something else than Kubernetes wants there.
+    /// An object with an invalid field.
     #[error("{object}: {field} must be {wanted}")]
     Shape {
-        /// The object as it names itself.
+        /// The kind and name of the object.
         object: String,
         /// The path to the field.
         field: String,
-        /// What stands there in an object that Kubernetes takes.
+        /// The value that Kubernetes accepts there.
         wanted: &'static str,
     },
 }

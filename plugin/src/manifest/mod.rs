@@ -1,4 +1,4 @@
-//! Kubernetes manifests: the pods that they describe, as far as hooks depend on them.
+//! Kubernetes manifests: the parts of their pods that hooks depend on.
 
 mod error;
 mod pods;

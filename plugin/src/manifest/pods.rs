@@ -1,4 +1,4 @@
-//! From an object to the pods that it is or makes.
+//! From an object to its pods.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::always_restarts;
 use super::{Manifest, ManifestError};
 
-/// What hooks depend on, of a pod or of the pods that a workload makes.
+/// The parts of a pod, or of the pods of a workload, that hooks depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestPod {
     /// The object that describes it, as `Kind/name`.
@@ -19,9 +19,9 @@ pub struct ManifestPod {
     pub runtime_class: Option<String>,
     /// The pod's annotations.
     pub annotations: HashMap<String, String>,
-    /// Whether the kubelet certainly creates its containers anew when they end.
+    /// Whether the kubelet certainly creates its containers again when they end.
     pub always_restarts: bool,
-    /// The pod's containers: those that run first, first.
+    /// The pod's containers, in the order in which they run.
     pub containers: Vec<ManifestContainer>,
 }
 
@@ -32,7 +32,7 @@ pub struct ManifestContainer {
     pub name: String,
     /// Which list of the pod it is in.
     pub kind: ContainerKind,
-    /// The first word of its command line, if it is not left to its image.
+    /// The first word of its command line; `None` if the image has it.
     pub command: Option<String>,
 }
 
@@ -57,14 +57,14 @@ impl ContainerKind {
     ];
 }
 
-/// The kinds whose pods can have no other `restartPolicy` than `Always`, and carry a label that says so.
+/// The kinds whose pods can have no `restartPolicy` but `Always`, and carry a label that shows it.
 const ALWAYS_RESTART: [&str; 3] = ["Deployment", "DaemonSet", "StatefulSet"];
 
-/// Where the kinds of Kubernetes have their pod template.
+/// The fields of the pod template in the kinds of Kubernetes.
 const TEMPLATES: [&str; 3] = ["/spec/jobTemplate/spec/template", "/spec/template", "/template"];
 
-/// Adds the pods of `object`. `kind_of_items` is its kind if it names none itself: in a list of
-/// one kind, as the API server answers it, none of the items does.
+/// Adds the pods of `object`. `kind_of_items` is its kind if it names none itself: in a list of one kind from
+/// the API server, no item names it.
 pub(super) fn collect(
     object: &Value,
     kind_of_items: Option<&str>,
@@ -95,7 +95,7 @@ pub(super) fn collect(
     Ok(())
 }
 
-/// The pod that `template` describes, which is in `object` or is it.
+/// The pod of `template`, which is part of `object` or the object itself.
 fn pod(label: String, object: &Value, template: &Value) -> Result<ManifestPod, ManifestError> {
     let wrong = |field: &str, wanted| ManifestError::shape(&label, field, wanted);
     let namespace = match object.pointer("/metadata/namespace") {

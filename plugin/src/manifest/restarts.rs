@@ -1,11 +1,12 @@
-//! Which pods certainly restart their containers.
+//! Pods that certainly restart their containers.
 
 use std::collections::HashMap;
 
-/// Whether the kubelet certainly creates the containers of a pod with these labels and annotations anew when they end.
+/// Whether the kubelet certainly creates the containers of a pod with these labels and annotations again when
+/// they end.
 ///
-/// NRI does not carry `restartPolicy`. The pods of a Deployment, a DaemonSet or a StatefulSet can have no other than
-/// `Always`, and carry a label of their controller; a pod of a file on the node is the kubelet's own.
+/// NRI does not carry `restartPolicy`. The pods of a Deployment, a DaemonSet or a StatefulSet can have none
+/// but `Always`, and carry a label of their controller. A pod from a file on the node is the kubelet's own.
 pub(crate) fn always_restarts(
     labels: &HashMap<String, String>,
     annotations: &HashMap<String, String>,

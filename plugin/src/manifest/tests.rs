@@ -1,4 +1,4 @@
-//! Which pods a manifest describes, and what is no manifest.
+//! The pods of a manifest, and texts that are not manifests.
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn a_pod_is_read_with_its_annotations_and_containers() {
 }
 
 #[test]
-fn json_is_read_as_yaml_is() {
+fn json_is_read_like_yaml() {
     let json = "\t{\"kind\":\"Pod\",\"metadata\":{\"generateName\":\"x-\"},\n\"spec\":{\"containers\":[{\"name\":\"a\"}]}}";
     assert_eq!(found(json), ["Pod/x- -: a"]);
 }
@@ -118,7 +118,7 @@ fn a_list_of_maps_is_merged_and_the_first_of_them_counts() {
 }
 
 #[test]
-fn the_items_of_a_list_of_one_kind_need_not_say_it() {
+fn the_items_of_a_list_of_one_kind_need_not_name_it() {
     let items = "items:\n- {metadata: {name: a}, spec: {containers: [{name: c}]}}\n";
     assert_eq!(found(&format!("kind: PodList\n{items}")), ["Pod/a -: c"]);
     assert_eq!(
@@ -129,14 +129,14 @@ fn the_items_of_a_list_of_one_kind_need_not_say_it() {
 }
 
 #[test]
-fn what_is_no_manifest_is_refused_where_it_is_wrong() {
+fn a_text_that_is_not_a_manifest_is_refused_with_the_place_of_the_error() {
     for (text, message) in [
         ("kind: Pod\n  x: 1\n", "line 2, column 4: is not valid YAML: "),
         ("a: 1\n", "holds no object of Kubernetes"),
         ("- kind: Pod\n", "holds no object of Kubernetes"),
         (
             "kind: Pod\nkind: Pod\n",
-            "line 2, column 7: the key kind stands twice in this map",
+            "line 2, column 7: the key kind is in this map twice",
         ),
         ("? [a]\n: b\n", "line 1, column 3: a key must be a string"),
         (

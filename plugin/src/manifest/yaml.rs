@@ -1,4 +1,4 @@
-//! YAML to JSON values, within bounds: aliases cannot blow it up, depth cannot exhaust the stack.
+//! YAML to JSON values, within bounds: neither aliases nor depth can exhaust memory or stack.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Number, Value};
 use super::ManifestError;
 use crate::model::shown;
 
-/// How deep lists and maps may lie in each other.
+/// The maximum depth of nested lists and maps.
 const DEEPEST: usize = 100;
 
-/// How many values there may be, each alias counted as all that it stands for.
+/// The maximum number of values. An alias counts as all values that it repeats.
 const MAX_VALUES: usize = 200_000;
 
 /// The documents of a YAML text.
@@ -40,14 +40,14 @@ fn at(span: &Span, what: String) -> ManifestError {
     }
 }
 
-/// What the YAML parser says, which may quote the text: in printable ASCII, and not too long.
+/// The message of the YAML parser, which may quote the text: in printable ASCII, and of bounded length.
 fn plain(prose: &str) -> String {
     prose.chars().take(200).flat_map(char::escape_default).collect()
 }
 
 const NO_KEY: &str = "a key must be a string";
 
-/// A list or map that is being read, and the anchor that it has (0: none).
+/// A list or map that is being read, and its anchor (0: none).
 enum Open {
     List(usize, Vec<Value>),
     Map(usize, OpenMap),
@@ -56,9 +56,9 @@ enum Open {
 #[derive(Default)]
 struct OpenMap {
     members: Map<String, Value>,
-    /// Of YAML's merge key: what is written beside it wins.
+    /// The maps of YAML's merge key; keys beside it take precedence.
     merged: Map<String, Value>,
-    /// Whose value comes next.
+    /// The key of the next value.
     key: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl OpenMap {
         Value::Object(self.members)
     }
 
-    /// Takes the next key, or the value of the last one.
+    /// Adds the next key, or the value of the last one.
     fn add(&mut self, value: Value) -> Result<(), String> {
         match (self.key.take(), value) {
             (None, Value::String(name)) => self.key = Some(name),
@@ -85,7 +85,7 @@ impl OpenMap {
                 }
             }
             (Some(name), _) if self.members.contains_key(&name) => {
-                return Err(format!("the key {} stands twice in this map", shown(&name)));
+                return Err(format!("the key {} is in this map twice", shown(&name)));
             }
             (Some(name), value) => {
                 self.members.insert(name, value);
@@ -94,7 +94,7 @@ impl OpenMap {
         Ok(())
     }
 
-    /// Of two maps with the same key, the first counts.
+    /// If two maps have the same key, the first counts.
     fn merge(&mut self, map: Map<String, Value>) {
         for (name, value) in map {
             self.merged.entry(name).or_insert(value);
@@ -155,9 +155,7 @@ impl Builder {
             return Err(NO_KEY.to_owned());
         }
         if self.open.len() == DEEPEST {
-            return Err(format!(
-                "lists and maps lie more than {DEEPEST} deep in each other"
-            ));
+            return Err(format!("lists and maps are nested more than {DEEPEST} deep"));
         }
         self.count(1)?;
         self.open.push(open);
@@ -174,7 +172,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Puts a value that is complete where it belongs.
+    /// Adds a complete value to its list or map.
     fn add(&mut self, value: Value, anchor: usize) -> Result<(), String> {
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
@@ -188,7 +186,7 @@ impl Builder {
     }
 }
 
-/// How many values a value is made of.
+/// The number of values in a value.
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),

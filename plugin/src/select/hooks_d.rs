@@ -194,7 +194,7 @@ impl Directory {
         };
         if directory.is_shared() {
             let message =
-                "others than root can make files in it, which would mask those of other directories";
+                "users other than root can create files in it, which would mask those of other directories";
             let help = format!("run: chmod go-w {}", shown(&self.path));
             return Err(error(Rule::WritableByOthers, message.into(), help));
         }

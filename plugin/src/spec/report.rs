@@ -122,7 +122,7 @@ impl<'t> Report<'t> {
     }
 
     pub(super) fn duplicate(&mut self, key: Node<'_>, name: &str) {
-        let message = format!("the key {name} stands twice in this object");
+        let message = format!("the key {name} is in this object twice");
         self.at(
             key,
             Field::Whole,
