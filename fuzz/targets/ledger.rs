@@ -96,7 +96,7 @@ fuzz_target!(|bytes: &[u8]| {
             record.open(),
             record.next(),
         );
-        record.late().count();
+        record.event_timeouts().count();
     }
 });
 

@@ -64,8 +64,8 @@ impl NodeLedger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn past(&self) -> Result<Vec<String>> {
-        let past = self.open()?.past()?;
+    pub fn archived(&self) -> Result<Vec<String>> {
+        let past = self.open()?.archived()?;
         Ok(past.iter().map(|past| past.id.to_string()).collect())
     }
 
@@ -132,9 +132,12 @@ impl NodeLedger {
             return Ok(Some(directory));
         }
         // What is moved between the two looks is in the past by now.
-        let past = ledger.past()?;
+        let past = ledger.archived()?;
         let found = past.into_iter().rfind(|past| past.id == id);
-        Ok(found.map(|past| ledger.open_past(&past)).transpose()?.flatten())
+        Ok(found
+            .map(|past| ledger.open_archived(&past))
+            .transpose()?
+            .flatten())
     }
 
     fn open(&self) -> Result<Ledger> {

@@ -154,7 +154,7 @@ async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_
     let container = pod.start("app").await?;
     let id = container.id();
     container.stop(10).await?;
-    let late = |record: &StageRecord| record.late().next().map(|(by, _)| by);
+    let late = |record: &StageRecord| record.event_timeouts().next().map(|(by, _)| by);
     let by = containerd
         .ledger()
         .await_in_record(id, Stage::Poststop, late)
@@ -204,7 +204,7 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
     wait::until("its records to be put aside", async || {
         let ledger = containerd.ledger();
-        Ok((ledger.live()?.is_empty() && ledger.past()? == [id.as_str()]).then_some(()))
+        Ok((ledger.live()?.is_empty() && ledger.archived()? == [id.as_str()]).then_some(()))
     })
     .await?;
     assert_eq!(

@@ -149,7 +149,7 @@ async fn a_removed_container_is_of_the_past(version: Version) -> Result<()> {
         assert_eq!(ledger.live()?, [id.as_str()]);
         container.remove().await?;
         wait::until("its records to be archived", async || {
-            Ok((ledger.live()?.is_empty() && ledger.past()?.last() == Some(&id)).then_some(()))
+            Ok((ledger.live()?.is_empty() && ledger.archived()?.last() == Some(&id)).then_some(()))
         })
         .await?;
         plugin.kill().await?;

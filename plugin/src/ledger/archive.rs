@@ -1,4 +1,4 @@
-//! The containers that were removed: kept for `log`, bounded by number, size and age.
+//! The archive: the removed containers, for `log`, bounded by number, size and age.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,24 +11,24 @@ use sha2::{Digest, Sha256};
 use super::{EntryDirectory, Identity, LedgerError};
 use crate::model::{ContainerId, Timestamp};
 
-/// How many removed containers are kept, and for how long.
+/// The number of removed containers in the archive, and their maximum age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
-    /// At most so many, the youngest.
+pub struct Retention {
+    /// The maximum number of containers; the newest stay.
     pub containers: usize,
-    /// At most so many bytes together, of the youngest.
+    /// The maximum number of bytes together; the newest stay.
     pub bytes: u64,
-    /// Of one pod's container of one name at most so many, the youngest: one that crashes again and again leaves
-    /// room for the others.
+    /// The maximum number of containers of one name in one pod; the newest stay. So a container that crashes
+    /// again and again leaves space for the others.
     pub of_one_name: usize,
-    /// None that were removed longer ago.
+    /// The maximum time since the removal.
     pub age: Duration,
 }
 
-impl Default for Kept {
+impl Default for Retention {
     /// 200 containers, five of one name in one pod, 64 MiB, for seven days.
     fn default() -> Self {
-        Kept {
+        Retention {
             containers: 200,
             bytes: 64 * 1024 * 1024,
             of_one_name: 5,
@@ -37,17 +37,17 @@ impl Default for Kept {
     }
 }
 
-/// A container that was removed and whose records are still kept.
+/// A removed container whose records are in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
+pub struct ArchivedContainer {
     /// Its id.
     pub id: ContainerId,
-    /// Of the directory.
+    /// The name of the directory.
     name: String,
 }
 
-impl Past {
-    /// Whether its pod or the container itself may be called `name`, as far as the name of its directory tells.
+impl ArchivedContainer {
+    /// Whether its pod or the container itself may have this `name`, by the name of its directory.
     pub fn may_be_called(&self, name: &str) -> bool {
         let digits = self.name.split('-').next().unwrap_or_default();
         match digits.get(DIGITS..) {
@@ -61,36 +61,37 @@ impl Past {
     }
 }
 
-/// The name of the directory of a container that is removed now: the moment, and then a tag of its pod's name and one of its
-/// own, by which it is found among thousands. An earlier release takes the tags for parts of a nanosecond.
+/// The name of the directory of a container that is removed now: the time, and then a tag of its pod's name and one of
+/// its own, by which it is found among thousands. An earlier release reads the tags as parts of a nanosecond.
 pub(super) fn name(id: &ContainerId, identity: Option<&Identity>) -> String {
     let tags = identity.map(|it| tag(&it.pod) + &tag(&it.container));
     let (digits, tags) = (digits(Timestamp::now().unix_nanos()), tags.unwrap_or_default());
     format!("{digits}{tags}-{id}")
 }
 
-/// How many digits a moment has, and a tag.
+/// The number of digits of a time, and of a tag.
 const DIGITS: usize = 20;
 const TAG: usize = 5;
 
-/// The same for the same name: others rarely have it.
+/// A tag of the name: other names rarely have the same.
 fn tag(name: &str) -> String {
     let sum = Sha256::digest(name.as_bytes());
     let number = u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]);
     format!("{:05}", number % 100_000)
 }
 
-/// The moment with which a directory's name begins: twenty digits sort as text as they do as numbers.
+/// The timestamp at the start of a directory's name: twenty digits have the same order as text and as
+/// numbers.
 fn digits(unix_nanos: u128) -> String {
     format!("{unix_nanos:020}")
 }
 
-/// The containers whose directories are below `past`, that removed first first.
-pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
-    let names = names(past)?.into_iter();
+/// The containers whose directories are below `archive`, the one that was removed first at the start.
+pub(super) fn list(archive: &Path) -> Result<Vec<ArchivedContainer>, LedgerError> {
+    let names = names(archive)?.into_iter();
     Ok(names
         .filter_map(|name| {
-            Some(Past {
+            Some(ArchivedContainer {
                 id: container(&name)?,
                 name,
             })
@@ -98,29 +99,32 @@ pub(super) fn list(past: &Path) -> Result<Vec<Past>, LedgerError> {
         .collect())
 }
 
-/// The files of a container that was removed; `None` if another process has pruned it meanwhile.
-pub(super) fn open(past: &Path, container: &Past) -> Result<Option<EntryDirectory>, LedgerError> {
-    EntryDirectory::past(past.join(&container.name))
+/// The files of a removed container; `None` if another process has pruned it meanwhile.
+pub(super) fn open(
+    archive: &Path,
+    container: &ArchivedContainer,
+) -> Result<Option<EntryDirectory>, LedgerError> {
+    EntryDirectory::archived(archive.join(&container.name))
 }
 
-/// The directory of the container with this id that was removed last.
-pub(super) fn find(past: &Path, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
+/// The directory of the last removed container with this id.
+pub(super) fn find(archive: &Path, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
     let is_its = |name: &String| container(name).is_some_and(|found| found == *id);
-    match names(past)?.into_iter().rfind(is_its) {
-        Some(name) => EntryDirectory::past(past.join(name)),
+    match names(archive)?.into_iter().rfind(is_its) {
+        Some(name) => EntryDirectory::archived(archive.join(name)),
         None => Ok(None),
     }
 }
 
-/// Keeps the removed containers within bounds. It remembers how large each is and whose, so that not all of
-/// them are looked through whenever one more is removed.
+/// Removes containers from the archive that exceed its bounds. It caches the size and name of each container,
+/// so that a removal does not read all of them.
 ///
-/// What a runner writes to a record after its container was removed is not counted: it is bounded by
-/// itself.
+/// The lines that a runner writes to a record after the removal of its container are not counted; they are
+/// bounded elsewhere.
 #[derive(Debug)]
-pub struct Archivist {
-    past: PathBuf,
-    kept: Kept,
+pub struct Pruner {
+    archive: PathBuf,
+    retention: Retention,
     /// By the name of the directory.
     known: HashMap<String, Removed>,
 }
@@ -128,7 +132,7 @@ pub struct Archivist {
 /// A removed container.
 #[derive(Debug)]
 struct Removed {
-    /// How many bytes its directory has.
+    /// The size of its directory in bytes.
     size: u64,
     /// The namespace, pod and name of the container; absent if its entry is damaged.
     name: Option<[String; 3]>,
@@ -137,7 +141,7 @@ struct Removed {
 impl Removed {
     fn look(directory: PathBuf) -> Removed {
         let size = size(&directory);
-        let files = EntryDirectory::past(directory).ok().flatten();
+        let files = EntryDirectory::archived(directory).ok().flatten();
         let identity = files.and_then(|files| Some(files.header().ok()?.identity));
         Removed {
             size,
@@ -146,28 +150,28 @@ impl Removed {
     }
 }
 
-impl Archivist {
-    pub(super) fn new(past: PathBuf, kept: Kept) -> Archivist {
-        Archivist {
-            past,
-            kept,
+impl Pruner {
+    pub(super) fn new(archive: PathBuf, retention: Retention) -> Pruner {
+        Pruner {
+            archive,
+            retention,
             known: HashMap::new(),
         }
     }
 
-    /// Removes what is not to be kept.
+    /// Removes the containers that exceed the bounds.
     ///
     /// # Errors
     /// The directories cannot be listed, or one cannot be removed.
-    pub fn keep(&mut self) -> Result<(), LedgerError> {
-        let names = names(&self.past)?;
+    pub fn prune(&mut self) -> Result<(), LedgerError> {
+        let names = names(&self.archive)?;
         let now = Timestamp::now().unix_nanos();
-        let oldest = digits(now.saturating_sub(self.kept.age.as_nanos()));
+        let oldest = digits(now.saturating_sub(self.retention.age.as_nanos()));
         let mut kept = HashMap::with_capacity(names.len());
         let mut of_name: HashMap<[String; 3], usize> = HashMap::new();
-        let mut left = self.kept.bytes;
+        let mut left = self.retention.bytes;
         for name in names.into_iter().rev() {
-            let path = self.past.join(&name);
+            let path = self.archive.join(&name);
             let removed = self.known.remove(&name);
             let removed = removed.unwrap_or_else(|| Removed::look(path.clone()));
             let mut others = 0;
@@ -175,18 +179,18 @@ impl Archivist {
                 Some(name) => of_name.entry(name.clone()).or_default(),
                 None => &mut others,
             };
-            if *count < self.kept.of_one_name {
+            if *count < self.retention.of_one_name {
                 *count += 1;
-                if kept.len() < self.kept.containers && removed.size <= left && name >= oldest {
+                if kept.len() < self.retention.containers && removed.size <= left && name >= oldest {
                     left -= removed.size;
                     kept.insert(name, removed);
                     continue;
                 }
-                // No older one is kept for having less.
+                // A smaller, older container does not stay in place of this one.
                 left = 0;
             }
             match fs::remove_dir_all(&path) {
-                // Gone already, or not ours.
+                // Already removed, or not a container's.
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
                 removed => removed.map_err(LedgerError::io("remove", path))?,
             }
@@ -196,7 +200,7 @@ impl Archivist {
     }
 }
 
-/// How many bytes the files in a container's directory have. Trouble counts as none.
+/// The size of the files in a container's directory in bytes; 0 if it cannot be read.
 fn size(directory: &Path) -> u64 {
     let files = fs::read_dir(directory).into_iter().flatten().flatten();
     files
@@ -205,15 +209,15 @@ fn size(directory: &Path) -> u64 {
         .sum()
 }
 
-fn names(past: &Path) -> Result<Vec<String>, LedgerError> {
-    let listed = fs::read_dir(past).map_err(LedgerError::io("list", past))?;
+fn names(archive: &Path) -> Result<Vec<String>, LedgerError> {
+    let listed = fs::read_dir(archive).map_err(LedgerError::io("list", archive))?;
     let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| container(name).is_some()).collect();
     names.sort_unstable();
     Ok(names)
 }
 
-/// The container whose directory is called so; `None` if it is not one of ours.
+/// The container with this name of a directory; `None` if the name is not a container's.
 fn container(name: &str) -> Option<ContainerId> {
     let (digits, id) = name.split_once('-')?;
     digits.parse::<u128>().ok()?;

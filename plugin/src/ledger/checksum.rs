@@ -1,8 +1,7 @@
-//! The checksum at the end of every line of a container's files: a line that does not match is never
-//! acted on.
+//! The checksum at the end of every line of a container's files. A line that does not match is never used.
 //!
-//! A line is a JSON object, and the checksum its last member: `{"began":{…},"sum":"0123456789abcdef"}`.
-//! It is the beginning of the SHA-256 of everything before that member.
+//! A line is a JSON object, and the checksum its last member: `{"began":{…},"sum":"0123456789abcdef"}`. It is
+//! the beginning of the SHA-256 of everything before that member.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -12,14 +11,14 @@ use std::os::unix::fs::FileExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// How many bytes of the SHA-256 are written.
+/// The number of bytes of the SHA-256 that are written.
 const SUM_BYTES: usize = 8;
 
 const KEY: &str = ",\"sum\":\"";
 const END: &str = "\"}";
 const SUFFIX: usize = KEY.len() + 2 * SUM_BYTES + END.len();
 
-/// How the files of one container are written.
+/// The format of the files of one container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Format 1: without checksums.
@@ -29,8 +28,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The one that new containers get. The number is raised by a change that an older release would read
-    /// wrongly; keys that are new and may be absent need none.
+    /// The format of new containers. A change that an older release would misread raises the number; new keys
+    /// that may be absent do not.
     pub(super) const CURRENT: u32 = 2;
 
     /// The format with this number; `None` if no release ever wrote it, or only a later one does.
@@ -43,20 +42,20 @@ impl Format {
     }
 }
 
-/// That a writer found the bytes between two offsets of the file cut off: they count as never written.
+/// A mark that a writer found the bytes between two offsets of the file cut off: they count as never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct CutOff {
     from: usize,
     to: usize,
 }
 
-/// The line of which only a cut-off is written.
+/// The line with such a mark.
 #[derive(Serialize, Deserialize)]
 struct CutOffLine {
     cutoff: CutOff,
 }
 
-/// Puts the checksum into `object`, the text of a JSON object that has members.
+/// Adds the checksum to `object`, the text of a JSON object that has members.
 pub(super) fn seal(object: &mut Vec<u8>) {
     if object.pop_if(|byte| *byte == b'}').is_some() {
         let suffix = suffix(object);
@@ -69,7 +68,7 @@ pub(super) fn matches(line: &[u8]) -> bool {
     body(line).is_some()
 }
 
-/// What stands before the checksum of `line`; `None` if it does not match.
+/// The part of `line` before its checksum; `None` if it does not match.
 fn body(line: &[u8]) -> Option<&[u8]> {
     let (body, found) = line.split_at_checked(line.len().checked_sub(SUFFIX)?)?;
     (suffix(body).as_bytes() == found).then_some(body)
@@ -83,10 +82,11 @@ fn suffix(body: &[u8]) -> String {
 
 /// The lines of a record, each the text of a JSON object without its checksum.
 ///
-/// A last line that was cut off counts as never written. Fails with the reason if lines are lost that
-/// were there, or changed: what ran can no longer be determined.
+/// A last line that was cut off counts as never written. Fails with the reason if lines were lost or changed:
+/// then it is unknown which hooks have run.
 pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, String> {
-    // No line of ours has one; a file system leaves them where power failed before the data were on the disk.
+    // Our lines have no NUL bytes. A file system leaves some if the power failed before the data were on the
+    // disk.
     if bytes.contains(&0) {
         return Err("a part of it was lost".into());
     }
@@ -118,13 +118,13 @@ pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, 
     lines.collect()
 }
 
-/// Where the line begins that has no line feed.
+/// The offset of the line without a line feed.
 fn begin_of_last(bytes: &[u8]) -> usize {
     let end = bytes.iter().rposition(|byte| *byte == b'\n');
     end.map_or(0, |end| end + 1)
 }
 
-/// Whether `rest`, the end of a file without a line feed, is a line that was whole. A crash leaves the
+/// Whether `rest`, the end of a file without a line feed, is a complete line. A crash leaves only the
 /// beginning of one.
 fn has_lost_its_line_feed(rest: &[u8]) -> bool {
     rest.split_last().is_some_and(|(_, line)| matches(line))
@@ -137,7 +137,7 @@ fn cut_off(body: &[u8]) -> Option<CutOff> {
 }
 
 /// Appends `line` to a record in one write, so that lines of two processes never mix; `file` is open for
-/// reading and appending. A line before it that was cut off is marked as that.
+/// reading and appending. A previous line that was cut off is marked.
 pub(super) fn append(mut file: &File, line: &impl Serialize, format: Format) -> io::Result<()> {
     let mut text = end_cut_off_line(file, format)?;
     text.extend(to_line(line, format)?);
@@ -154,8 +154,8 @@ pub(super) fn to_line(line: &impl Serialize, format: Format) -> io::Result<Vec<u
     Ok(text)
 }
 
-/// What is to stand between a line of `file` that was cut off and the next one; nothing if its last line
-/// is whole.
+/// The text to write between a line of `file` that was cut off and the next one; empty if its last line is
+/// complete.
 fn end_cut_off_line(file: &File, format: Format) -> io::Result<Vec<u8>> {
     let size = file.metadata()?.len();
     let mut last = [b'\n'];

@@ -1,4 +1,4 @@
-//! The right to run one stage of one container, which at most one process has at a time.
+//! The claim: the right to run one stage of one container, which at most one process has at a time.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,23 +10,23 @@ use super::notification;
 use super::{LedgerError, Line, Outcome, Output, Record, StageResult, Trigger};
 use crate::model::{ResolvedHook, Timestamp};
 
-/// How many bytes of what the hooks of one stage wrote are kept.
-const OUTPUT_OF_STAGE: usize = 1024 * 1024;
+/// The maximum number of bytes of output of all hooks of one stage in its record.
+const MAX_STAGE_OUTPUT: usize = 1024 * 1024;
 
-/// How many bytes of a hook's stderr are kept when no more may be.
-const ENOUGH: usize = 256;
+/// The number of bytes of a hook's stderr that are recorded beyond that maximum.
+const MIN_STDERR: usize = 256;
 
-/// What came of asking for a claim.
+/// The result of a request for a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// The stage is ours to run, or to go on with.
+    /// The claim to run or continue the stage.
     Ours(Claim),
-    /// It is over.
+    /// The stage is over.
     Over(StageResult),
 }
 
-/// The right to run a stage. It is the lock on the stage's record: it ends when the last process
-/// that holds the file is gone, however it went, so a runner that is killed leaves no claim behind.
+/// The right to run a stage. It is the lock on the stage's record, and ends with the last process that holds
+/// the file. So a killed runner leaves no claim.
 ///
 /// A child made by `fork` shares it.
 #[derive(Debug)]
@@ -34,16 +34,15 @@ pub struct Claim {
     file: File,
     path: PathBuf,
     format: Format,
-    /// From the hook that began last on: a stage may have tens of thousands.
+    /// The record from the last hook that began: a stage may have tens of thousands.
     record: Record,
-    /// How many bytes of what hooks wrote are in the record.
-    kept: usize,
+    /// The number of bytes of output in the record.
+    output_bytes: usize,
 }
 
 impl Claim {
-    /// Makes a claim of `file`, the record at `path`, on which the lock is held. A hook that began
-    /// and of which nobody wrote that it ended was interrupted: who wrote the one would have
-    /// written the other while he had the lock.
+    /// Makes a claim of `file`, the record at `path`, whose lock is held. A hook that began and has no
+    /// recorded end was interrupted: a process that holds the lock records both.
     pub(super) fn of(
         mut file: File,
         path: PathBuf,
@@ -58,13 +57,13 @@ impl Claim {
         if let Some(result) = record.finished() {
             return Ok(Claimed::Over(result.clone()));
         }
-        let kept = record.lines.iter().map(Line::output).sum();
+        let output_bytes = record.lines.iter().map(Line::output).sum();
         let mut claim = Claim {
             file,
             path,
             format,
             record: record.of_last_run(),
-            kept,
+            output_bytes,
         };
         let at = Timestamp::now();
         let runner = std::process::id();
@@ -75,12 +74,12 @@ impl Claim {
         Ok(Claimed::Ours(claim))
     }
 
-    /// What happened since the hook that began last did.
+    /// The record from the last hook that began.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// Writes that a hook begins. What is not on record must not run.
+    /// Records that a hook begins. A hook that is not on record must not run.
     ///
     /// # Errors
     /// It could not be written: the disk is full.
@@ -95,8 +94,8 @@ impl Claim {
         })
     }
 
-    /// Writes how a hook ended. Of what all hooks of the stage wrote at most 1 MiB is kept; what
-    /// comes after that is left out.
+    /// Records the end of a hook. At most 1 MiB of output of all hooks of the stage is recorded; the rest is
+    /// left out.
     ///
     /// # Errors
     /// It could not be written.
@@ -107,10 +106,10 @@ impl Claim {
         mut stdout: Output,
         mut stderr: Output,
     ) -> Result<(), LedgerError> {
-        let room = OUTPUT_OF_STAGE.saturating_sub(self.kept);
-        if stdout.len() + stderr.len() > room {
-            // The end of stderr is what people are told.
-            stderr = stderr.shortened(ENOUGH);
+        let left = MAX_STAGE_OUTPUT.saturating_sub(self.output_bytes);
+        if stdout.len() + stderr.len() > left {
+            // Messages show the end of stderr.
+            stderr = stderr.shortened(MIN_STDERR);
             stdout = stdout.shortened(0);
         }
         self.append(Line::Ended {
@@ -122,16 +121,16 @@ impl Claim {
         })
     }
 
-    /// Takes in a line that another process that shares this claim has written.
-    pub fn heard(&mut self, line: Line) {
-        self.kept += line.output();
+    /// Adds a line that another process with this claim has written.
+    pub fn received(&mut self, line: Line) {
+        self.output_bytes += line.output();
         if matches!(line, Line::Began { .. }) {
             self.record.lines.clear();
         }
         self.record.lines.push(line);
     }
 
-    /// Writes that the stage is over, tells the daemon, and gives the claim up.
+    /// Records that the stage is over, notifies the daemon, and releases the claim.
     ///
     /// # Errors
     /// It could not be written.
@@ -141,13 +140,13 @@ impl Claim {
             result: result.clone(),
             at,
         })?;
-        notification::ring(&self.path);
+        notification::notify(&self.path);
         Ok(result)
     }
 
     fn append(&mut self, line: Line) -> Result<(), LedgerError> {
         checksum::append(&self.file, &line, self.format).map_err(LedgerError::io("write", &self.path))?;
-        self.heard(line);
+        self.received(line);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! That a container was created, and what is to be known of its init.
+//! The creation of a container, with the facts about its init.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ProcessId, Program};
 
-/// A container that its OCI runtime has created: from here on a poststop is owed to it.
+/// A container that its OCI runtime has created. From now on its poststop stage is pending.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
-    /// Its init; absent if nobody told.
+    /// Its init; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessId>,
-    /// What its init executed then: the OCI runtime's own program, as long as the container
-    /// has not been started.
+    /// The program of init at that time: the OCI runtime's own, as long as the container has not been
+    /// started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
-    /// Its bundle, an absolute path on the host; absent if nobody told.
+    /// Its bundle, an absolute path on the host; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,
-    /// The annotations that its OCI state has.
+    /// The annotations in its OCI state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }

@@ -1,7 +1,7 @@
 //! The files of one container.
 //!
-//! Its records are reached through a descriptor of their directory, so it stays the same directory when it
-//! is moved from `live` to `past` by another process.
+//! Its records are reached through a descriptor of their directory, so it stays the same directory when
+//! another process moves it from `live` to `past`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
@@ -22,26 +22,26 @@ use super::{Created, Entry, Header, LedgerError, Line, Record, StageResult, Trig
 use crate::model::{ResolvedHook, ResolvedHooks, Stage, Timestamp};
 use crate::trust::access::Use;
 
-/// What the entry is called in the directory of the records, into which it is moved at the end.
+/// The name of the entry in the directory of the records. It is moved there after the start of the container.
 pub(super) const ENTRY: &str = "entry";
 const OWNER_ONLY: Mode = Mode::from_bits_truncate(0o600);
 
 /// The files of one container.
 #[derive(Debug)]
 pub struct EntryDirectory {
-    /// That of the records; made with the first of them.
+    /// The directory of the records; created with the first of them.
     directory: OnceLock<OwnedFd>,
-    /// Where it was when it was opened.
+    /// The path of that directory when it was opened.
     path: PathBuf,
-    /// Where the entry was then.
+    /// The path of the entry when it was opened.
     entry: PathBuf,
-    /// As the entry says, once it was read.
+    /// The format in the entry, once it was read.
     format: OnceLock<Format>,
 }
 
 impl EntryDirectory {
-    /// A container with its entry at `entry` and its records, if there are any, at `path`; `None` if
-    /// there is neither.
+    /// A container with its entry at `entry` and its records, if there are any, at `path`; `None` if neither
+    /// exists.
     pub(super) fn live(entry: PathBuf, path: PathBuf) -> Result<Option<EntryDirectory>, LedgerError> {
         let directory = open_directory(&path)?;
         if directory.is_none() && entry.symlink_metadata().is_err() {
@@ -57,7 +57,7 @@ impl EntryDirectory {
     }
 
     /// A container whose files are all in the directory at `path`; `None` if there is none.
-    pub(super) fn past(path: PathBuf) -> Result<Option<EntryDirectory>, LedgerError> {
+    pub(super) fn archived(path: PathBuf) -> Result<Option<EntryDirectory>, LedgerError> {
         let directory = open_directory(&path)?.map(OnceLock::from);
         let entry = path.join(ENTRY);
         Ok(directory.map(|directory| EntryDirectory {
@@ -68,7 +68,7 @@ impl EntryDirectory {
         }))
     }
 
-    /// Where its records were when it was opened.
+    /// The path of its records when it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -96,13 +96,13 @@ impl EntryDirectory {
         };
         let written = header.write(resolved, annotations, io::BufWriter::new(file));
         written.map(|()| true).map_err(|error| {
-            // Of a container that is not entered nothing is kept.
+            // Nothing stays of a container that is not registered.
             let _ = fs::remove_file(path);
             LedgerError::io("write", path)(error)
         })
     }
 
-    /// Which container this is, and what it is owed.
+    /// The container's identity, and the number of its hooks.
     ///
     /// # Errors
     /// The entry is damaged, or of a later release.
@@ -110,7 +110,7 @@ impl EntryDirectory {
         self.entry().map(|entry| entry.header)
     }
 
-    /// The hooks that the container is owed at `stage`.
+    /// The container's hooks for `stage`.
     ///
     /// # Errors
     /// The entry is damaged, or of a later release.
@@ -151,7 +151,7 @@ impl EntryDirectory {
         Ok(entry)
     }
 
-    /// How the container's files are written.
+    /// The format of the container's files.
     fn format(&self) -> Result<Format, LedgerError> {
         match self.format.get() {
             Some(format) => Ok(*format),
@@ -159,7 +159,7 @@ impl EntryDirectory {
         }
     }
 
-    /// What is known of the container's creation by the OCI runtime; `None` if that did not happen.
+    /// The creation of the container by the OCI runtime; `None` if it was not created.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -174,8 +174,8 @@ impl EntryDirectory {
         Ok(None)
     }
 
-    /// Notes that the OCI runtime has created the container, in the record of `stage`. The claim is
-    /// not needed for that. The note of the earliest stage holds, and there the first.
+    /// Records that the OCI runtime has created the container, in the record of `stage`. No claim is needed.
+    /// The note of the earliest stage counts, and in that stage the first.
     ///
     /// # Errors
     /// It could not be written.
@@ -183,7 +183,7 @@ impl EntryDirectory {
         self.note(stage, &Line::Created(created.clone()))
     }
 
-    /// What happened at `stage` so far; `None` if nothing did. Looks without waiting for anybody.
+    /// The record of `stage`; `None` if it has none. Does not wait for a claim.
     ///
     /// # Errors
     /// The record cannot be read.
@@ -191,7 +191,7 @@ impl EntryDirectory {
         self.read(stage, Record::parse)
     }
 
-    /// How `stage` ended; `None` if it has not.
+    /// The result of `stage`; `None` if it is not over.
     ///
     /// # Errors
     /// The record cannot be read.
@@ -215,15 +215,15 @@ impl EntryDirectory {
         Ok(Some(record))
     }
 
-    /// Whether nothing is left to do at `stage`, of which the header counts `hooks`.
+    /// Whether nothing of `stage` is pending. It has `hooks` hooks by the header.
     ///
     /// # Errors
     /// The record cannot be read.
-    pub fn is_settled(&self, stage: Stage, hooks: usize) -> Result<bool, LedgerError> {
+    pub fn is_complete(&self, stage: Stage, hooks: usize) -> Result<bool, LedgerError> {
         Ok(hooks == 0 || self.finished(stage)?.is_some())
     }
 
-    /// Takes the claim on `stage`; waits for whoever has it.
+    /// Takes the claim on `stage`; waits for a process that holds it.
     ///
     /// # Errors
     /// The record cannot be read or written.
@@ -233,7 +233,7 @@ impl EntryDirectory {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                // First: a hook that the kernel cannot kill may hold the lock for ever.
+                // This comes first: a hook that the kernel cannot kill may hold the lock forever.
                 if let Some(result) = self.finished(stage)? {
                     return Ok(Claimed::Over(result));
                 }
@@ -244,7 +244,7 @@ impl EntryDirectory {
         Claim::of(file, path, format, by)
     }
 
-    /// Whether a runner is at `stage` right now.
+    /// Whether a runner runs `stage` now.
     ///
     /// # Errors
     /// The record cannot be opened.
@@ -261,25 +261,30 @@ impl EntryDirectory {
         }
     }
 
-    /// Notes that nothing is left to do for the start of the container, and until it stops: its entry moves beside
-    /// its records. Whoever has to look at all containers of the node finds those that matter by their names.
+    /// Records that the start of the container is over: nothing is pending until it stops. Its entry moves
+    /// beside its records, so that a scan of all containers finds the starting ones by their names.
     ///
     /// # Errors
     /// It cannot be moved.
     pub fn note_start_is_over(&self) -> Result<(), LedgerError> {
         match fs::rename(&self.entry, self.path.join(ENTRY)) {
-            // It has been, or the container was removed.
+            // It was moved already, or the container was removed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             moved => moved.map_err(LedgerError::io("move", &self.entry)),
         }
     }
 
-    /// Notes that an event was answered before `stage` was over. The claim is not needed for that.
+    /// Records that an event was answered before `stage` was over. No claim is needed.
     ///
     /// # Errors
     /// It could not be written.
-    pub fn note_late(&self, stage: Stage, by: Trigger, waited: Duration) -> Result<(), LedgerError> {
-        let line = Line::Late {
+    pub fn note_event_timed_out(
+        &self,
+        stage: Stage,
+        by: Trigger,
+        waited: Duration,
+    ) -> Result<(), LedgerError> {
+        let line = Line::EventTimedOut {
             by,
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             at: Timestamp::now(),
@@ -287,8 +292,7 @@ impl EntryDirectory {
         self.note(stage, &line)
     }
 
-    /// Notes that the container's start did not wait for `stage`, and why. The claim is not needed
-    /// for that.
+    /// Records that the container's start did not wait for `stage`, and the reason. No claim is needed.
     ///
     /// # Errors
     /// It could not be written.
@@ -304,12 +308,12 @@ impl EntryDirectory {
         checksum::append(&file, line, format).map_err(LedgerError::io("write", path))
     }
 
-    /// Whether nothing ever happened to the container but that it was entered.
+    /// Whether nothing ever happened to the container after its registration.
     pub(super) fn is_untouched(&self) -> Result<bool, LedgerError> {
         let Some(directory) = self.directory.get() else {
             return Ok(true);
         };
-        // Through the descriptor: the directory may have been moved.
+        // Through the descriptor, because the directory may have been moved.
         let path = format!("/proc/self/fd/{}", directory.as_raw_fd());
         let mut names = fs::read_dir(path).map_err(LedgerError::io("list", &self.path))?;
         Ok(names.all(|name| name.is_ok_and(|name| name.file_name() == ENTRY)))
@@ -345,20 +349,21 @@ impl EntryDirectory {
     fn open_file(&self, name: &str, flags: OFlag) -> io::Result<File> {
         let directory = match self.directory.get() {
             Some(directory) => directory,
-            None => self.come_to_directory(flags.contains(OFlag::O_CREAT))?,
+            None => self.ensure_directory(flags.contains(OFlag::O_CREAT))?,
         };
         open_file(directory, Path::new(name), flags)
     }
 
-    /// The directory, which another process may have made meanwhile; else it is made if `make`.
-    fn come_to_directory(&self, make: bool) -> io::Result<&OwnedFd> {
+    /// The directory, which another process may have created meanwhile. If there is none, it is created if
+    /// `make`.
+    fn ensure_directory(&self, make: bool) -> io::Result<&OwnedFd> {
         if make {
             match DirBuilder::new().mode(0o700).create(&self.path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
             if !self.entry.exists() && !self.path.join(ENTRY).exists() {
-                // It was removed meanwhile: nothing that somebody wrote may be lost with it.
+                // The container was removed meanwhile: a record here would be lost with its directory.
                 let _ = fs::remove_dir(&self.path);
             }
         }
@@ -379,31 +384,31 @@ fn open_directory(path: &Path) -> Result<Option<OwnedFd>, LedgerError> {
             Ok(Some(directory.into()))
         }
         Err(Errno::ENOENT) => Ok(None),
-        // No directory; a link.
+        // Not a directory; a link.
         Err(Errno::ENOTDIR | Errno::ELOOP) => Err(LedgerError::Stray { path: path.into() }),
         Err(errno) => Err(LedgerError::io("open", path)(errno.into())),
     }
 }
 
 fn open_file(directory: impl AsFd, name: &Path, flags: OFlag) -> io::Result<File> {
-    // A pipe would make us wait for its other end; to a file the last flag means nothing.
+    // Opening a pipe would wait for its other end; for a file, the last flag has no effect.
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let file = File::from(openat(directory, name, flags, OWNER_ONLY)?);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     check(&metadata)?;
     Ok(file)
 }
 
-/// Fails unless what was opened is root's, and root alone may write to it.
+/// Fails unless the open file is root's, and only root may write to it.
 fn check(metadata: &Metadata) -> io::Result<()> {
     let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     match uid == 0 && mode & 0o022 == 0 {
         true => Ok(()),
         false => Err(io::Error::other(format!(
-            "others than root can write to it (owner {uid}, mode {mode:04o})"
+            "users other than root can write to it (owner {uid}, mode {mode:04o})"
         ))),
     }
 }

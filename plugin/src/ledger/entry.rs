@@ -1,7 +1,7 @@
-//! The entry: what a container is owed, resolved when it was created.
+//! The entry: the hooks of a container, resolved when it was created.
 //!
-//! JSON lines: the header, then one line for each stage that has hooks. A runner reads no further
-//! than the stage it is for.
+//! JSON lines: the header, then one line for each stage that has hooks. A runner reads only as far as its
+//! stage.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use super::LedgerError;
 use super::checksum::{self, Format};
 use crate::model::{ContainerId, ResolvedHook, ResolvedHooks, Stage, Timestamp};
 
-/// Which container it is, in the words of its users.
+/// The identity of a container, in the words of its users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Its id in the runtime.
@@ -47,18 +47,18 @@ impl Identity {
 /// The first line of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The format of this container's files.
+    /// The format of the container's files.
     pub format: u32,
-    /// Which container it is.
+    /// The container's identity.
     #[serde(flatten)]
     pub identity: Identity,
     /// The boot in which it was created.
     pub boot: BootId,
-    /// When it was created.
+    /// The time of its creation.
     pub at: Timestamp,
-    /// Whether its OCI spec names the runner, so that the OCI runtime starts it too.
+    /// Whether its OCI spec has the runner, so that the OCI runtime starts it too.
     pub injected: bool,
-    /// How many hooks it is owed at which stage; stages without hooks are absent.
+    /// The number of its hooks for each stage; stages without hooks are absent.
     pub hooks: BTreeMap<Stage, usize>,
 }
 
@@ -68,10 +68,10 @@ pub struct Header {
 pub struct BootId(String);
 
 impl BootId {
-    /// The boot that the node is in.
+    /// The current boot of the node.
     ///
     /// # Errors
-    /// `/proc` is not there.
+    /// `/proc` is missing.
     pub fn current() -> Result<BootId, LedgerError> {
         static CURRENT: OnceLock<BootId> = OnceLock::new();
         if let Some(current) = CURRENT.get() {
@@ -96,10 +96,10 @@ struct AnnotationsLine<A> {
     annotations: A,
 }
 
-/// What a line of annotations begins with.
+/// The start of a line of annotations.
 const ANNOTATIONS: &[u8] = b"{\"annotations\":";
 
-/// What tells the stage of a line without keeping its hooks.
+/// The stage of a line, without its hooks.
 #[derive(Deserialize)]
 struct StageOnly {
     stage: Stage,
@@ -109,7 +109,7 @@ impl Header {
     /// The header for a container that is created now.
     ///
     /// # Errors
-    /// `/proc` is not there.
+    /// `/proc` is missing.
     pub fn new(identity: Identity, resolved: &ResolvedHooks, injected: bool) -> Result<Header, LedgerError> {
         let counts = resolved.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
         Ok(Header {
@@ -122,7 +122,7 @@ impl Header {
         })
     }
 
-    /// How many hooks the container is owed at `stage`.
+    /// The number of the container's hooks for `stage`.
     pub fn count(&self, stage: Stage) -> usize {
         self.hooks.get(&stage).copied().unwrap_or_default()
     }
@@ -140,7 +140,7 @@ impl Header {
             let line = StageLine { stage: *stage, hooks };
             out.write_all(&checksum::to_line(&line, Format::Sealed)?)?;
         }
-        // Behind the stages, where releases that do not know it do not read.
+        // After the stages, where releases that do not know them do not read.
         if !annotations.is_empty() {
             out.write_all(&checksum::to_line(
                 &AnnotationsLine { annotations },
@@ -151,7 +151,7 @@ impl Header {
     }
 }
 
-/// An entry that was read as far as its header.
+/// An entry whose header was read.
 #[derive(Debug)]
 pub struct Entry {
     /// Its header.
@@ -162,7 +162,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads the header of the entry at `path`, which `file` is.
+    /// Reads the header of the entry `file` at `path`.
     pub(super) fn read(path: PathBuf, file: File) -> Result<Entry, LedgerError> {
         #[derive(Deserialize)]
         struct Number {
@@ -170,7 +170,7 @@ impl Entry {
         }
         let mut rest = BufReader::new(file);
         let line = next_line(&path, &mut rest)?.ok_or_else(|| LedgerError::damaged(&path, "it is empty"))?;
-        // The format comes first: what a later release means by the rest is not ours to guess.
+        // The format comes first, because a later release may write the rest differently.
         let Number { format: found } = parse(&path, &line)?;
         let Some(format) = Format::of(found) else {
             let known = Format::CURRENT;
@@ -189,7 +189,7 @@ impl Entry {
         })
     }
 
-    /// Reads on to the annotations of the container's pod; none if it has none, or an earlier release has
+    /// Reads the annotations of the container's pod. Empty if it has none, or if an earlier release has
     /// written the entry.
     ///
     /// # Errors
@@ -208,7 +208,7 @@ impl Entry {
         Ok(BTreeMap::new())
     }
 
-    /// Reads on to the hooks of `stage`; none if the header counts none.
+    /// Reads the hooks of `stage`; none if the header counts none.
     ///
     /// # Errors
     /// The entry is damaged.

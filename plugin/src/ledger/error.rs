@@ -1,4 +1,4 @@
-//! What can go wrong with the ledger.
+//! The errors of the ledger.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,38 @@ use crate::model::{prose, shown_path};
 use crate::trust::TrustError;
 use crate::trust::access::{Access, Use};
 
-/// The ledger cannot be used, or what it says of one container cannot.
+/// The ledger, or the files of one container, cannot be used.
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// The kernel refused.
     #[error("ledger: cannot {action} {}: {source}", shown_path(.path))]
     Io {
-        /// What was tried, a verb.
+        /// The action that failed, a verb.
         action: &'static str,
-        /// On what.
+        /// The path of the action.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// Something else stands where a container's directory or file belongs.
-    #[error("ledger: {} is not ours and is passed over; remove it", shown_path(.path))]
+    /// Another file is in the place of a container's directory or file.
+    #[error("ledger: {} does not belong to the ledger and is ignored; remove it", shown_path(.path))]
     Stray {
-        /// What stands there.
+        /// The path of that file.
         path: PathBuf,
     },
-    /// A file does not hold what its writer puts there: it was cut off by a crash, or changed.
+    /// The content of a file is invalid: a crash cut it off, or it was changed.
     #[error(
         "ledger: {} is damaged ({reason}), so no more hooks are run by it; \
-         delete the container's pod, so that it is made anew",
+         delete the container's pod, so that it is created again",
         shown_path(.path)
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// A file was written by a release that we do not know.
+    /// A later release has written the file.
     #[error(
         "ledger: {} has format {found}, but this release reads formats up to {known}; \
          run the release that wrote it, or a later one",
@@ -51,19 +51,19 @@ pub enum LedgerError {
         path: PathBuf,
         /// Its format.
         found: u32,
-        /// The latest that we know.
+        /// The latest format of this release.
         known: u32,
     },
-    /// Somebody other than root could have written to the ledger.
+    /// A user other than root could have written to the ledger.
     #[error("ledger: {fault}; {}", .fault.help())]
     Untrusted {
-        /// What is wrong with which directory.
+        /// The fault of the directory.
         fault: TrustError,
     },
 }
 
 impl LedgerError {
-    /// Whether a file is damaged: it will never be read again.
+    /// Whether a file is damaged: then it is never read again.
     pub fn is_damaged(&self) -> bool {
         matches!(self, LedgerError::Damaged { .. })
     }
@@ -91,7 +91,7 @@ impl LedgerError {
     pub(super) fn damaged(path: impl Into<PathBuf>, reason: impl ToString) -> LedgerError {
         LedgerError::Damaged {
             path: path.into(),
-            // It may quote the file.
+            // The reason may quote the file.
             reason: prose(&reason.to_string()),
         }
     }

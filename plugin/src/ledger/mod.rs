@@ -1,24 +1,24 @@
-//! What each container is owed and what it got: a file and a directory per container, on disk, read and
-//! written by the daemon and by every runner.
+//! The hooks of each container and their results: a file and a directory per container, on disk. The daemon and
+//! every runner read and write them.
 //!
 //! ```text
-//! STATE_DIR/bell                   the socket by which runners tell that a stage is over
+//! STATE_DIR/bell                   the notification socket, through which runners report the end of a stage
 //! STATE_DIR/alive                  locked (shared) by every daemon that runs
 //! STATE_DIR/entries/ID             the resolved hooks, written when the container is created
-//! STATE_DIR/live/ID/STAGE          the record of a stage; whoever holds its lock has the claim
+//! STATE_DIR/live/ID/STAGE          the record of a stage; the process that holds its lock has the claim
 //! STATE_DIR/live/ID/entry          the resolved hooks, once the container's start is over
-//! STATE_DIR/past/NANOSECONDS-ID/   the records of a container that was removed, and its entry; tags of names follow the
+//! STATE_DIR/past/NANOSECONDS-ID/   the archived records of a removed container, and its entry; tags of names follow the
 //!                                  nanoseconds
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
-//! STATE_DIR/decided-since          since when the daemon notes that
-//! STATE_DIR/missed                 which containers lack the hooks that they should have, as last found
-//! STATE_DIR/ended/DIGEST           that the init of a container without hooks was ended
+//! STATE_DIR/decided-since          the time since which the daemon notes that
+//! STATE_DIR/missed                 the containers that lacked their hooks at the last check
+//! STATE_DIR/ended/DIGEST           a note that the init of a container without hooks was ended
 //! ```
 //!
-//! Every line of entries and records carries a checksum (format 2). Format 1 had none; a container that
-//! was created by a release that wrote it keeps it.
+//! Every line of entries and records has a checksum (format 2). Format 1 had none; a container that was created
+//! with format 1 stays in it.
 //!
-//! Nothing is remembered elsewhere, so whichever process dies, the next one goes on from here.
+//! There is no other state, so if any process dies, the next one continues from here.
 #![forbid(unsafe_code)]
 
 mod archive;
@@ -39,7 +39,7 @@ mod without;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{Archivist, Kept, Past};
+pub use archive::{ArchivedContainer, Pruner, Retention};
 pub use claim::{Claim, Claimed};
 pub use created::Created;
 pub use directory::EntryDirectory;

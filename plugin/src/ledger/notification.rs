@@ -1,8 +1,8 @@
-//! The bell: runners, which are other processes, tell the daemon that a stage is over, or that they could
-//! not write its record.
+//! Notifications: runners, which are other processes, notify the daemon that a stage is over, or that they
+//! could not write its record.
 //!
-//! It is a datagram socket in the ledger. Whoever finishes a stage rings, once; where no daemon
-//! listens, nobody hears it, and nothing is lost but the moment.
+//! The socket is a datagram socket in the ledger. The process that finishes a stage sends one message. If no
+//! daemon listens, nothing is lost: the record has the result.
 
 use std::fs;
 use std::io;
@@ -15,40 +15,39 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ContainerId, Stage};
 
 /// The socket's name in the ledger.
-const BELL: &str = "bell";
+const SOCKET: &str = "bell";
 
-/// How long a runner waits for a daemon that does not keep up.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The maximum time that a runner waits for a slow daemon.
+const SEND_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Longest message, in bytes.
+/// The maximum length of a message, in bytes.
 const LONGEST: usize = 2048;
 
-/// How many characters of an error are reported.
+/// The number of characters of an error that are sent.
 pub(super) const MAX_TROUBLE: usize = 256;
 
-/// That a stage is over, or cannot be recorded.
+/// A stage is over, or cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// Of which container.
+    /// The container.
     pub id: ContainerId,
-    /// Which stage.
+    /// The stage.
     pub stage: Stage,
-    /// Why the runner could not write its record; absent if the stage is over.
+    /// The reason why the runner could not write its record; absent if the stage is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 
 impl Notification {
-    /// What `message`, which came through the socket, says; `None` if it is not from a runner of
-    /// this release's kind.
+    /// Parses a `message` from the socket; `None` if no runner of a compatible release has sent it.
     pub fn parse(message: &[u8]) -> Option<Notification> {
         serde_json::from_slice(message).ok()
     }
 
-    /// How many bytes a message has at the most.
+    /// The maximum number of bytes of a message.
     pub const MAX_SIZE: usize = LONGEST;
 
-    /// The stage whose record is at `record`, in the ledger's layout, and the ledger's root.
+    /// The stage of the record at path `record`, in the ledger's layout, and the ledger's root.
     fn of_record(record: &Path) -> Option<(Notification, &Path)> {
         let container = record.parent()?;
         let id = container.file_name()?.to_str()?.parse().ok()?;
@@ -58,31 +57,31 @@ impl Notification {
     }
 }
 
-/// Tells the daemon that the stage whose record is at `record` is over. Trouble is nobody's: the
-/// record says all.
-pub(super) fn ring(record: &Path) {
+/// Notifies the daemon that the stage of the record at `record` is over. Errors are ignored, because the
+/// record has the result.
+pub(super) fn notify(record: &Path) {
     if let Some((notification, root)) = Notification::of_record(record) {
         send(root, &notification);
     }
 }
 
-/// Reports `notification` to the daemon of the ledger at `root`, if there is one.
+/// Sends `notification` to the daemon of the ledger at `root`, if there is one.
 pub(super) fn send(root: &Path, notification: &Notification) {
     let Ok(message) = serde_json::to_vec(notification) else {
         return;
     };
     let sent = UnixDatagram::unbound().and_then(|socket| {
-        socket.set_write_timeout(Some(PATIENCE))?;
-        socket.send_to(&message, root.join(BELL))
+        socket.set_write_timeout(Some(SEND_TIMEOUT))?;
+        socket.send_to(&message, root.join(SOCKET))
     });
-    // No daemon listens, or it does not keep up.
+    // No daemon listens, or it is too slow.
     let _ = sent;
 }
 
-/// The socket that rings in the ledger at `root`. Of several daemons the one that asked last hears
-/// it.
-pub(super) fn hang(root: &Path) -> io::Result<UnixDatagram> {
-    let path = root.join(BELL);
+/// Binds the socket in the ledger at `root`. If there are several daemons, the last to call this receives the
+/// messages.
+pub(super) fn bind(root: &Path) -> io::Result<UnixDatagram> {
+    let path = root.join(SOCKET);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

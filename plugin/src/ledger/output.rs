@@ -1,16 +1,16 @@
-//! What a hook wrote, as far as it is kept.
+//! The recorded output of a hook.
 
 use serde::{Deserialize, Serialize};
 
 /// One output stream of a hook: its beginning, and if it was long, its end.
 ///
-/// What is not UTF-8 is kept as U+FFFD.
+/// Invalid UTF-8 becomes U+FFFD.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// The first bytes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub head: String,
-    /// How many bytes between the two were left out.
+    /// The number of bytes between the two that were left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub omitted: u64,
     /// The last bytes, if they are not in the head.
@@ -24,12 +24,12 @@ impl Output {
         *self == Output::default()
     }
 
-    /// How many bytes are kept.
+    /// The number of recorded bytes.
     pub fn len(&self) -> usize {
         self.head.len() + self.tail.len()
     }
 
-    /// At most the last `most` bytes of it, and how many were left out.
+    /// Its last `most` bytes, with the number of bytes left out.
     #[must_use]
     pub fn shortened(self, most: usize) -> Output {
         let all = match self.tail.is_empty() {
@@ -48,9 +48,9 @@ impl Output {
         }
     }
 
-    /// The last `count` lines that are not blank, first things first.
+    /// The last `count` lines that are not blank, in their order.
     pub fn last_lines(&self, count: usize) -> Vec<&str> {
-        // What was left out may have ended in the middle of a line.
+        // The omitted part may have ended in the middle of a line.
         let parts = if self.omitted == 0 {
             [self.head.as_str(), self.tail.as_str()]
         } else {

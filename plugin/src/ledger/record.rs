@@ -1,4 +1,5 @@
-//! The record of one stage: JSON lines, only ever appended to, by whoever holds its lock.
+//! The record of one stage: JSON lines. The process that holds its lock appends to it; nothing else changes
+//! it.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,19 +14,19 @@ use crate::model::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {
-    /// The OCI runtime has created the container. It is noted once for all stages, in the record of
-    /// whichever comes to know it.
+    /// The OCI runtime has created the container. It is noted once for all stages, in the record of the first
+    /// stage that runs.
     Created(Created),
-    /// A runner took the claim.
+    /// A runner has taken the claim.
     Claimed {
-        /// What started the runner.
+        /// The trigger of the runner.
         by: Trigger,
         /// Its process id.
         runner: u32,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// A hook begins. It is written before anything of the hook runs.
+    /// A hook begins. This is written before any part of the hook runs.
     Began {
         /// Its index in the stage's list, from 0.
         hook: usize,
@@ -38,53 +39,54 @@ pub enum Line {
         /// Whether its failure is ignored.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         may_fail: bool,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// The hook that began last has ended.
+    /// The last hook that began has ended.
     Ended {
         /// Its index in the stage's list, from 0.
         hook: usize,
-        /// How.
+        /// The outcome.
         #[serde(flatten)]
         outcome: Outcome,
-        /// What it wrote to stdout.
+        /// Its stdout.
         #[serde(default, skip_serializing_if = "Output::is_empty")]
         stdout: Output,
-        /// What it wrote to stderr.
+        /// Its stderr.
         #[serde(default, skip_serializing_if = "Output::is_empty")]
         stderr: Output,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// The event that wanted this stage done had to be answered before it was.
-    Late {
-        /// Which event.
+    /// The event that waited for this stage had to be answered before the stage was over.
+    #[serde(rename = "late")]
+    EventTimedOut {
+        /// The event.
         by: Trigger,
-        /// How long was waited, in milliseconds.
+        /// The time that it waited, in milliseconds.
         waited_ms: u64,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// The container's start could not be made to wait for this stage (poststart only).
+    /// The container's start could not wait for this stage (poststart only).
     NotHeld {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// The stage is over; nothing of it runs ever again.
+    /// The stage is over; none of its hooks ever runs again.
     Finished {
-        /// How.
+        /// The result.
         #[serde(flatten)]
         result: StageResult,
-        /// When.
+        /// The time.
         at: Timestamp,
     },
 }
 
 impl Line {
-    /// How many bytes of what a hook wrote it holds.
+    /// The number of bytes of output in this line.
     pub(super) fn output(&self) -> usize {
         match self {
             Line::Ended { stdout, stderr, .. } => stdout.len() + stderr.len(),
@@ -93,57 +95,57 @@ impl Line {
     }
 }
 
-/// How a hook ended.
+/// The outcome of a hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// By itself, with this exit status.
+    /// It exited with this status.
     Exited {
         /// 0 for success.
         status: i32,
     },
-    /// By a signal that it did not get from us.
+    /// A signal ended it that we did not send.
     Killed {
         /// Its number.
         signal: i32,
     },
-    /// It ran longer than it may, and was killed with everything that it had started.
+    /// It ran longer than its timeout, and was killed with all processes that it had started.
     TimedOut {
-        /// How long it may run, in seconds.
+        /// Its timeout, in seconds.
         seconds: u32,
-        /// How many of its processes had not ended when no longer was waited: the kernel ends them
-        /// when it can.
+        /// The number of its processes that had not ended after the final wait: the kernel ends them when it
+        /// can.
         #[serde(default, skip_serializing_if = "is_zero")]
         left: usize,
     },
-    /// It was killed, or failed, because it had used up the memory that it may use.
+    /// It was killed, or failed, after it had used all the memory of its limit.
     OutOfMemory {
-        /// How much that is, in bytes.
+        /// The limit, in bytes.
         memory: u64,
     },
-    /// It failed in another way, after it had as many processes as it may and could start no more.
+    /// It failed in another way, after it had reached its limit of processes and could start no more.
     ProcessLimit {
-        /// How many that are.
+        /// The limit.
         processes: u32,
-        /// How it ended.
+        /// Its outcome.
         end: Box<Outcome>,
     },
-    /// It was not run: its file is no longer one that root may run.
+    /// It did not run: root may no longer run its file.
     Refused {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The kernel could not execute it.
     NotExecuted {
-        /// What the kernel says.
+        /// The kernel's error.
         reason: String,
     },
-    /// The runner died while it ran; it is not run again.
+    /// The runner died while the hook ran; it is not run again.
     Interrupted,
 }
 
 impl Outcome {
-    /// Whether the hook did its work.
+    /// Whether the hook succeeded.
     pub fn is_success(&self) -> bool {
         *self == Outcome::Exited { status: 0 }
     }
@@ -178,33 +180,32 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// How a stage ended.
+/// The result of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum StageResult {
-    /// Its list was gone through; some of its hooks may have failed, if that does not matter to
-    /// the stage.
+    /// Its list was completed; hooks may have failed whose failure does not end the stage.
     Done,
-    /// A hook failed, and that ended it (prestart only).
+    /// A hook failed, which ended the stage (prestart only).
     Failed {
-        /// What the caller was told.
+        /// The message for the caller.
         message: String,
     },
-    /// None of its hooks was run.
+    /// None of its hooks has run.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What is known of one stage of one container.
+/// The record of one stage of one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// Its lines, in order.
     pub lines: Vec<Line>,
 }
 
-/// One run of a hook, put together from its lines.
+/// One run of a hook, assembled from its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookRun<'r> {
     /// Its index in the stage's list, from 0.
@@ -215,32 +216,32 @@ pub struct HookRun<'r> {
     pub file: &'r str,
     /// The line of the hook-spec on which it begins.
     pub line: usize,
-    /// When it began.
+    /// The time of its start.
     pub began: Timestamp,
     /// Whether its failure is ignored.
     pub may_fail: bool,
-    /// How it ended, and what it wrote; absent while it runs.
+    /// Its end and its output; absent while it runs.
     pub ended: Option<HookEnd<'r>>,
 }
 
-/// How a run of a hook ended.
+/// The end of a hook's run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookEnd<'r> {
-    /// How.
+    /// The outcome.
     pub outcome: &'r Outcome,
-    /// What it wrote to stdout.
+    /// Its stdout.
     pub stdout: &'r Output,
-    /// What it wrote to stderr.
+    /// Its stderr.
     pub stderr: &'r Output,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
 impl Record {
-    /// Reads a record. A last line that was cut off counts as never written; so does one that this
-    /// release does not know: a later one has written it.
+    /// Reads a record. A last line that was cut off counts as never written. An unknown line was written by a
+    /// later release, and counts as never written too.
     ///
-    /// Fails with the reason if lines are lost or changed: what ran can no longer be determined.
+    /// Fails with the reason if lines were lost or changed: then it is unknown which hooks have run.
     pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Record, String> {
         let lines = checksum::lines(bytes, format)?.into_iter();
         Ok(Record {
@@ -250,8 +251,8 @@ impl Record {
         })
     }
 
-    /// Reads of a record only its line of this `kind`, which it has at most once: `created` or
-    /// `finished`. A record may be long, and an event waits.
+    /// Reads only the line of this `kind`, which a record has at most once: `created` or `finished`. A record
+    /// may be long, and an event waits.
     pub(super) fn parse_one(bytes: &[u8], format: Format, kind: &str) -> Result<Record, String> {
         let begin = format!("{{\"{kind}\":");
         let lines = checksum::lines(bytes, format)?;
@@ -262,7 +263,7 @@ impl Record {
         })
     }
 
-    /// What of it is about the hook that began last, or all if none has.
+    /// The part about the last hook that began; everything if none has begun.
     #[must_use]
     pub(super) fn of_last_run(mut self) -> Record {
         let is_began = |line: &Line| matches!(line, Line::Began { .. });
@@ -272,7 +273,7 @@ impl Record {
         self
     }
 
-    /// What is known of the container's creation, if it is noted here.
+    /// The creation of the container, if it is noted here.
     pub fn created(&self) -> Option<&Created> {
         self.lines.iter().find_map(|line| match line {
             Line::Created(created) => Some(created),
@@ -280,7 +281,7 @@ impl Record {
         })
     }
 
-    /// How the stage ended, if it has.
+    /// The result of the stage, if it is over.
     pub fn finished(&self) -> Option<&StageResult> {
         self.lines.iter().find_map(|line| match line {
             Line::Finished { result, .. } => Some(result),
@@ -288,7 +289,7 @@ impl Record {
         })
     }
 
-    /// When the stage ended, if it has.
+    /// The time at which the stage ended, if it is over.
     pub fn finished_at(&self) -> Option<Timestamp> {
         self.lines.iter().find_map(|line| match line {
             Line::Finished { at, .. } => Some(*at),
@@ -301,15 +302,15 @@ impl Record {
         runs(&self.lines)
     }
 
-    /// The run that began last.
+    /// The last run that began.
     pub fn last_run(&self) -> Option<HookRun<'_>> {
-        // From the end: a stage may have tens of thousands of hooks.
+        // From the end, because a stage may have tens of thousands of hooks.
         let is_began = |line: &Line| matches!(line, Line::Began { .. });
         let from = self.lines.iter().rposition(is_began)?;
         runs(&self.lines[from..]).pop()
     }
 
-    /// The hook that began and of which nobody wrote that it ended.
+    /// The hook that began and has no recorded end.
     pub fn open(&self) -> Option<usize> {
         let open = self.last_run().filter(|run| run.ended.is_none());
         open.map(|run| run.hook)
@@ -320,17 +321,16 @@ impl Record {
         self.last_run().map_or(0, |run| run.hook + 1)
     }
 
-    /// How long events waited for it in vain, and which.
-    pub fn late(&self) -> impl Iterator<Item = (Trigger, Duration)> {
+    /// The events that had to be answered before the stage was over, and the time that each waited.
+    pub fn event_timeouts(&self) -> impl Iterator<Item = (Trigger, Duration)> {
         self.lines.iter().filter_map(|line| match line {
-            Line::Late { by, waited_ms, .. } => Some((*by, Duration::from_millis(*waited_ms))),
+            Line::EventTimedOut { by, waited_ms, .. } => Some((*by, Duration::from_millis(*waited_ms))),
             _ => None,
         })
     }
 }
 
-/// The hooks that began in `lines`. A hook's end follows its beginning, and no other hook begins
-/// between the two.
+/// The hooks that began in `lines`. A hook's end follows its start, and no other hook begins between the two.
 fn runs(lines: &[Line]) -> Vec<HookRun<'_>> {
     let mut runs: Vec<HookRun<'_>> = Vec::new();
     for line in lines {

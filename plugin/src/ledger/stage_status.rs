@@ -1,4 +1,4 @@
-//! Where a stage of a container stands.
+//! The status of a stage of a container.
 
 use std::fmt;
 
@@ -7,54 +7,54 @@ use serde::Serialize;
 use super::{EntryDirectory, Header, LedgerError, Record, StageResult};
 use crate::model::Stage;
 
-/// Where a stage of a container stands.
+/// The status of a stage of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "standing", rename_all = "kebab-case")]
 pub enum StageStatus {
     /// It has no hooks.
     None,
-    /// Nothing of it has happened.
+    /// It has not begun.
     Waiting {
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
     },
-    /// A runner is at it.
+    /// A runner runs it.
     Running {
-        /// Which hook, from 1; 0 before the first.
+        /// The current hook, from 1; 0 before the first.
         hook: usize,
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
     },
-    /// A runner began and died; the next one goes on.
+    /// A runner began it and died; the next one continues.
     Interrupted {
-        /// At which hook, from 1.
+        /// The interrupted hook, from 1.
         hook: usize,
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
     },
-    /// Its list was gone through.
+    /// Its list was completed.
     Done {
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
-        /// How many of them failed.
+        /// The number of hooks that failed.
         failed: usize,
     },
-    /// A hook failed, and that ended it.
+    /// A hook failed, which ended the stage.
     Failed {
-        /// Which hook, from 1; 0 if none was run.
+        /// The failed hook, from 1; 0 if none has run.
         hook: usize,
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
     },
-    /// None of its hooks was run, and none will be.
+    /// None of its hooks has run, and none will.
     Skipped {
-        /// How many hooks it has.
+        /// The number of its hooks.
         hooks: usize,
     },
 }
 
 impl StageStatus {
-    /// Where `stage` of the container in `directory` stands.
+    /// The status of `stage` of the container in `directory`.
     ///
     /// # Errors
     /// Its record cannot be read.

@@ -1,4 +1,4 @@
-//! All containers: adding one, finding one, moving one to the past.
+//! All containers: registering, finding and archiving them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
-use super::archive::{self, Archivist, Kept, Past};
+use super::archive::{self, ArchivedContainer, Pruner, Retention};
 use super::directory::ENTRY;
 use super::notification::{self, Notification};
 use super::{EntryDirectory, Header, Identity, LedgerError};
@@ -19,9 +19,9 @@ use crate::trust::{Fault, PathCache, TrustedDir};
 
 const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
-const PAST: &str = "past";
+const ARCHIVE: &str = "past";
 pub(super) const WITHOUT: &str = "without";
-const DIRECTORIES: [&str; 4] = [ENTRIES, LIVE, PAST, WITHOUT];
+const DIRECTORIES: [&str; 4] = [ENTRIES, LIVE, ARCHIVE, WITHOUT];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -30,23 +30,22 @@ pub struct Ledger {
     root: PathBuf,
 }
 
-/// That a daemon is alive, for as long as it is held: a lock, which the kernel gives up with the
-/// process.
+/// A lock that shows that a daemon is alive. The kernel releases it with the process.
 #[derive(Debug)]
 pub struct Alive {
     _lock: File,
 }
 
 impl Ledger {
-    /// The ledger at `root`, which is made if it is not there.
+    /// The ledger at `root`, which is created if it is missing.
     ///
     /// # Errors
-    /// It cannot be made, or others than root could write to it.
+    /// It cannot be created, or users other than root could write to it.
     pub fn create(root: &Path) -> Result<Ledger, LedgerError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(root).map_err(LedgerError::io("create", root))?;
-        // First: where others can write, nothing is made.
+        // First, because nothing is created where others can write.
         check(&mut PathCache::new(), root)?;
         for directory in DIRECTORIES {
             let path = root.join(directory);
@@ -55,16 +54,16 @@ impl Ledger {
         Ledger::open(root)
     }
 
-    /// The ledger at `root`, which must be there.
+    /// The existing ledger at `root`.
     ///
     /// # Errors
-    /// It is not, or others than root could write to it.
+    /// It is missing, or users other than root could write to it.
     pub fn open(root: &Path) -> Result<Ledger, LedgerError> {
         let mut path_cache = PathCache::new();
         check(&mut path_cache, root)?;
         for directory in DIRECTORIES {
             match check(&mut path_cache, &root.join(directory)) {
-                // The daemon that made the ledger kept entries elsewhere.
+                // The daemon that created the ledger stored entries elsewhere.
                 Err(LedgerError::Untrusted { fault })
                     if directory != LIVE && fault.fault == Fault::NotFound => {}
                 checked => checked?,
@@ -73,15 +72,15 @@ impl Ledger {
         Ok(Ledger { root: root.into() })
     }
 
-    /// Where it is.
+    /// The path of the ledger.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Says that a daemon is alive until the answer is dropped. Any number may be at once.
+    /// Shows that a daemon is alive until the result is dropped. Several daemons can be alive.
     ///
     /// # Errors
-    /// The lock cannot be had.
+    /// The lock cannot be taken.
     pub fn alive(&self) -> Result<Alive, LedgerError> {
         let path = self.root.join(ALIVE);
         let lock = OpenOptions::new()
@@ -94,13 +93,14 @@ impl Ledger {
         Ok(Alive { _lock: lock })
     }
 
-    /// Whether a daemon is alive. Trouble counts as no.
+    /// Whether a daemon is alive; false if that is unknown.
     pub fn has_daemon(&self) -> bool {
         File::open(self.root.join(ALIVE))
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// The processes of the daemons that are alive, as far as this process sees them. Trouble counts as none.
+    /// The processes of the daemons that are alive, as far as this process sees them; none if that is
+    /// unknown.
     pub fn daemons(&self) -> Vec<i32> {
         let Ok(file) = fs::metadata(self.root.join(ALIVE)) else {
             return Vec::new();
@@ -121,16 +121,16 @@ impl Ledger {
         daemons
     }
 
-    /// The socket through which runners tell that a stage is over, a [`Notification`](super::Notification) a
-    /// message. Of several daemons the one that asked last hears them.
+    /// Binds the socket for the messages of runners, each a [`Notification`](super::Notification). If there
+    /// are several daemons, the last to call this receives the messages.
     ///
     /// # Errors
-    /// It cannot be made.
-    pub fn bell(&self) -> io::Result<UnixDatagram> {
-        notification::hang(&self.root)
+    /// It cannot be created.
+    pub fn notification_socket(&self) -> io::Result<UnixDatagram> {
+        notification::bind(&self.root)
     }
 
-    /// Reports to the daemon that a runner could not write the record of `stage`, and has run nothing more.
+    /// Notifies the daemon that a runner could not write the record of `stage`, and has run no more hooks.
     pub fn report_trouble(&self, id: &ContainerId, stage: Stage, error: &LedgerError) {
         let trouble = error
             .to_string()
@@ -145,8 +145,8 @@ impl Ledger {
         notification::send(&self.root, &notification);
     }
 
-    /// Whether the file system of the ledger has room for records. Trouble counts as yes.
-    pub fn has_room(&self) -> bool {
+    /// Whether the file system of the ledger has space for records; true if that is unknown.
+    pub fn has_space(&self) -> bool {
         statvfs(&self.root).map_or(true, |it| {
             // Some file systems do not count their files.
             let has_files = it.files() == 0 || it.files_available() > 0;
@@ -154,11 +154,11 @@ impl Ledger {
         })
     }
 
-    /// Enters a container that is being created, with the hooks that it gets; `injected` if its OCI
-    /// spec gets to name the runner. One that is entered already keeps what it has.
+    /// Registers a container that is being created, with its hooks; `injected` if its OCI spec gets the
+    /// runner. A container that is registered already does not change.
     ///
-    /// The runtime waits for this with a lock, so it takes no detour: what a daemon leaves that dies in
-    /// the middle of it is damaged, and counts as that, or is replaced if the container is entered again.
+    /// The runtime waits for this with a lock, so the entry is written in place. If a daemon dies in the
+    /// middle of it, the entry is damaged, and replaced if the container is registered again.
     ///
     /// # Errors
     /// It cannot be written.
@@ -172,8 +172,8 @@ impl Ledger {
             .map(drop)
     }
 
-    /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks get. Returns whether it was not
-    /// entered already.
+    /// As [`Ledger::add`], with the annotations of the container's pod, which its hooks receive. Returns whether it was
+    /// not registered already.
     ///
     /// # Errors
     /// As [`Ledger::add`].
@@ -195,7 +195,7 @@ impl Ledger {
         }
         let entered = self.find(&id)?.map(|container| container.header());
         match entered {
-            // Who wrote it died in the middle of it, and gave the runtime no answer.
+            // Its writer died in the middle of it, and gave the runtime no answer.
             Some(Err(error)) if error.is_damaged() => {
                 unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
                 EntryDirectory::write_entry(&path, &header, resolved, annotations)
@@ -222,7 +222,7 @@ impl Ledger {
         self.named_in(&[ENTRIES, LIVE])
     }
 
-    /// Those of them whose start [may not be over](EntryDirectory::note_start_is_over), by id.
+    /// The containers whose start [may not be over](EntryDirectory::note_start_is_over), by id.
     ///
     /// # Errors
     /// They cannot be listed.
@@ -236,7 +236,7 @@ impl Ledger {
         for directory in directories {
             let path = self.root.join(directory);
             let listed = match fs::read_dir(&path) {
-                // The daemon that made the ledger kept entries elsewhere.
+                // The daemon that created the ledger stored entries elsewhere.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 listed => listed.map_err(LedgerError::io("list", &path))?,
             };
@@ -248,20 +248,23 @@ impl Ledger {
         Ok(ids)
     }
 
-    /// The containers that were removed and are still kept, that removed first first.
+    /// The archived containers, the one that was removed first at the start.
     ///
     /// # Errors
     /// They cannot be listed.
-    pub fn past(&self) -> Result<Vec<Past>, LedgerError> {
-        archive::list(&self.root.join(PAST))
+    pub fn archived(&self) -> Result<Vec<ArchivedContainer>, LedgerError> {
+        archive::list(&self.root.join(ARCHIVE))
     }
 
     /// The files of a container that was removed; `None` if they are kept no longer.
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn open_past(&self, container: &Past) -> Result<Option<EntryDirectory>, LedgerError> {
-        archive::open(&self.root.join(PAST), container)
+    pub fn open_archived(
+        &self,
+        container: &ArchivedContainer,
+    ) -> Result<Option<EntryDirectory>, LedgerError> {
+        archive::open(&self.root.join(ARCHIVE), container)
     }
 
     /// The files of a container that was removed, of several with this id those of the last; `None` if
@@ -269,17 +272,16 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn find_past(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
-        archive::find(&self.root.join(PAST), id)
+    pub fn find_archived(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
+        archive::find(&self.root.join(ARCHIVE), id)
     }
 
-    /// How many containers that were removed are still kept; none if they cannot be listed.
-    pub fn count_past(&self) -> usize {
-        fs::read_dir(self.root.join(PAST)).map_or(0, Iterator::count)
+    /// The number of archived containers; 0 if they cannot be listed.
+    pub fn count_archived(&self) -> usize {
+        fs::read_dir(self.root.join(ARCHIVE)).map_or(0, Iterator::count)
     }
 
-    /// Moves a removed container to the past; of one to which nothing ever happened, nothing is
-    /// kept.
+    /// Archives a removed container. One to which nothing ever happened is not archived.
     ///
     /// # Errors
     /// It cannot be moved.
@@ -295,15 +297,15 @@ impl Ledger {
                 .and_then(|()| unless_missing(fs::remove_file(within)))
                 .and_then(|()| fs::remove_dir(&path))
         } else {
-            // Whoever dies between the two leaves it whole, and in its place.
+            // A process that dies between the two leaves the container whole and in its place.
             unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.past_path(id, &directory)))
+                .and_then(|()| fs::rename(&path, self.archive_path(id, &directory)))
         };
         unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
 
-    /// Archives the records of an init of a container that is still tracked; those of its next init
-    /// begin anew. To be called with [`Ledger::lock`] held.
+    /// Archives the records of an init of a container that is still tracked; the records of its next init
+    /// begin again. Call this with [`Ledger::lock`] held.
     ///
     /// # Errors
     /// They cannot be moved.
@@ -315,15 +317,15 @@ impl Ledger {
         let within = path.join(ENTRY);
         let archived = link(&within, &entry)
             .and_then(|()| link(&entry, &within))
-            .and_then(|()| fs::rename(&path, self.past_path(id, &directory)));
+            .and_then(|()| fs::rename(&path, self.archive_path(id, &directory)));
         unless_missing(archived).map_err(LedgerError::io("archive", path))
     }
 
-    /// Excludes other processes from ending what an earlier init of the container left, until the
-    /// answer is dropped.
+    /// Excludes other processes from running pending hooks of an earlier init of the container, until the
+    /// result is dropped.
     ///
     /// # Errors
-    /// The lock cannot be had.
+    /// The lock cannot be taken.
     pub fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
         let path = self.entry_path(id);
         let file = File::open(&path).or_else(|error| match error.kind() {
@@ -336,9 +338,9 @@ impl Ledger {
         Ok(file)
     }
 
-    /// What keeps the containers of the past within bounds.
-    pub fn keeper(&self, kept: Kept) -> Archivist {
-        Archivist::new(self.root.join(PAST), kept)
+    /// Removes archived containers beyond `retention`.
+    pub fn pruner(&self, retention: Retention) -> Pruner {
+        Pruner::new(self.root.join(ARCHIVE), retention)
     }
 
     fn entry_path(&self, id: &ContainerId) -> PathBuf {
@@ -346,10 +348,10 @@ impl Ledger {
     }
 
     /// Where the records of a container are archived now.
-    fn past_path(&self, id: &ContainerId, directory: &EntryDirectory) -> PathBuf {
+    fn archive_path(&self, id: &ContainerId, directory: &EntryDirectory) -> PathBuf {
         let header = directory.header().ok();
         let name = archive::name(id, header.as_ref().map(|header| &header.identity));
-        self.root.join(PAST).join(name)
+        self.root.join(ARCHIVE).join(name)
     }
 
     fn live_path(&self, id: &ContainerId) -> PathBuf {
@@ -357,7 +359,7 @@ impl Ledger {
     }
 }
 
-/// Fails unless the directory at `path` and every one on the way to it are root's, and nobody else can make
+/// Fails unless the directory at `path` and every one on the way to it are root's, and only root can create
 /// files in it.
 fn check(path_cache: &mut PathCache, path: &Path) -> Result<(), LedgerError> {
     let directory = path_cache.directory(path).and_then(TrustedDir::unshared);
@@ -366,7 +368,7 @@ fn check(path_cache: &mut PathCache, path: &Path) -> Result<(), LedgerError> {
         .map_err(|fault| LedgerError::Untrusted { fault })
 }
 
-/// Gives the file `from`, if there is one, another name, if that is free.
+/// Gives the file `from`, if it exists, another name, if that is free.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -374,7 +376,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// What was done, if it was to what may be gone already.
+/// The result of an action on a file, where a missing file counts as success.
 pub(super) fn unless_missing(done: io::Result<()>) -> io::Result<()> {
     done.or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),

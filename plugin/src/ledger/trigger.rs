@@ -1,27 +1,27 @@
-//! What can make a stage run.
+//! The triggers of a stage.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Who started a runner.
+/// The trigger of a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
-    /// The OCI runtime, because the container's spec names the runner as a hook.
+    /// The OCI runtime, because the container's spec has the runner as a hook.
     Oci,
     /// The daemon, at NRI StartContainer.
     StartContainer,
     /// The daemon, at NRI PostStartContainer.
     PostStartContainer,
-    /// The daemon, when it saw init end.
+    /// The daemon, after it saw init end.
     InitEnded,
     /// The daemon, at NRI StopContainer.
     StopContainer,
     /// The daemon, at NRI RemoveContainer.
     RemoveContainer,
-    /// The daemon, at NRI Synchronize: what was owed from before it connected.
+    /// The daemon, at NRI Synchronize: stages that became pending before it connected.
     Synchronize,
 }
 
@@ -36,7 +36,7 @@ impl Trigger {
         Trigger::Synchronize,
     ];
 
-    /// Its name in records and on the runner's command line.
+    /// Its name in records and on the command line of the runner.
     pub const fn name(self) -> &'static str {
         match self {
             Trigger::Oci => "oci",
@@ -53,7 +53,7 @@ impl Trigger {
 impl FromStr for Trigger {
     type Err = String;
 
-    /// Fails with what is allowed instead.
+    /// Fails with the list of valid names.
     fn from_str(text: &str) -> Result<Self, String> {
         let found = Trigger::ALL.into_iter().find(|trigger| trigger.name() == text);
         found.ok_or_else(|| {

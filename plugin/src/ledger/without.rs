@@ -1,4 +1,5 @@
-//! The containers without hooks: those that the daemon decided so, and those whose init it has ended.
+//! The containers without hooks: those that get none by the daemon's decision, and those whose init it has
+//! ended.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -18,8 +19,8 @@ const DECIDED_SINCE: &str = "decided-since";
 const ENDED: &str = "ended";
 const MISSED: &str = "missed";
 
-/// Since when the daemon notes the containers that it decided to leave without hooks. What began before, it may not
-/// have been asked about.
+/// The time since which the daemon notes its decisions that a container gets no hooks. It may not have been
+/// asked about containers that began before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecidedSince {
     boot: BootId,
@@ -28,34 +29,34 @@ pub struct DecidedSince {
 }
 
 impl DecidedSince {
-    /// Whether `init`, a process of the boot `now`, certainly began since then.
+    /// Whether `init`, a process of the boot `now`, certainly began after that time.
     pub fn covers(&self, init: ProcessId, now: &BootId) -> bool {
         self.boot != *now || init.started > self.ticks
     }
 
-    /// Since so many clock ticks after `boot` began.
+    /// A time of so many clock ticks after `boot` began.
     #[cfg(test)]
     pub(crate) fn for_test(boot: BootId, ticks: u64) -> DecidedSince {
         DecidedSince { boot, ticks }
     }
 }
 
-/// That the init of one container was ended.
+/// The note that the init of one container was ended.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ended {
     boot: BootId,
     at: Timestamp,
 }
 
-/// Which containers lack their hooks.
+/// The note of the containers that lack their hooks.
 #[derive(Debug, Serialize, Deserialize)]
 struct Missed<T> {
     containers: T,
 }
 
 impl Ledger {
-    /// Notes that the container `id` gets no hooks, as the daemon decided. Not synced: after a reset of the machine
-    /// its init is gone too.
+    /// Notes that the container `id` gets no hooks, as the daemon decided. It is not synced, because after a
+    /// reset of the machine its init is gone too.
     ///
     /// # Errors
     /// It cannot be written.
@@ -70,7 +71,7 @@ impl Ledger {
         made.map(drop).map_err(LedgerError::io("create", path))
     }
 
-    /// Forgets that note, if there is one: the container is removed.
+    /// Removes that note, if there is one: the container is removed.
     ///
     /// # Errors
     /// It cannot be removed.
@@ -80,7 +81,7 @@ impl Ledger {
         unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", path))
     }
 
-    /// The containers that get no hooks, as the daemon decided, by id.
+    /// The containers that get no hooks by the daemon's decision, by id.
     ///
     /// # Errors
     /// They cannot be listed.
@@ -94,7 +95,8 @@ impl Ledger {
         Ok(ids)
     }
 
-    /// Since when such notes are made: since `now`, a process of this boot, if they never were.
+    /// The time since which such notes are made. If they never were, it is the start of `now`, a process of
+    /// this boot.
     ///
     /// # Errors
     /// It can be neither read nor written.
@@ -112,11 +114,12 @@ impl Ledger {
         Ok(since)
     }
 
-    /// Notes that the init of a container is ended now, so that it is made anew. Returns whether that may be done: not
-    /// if it was done in the last `interval` of this boot. `container` is what stays the same when it is made anew.
+    /// Notes that the init of a container is ended now, so that it is created again. Returns whether that is
+    /// allowed: not if it was done in the last `interval` of this boot. `container` identifies it, and stays
+    /// the same when it is created again.
     ///
     /// # Errors
-    /// It can be neither read nor written: then it must not be ended.
+    /// It can be neither read nor written: then the init must not be ended.
     pub fn may_end(&self, container: &[&str], interval: Duration) -> Result<bool, LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         let directory = self.root().join(ENDED);
@@ -131,7 +134,7 @@ impl Ledger {
         let path = directory.join(digest(container));
         let may_end = match read::<Ended>(&path)? {
             Some(ended) => is_old(&ended),
-            // One that cannot be understood may be of now.
+            // A note that cannot be parsed may be recent.
             None => path.symlink_metadata().is_err(),
         };
         if may_end || read::<Ended>(&path)?.is_none() {
@@ -141,7 +144,7 @@ impl Ledger {
         Ok(may_end)
     }
 
-    /// Forgets the notes of containers of which `is_there` knows none, if they are at least `age` old.
+    /// Removes the notes of containers that do not exist by `is_there`, if they are at least `age` old.
     ///
     /// # Errors
     /// They cannot be listed.
@@ -159,7 +162,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes which containers lack the hooks that they should have, in place of what was noted before.
+    /// Notes the containers that lack their hooks, in place of the earlier note.
     ///
     /// # Errors
     /// It cannot be written.
@@ -168,7 +171,7 @@ impl Ledger {
         write(&self.root().join(MISSED), &Missed { containers })
     }
 
-    /// What was noted last; `None` if that was never, or is damaged.
+    /// The last such note; `None` if there is none, or it is damaged.
     ///
     /// # Errors
     /// It cannot be read.
@@ -183,24 +186,24 @@ impl Ledger {
     }
 }
 
-/// Removes the notes that say nothing any more.
+/// Removes the notes that no longer count.
 fn forget_old(directory: &Path, is_old: impl Fn(&Ended) -> bool) {
     let files = fs::read_dir(directory).into_iter().flatten().flatten();
     for path in files.map(|file| file.path()) {
         if matches!(read::<Ended>(&path), Ok(Some(ended)) if is_old(&ended)) {
-            // What stays is at worst looked at again.
+            // A note that stays is at worst read again.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// A name for what these texts name together.
+/// One name for these texts together.
 fn digest(texts: &[&str]) -> String {
     let digest = Sha256::digest(texts.join("\0"));
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the one line of the file at `path` says; `None` if there is no such file, or its checksum does not match.
+/// Reads the one line of the file at `path`; `None` if there is no such file, or its checksum does not match.
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, LedgerError> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -34,7 +34,7 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
     let made = aside(async move {
         let root = here.root();
         let _access = Use::Write.begin(root).map_err(|hangs| hangs.of(root))?;
-        UnixDatagram::from_std(here.bell()?)
+        UnixDatagram::from_std(here.notification_socket()?)
     });
     let socket = made.await.ok_or_else(|| io::Error::other("it panicked"))??;
     let notifications = look_into(ledger, observer.clone())?;
@@ -114,7 +114,7 @@ fn take(ledger: &Ledger, notification: &Notification, observer: &Observer) -> Re
         }
     }
     if let Some(result) = record.finished() {
-        observer.over(notification.stage, result, record.late().count());
+        observer.over(notification.stage, result, record.event_timeouts().count());
         tell(&header, notification.stage, &record, result, observer);
     }
     Ok(())
@@ -123,7 +123,7 @@ fn take(ledger: &Ledger, notification: &Notification, observer: &Observer) -> Re
 /// The container's files, which may have gone to the past meanwhile.
 fn directory(ledger: &Ledger, notification: &Notification) -> Result<Option<EntryDirectory>, LedgerError> {
     match ledger.find(&notification.id)? {
-        None => ledger.find_past(&notification.id),
+        None => ledger.find_archived(&notification.id),
         found => Ok(found),
     }
 }

@@ -338,7 +338,7 @@ impl Observer {
                 return self.state().figures.are_old = true;
             };
             figures.live_entries = ledger.live().map_or(0, |ids| ids.len());
-            figures.past_entries = ledger.count_past();
+            figures.past_entries = ledger.count_archived();
         }
         self.state().figures = figures;
     }

@@ -36,7 +36,7 @@ enum RunnerError {
     Descriptors(io::Error),
     #[error(
         "container {0} is not in the ledger {1}, so its prestart hooks cannot be run; delete its pod, \
-         so that it is made anew"
+         so that it is created again"
     )]
     NotEntered(String, String),
     #[error(

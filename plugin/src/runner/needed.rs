@@ -16,7 +16,7 @@ pub fn needs_program(files: &EntryDirectory, header: &Header) -> Result<bool, Le
         return Ok(is_of_this_boot);
     };
     let may_live = is_of_this_boot && Init::of(&created).is_none_or(Init::is_alive);
-    Ok(may_live || !files.is_settled(Stage::Poststop, header.count(Stage::Poststop))?)
+    Ok(may_live || !files.is_complete(Stage::Poststop, header.count(Stage::Poststop))?)
 }
 
 #[cfg(test)]

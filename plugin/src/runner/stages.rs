@@ -128,7 +128,7 @@ fn settle_poststart(
     by: Trigger,
 ) -> Result<(), LedgerError> {
     let hooks = container.header().count(Stage::Poststart);
-    if container.directory.is_settled(Stage::Poststart, hooks)? {
+    if container.directory.is_complete(Stage::Poststart, hooks)? {
         return Ok(());
     }
     if prestart.is_ok() && by != Trigger::Oci {

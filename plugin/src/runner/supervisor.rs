@@ -150,7 +150,7 @@ fn run_in_group(claim: &mut Claim, run: &Run<'_>) -> Result<Option<Supervisor>, 
     };
     let outcome = match told.map(|line| serde_json::from_slice::<Line>(&line)) {
         Ok(Ok(line)) => {
-            claim.heard(line);
+            claim.received(line);
             return Ok(supervisor);
         }
         Ok(Err(_)) => {

@@ -47,7 +47,7 @@ fn noting(stages: &[Stage]) -> Fixture {
 }
 
 fn archived(fixture: &Fixture) -> usize {
-    fixture.ledger().past().unwrap().len()
+    fixture.ledger().archived().unwrap().len()
 }
 
 #[test]

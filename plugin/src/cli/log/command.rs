@@ -14,7 +14,7 @@ use super::show::show;
 use super::timeline::Life;
 use crate::cli::complain::{complain, fail};
 use crate::cli::{Format, LedgerArg};
-use crate::ledger::{Ledger, LedgerError, Past};
+use crate::ledger::{ArchivedContainer, Ledger, LedgerError};
 use crate::model::{Timestamp, shown};
 
 /// How often `--follow` looks for what is new.
@@ -128,8 +128,8 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
 
 /// How far back the records reach: to the first creation of a container that is on record.
 fn reach(ledger: &Ledger) -> anyhow::Result<String> {
-    let oldest = |past: &Past| Some(ledger.open_past(past).ok()??.header().ok()?.at);
-    let past = ledger.past()?.iter().find_map(oldest);
+    let oldest = |past: &ArchivedContainer| Some(ledger.open_archived(past).ok()??.header().ok()?.at);
+    let past = ledger.archived()?.iter().find_map(oldest);
     let live = ledger.live()?.into_iter();
     let live = live.filter_map(|id| Some(ledger.find(&id).ok()??.header().ok()?.at));
     Ok(match past.or_else(|| live.min()) {

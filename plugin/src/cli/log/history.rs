@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::cli::ledger::is_meant;
 use crate::ledger::{
-    EntryDirectory, HookRun, Identity, Ledger, LedgerError, Line, Outcome, Output, Past, Record, StageResult,
-    Trigger,
+    ArchivedContainer, EntryDirectory, HookRun, Identity, Ledger, LedgerError, Line, Outcome, Output, Record,
+    StageResult, Trigger,
 };
 use crate::model::{ContainerId, Stage, Timestamp};
 
@@ -125,7 +125,7 @@ impl History {
 pub(super) struct Tracked {
     id: ContainerId,
     /// Present if it was removed.
-    past: Option<Past>,
+    past: Option<ArchivedContainer>,
     /// When it was created.
     pub(super) at: Timestamp,
 }
@@ -133,12 +133,12 @@ pub(super) struct Tracked {
 impl Tracked {
     /// Its files; `None` if they are gone.
     pub(super) fn open(&self, ledger: &Ledger) -> Result<Option<EntryDirectory>, LedgerError> {
-        let past = |past: &Past| ledger.open_past(past);
+        let past = |past: &ArchivedContainer| ledger.open_archived(past);
         match &self.past {
             Some(removed) => past(removed),
             // It may have been removed since.
             None => match ledger.find(&self.id)? {
-                None => ledger.find_past(&self.id),
+                None => ledger.find_archived(&self.id),
                 found => Ok(found),
             },
         }
@@ -183,7 +183,7 @@ pub(super) fn containers(
     let mut inodes = HashSet::new();
     // First those that may be archived meanwhile: none is missed, and none is there twice.
     let live = ledger.live()?.into_iter().map(|id| (id, None));
-    let past = ledger.past()?;
+    let past = ledger.archived()?;
     let past = past
         .into_iter()
         .filter(|past| wanted.is_none_or(|wanted| may_be(wanted, past)));
@@ -219,7 +219,7 @@ pub(super) fn containers(
 }
 
 /// Whether a removed container may be the one that a person means.
-fn may_be(wanted: &str, past: &Past) -> bool {
+fn may_be(wanted: &str, past: &ArchivedContainer) -> bool {
     // NAMESPACE/POD or NAMESPACE/POD/CONTAINER, or a name alone.
     let name = wanted.split('/').nth(1).unwrap_or(wanted);
     past.id.as_str().starts_with(wanted) || past.may_be_called(name)
@@ -234,7 +234,7 @@ fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, W
                 runner: *runner,
             },
         )),
-        Line::Late { by, waited_ms, at } => Some((
+        Line::EventTimedOut { by, waited_ms, at } => Some((
             *at,
             What::Late {
                 by: *by,

@@ -18,7 +18,7 @@ use super::handlers::Handlers;
 use super::own_thread::OwnThread;
 use super::runners::{RunnerProgram, Running, start};
 use crate::ledger::{
-    Alive, Archivist, Created, EntryDirectory, Header, Identity, Kept, Ledger, LedgerError, Trigger,
+    Alive, Created, EntryDirectory, Header, Identity, Ledger, LedgerError, Pruner, Retention, Trigger,
 };
 use crate::model::{ContainerId, ResolvedHooks, Stage};
 use crate::process::{Init, process};
@@ -39,7 +39,7 @@ pub(in crate::daemon) struct Containers(Arc<Shared>);
 struct Shared {
     ledger: Ledger,
     program: RunnerProgram,
-    archive: Mutex<Archivist>,
+    archive: Mutex<Pruner>,
     thread: OwnThread,
     creating: Creating,
     /// The inits whose end starts poststop.
@@ -78,7 +78,7 @@ impl Containers {
             source,
         })?;
         Ok(Containers(Arc::new(Shared {
-            archive: Mutex::new(ledger.keeper(Kept::default())),
+            archive: Mutex::new(ledger.pruner(Retention::default())),
             ledger,
             program,
             thread,
@@ -268,7 +268,7 @@ impl Containers {
         let archived = self.0.ledger.archive(id).and_then(|()| {
             // What a panic leaves behind is at worst a size that is looked at again.
             let mut archive = self.0.archive.lock().unwrap_or_else(PoisonError::into_inner);
-            archive.keep()
+            archive.prune()
         });
         if let Err(error) = archived {
             tracing::warn!(%error, "cannot archive the container's records");
@@ -304,7 +304,7 @@ impl Registered {
 
     /// Whether a stage has hooks and is not over.
     pub(super) fn is_pending(&self, stage: Stage) -> Result<bool, LedgerError> {
-        Ok(!self.files.is_settled(stage, self.header.count(stage))?)
+        Ok(!self.files.is_complete(stage, self.header.count(stage))?)
     }
 
     /// What the runtime's message tells of its creation. `has_started`: what its init executes now

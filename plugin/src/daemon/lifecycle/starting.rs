@@ -115,7 +115,7 @@ pub(super) async fn await_or_note(
     match running.within(limit).await {
         Ok(_) => Ok(None),
         Err(running) => {
-            registered.files.note_late(stage, by, limit)?;
+            registered.files.note_event_timed_out(stage, by, limit)?;
             Ok(Some(running))
         }
     }

@@ -145,7 +145,7 @@ impl Containers {
                 _ if is_removed => return,
                 Ok(false) => return,
                 Err(error) if error.is_damaged() => return warn(&error),
-                _ if !self.ledger().has_room() => continue,
+                _ if !self.ledger().has_space() => continue,
                 _ => {}
             }
             match self.start_poststop(&registered, Trigger::InitEnded) {

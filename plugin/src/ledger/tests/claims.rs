@@ -1,4 +1,4 @@
-//! Who may run a stage.
+//! Claims: the right to run a stage.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -41,7 +41,7 @@ fn a_stage_that_is_over_is_not_waited_for_though_its_record_is_locked() {
     let fixture = Fixture::new();
     let (container, other) = (fixture.container(), fixture.container());
     claim(&container).finish(StageResult::Done).unwrap();
-    // As by the supervisor of a hook that the kernel cannot kill.
+    // As the supervisor of a hook that the kernel cannot kill does.
     let record = File::open(container.path().join("prestart")).unwrap();
     record.lock().unwrap();
     let (sender, claimed) = mpsc::channel();
@@ -65,12 +65,12 @@ fn a_claim_is_of_one_stage_only() {
 }
 
 #[test]
-fn a_hook_that_had_begun_when_its_runner_died_is_interrupted_and_the_next_one_goes_on() {
+fn a_hook_is_interrupted_if_its_runner_dies_and_the_next_runner_continues() {
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
     first.began(0, &ResolvedHook::for_test("/bin/a")).unwrap();
-    // Nothing is written at its death; the kernel gives up the lock.
+    // Nothing is written at its death; the kernel releases the lock.
     drop(first);
 
     let second = claim(&container);
@@ -80,7 +80,7 @@ fn a_hook_that_had_begun_when_its_runner_died_is_interrupted_and_the_next_one_go
 }
 
 #[test]
-fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
+fn the_lines_after_one_that_was_cut_off_are_not_lost() {
     let fixture = Fixture::new();
     let container = fixture.container();
     let mut first = claim(&container);
@@ -109,13 +109,13 @@ fn what_follows_a_line_that_was_cut_off_is_not_lost_with_it() {
 }
 
 #[test]
-fn a_stage_is_settled_when_it_has_no_hooks_or_is_over() {
+fn nothing_of_a_stage_is_pending_when_it_has_no_hooks_or_is_over() {
     let fixture = Fixture::new();
     let container = fixture.container();
-    assert!(container.is_settled(Stage::Poststart, 0).unwrap());
-    assert!(!container.is_settled(Stage::Prestart, 2).unwrap());
+    assert!(container.is_complete(Stage::Poststart, 0).unwrap());
+    assert!(!container.is_complete(Stage::Prestart, 2).unwrap());
     let claim = claim(&container);
-    assert!(!container.is_settled(Stage::Prestart, 2).unwrap());
+    assert!(!container.is_complete(Stage::Prestart, 2).unwrap());
     claim.finish(StageResult::Skipped { reason: "r".into() }).unwrap();
-    assert!(container.is_settled(Stage::Prestart, 2).unwrap());
+    assert!(container.is_complete(Stage::Prestart, 2).unwrap());
 }

@@ -1,11 +1,11 @@
-//! Containers come, go to the past, and are forgotten.
+//! The life of a container in the ledger: registered, archived, and removed from the archive.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::Duration;
 
 use super::{Fixture, created, identity, resolved};
-use crate::ledger::{Claimed, Kept, Ledger, LedgerError, StageResult, Trigger};
+use crate::ledger::{Claimed, Ledger, LedgerError, Retention, StageResult, Trigger};
 use crate::model::{ContainerId, Stage};
 
 #[test]
@@ -48,7 +48,7 @@ fn a_ledger_that_others_could_write_to_is_refused() {
 }
 
 #[test]
-fn a_directory_of_the_ledger_that_another_user_made_first_is_refused() {
+fn a_directory_of_the_ledger_that_another_user_has_created_is_refused() {
     for directory in ["entries", "live", "past"] {
         let sticky = tempfile::tempdir().unwrap();
         let path = sticky.path().join(directory);
@@ -61,7 +61,7 @@ fn a_directory_of_the_ledger_that_another_user_made_first_is_refused() {
 }
 
 #[test]
-fn a_ledger_in_which_others_can_make_files_is_refused_though_it_is_sticky_and_nothing_is_made() {
+fn a_sticky_ledger_in_which_others_can_create_files_is_refused_and_not_written_to() {
     for directory in ["", "entries", "live", "past"] {
         let directory_of_all = tempfile::tempdir().unwrap();
         let root = directory_of_all.path().join("state");
@@ -83,7 +83,7 @@ fn a_ledger_in_which_others_can_make_files_is_refused_though_it_is_sticky_and_no
         let is_made = root.join("entries").exists();
         assert_eq!(is_made, !directory.is_empty(), "{directory}");
     }
-    // Above it, a sticky directory does no harm: what is root's stays root's.
+    // Above it, a sticky directory does no harm: root's files stay root's.
     let sticky = tempfile::tempdir().unwrap();
     fs::set_permissions(sticky.path(), Permissions::from_mode(0o1777)).unwrap();
     Ledger::create(&sticky.path().join("state")).unwrap();
@@ -110,12 +110,15 @@ fn a_file_or_directory_of_a_container_that_others_could_write_to_is_not_used() {
         let claimed = fixture.ledger.find(&"c1".parse().unwrap());
         let claimed = claimed.and_then(|found| found.unwrap().claim(Stage::Prestart, Trigger::Oci));
         let error = claimed.unwrap_err();
-        assert!(error.to_string().contains("others than root"), "{file}: {error}");
+        assert!(
+            error.to_string().contains("users other than root"),
+            "{file}: {error}"
+        );
     }
 }
 
 #[test]
-fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
+fn a_removed_container_is_archived_and_a_runner_at_work_can_continue() {
     let fixture = Fixture::new();
     let container = fixture.container();
     let Claimed::Ours(claim) = container.claim(Stage::Poststop, Trigger::Oci).unwrap() else {
@@ -128,109 +131,109 @@ fn a_removed_container_is_of_the_past_and_whoever_works_on_it_can_go_on() {
 
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
-    let past = fixture.ledger.past().unwrap();
-    let [archived] = past.as_slice() else {
-        panic!("{past:?}")
+    let all = fixture.ledger.archived().unwrap();
+    let [archived] = all.as_slice() else {
+        panic!("{all:?}")
     };
     assert_eq!(archived.id, id);
-    assert!(fixture.ledger.open_past(archived).unwrap().is_some());
+    assert!(fixture.ledger.open_archived(archived).unwrap().is_some());
     let header = container.header().unwrap();
     for name in [&header.identity.pod, &header.identity.container] {
         assert!(archived.may_be_called(name), "{name}");
     }
     let others = ["another", "a", "b", "c"];
     assert!(others.iter().any(|name| !archived.may_be_called(name)));
-    let directory = fixture.ledger.find_past(&id).unwrap().unwrap();
+    let directory = fixture.ledger.find_archived(&id).unwrap().unwrap();
     assert_eq!(directory.created().unwrap(), Some(created(1)));
-    assert!(directory.is_settled(Stage::Poststop, 1).unwrap());
+    assert!(directory.is_complete(Stage::Poststop, 1).unwrap());
     fixture.ledger.archive(&id).unwrap();
 }
 
 #[test]
-fn of_a_container_to_which_nothing_happened_nothing_is_kept() {
+fn a_container_to_which_nothing_happened_is_not_archived() {
     let fixture = Fixture::new();
     fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
-    assert!(fixture.ledger.past().unwrap().is_empty());
+    assert!(fixture.ledger.archived().unwrap().is_empty());
     assert!(fixture.ledger.live().unwrap().is_empty());
 }
 
-/// The containers of the past, that removed first first.
-fn past(fixture: &Fixture) -> Vec<String> {
-    let past = fixture.ledger.past().unwrap().into_iter();
-    past.map(|past| past.id.to_string()).collect()
+/// The archived containers, the one that was removed first at the start.
+fn archived(fixture: &Fixture) -> Vec<String> {
+    let all = fixture.ledger.archived().unwrap().into_iter();
+    all.map(|archived| archived.id.to_string()).collect()
 }
 
 #[test]
-fn the_past_is_bounded_by_number_and_by_age() {
+fn the_archive_is_bounded_by_number_and_by_age() {
     let fixture = Fixture::new();
     for id in ["c1", "c2", "c3"] {
         fixture.had(id, |_| {});
     }
-    let mut kept = Kept {
+    let mut retention = Retention {
         containers: 2,
         age: Duration::from_secs(60),
-        ..Kept::default()
+        ..Retention::default()
     };
-    fixture.ledger.keeper(kept).keep().unwrap();
-    assert_eq!(past(&fixture), ["c2", "c3"]);
-    kept.age = Duration::ZERO;
-    fixture.ledger.keeper(kept).keep().unwrap();
-    assert!(past(&fixture).is_empty());
+    fixture.ledger.pruner(retention).prune().unwrap();
+    assert_eq!(archived(&fixture), ["c2", "c3"]);
+    retention.age = Duration::ZERO;
+    fixture.ledger.pruner(retention).prune().unwrap();
+    assert!(archived(&fixture).is_empty());
 }
 
 #[test]
-fn the_past_is_bounded_by_size_and_the_youngest_are_kept() {
+fn the_archive_is_bounded_by_size_and_the_newest_stay() {
     let fixture = Fixture::new();
     for (id, size) in [("c1", 1_000), ("c2", 10_000), ("c3", 1_000)] {
         fixture.had(id, |container| {
             fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
         });
     }
-    let kept = Kept {
+    let retention = Retention {
         bytes: 9_000,
-        ..Kept::default()
+        ..Retention::default()
     };
-    fixture.ledger.keeper(kept).keep().unwrap();
+    fixture.ledger.pruner(retention).prune().unwrap();
     assert_eq!(
-        past(&fixture),
+        archived(&fixture),
         ["c3"],
-        "an older one is not kept in place of a younger"
+        "an older one does not stay in place of a newer one"
     );
 }
 
 #[test]
-fn of_a_container_that_crashes_again_and_again_the_youngest_are_kept_and_of_the_others_all() {
+fn the_newest_of_a_crashing_container_and_all_others_stay_in_the_archive() {
     let fixture = Fixture::new();
     fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
-    let kept = Kept {
+    let retention = Retention {
         containers: 6,
-        ..Kept::default()
+        ..Retention::default()
     };
-    let mut keeper = fixture.ledger.keeper(kept);
+    let mut pruner = fixture.ledger.pruner(retention);
     fixture.had_of("other", "db", |_| {});
     for crash in 0..20 {
         fixture.had(&format!("c{crash:02}"), |_| {});
-        keeper.keep().unwrap();
+        pruner.prune().unwrap();
     }
     let expected = ["other", "c15", "c16", "c17", "c18", "c19"];
-    assert_eq!(past(&fixture), expected);
-    fixture.ledger.keeper(kept).keep().unwrap();
+    assert_eq!(archived(&fixture), expected);
+    fixture.ledger.pruner(retention).prune().unwrap();
     assert_eq!(
-        past(&fixture),
+        archived(&fixture),
         expected,
-        "a daemon that knows nothing yet keeps the same"
+        "a new daemon prunes in the same way"
     );
 }
 
 #[test]
-fn what_is_removed_later_counts_and_so_does_what_another_daemon_puts_there_or_takes_away() {
+fn later_changes_of_the_archive_count_also_those_of_another_daemon() {
     let fixture = Fixture::new();
-    let kept = Kept {
+    let retention = Retention {
         containers: 3,
         bytes: 9_000,
-        ..Kept::default()
+        ..Retention::default()
     };
-    let (mut ours, mut other) = (fixture.ledger.keeper(kept), fixture.ledger.keeper(kept));
+    let (mut ours, mut other) = (fixture.ledger.pruner(retention), fixture.ledger.pruner(retention));
     let removed = |id: &str, size| {
         fixture.had(id, |container| {
             fs::write(container.path().join("prestart"), vec![b'\n'; size]).unwrap();
@@ -238,20 +241,20 @@ fn what_is_removed_later_counts_and_so_does_what_another_daemon_puts_there_or_ta
     };
     for id in ["c1", "c2", "c3", "c4"] {
         removed(id, 1_000);
-        ours.keep().unwrap();
+        ours.prune().unwrap();
     }
-    assert_eq!(past(&fixture), ["c2", "c3", "c4"]);
+    assert_eq!(archived(&fixture), ["c2", "c3", "c4"]);
     removed("c5", 1_000);
-    other.keep().unwrap();
+    other.prune().unwrap();
     removed("c6", 1_000);
-    ours.keep().unwrap();
-    assert_eq!(past(&fixture), ["c4", "c5", "c6"]);
+    ours.prune().unwrap();
+    assert_eq!(archived(&fixture), ["c4", "c5", "c6"]);
     removed("c7", 6_000);
-    ours.keep().unwrap();
+    ours.prune().unwrap();
     assert_eq!(
-        past(&fixture),
+        archived(&fixture),
         ["c6", "c7"],
-        "the sizes of those before are known"
+        "the sizes of earlier ones are known"
     );
 }
 
@@ -269,7 +272,7 @@ fn a_daemon_is_alive_until_it_drops_its_lock() {
 }
 
 #[test]
-fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_put_aside() {
+fn a_container_whose_archiving_was_interrupted_is_still_there_and_can_be_archived() {
     let fixture = Fixture::new();
     let container = fixture.container();
     container.note_created(Stage::Poststop, &created(1)).unwrap();
@@ -283,16 +286,16 @@ fn a_container_that_somebody_has_begun_to_put_aside_is_still_there_and_can_be_pu
     fixture.ledger.archive(&id).unwrap();
     assert!(fixture.ledger.live().unwrap().is_empty());
     assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2, "moved");
-    let past = fixture.ledger.past().unwrap();
-    let [archived] = past.as_slice() else {
-        panic!("{past:?}")
+    let all = fixture.ledger.archived().unwrap();
+    let [archived] = all.as_slice() else {
+        panic!("{all:?}")
     };
-    let directory = fixture.ledger.open_past(archived).unwrap().unwrap();
+    let directory = fixture.ledger.open_archived(archived).unwrap().unwrap();
     assert!(directory.header().is_ok());
 }
 
 #[test]
-fn a_container_whose_start_is_over_is_found_as_before_and_keeps_its_hooks() {
+fn a_container_whose_start_is_over_is_found_as_before_with_its_hooks() {
     let fixture = Fixture::new();
     let (id, container): (ContainerId, _) = ("c1".parse().unwrap(), fixture.container());
     assert_eq!(fixture.ledger.starting().unwrap(), std::slice::from_ref(&id));
@@ -305,7 +308,7 @@ fn a_container_whose_start_is_over_is_found_as_before_and_keeps_its_hooks() {
     for container in [&container, &fixture.container()] {
         assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
     }
-    // It is registered once, even if it is asked for again.
+    // It is registered once, even if it is registered again.
     fixture.ledger.add(identity("c1"), &resolved(), false).unwrap();
     assert!(fixture.ledger.starting().unwrap().is_empty());
     assert!(fixture.container().header().unwrap().injected);
@@ -316,7 +319,7 @@ fn a_container_whose_start_is_over_is_found_as_before_and_keeps_its_hooks() {
 }
 
 #[test]
-fn to_a_container_that_was_removed_untouched_nothing_can_happen_any_more() {
+fn nothing_can_happen_to_a_container_that_was_removed_untouched() {
     let fixture = Fixture::new();
     let container = fixture.container();
     fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();

@@ -13,7 +13,7 @@ fn entry_path(fixture: &Fixture) -> PathBuf {
 }
 
 #[test]
-fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
+fn an_entry_returns_the_hooks_of_each_stage_as_they_were_resolved() {
     let container = Fixture::new();
     let container = container.container();
     let header = container.header().unwrap();
@@ -29,7 +29,7 @@ fn an_entry_gives_back_the_hooks_of_each_stage_as_they_were_frozen() {
 }
 
 #[test]
-fn a_container_that_is_entered_keeps_what_it_has() {
+fn a_registered_container_does_not_change() {
     let fixture = Fixture::new();
     let other = ResolvedHooks {
         stages: [(Stage::Poststart, vec![ResolvedHook::for_test("/bin/other")])].into(),
@@ -37,11 +37,11 @@ fn a_container_that_is_entered_keeps_what_it_has() {
     fixture.ledger.add(super::identity("c1"), &other, true).unwrap();
     assert_eq!(fixture.container().header().unwrap().count(Stage::Prestart), 2);
     let names = fs::read_dir(fixture.ledger.root().join("entries")).unwrap();
-    assert_eq!(names.count(), 1, "nothing is left aside");
+    assert_eq!(names.count(), 1, "no other file is left");
 }
 
 #[test]
-fn a_container_whose_entry_was_cut_off_can_be_entered_again() {
+fn a_container_whose_entry_was_cut_off_can_be_registered_again() {
     let fixture = Fixture::new();
     for cut_off in ["", "{\"format\":1"] {
         fs::write(entry_path(&fixture), cut_off).unwrap();
@@ -68,7 +68,7 @@ fn an_entry_that_was_cut_off_anywhere_is_an_error_and_never_a_shorter_list() {
 }
 
 #[test]
-fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
+fn an_invalid_entry_is_an_error_that_names_the_file() {
     let fixture = Fixture::new();
     let escapes = "\"\u{1b}[2J\u{1a3}\"\n";
     let container = fixture.container();
@@ -86,7 +86,7 @@ fn an_entry_that_is_not_ours_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn an_entry_of_a_later_format_is_refused_before_anything_else_of_it_is_read() {
+fn an_entry_of_a_later_format_is_refused_before_the_rest_is_read() {
     let fixture = Fixture::new();
     fs::write(entry_path(&fixture), "{\"format\":3,\"boot\":{}}\n").unwrap();
     let error = fixture.container().header().unwrap_err().to_string();
@@ -97,7 +97,7 @@ fn an_entry_of_a_later_format_is_refused_before_anything_else_of_it_is_read() {
 }
 
 #[test]
-fn what_a_later_release_adds_to_the_same_format_is_passed_over() {
+fn additions_of_a_later_release_to_the_same_format_are_ignored() {
     let fixture = Fixture::new();
     let text = fs::read_to_string(entry_path(&fixture)).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();

@@ -7,7 +7,7 @@ use super::{Fixture, created, plain};
 use crate::ledger::{Claim, Claimed, EntryDirectory, Outcome, Output, Record, StageResult, Trigger};
 use crate::model::{ResolvedHook, Stage, Timestamp};
 
-/// Calls `check` once for every bit of the file at `path`, which is flipped meanwhile.
+/// Flips every bit of the file at `path` in turn, and calls `check` for each.
 fn with_each_bit_flipped(path: &Path, mut check: impl FnMut(usize)) {
     let whole = fs::read(path).unwrap();
     for bit in 0..whole.len() * 8 {
@@ -26,7 +26,7 @@ fn claim(container: &EntryDirectory) -> Claim {
     }
 }
 
-/// A container whose first prestart hook has ended and whose second has begun, and its runner died.
+/// A container whose first prestart hook has ended and whose second has begun; then its runner died.
 fn interrupted() -> Fixture {
     let fixture = Fixture::new();
     let container = fixture.container();
@@ -62,12 +62,12 @@ fn an_entry_with_a_flipped_bit_gives_the_hooks_that_were_resolved_or_none() {
         }
     });
     let bits = usize::try_from(fs::metadata(&path).unwrap().len() * 8).unwrap();
-    // A flipped number of the format may be that of a later release.
+    // A flipped number of the format may be the number of a later release.
     assert!(refused >= bits - 8, "{refused} of {bits}");
 }
 
 #[test]
-fn a_record_with_a_flipped_bit_is_damaged_and_its_claim_is_not_given() {
+fn a_record_with_a_flipped_bit_is_damaged_and_cannot_be_claimed() {
     let fixture = interrupted();
     let path = fixture.container().path().join("prestart");
     let whole = fs::read(&path).unwrap();
@@ -84,7 +84,7 @@ fn a_record_with_a_flipped_bit_is_damaged_and_its_claim_is_not_given() {
 }
 
 #[test]
-fn a_note_behind_a_flipped_line_feed_does_not_hide_that_the_record_is_damaged() {
+fn a_note_after_a_flipped_line_feed_does_not_hide_that_the_record_is_damaged() {
     let fixture = interrupted();
     let path = fixture.container().path().join("prestart");
     let whole = fs::read(&path).unwrap();
@@ -102,7 +102,7 @@ fn a_note_behind_a_flipped_line_feed_does_not_hide_that_the_record_is_damaged() 
 }
 
 #[test]
-fn a_flipped_bit_in_a_record_that_was_cut_off_and_gone_on_with_loses_no_hook_that_began() {
+fn a_flipped_bit_in_a_record_that_was_cut_off_and_continued_loses_no_hook_that_began() {
     let fixture = interrupted();
     let path = fixture.container().path().join("prestart");
     let whole = fs::read(&path).unwrap();

@@ -9,7 +9,7 @@ mod without;
 use super::{Created, EntryDirectory, Identity, Ledger};
 use crate::model::{ContainerId, ProcessId, ResolvedHook, ResolvedHooks, Stage};
 
-/// A ledger of its own, and one container in it with two prestart hooks and a poststop hook.
+/// A private ledger, and one container in it with two prestart hooks and a poststop hook.
 pub(super) struct Fixture {
     _directory: tempfile::TempDir,
     pub(super) ledger: Ledger,
@@ -26,12 +26,12 @@ impl Fixture {
         }
     }
 
-    /// Enters a container to which something happens, has `change` change its files, and removes it.
+    /// Registers a container, has `change` change its files, and archives it.
     pub(super) fn had(&self, id: &str, change: impl FnOnce(&EntryDirectory)) {
         self.had_of(id, "web", change);
     }
 
-    /// The same, of this pod.
+    /// The same, for a container of this pod.
     pub(super) fn had_of(&self, id: &str, pod: &str, change: impl FnOnce(&EntryDirectory)) {
         self.ledger
             .add(Identity::for_test(id, pod), &resolved(), true)
@@ -60,7 +60,7 @@ pub(super) fn created(pid: i32) -> Created {
     }
 }
 
-/// What format 1 would have of `text`: no checksums.
+/// `text` in format 1, without checksums.
 pub(super) fn plain(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let (object, _) = line.rsplit_once(",\"sum\"").unwrap();

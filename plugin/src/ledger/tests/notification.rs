@@ -1,23 +1,23 @@
-//! Who hears of a stage that is over.
+//! The notifications about a stage that is over.
 
 use super::Fixture;
 use crate::ledger::{Claimed, Notification, StageResult, Trigger};
 use crate::model::Stage;
 
-/// What has notification so far.
-fn heard(socket: &std::os::unix::net::UnixDatagram) -> Vec<Notification> {
+/// The notifications that the socket has received so far.
+fn received(socket: &std::os::unix::net::UnixDatagram) -> Vec<Notification> {
     let mut message = [0; Notification::MAX_SIZE];
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     while let Ok(length) = socket.recv(&mut message) {
-        heard.push(Notification::parse(&message[..length]).unwrap());
+        received.push(Notification::parse(&message[..length]).unwrap());
     }
-    heard
+    received
 }
 
 #[test]
-fn whoever_finishes_a_stage_rings_once_and_whoever_finds_it_over_does_not() {
+fn a_runner_that_finishes_a_stage_notifies_once_and_one_that_finds_it_over_does_not() {
     let fixture = Fixture::new();
-    let bell = fixture.ledger.bell().unwrap();
+    let socket = fixture.ledger.notification_socket().unwrap();
     for _ in 0..2 {
         match fixture.container().claim(Stage::Prestart, Trigger::Oci).unwrap() {
             Claimed::Ours(claim) => drop(claim.finish(StageResult::Done).unwrap()),
@@ -29,11 +29,11 @@ fn whoever_finishes_a_stage_rings_once_and_whoever_finds_it_over_does_not() {
         stage: Stage::Prestart,
         trouble: None,
     };
-    assert_eq!(heard(&bell), [notification]);
+    assert_eq!(received(&socket), [notification]);
 }
 
 #[test]
-fn the_daemon_that_asked_last_hears_it_and_without_one_nothing_fails() {
+fn the_last_daemon_to_bind_receives_it_and_without_a_daemon_nothing_fails() {
     let fixture = Fixture::new();
     let finish = |stage| {
         let claimed = fixture.container().claim(stage, Trigger::Oci).unwrap();
@@ -43,14 +43,14 @@ fn the_daemon_that_asked_last_hears_it_and_without_one_nothing_fails() {
         claim.finish(StageResult::Done).unwrap();
     };
     finish(Stage::Prestart);
-    let first = fixture.ledger.bell().unwrap();
-    let second = fixture.ledger.bell().unwrap();
+    let first = fixture.ledger.notification_socket().unwrap();
+    let second = fixture.ledger.notification_socket().unwrap();
     finish(Stage::Poststop);
-    assert_eq!((heard(&first).len(), heard(&second).len()), (0, 1));
+    assert_eq!((received(&first).len(), received(&second).len()), (0, 1));
 }
 
 #[test]
-fn a_message_of_another_kind_is_nothing() {
+fn a_message_of_another_kind_is_ignored() {
     for message in [
         &b""[..],
         b"{}",

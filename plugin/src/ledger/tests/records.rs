@@ -1,4 +1,4 @@
-//! What a record tells.
+//! The content of a record.
 
 use super::created;
 use crate::ledger::checksum::{self, Format};
@@ -74,7 +74,7 @@ fn every_line_reads_back_as_it_was_written() {
             runner: 7,
             at,
         },
-        Line::Late {
+        Line::EventTimedOut {
             by: Trigger::StopContainer,
             waited_ms: 1500,
             at,
@@ -107,7 +107,7 @@ fn a_line_of_a_later_release_hides_none_of_the_others() {
 }
 
 #[test]
-fn a_record_that_lost_a_part_is_damaged_and_not_gone_on_with() {
+fn a_record_that_lost_a_part_is_damaged_and_not_continued() {
     let mut record = text(&[began(0), ended(0, Outcome::Exited { status: 0 })]).into_bytes();
     record.extend([0; 4096]);
     assert!(parse(&record).is_err());
@@ -133,7 +133,7 @@ fn one_line_is_found_without_the_others() {
 }
 
 #[test]
-fn of_an_output_that_is_shortened_the_end_is_kept_and_the_rest_counted() {
+fn a_shortened_output_has_its_end_and_the_number_of_omitted_bytes() {
     let output = Output {
         head: "ab".into(),
         omitted: 3,

@@ -1,4 +1,4 @@
-//! What is noted about containers without hooks.
+//! The notes about containers without hooks.
 
 use std::fs;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn a_decision_is_noted_until_the_container_is_removed() {
 }
 
 #[test]
-fn what_lacks_hooks_is_noted_whole_in_place_of_what_was_noted_before() {
+fn the_containers_that_lack_hooks_replace_those_that_were_noted_before() {
     let fixture = Fixture::new();
     let ledger = &fixture.ledger;
     assert_eq!(ledger.missed::<Vec<String>>().unwrap(), None);
@@ -40,7 +40,7 @@ fn what_lacks_hooks_is_noted_whole_in_place_of_what_was_noted_before() {
 }
 
 #[test]
-fn decisions_are_noted_since_the_first_daemon_that_does() {
+fn decisions_are_noted_since_the_first_daemon_that_notes_them() {
     let fixture = Fixture::new();
     let since = fixture.ledger.decided_since(process(50)).unwrap();
     assert_eq!(fixture.ledger.decided_since(process(90)).unwrap(), since);
@@ -67,7 +67,7 @@ fn a_container_is_ended_once_within_the_interval_also_by_another_daemon() {
 }
 
 #[test]
-fn a_note_that_cannot_be_understood_keeps_a_container_from_being_ended() {
+fn a_note_that_cannot_be_parsed_protects_the_container_from_being_ended() {
     let fixture = Fixture::new();
     let may_end = || fixture.ledger.may_end(&["default", "web", "app"], HOUR).unwrap();
     assert!(may_end());
@@ -79,7 +79,7 @@ fn a_note_that_cannot_be_understood_keeps_a_container_from_being_ended() {
 }
 
 #[test]
-fn another_boot_begins_anew() {
+fn the_notes_of_another_boot_do_not_count() {
     let fixture = Fixture::new();
     assert!(fixture.ledger.may_end(&["web"], HOUR).unwrap());
     let directory = fixture.ledger.root().join("ended");

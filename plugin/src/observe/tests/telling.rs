@@ -245,7 +245,7 @@ fn time_out(node: &Node, container: &Container) {
         .ended(0, outcome, Output::default(), Output::default())
         .unwrap();
     directory
-        .note_late(Stage::Prestart, Trigger::StartContainer, Default::default())
+        .note_event_timed_out(Stage::Prestart, Trigger::StartContainer, Default::default())
         .unwrap();
     let result = StageResult::Failed { message: "x".into() };
     claim.finish(result).unwrap();
