@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::complain::{fail, with_causes};
 use crate::bounded::within;
-use crate::process::let_go_of_caller;
-use crate::system::{close_descriptors_but, in_a_copy};
+use crate::process::detach_from_caller;
+use crate::system::{close_descriptors_except, fork_child};
 
 /// How long a command has to come to its result.
 pub(super) const LIMIT: Duration = Duration::from_secs(8);
@@ -69,9 +69,9 @@ impl Ended {
 /// Has a copy of this process do `work`, which sends a result. Returns where that comes.
 fn begin(work: impl FnOnce(PipeWriter)) -> io::Result<PipeReader> {
     let (result, sender) = io::pipe()?;
-    in_a_copy(|| {
+    fork_child(|| {
         // Whoever reads what this command prints reads until nobody holds the other end.
-        if close_descriptors_but(&[sender.as_raw_fd()]).is_err() || let_go_of_caller().is_err() {
+        if close_descriptors_except(&[sender.as_raw_fd()]).is_err() || detach_from_caller().is_err() {
             return 1;
         }
         work(sender);

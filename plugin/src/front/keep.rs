@@ -117,7 +117,7 @@ impl Front {
             signals.add(signal);
         }
         signals.thread_block()?;
-        system::keep_ended_children();
+        system::allow_waiting_for_children();
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let mut front = Front {
             signals,

@@ -1,4 +1,4 @@
-//! Leaving the control groups of a pod.
+//! Moves this process out of the control groups of a pod.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::HostError;
 
-/// The group for runners in the unified hierarchy. Not its root: where the host is itself a container
-/// (kind), that is a group as any other, and may have either processes or groups below it. Nor the group
-/// above this one: it limits the groups of hooks, so it may have no processes.
+/// The group for runners in the unified hierarchy. It is not the root: if the host is itself a container
+/// (kind), the root is a group as any other, and may have either processes or groups below it. It is not its
+/// parent either, which limits the groups of hooks, and so may have no processes.
 const GROUP: &str = "nri-oci-hooks/runner";
 
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -23,7 +23,7 @@ pub(super) fn leave() -> Result<(), HostError> {
     let mounts = fs::read_to_string(MOUNTS).map_err(HostError::io("read", MOUNTS))?;
     for groups in hierarchies(&mounts).into_values() {
         let mut refused = None;
-        // One mount may be read-only, or lie below another.
+        // One mount may be read-only, or below another.
         let left = groups.iter().any(|group| match enter(group) {
             Ok(()) => true,
             Err(error) => {
@@ -38,8 +38,8 @@ pub(super) fn leave() -> Result<(), HostError> {
     Ok(())
 }
 
-/// The group to enter in each hierarchy that `mounts` (proc_pid_mountinfo(5)) lists, by the
-/// hierarchy's device; as often as it is mounted.
+/// The group to join in each hierarchy in `mounts` (proc_pid_mountinfo(5)), by the hierarchy's device, once
+/// for each mount.
 fn hierarchies(mounts: &str) -> BTreeMap<String, Vec<PathBuf>> {
     let mut hierarchies: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for line in mounts.lines() {
@@ -64,7 +64,7 @@ fn enter(group: &Path) -> io::Result<()> {
     if group.ends_with(GROUP) {
         DirBuilder::new().recursive(true).mode(0o755).create(group)?;
     }
-    // 0 is whoever writes it (cgroups(7)).
+    // 0 is the writing process itself (cgroups(7)).
     fs::write(group.join("cgroup.procs"), "0")
 }
 

@@ -1,47 +1,47 @@
-//! Why a pod cannot enter its host.
+//! The reasons why a pod cannot enter its host.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a pod cannot enter its host.
+/// The reason why a pod cannot enter its host.
 #[derive(Debug, Error)]
 pub enum HostError {
-    /// Process 1 is no process of the host.
-    #[error("cannot enter the host: this container has processes of its own; give its pod `hostPID: true`")]
+    /// The container has its own PID namespace, so its first process is not the host's.
+    #[error("cannot enter the host: this container has its own PID namespace; give its pod `hostPID: true`")]
     OwnProcesses,
-    /// What would be entered is not the host of the runtime that is to be served.
+    /// The first process is not of the host whose runtime is used.
     #[error(
-        "cannot enter the host: {} there is not what it is in this container; give its pod `hostPID: true`, \
+        "cannot enter the host: {} there is not the directory of this container; give its pod `hostPID: true`, \
          and mount that directory of the host under the same path", .0.display()
     )]
     OtherHost(PathBuf),
-    /// The kernel refuses a namespace.
+    /// The kernel refuses to enter a namespace.
     #[error(
         "cannot enter the host's {name} namespace: {source}; it takes a privileged container with \
          `hostPID: true`, in a pod without a user namespace of its own"
     )]
     Namespace {
-        /// Which, as in `/proc/1/ns`.
+        /// Its name in `/proc/1/ns`.
         name: &'static str,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The kernel refuses something else.
+    /// The kernel refuses another action.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// With which file.
+        /// The file of the action.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
 }
 
 impl HostError {
-    /// Turns what the kernel says of `path` into an error.
+    /// Makes an error of the kernel's error for `path`.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> HostError {
         let path = path.into();
         move |source| HostError::Io { action, path, source }

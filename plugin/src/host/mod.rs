@@ -1,4 +1,4 @@
-//! Entering the host from a pod of it, and leaving the pod behind.
+//! Entering the host from a pod, and leaving the pod.
 #![forbid(unsafe_code)]
 
 mod cgroup;

@@ -1,4 +1,4 @@
-//! Entering the host's namespaces, those of its init.
+//! Enters the host's namespaces, which are those of its init.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,17 +11,17 @@ use nix::sched::{CloneFlags, setns};
 
 use super::{HostError, cgroup};
 
-/// Enters the host's mount namespace: from here on every path is the host's. `landmark` is a directory
-/// of the host that the pod has mounted under its own path; that it is the same directory afterwards
-/// tells that this is the host, and not some other init.
+/// Enters the host's mount namespace: from now on every path is the host's. `landmark` is a directory of the
+/// host that the pod has mounted under its own path. If it is the same directory afterwards, this is the
+/// host, and not some other init.
 ///
-/// To be called while this process has one thread: the kernel refuses it to several. On the host
-/// itself it does nothing.
+/// Call this while this process has one thread: the kernel refuses it with several. On the host itself it
+/// does nothing.
 ///
 /// # Errors
-/// The pod is not one that may do this, or its init is not the host's.
+/// The pod is not allowed to do this, or its init is not the host's.
 pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
-    // In a pod with processes of its own the first one is this, or its front.
+    // In a pod with its own PID namespace, the first process is this one, or its front.
     if std::process::id() == 1 || parent_id() == 1 {
         return Err(HostError::OwnProcesses);
     }
@@ -34,8 +34,8 @@ pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
     env::set_current_dir("/").map_err(HostError::io("go to", "/"))
 }
 
-/// Enters what else of the host hooks are to find, for a process whose files are the host's already,
-/// and leaves the pod's control groups: a pod that ends takes along what is in them.
+/// Enters the other namespaces of the host that hooks expect, for a process that already has the host's
+/// files. Then it leaves the pod's control groups: when a pod ends, the processes in them end too.
 ///
 /// # Errors
 /// The kernel refuses.
@@ -44,7 +44,7 @@ pub fn enter() -> Result<(), HostError> {
         ("net", CloneFlags::CLONE_NEWNET),
         ("ipc", CloneFlags::CLONE_NEWIPC),
         ("uts", CloneFlags::CLONE_NEWUTS),
-        // Control groups are named, and may be written to, as this one sees them.
+        // This namespace decides the names and permissions of control groups.
         ("cgroup", CloneFlags::CLONE_NEWCGROUP),
     ] {
         enter_one(name, flag)?;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_is_not_there_tells_no_host() {
+    fn a_missing_directory_does_not_identify_the_host() {
         let error = enter_mounts(Path::new("/nowhere")).unwrap_err();
         assert!(matches!(error, HostError::OtherHost(_)), "{error}");
     }

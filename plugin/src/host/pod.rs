@@ -1,6 +1,7 @@
-//! Is this process in a pod?
+//! Whether this process is in a pod.
 
-/// Whether this process is in a pod, or was started in one: the kubelet tells every container where the API server is.
+/// Whether this process is in a pod, or was started in one: the kubelet gives every container the address of
+/// the API server.
 pub fn is_in_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }

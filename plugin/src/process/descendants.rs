@@ -1,4 +1,4 @@
-//! Killing everything that a process has started, however it has hidden.
+//! Kills all descendants of a process, however they have hidden.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,24 +12,23 @@ use rustix::process::Signal;
 use super::stat::Stat;
 use super::{processes, signal};
 
-/// How long may be spent on stopping what starts others as fast as it is stopped.
-const STOPPING: Duration = Duration::from_millis(100);
+/// The maximum time for stopping processes that start others as fast as they are stopped.
+const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long is waited for the killed to end. A process that the kernel cannot end by then (it waits
-/// for a device) has its SIGKILL and ends when it can.
-const ENDING: Duration = Duration::from_millis(300);
+/// The maximum wait for the end of the killed processes. A process that the kernel cannot end by then (it
+/// waits for a device) has its SIGKILL and ends when it can.
+const END_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How often is looked whether they have.
-const LOOK: Duration = Duration::from_millis(1);
+/// The interval between checks whether they have ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Kills everything below the process `root`, which must be the reaper of its descendants
-/// (PR_SET_CHILD_SUBREAPER): then nothing leaves by double fork or by a session of its own. Returns
-/// how many of them have not ended yet.
+/// Kills all descendants of the process `root`, which must be their reaper (PR_SET_CHILD_SUBREAPER): then
+/// none escapes by double fork or by a session of its own. Returns how many of them have not ended yet.
 pub(crate) fn kill_all(root: Pid) -> usize {
-    // Of what was killed with its group only this is left to do: a look at each takes longer.
+    // If its group was killed, only this is left to do. Checking each process takes longer.
     reap();
-    // First all are stopped, until no new one is found: what is stopped starts nothing more.
-    let give_up = Instant::now() + STOPPING;
+    // First all are stopped, until no new one is found: stopped processes start no others.
+    let give_up = Instant::now() + STOP_TIMEOUT;
     let mut stopped = BTreeMap::new();
     loop {
         let before = stopped.len();
@@ -42,23 +41,23 @@ pub(crate) fn kill_all(root: Pid) -> usize {
             break;
         }
     }
-    // Each gets its SIGKILL, however long it took to find it: the clock is for the waiting alone.
-    let give_up = Instant::now() + ENDING;
+    // Each gets its SIGKILL, however long it took to find it: the time limit is for the wait only.
+    let give_up = Instant::now() + END_TIMEOUT;
     loop {
         let left = living(root);
         for (pid, started) in &left {
             send(*pid, *started, Signal::KILL);
         }
-        // What has ended below this process is its to take in: its own parents have ended too.
+        // Ended descendants are reparented to this process, because their own parents have ended too.
         reap();
         if left.is_empty() || Instant::now() >= give_up {
             return living(root).len();
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
 }
 
-/// Takes in the exit of every child that has ended. Returns those.
+/// Reaps every child that has ended, and returns them.
 pub(crate) fn reap() -> Vec<WaitStatus> {
     let any = || waitpid(None, Some(WaitPidFlag::WNOHANG)).ok();
     std::iter::from_fn(any)
@@ -66,7 +65,7 @@ pub(crate) fn reap() -> Vec<WaitStatus> {
         .collect()
 }
 
-/// The descendants of `root` that have not ended, with when they began.
+/// The living descendants of `root`, with their start times.
 fn living(root: Pid) -> BTreeMap<i32, u64> {
     let below = below(root).unwrap_or_else(|| below_by_parents(root));
     let living = below.into_iter().filter_map(|pid| {
@@ -76,22 +75,20 @@ fn living(root: Pid) -> BTreeMap<i32, u64> {
     living.collect()
 }
 
-/// The descendants of `root` as the kernel lists them, parent by parent: it takes as long as
-/// there are many, on a node with any number of others. `None` if this kernel keeps no such lists
-/// (CONFIG_PROC_CHILDREN).
+/// The descendants of `root` by the kernel's lists of children. The time depends on their number alone, not
+/// on the processes of the node. `None` if this kernel has no such lists (CONFIG_PROC_CHILDREN).
 fn below(root: Pid) -> Option<Vec<i32>> {
     let mut found = children(root.as_raw())?;
     let mut next = 0;
     while let Some(pid) = found.get(next) {
-        // One that has gone meanwhile has left its children to the root: they are found when it is
-        // looked again.
+        // If it has just ended, its children belong to the root: the next check finds them.
         found.extend(children(*pid).unwrap_or_default());
         next += 1;
     }
     Some(found)
 }
 
-/// The children of a process, whichever of its threads has started them.
+/// The children of all threads of a process.
 fn children(pid: i32) -> Option<Vec<i32>> {
     let mut found = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
@@ -101,7 +98,7 @@ fn children(pid: i32) -> Option<Vec<i32>> {
     Some(found)
 }
 
-/// The same, found among all processes of the node by who their parents are.
+/// The descendants of `root`, found through the parents of all processes of the node.
 fn below_by_parents(root: Pid) -> Vec<i32> {
     // Every process of the node, with its parent.
     let parent = |pid: i32| Some((pid, Stat::of(pid)?.parent));
@@ -110,8 +107,8 @@ fn below_by_parents(root: Pid) -> Vec<i32> {
     for pid in processes.keys() {
         let mut way = Vec::new();
         let mut at = *pid;
-        // A chain of parents is shorter than the number of processes; what is longer has changed
-        // while it was read.
+        // A chain of parents is shorter than the number of processes; a longer one has changed while it was
+        // read.
         let is_below = loop {
             if let Some(known) = below.get(&at) {
                 break *known;
@@ -132,7 +129,7 @@ fn below_by_parents(root: Pid) -> Vec<i32> {
 }
 
 fn send(pid: i32, started: u64, signal: Signal) {
-    // Fails only if it has just gone.
+    // Fails only if the process has just ended.
     let _ = signal::send(pid, started, signal);
 }
 
@@ -154,8 +151,8 @@ mod tests {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        let mut told = BufReader::new(shell.stdout.take().unwrap());
-        told.read_line(&mut line).unwrap();
+        let mut output = BufReader::new(shell.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
         let mut tree: Vec<i32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
         tree.push(shell.id().try_into().unwrap());
         if let Some(listed) = below(getpid()) {

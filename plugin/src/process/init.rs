@@ -1,4 +1,4 @@
-//! Process 1 of a container, seen from the host.
+//! The init process of a container, seen from the host.
 
 use std::fs;
 use std::io;
@@ -14,12 +14,12 @@ use super::stat::{Name, Stat};
 use crate::ledger::Created;
 use crate::model::{ProcessId, Program};
 
-/// How often is looked at first whether a process has executed another program, of which the kernel tells
-/// no one, and how often after a while: a part of the time that has passed, between these two. A node
-/// that starts hundreds of containers at once is not to be kept busy by looking.
-const OFTEN: Duration = Duration::from_micros(100);
-const RARELY: Duration = Duration::from_millis(10);
-const PART: u32 = 16;
+/// The bounds of the interval between checks whether a process has executed another program, which the kernel
+/// does not report. Between them, it is a fraction of the time that has passed. So a node that starts
+/// hundreds of containers at once is not busy with checks.
+const MIN_POLL_INTERVAL: Duration = Duration::from_micros(100);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(10);
+const POLLS: u32 = 16;
 
 /// The process with this number now; `None` if there is none, or it has ended.
 pub fn process(pid: i32) -> Option<ProcessId> {
@@ -28,7 +28,7 @@ pub fn process(pid: i32) -> Option<ProcessId> {
     Some(ProcessId { pid, started })
 }
 
-/// Process 1 of a container.
+/// The init process of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Init(ProcessId);
 
@@ -43,32 +43,32 @@ impl Init {
         created.process.map(Init)
     }
 
-    /// Whether it lives.
+    /// Whether it is alive.
     pub fn is_alive(self) -> bool {
         process(self.0.pid) == Some(self.0)
     }
 
-    /// Which process it is.
+    /// Its identity.
     pub fn process(self) -> ProcessId {
         self.0
     }
 
-    /// Its number, if it lives.
+    /// Its number, if it is alive.
     pub fn pid(self) -> Option<i32> {
         self.is_alive().then_some(self.0.pid)
     }
 
-    /// The number of the process above it; `None` if it is gone.
+    /// The number of its parent; `None` if it has ended.
     pub fn parent(self) -> Option<i32> {
         Stat::of(self.0.pid).map(|stat| stat.parent)
     }
 
-    /// What it executes now; `None` if it is gone.
+    /// Its current program; `None` if it has ended.
     pub fn program(self) -> Option<Program> {
         self.program_of_number().filter(|_| self.is_alive())
     }
 
-    /// What whoever has its number executes now.
+    /// The current program of the process with its number, which may be another process.
     fn program_of_number(self) -> Option<Program> {
         let file = fs::metadata(format!("/proc/{}/exe", self.0.pid)).ok()?;
         Some(Program {
@@ -77,13 +77,13 @@ impl Init {
         })
     }
 
-    /// The name of its program; `None` if it is gone.
+    /// The name of its program; `None` if it has ended.
     pub(crate) fn name(self) -> Option<Name> {
         let stat = Stat::of(self.0.pid)?;
         (stat.started == self.0.started).then_some(stat.name)
     }
 
-    /// A descriptor that tells when it ends; `None` if it has.
+    /// A descriptor that becomes readable when it ends; `None` if it has ended.
     ///
     /// # Errors
     /// As [`Pidfd::open`].
@@ -91,17 +91,17 @@ impl Init {
         Pidfd::open(self.0)
     }
 
-    /// Waits until it executes something else than `before`, is gone, or `limit` has passed. Returns
-    /// whether it does.
+    /// Waits until it executes a program other than `before`, ends, or `limit` has passed. Returns whether it
+    /// executes another program.
     pub(crate) fn await_exec(self, before: Program, limit: Duration) -> bool {
         let began = Instant::now();
         while self.program_of_number() == Some(before) && began.elapsed() < limit {
-            sleep((began.elapsed() / PART).clamp(OFTEN, RARELY));
+            sleep((began.elapsed() / POLLS).clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL));
         }
         self.program().is_some_and(|program| program != before)
     }
 
-    /// Asks it to end.
+    /// Sends it SIGTERM.
     pub fn terminate(self) {
         self.signal(Signal::TERM);
     }
@@ -112,7 +112,7 @@ impl Init {
     }
 
     fn signal(self, signal: Signal) {
-        // Fails only if it has just gone.
+        // Fails only if the process has just ended.
         let _ = signal::send(self.0.pid, self.0.started, signal);
     }
 }

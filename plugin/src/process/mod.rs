@@ -1,4 +1,4 @@
-//! Processes of the node, and the control groups that bound them.
+//! The processes of the node, and the control groups that bound them.
 #![forbid(unsafe_code)]
 
 pub(crate) mod cgroup;
@@ -13,4 +13,4 @@ mod streams;
 pub use init::{Init, process};
 pub(crate) use list::processes;
 pub use pidfd::Pidfd;
-pub(crate) use streams::let_go_of_caller;
+pub(crate) use streams::detach_from_caller;

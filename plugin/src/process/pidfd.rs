@@ -1,4 +1,4 @@
-//! A descriptor of one process: it becomes readable when the process ends, and never means another one.
+//! A descriptor of one process. It becomes readable when the process ends, and never refers to another one.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ use crate::model::ProcessId;
 pub struct Pidfd(OwnedFd);
 
 impl Pidfd {
-    /// That of `of`; `None` if it has ended.
+    /// The descriptor of `of`; `None` if it has ended.
     ///
     /// # Errors
     /// The kernel lacks descriptors, or is older than Linux 5.3.
@@ -26,7 +26,7 @@ impl Pidfd {
             Err(rustix::io::Errno::SRCH) => return Ok(None),
             opened => opened?,
         };
-        // Compared afterwards: the number may have been given to another process before.
+        // The identity is compared afterwards, because another process may have had the number before.
         Ok((process(of.pid) == Some(of)).then_some(Pidfd(pidfd)))
     }
 

@@ -1,4 +1,4 @@
-//! Sending a signal to one process and no other.
+//! Sends a signal to one process and no other.
 
 use std::io;
 
@@ -7,8 +7,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 
 use super::stat::Stat;
 
-/// Sends `signal` to the process with the number `pid` that began at `started`, in clock ticks since boot.
-/// If it has ended, nothing is sent: not even to a process that has got its number.
+/// Sends `signal` to the process with the number `pid` that began at `started`, in clock ticks since boot. If
+/// it has ended, no process gets the signal, even if one has its number.
 ///
 /// # Errors
 /// The process has ended.
@@ -18,14 +18,14 @@ pub(crate) fn send(pid: i32, started: u64, signal: Signal) -> io::Result<()> {
     })
 }
 
-/// Sends `signal` to the process with the number `pid` if `is_meant` says so. It is asked when it is certain
-/// that a process that it approves of is the one that gets the signal, or that none does.
+/// Sends `signal` to the process with the number `pid` if `is_meant` returns true. From that call on, the
+/// number can mean no other process: either this process gets the signal, or none.
 ///
 /// # Errors
 /// The process has ended, or is not meant.
 pub(crate) fn send_if(pid: i32, signal: Signal, is_meant: impl FnOnce() -> bool) -> io::Result<()> {
     let number = Pid::from_raw(pid).ok_or(io::ErrorKind::NotFound)?;
-    // Before Linux 5.3 there is the number only.
+    // Before Linux 5.3 there is only the number.
     let process = match pidfd_open(number, PidfdFlags::empty()) {
         Err(Errno::NOSYS) => None,
         process => Some(process?),

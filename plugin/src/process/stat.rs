@@ -1,44 +1,44 @@
-//! What the kernel tells of any process in `/proc/PID/stat` (proc_pid_stat(5)).
+//! The kernel's facts about any process in `/proc/PID/stat` (proc_pid_stat(5)).
 
 use std::fs::File;
 use std::io::Read;
 
-/// The name of a program as the kernel keeps it: at most 15 bytes, the rest is zero.
+/// The name of a program as in the kernel: at most 15 bytes, the rest is zero.
 pub(crate) type Name = [u8; 16];
 
-/// A process at the moment it is looked at.
+/// The facts about a process at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     state: char,
-    /// What the kernel calls its program; it changes when another one is executed.
+    /// The kernel's name of its program; it changes when the process executes another one.
     pub(crate) name: Name,
     /// The number of its parent.
     pub(crate) parent: i32,
-    /// When it began, in clock ticks since boot.
+    /// Its start time, in clock ticks since boot.
     pub(crate) started: u64,
 }
 
 impl Stat {
-    /// Of the process with this number; `None` if there is none.
+    /// The facts about the process with this number; `None` if there is none.
     pub(crate) fn of(pid: i32) -> Option<Stat> {
         Stat::at(&format!("/proc/{pid}/stat"))
     }
 
-    /// Of a thread of this process; `None` if it has ended.
+    /// The facts about a thread of this process; `None` if it has ended.
     pub(crate) fn of_thread(thread_id: i32) -> Option<Stat> {
         Stat::at(&format!("/proc/self/task/{thread_id}/stat"))
     }
 
     fn at(path: &str) -> Option<Stat> {
-        // It is at most 16 for the name and 21 for each of some fifty numbers.
+        // It has at most 16 bytes for the name and 21 for each of some fifty numbers.
         let mut text = [0; 2048];
         let length = File::open(path).ok()?.read(&mut text).ok()?;
         Stat::parse(&text[..length])
     }
 
     fn parse(text: &[u8]) -> Option<Stat> {
-        // The second field, the name in parentheses, may hold any bytes; so it is left behind from
-        // the end.
+        // The second field, the name in parentheses, may hold any bytes; so its end is searched from the end
+        // of the line.
         let name_ends = text.iter().rposition(|byte| *byte == b')')?;
         let name_begins = text.iter().position(|byte| *byte == b'(')? + 1;
         let mut name = Name::default();
@@ -54,12 +54,12 @@ impl Stat {
         })
     }
 
-    /// Whether it waits for something that a signal can end.
+    /// Whether it waits in a way that a signal can end.
     pub(crate) fn sleeps(&self) -> bool {
         self.state == 'S'
     }
 
-    /// Whether it has ended, though its parent has not taken that in.
+    /// Whether it has ended, though its parent has not reaped it.
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_of_a_process_is_taken_for_what_follows_it() {
+    fn a_process_name_is_never_taken_for_another_field() {
         let line = b"12 (a) Z 1 (b\xff)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));

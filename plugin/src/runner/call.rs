@@ -1,4 +1,4 @@
-//! The runner's command line. It is read by hand: the runner has no time for an argument framework.
+//! The runner's command line. It is parsed by hand, because an argument framework would take too long.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -11,23 +11,23 @@ use crate::model::{DEFAULT_STATE_DIR, Stage, shown};
 /// The name of this program, which is the first argument of every runner.
 pub const NAME: &str = "nri-oci-hooks";
 
-/// The word that makes this program a runner.
+/// The first argument that makes this program a runner.
 pub const COMMAND: &str = "stage";
 
-/// What a runner is asked: `stage STAGE [--state-dir DIR] [--trigger TRIGGER] [--enter-host]`.
+/// The call of a runner: `stage STAGE [--state-dir DIR] [--trigger TRIGGER] [--enter-host]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Which stage.
+    /// The stage.
     pub stage: Stage,
-    /// Where the ledger is.
+    /// The directory of the ledger.
     pub state_dir: PathBuf,
-    /// Who asks.
+    /// The trigger.
     pub trigger: Trigger,
-    /// Whether it is started in a pod, and is to enter the host: by a daemon that lives in one.
+    /// Whether it starts in a pod and must enter the host: its daemon runs in a pod.
     pub enter_host: bool,
 }
 
-/// A command line that is no call of a runner.
+/// A command line that is not a call of a runner.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{0}; usage: nri-oci-hooks stage prestart|poststart|poststop [--state-dir DIR] [--trigger TRIGGER] \
@@ -36,7 +36,7 @@ pub struct Call {
 pub(super) struct WrongCall(String);
 
 impl Call {
-    /// Reads what follows the word `stage`.
+    /// Parses the arguments after the word `stage`.
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Call, WrongCall> {
         let mut arguments = arguments.into_iter();
         let name = arguments.next().unwrap_or_default();
@@ -44,7 +44,7 @@ impl Call {
         let mut call = Call {
             stage: stage
                 .filter(|stage| Stage::STARTED.contains(stage))
-                .ok_or_else(|| WrongCall(format!("{} is no stage", quoted(&name))))?,
+                .ok_or_else(|| WrongCall(format!("{} is not a stage", quoted(&name))))?,
             state_dir: DEFAULT_STATE_DIR.into(),
             trigger: Trigger::Oci,
             enter_host: false,
@@ -68,7 +68,7 @@ impl Call {
         Ok(call)
     }
 
-    /// The arguments of such a call, the program's name first.
+    /// The arguments of this call, the program's name first.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
             "nri-oci-hooks".to_owned(),

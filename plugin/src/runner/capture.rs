@@ -1,4 +1,4 @@
-//! Keeping the beginning and the end of a stream of any length.
+//! Captures the beginning and the end of a stream of any length.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -6,23 +6,23 @@ use std::io::{self, Read};
 
 use crate::ledger::Output;
 
-/// How many bytes of the beginning are kept.
+/// The maximum length of the beginning, in bytes.
 const HEAD: usize = 4 * 1024;
 
-/// How many bytes of the end are kept. The end is where the reason of a failure stands.
+/// The maximum length of the end, in bytes. The reason of a failure is usually at the end.
 const TAIL: usize = 12 * 1024;
 
-/// How much is read at once. It is on the stack, and what is touched of that is memory of the runner.
+/// The number of bytes read at once. They are on the stack, which counts as the runner's memory.
 const CHUNK: usize = 8 * 1024;
 
-/// How much is read after the hook has ended: what it left in the pipe, at the largest size that
-/// it can have given it. Who goes on writing is not its to wait for.
+/// The number of bytes read after the hook has ended: the rest in the pipe, at its largest size. A process
+/// that continues to write is not waited for.
 const LEFT_OVER: usize = 1024 * 1024;
 
 /// One output stream of a hook, while it is read.
 #[derive(Debug)]
 pub(super) struct Capture {
-    /// Absent once the stream has ended. Reading it never blocks.
+    /// Absent after the stream has ended. Reading it never blocks.
     stream: Option<File>,
     head: Vec<u8>,
     tail: VecDeque<u8>,
@@ -45,7 +45,8 @@ impl Capture {
         self.stream.as_ref()
     }
 
-    /// Reads once what is there. Returns how much; 0 if there is nothing now, or never again.
+    /// Reads the available bytes once. Returns their number; 0 if there are none now, or the stream has
+    /// ended.
     pub(super) fn read(&mut self) -> usize {
         let mut chunk = [0; CHUNK];
         let Some(stream) = &mut self.stream else { return 0 };
@@ -65,7 +66,7 @@ impl Capture {
         0
     }
 
-    /// Reads what the hook left, and ends.
+    /// Reads the rest of the hook's output, and ends.
     pub(super) fn finish(mut self) -> Output {
         let mut left = LEFT_OVER;
         while left > 0 {

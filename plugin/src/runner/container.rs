@@ -1,4 +1,4 @@
-//! The container that a runner is for: what the ledger says of it, and what the caller said.
+//! The container of a runner, from the ledger and the caller's state.
 
 use std::cell::{Cell, RefCell};
 
@@ -10,27 +10,27 @@ use crate::model::{Program, ResolvedHook, Stage};
 use crate::process::cgroup::GroupName;
 use crate::process::{Init, process};
 
-/// The container that a runner is for.
+/// The container of a runner.
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) directory: EntryDirectory,
     header: Header,
-    /// The entry behind its header, until that is read.
+    /// The rest of the entry after its header, until that is read.
     entry: RefCell<Option<Entry>>,
-    /// What was noted first, or else what the caller says.
+    /// The creation as it was noted first, or else as in the caller's state.
     created: Created,
     is_noted: Cell<bool>,
-    /// What its init executed before it was started, if anybody saw that.
+    /// The program of its init before the start, if a runner saw it.
     program_before: Option<Program>,
     said: State,
     by: Trigger,
-    /// What its hooks have left behind.
+    /// The leftover processes of its hooks.
     left: RefCell<Vec<Left>>,
 }
 
 impl Container {
-    /// Puts together what is known, for a runner that was started `by` whom. `is_before_start`: what
-    /// its init executes now is not the container's own program yet.
+    /// Combines the ledger with the caller's state, for a runner with the trigger `by`. `is_before_start`:
+    /// its init does not execute the container's own program yet.
     ///
     /// # Errors
     /// The container's files are damaged.
@@ -47,7 +47,7 @@ impl Container {
         let process = noted
             .process
             .or_else(|| said.pid.filter(|pid| *pid > 0).and_then(process));
-        // What this process sees now may be the container's own program already.
+        // The current program may already be the container's own.
         let seen_before = noted.program;
         let mut created = Created { process, ..noted };
         if created.program.is_none() {
@@ -76,7 +76,7 @@ impl Container {
         &self.header
     }
 
-    /// Notes in the record of `stage` that the container was created, if nobody has.
+    /// Notes in the record of `stage` that the container was created, unless that is noted already.
     ///
     /// # Errors
     /// It cannot be written.
@@ -88,16 +88,16 @@ impl Container {
         Ok(())
     }
 
-    /// Notes that nothing is left to do until the container stops, unless the daemon has to watch its init.
+    /// Notes that nothing is pending until the container stops, unless the daemon must watch its init.
     pub(super) fn note_start_is_over(&self) {
         if self.header.injected {
-            // What is not noted is only read once more.
+            // Without the note, the entry is only read once more.
             let _ = self.directory.note_start_is_over();
         }
     }
 
-    /// Takes the claim of `stage`, and ends what an interrupted hook has left: its runner and its supervisor
-    /// have died, and cannot.
+    /// Takes the claim of `stage`, and ends the leftover processes of an interrupted hook, whose runner and
+    /// supervisor have died.
     ///
     /// # Errors
     /// The record cannot be read or written.
@@ -112,13 +112,13 @@ impl Container {
         Ok(claimed)
     }
 
-    /// Takes in what a hook has left behind.
+    /// Adds the leftover processes of a hook.
     pub(super) fn leave(&self, left: Option<Left>) {
         self.left.borrow_mut().extend(left);
     }
 
-    /// Sees to it that what hooks have left behind keeps to their limits. Call it without a claim: a copy of
-    /// this process would hold that.
+    /// Enforces the limits of the hooks on their leftover processes. Call it without a claim: a forked child
+    /// would hold that.
     pub(super) fn guard_left(&self) {
         guard::detach(self.left.take());
     }
@@ -129,17 +129,17 @@ impl Container {
         GroupName::new(self.header.identity.id.as_str(), stage, index, created)
     }
 
-    /// Its init, if anybody told which it is.
+    /// Its init, if known.
     pub(super) fn init(&self) -> Option<Init> {
         Init::of(&self.created)
     }
 
-    /// What its init executed before it was started; `None` if nobody saw that.
+    /// The program of its init before the start; `None` if no runner saw it.
     pub(super) fn program_before(&self) -> Option<Program> {
         self.program_before
     }
 
-    /// Its bundle; empty if nobody told.
+    /// Its bundle; empty if unknown.
     pub(super) fn bundle(&self) -> &str {
         self.created.bundle.as_deref().unwrap_or_default()
     }
@@ -151,10 +151,11 @@ impl Container {
         }
     }
 
-    /// The state that hooks of `stage` get. What the caller said of status and process is not
-    /// passed on: runtimes differ in it, and events come late.
+    /// The state for hooks of `stage`. Status and process of the caller's state are not passed on: runtimes
+    /// differ in them, and events come after the fact.
     ///
-    /// The runtime's annotations hide those of the pod; nobody's hide who the container is.
+    /// The runtime's annotations take precedence over those of the pod; neither can hide the identity of the
+    /// container.
     ///
     /// # Errors
     /// The entry is damaged.
@@ -163,7 +164,7 @@ impl Container {
         let status = match stage {
             Stage::Poststart if pid.is_some() => "running",
             Stage::Poststart | Stage::Poststop => "stopped",
-            // The OCI runtime runs prestart inside of create, even if it says otherwise (crun).
+            // The OCI runtime runs prestart during create, even if it reports another status (crun).
             _ if self.by == Trigger::Oci => "creating",
             _ => "created",
         };

@@ -1,8 +1,8 @@
 //! The gate: the exec FIFO through which runc starts a container, held until poststart is over.
 //!
-//! `runc create` leaves init blocked in an open of that FIFO for writing. `runc start` (1.0.0 to 1.5)
-//! opens it for reading and returns when every writer has closed it. Whoever opens it for writing,
-//! too, holds that start: no NRI event is involved, and no daemon.
+//! `runc create` leaves init blocked in an open of that FIFO for writing. `runc start` (1.0.0 to 1.5) opens
+//! it for reading and returns when every writer has closed it. So another process that opens it for writing
+//! holds that start, without an NRI event or a daemon.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, PipeReader, Write};
@@ -22,8 +22,8 @@ use crate::process::Init;
 /// The name of the FIFO in runc's directory of the container.
 const NAME: &str = "exec.fifo";
 
-/// How long it may take until the kernel counts a writer that opens the FIFO.
-const OPENING: Duration = Duration::from_millis(200);
+/// The maximum time until the kernel counts a writer that opens the FIFO.
+const OPEN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How often a thread is looked at. On a busy node it may wait for a processor, which is not to be used up by looking.
 const POLL_INTERVAL: Duration = Duration::from_micros(50);
@@ -31,15 +31,15 @@ const POLL_INTERVAL: Duration = Duration::from_micros(50);
 /// The exec FIFO of a container that was created and has not executed its program.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Names the FIFO and counts as neither reader nor writer.
+    /// A descriptor that names the FIFO, and is neither reader nor writer.
     fifo: File,
 }
 
 impl Gate {
     /// The FIFO that `init` is about to open; `None` if its OCI runtime uses none.
     ///
-    /// init keeps a descriptor of it until just before it executes the program, so nothing has to
-    /// know where the OCI runtime keeps its files.
+    /// init has a descriptor of it until just before it executes the program. So the runner need not know the
+    /// OCI runtime's directories.
     pub(super) fn of(init: Init) -> Option<Gate> {
         let directory = format!("/proc/{}/fd", init.pid()?);
         let links = fs::read_dir(directory).ok()?.flatten();
@@ -52,12 +52,12 @@ impl Gate {
             .open(path)
             .ok()?;
         let is_fifo = fifo.metadata().is_ok_and(|found| found.file_type().is_fifo());
-        // Looked at last: what was opened is of this init only if it still lives.
+        // This comes last: the FIFO belongs to this init only if init is still alive.
         (is_fifo && init.is_alive()).then_some(Gate { fifo })
     }
 
-    /// Begins to open the FIFO for writing, which ends when the start is asked for. From the return
-    /// on, a start waits.
+    /// Begins to open the FIFO for writing, which ends when the start is requested. After the return, a start
+    /// waits.
     ///
     /// # Errors
     /// The kernel lacks descriptors or threads.
@@ -66,7 +66,7 @@ impl Gate {
         let (opened, opener) = io::pipe()?;
         let (sender, thread_id) = mpsc::channel();
         let thread = thread::Builder::new().spawn(move || {
-            // Nobody listens if the other side has given up.
+            // No thread receives it if the other side has given up.
             let _ = sender.send(gettid());
             let file = OpenOptions::new().write(true).open(path);
             let mut opener = opener;
@@ -82,26 +82,25 @@ impl Gate {
         })
     }
 
-    /// Whether somebody has the FIFO open for reading: a start waits until it is closed by all who
-    /// write.
+    /// Whether a process has the FIFO open for reading: then a start waits until all writers have closed it.
     pub(super) fn has_reader(&self) -> bool {
         let mut nonblocking = OpenOptions::new();
         nonblocking.write(true).custom_flags(libc::O_NONBLOCK);
         nonblocking.open(self.path()).is_ok()
     }
 
-    /// Lets an open for writing return although nobody asks for the start: init is gone.
+    /// Lets an open for writing return without a start, because init has ended.
     pub(super) fn abandon(&self) {
         let reader = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(self.path());
-        // The reader has done its work by being there.
+        // The reader only had to exist.
         drop(reader);
     }
 
-    /// Tells through a descriptor when somebody who has the FIFO open for writing closes it: init
-    /// does, just before it executes its program.
+    /// A descriptor that becomes readable when a writer closes the FIFO: init does, just before it executes
+    /// its program.
     ///
     /// # Errors
     /// The node has used up its inotify instances.
@@ -116,7 +115,7 @@ impl Gate {
     }
 }
 
-/// A start that is held, or will be when it is asked for.
+/// A held start, current or future.
 #[derive(Debug)]
 pub(super) struct Holding {
     thread: JoinHandle<io::Result<File>>,
@@ -130,8 +129,8 @@ impl Holding {
         self.opened.as_fd()
     }
 
-    /// The FIFO, open for writing; waits until it is, and until this process has one thread again. The start goes
-    /// on when this is dropped.
+    /// The FIFO, open for writing. Waits until it is open, and until this process has one thread again.
+    /// Dropping it ends the hold.
     ///
     /// # Errors
     /// It could not be opened.
@@ -142,19 +141,19 @@ impl Holding {
     }
 }
 
-/// Waits until the thread sleeps: it has come to where the open waits for a reader, and the kernel
-/// counts it as a writer. There is no other way to tell.
+/// Waits until the thread sleeps: its open waits for a reader, and the kernel counts it as a writer. There is
+/// no other sign.
 fn await_sleep(thread_id: i32) {
-    let give_up = Instant::now() + OPENING;
+    let give_up = Instant::now() + OPEN_TIMEOUT;
     while Stat::of_thread(thread_id).is_some_and(|stat| !stat.sleeps()) && Instant::now() < give_up {
         thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Waits until the kernel counts the thread no more. One that has been joined may still be on its way out, and a
-/// process with threads starts no hooks.
+/// Waits until the kernel no longer counts the thread. After a join it may still be ending, and a process
+/// with threads starts no hooks.
 fn await_end(thread_id: i32) {
-    let give_up = Instant::now() + OPENING;
+    let give_up = Instant::now() + OPEN_TIMEOUT;
     while Stat::of_thread(thread_id).is_some() && Instant::now() < give_up {
         thread::sleep(POLL_INTERVAL);
     }

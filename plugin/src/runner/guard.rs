@@ -1,38 +1,38 @@
-//! What a successful hook has left behind: it stays, as long as it keeps to the hook's limits.
+//! The leftover processes of a successful hook: they stay, within the hook's limits.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::process::cgroup::Group;
-use crate::process::let_go_of_caller;
-use crate::system::{close_descriptors_but, in_a_copy};
+use crate::process::detach_from_caller;
+use crate::system::{close_descriptors_except, fork_child};
 
-/// How often it is looked whether a limit was reached.
+/// The interval between checks whether a limit was reached.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long is waited for a killed group to end. A process that the kernel cannot end by then (it waits for
+/// The maximum wait for the end of a killed group. A process that the kernel cannot end by then (it waits for
 /// a device) has its SIGKILL and ends when it can.
-pub(super) const ENDING: Duration = Duration::from_millis(500);
+pub(super) const END_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The group of a hook that has ended and left processes behind.
+/// The group of a hook that has ended, with leftover processes.
 #[derive(Debug)]
 pub(super) struct Left {
     pub(super) group: Group,
-    /// When the hook's time is up.
+    /// The end of the hook's timeout.
     pub(super) deadline: Instant,
 }
 
-/// Leaves a copy of this process behind that ends what in `left` multiplies until no more can be started: a
-/// hook may have begun that and ended before its limit was reached. The copy ends when the hooks' time is up.
+/// Forks a child that ends leftover processes in `left` when they multiply up to their limit: a hook may have
+/// started that and ended before it reached the limit. The child ends when the hooks' timeouts are over.
 pub(super) fn detach(mut left: Vec<Left>) {
     left.retain(|left| !left.group.is_empty());
     if left.is_empty() {
         return;
     }
-    // Fails if there is no room for another process: then the limit is all there is.
-    let _ = in_a_copy(|| {
-        // A start at the gate and the stage itself are over without this.
-        if close_descriptors_but(&[]).is_err() || let_go_of_caller().is_err() {
+    // Fails if the kernel cannot start another process: then only the limit protects the node.
+    let _ = fork_child(|| {
+        // A held start and the stage itself do not wait for this child.
+        if close_descriptors_except(&[]).is_err() || detach_from_caller().is_err() {
             return 1;
         }
         while !left.is_empty() {
@@ -43,10 +43,10 @@ pub(super) fn detach(mut left: Vec<Left>) {
     });
 }
 
-/// Whether nothing is to be done about it any more.
+/// Whether the group needs no more checks.
 fn is_over(left: &Left) -> bool {
     if left.group.out_of_processes() > 0 {
-        left.group.kill(ENDING);
+        left.group.kill(END_TIMEOUT);
     }
     left.group.remove() || Instant::now() >= left.deadline
 }

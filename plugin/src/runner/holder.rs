@@ -1,9 +1,8 @@
-//! A poststart that was asked for before init runs its program: a detached copy of the runner holds
-//! the start by the gate, waits for its moment, and runs the stage.
+//! A poststart that was requested before init runs its program: a detached child of the runner holds the
+//! start by the gate, waits for the right time, and runs the stage.
 //!
-//! runc up to 1.5 asks for it inside of `create`; with `events` delivery the daemon does at NRI
-//! StartContainer. The copy has the claim from the beginning, so whoever comes for poststop waits
-//! for it, and it ends when init does.
+//! runc up to 1.5 requests it during `create`; with `events` delivery the daemon does at NRI StartContainer.
+//! The child has the claim from the start, so a runner of poststop waits for it. It ends when init ends.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -20,31 +19,31 @@ use super::stages;
 use super::stat::Name;
 use crate::ledger::{Claimed, LedgerError, StageResult, Trigger};
 use crate::model::{Program, Stage};
-use crate::process::{Init, Pidfd, let_go_of_caller};
-use crate::system::in_a_copy;
+use crate::process::{Init, Pidfd, detach_from_caller};
+use crate::system::fork_child;
 
-/// How often init is looked at where nothing tells that it has executed its program: a part of the
-/// time that has passed, between these two.
+/// The bounds of the interval between checks whether init has executed its program, if there is no event for
+/// that. Between them, it is a fraction of the time that has passed.
 const POLL_INTERVAL: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(50));
 const POLL_PART: u32 = 16;
 
-/// How long an init without exec FIFO is looked at. Some runtimes name a process that never
-/// executes another program: that of a sandbox.
+/// The time for which an init without exec FIFO is checked. Some runtimes name a process that never executes
+/// another program, such as that of a sandbox.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Leaves a copy of this process behind that runs poststart at its moment. Returns when a start
-/// that is asked for from now on waits for it; without a `gate` none does.
+/// Forks a child that runs poststart at the right time. Returns when every later start waits for it; without
+/// a `gate` no start waits.
 ///
 /// # Errors
 /// The kernel lacks processes or descriptors. Then the start does not wait.
 pub(super) fn detach(container: &Container, by: Trigger, gate: Option<&Gate>) -> io::Result<()> {
     let (mut held, holder) = io::pipe()?;
-    in_a_copy(|| run_detached(container, by, gate, &held, holder))?;
-    // Ends without a byte if the copy has nothing to hold.
+    fork_child(|| run_detached(container, by, gate, &held, holder))?;
+    // Ends without a byte if the child has nothing to hold.
     held.read(&mut [0]).map(drop)
 }
 
-/// The copy's whole life.
+/// The child's whole life.
 fn run_detached(
     container: &Container,
     by: Trigger,
@@ -52,12 +51,12 @@ fn run_detached(
     held: &PipeReader,
     holder: PipeWriter,
 ) -> i32 {
-    // The reading end is the original's alone: it is to see that the copy is gone.
+    // Only the parent may have the reading end, through which it sees that the child has ended.
     let _ = close(held.as_raw_fd());
-    if let_go_of_caller().is_err() {
+    if detach_from_caller().is_err() {
         return 1;
     }
-    // The outcome is on record; nobody listens here.
+    // The outcome is on record; no process reads it here.
     i32::from(hold_and_run(container, by, gate, holder).is_err())
 }
 
@@ -71,9 +70,9 @@ fn hold_and_run(
         Claimed::Ours(claim) => claim,
         Claimed::Over(_) => return Ok(()),
     };
-    // Nobody listens if the caller was killed.
+    // No process reads it if the caller was killed.
     let start = await_start(container, gate, || drop(holder.write_all(b".")));
-    // The start goes on when this is dropped, at the end of all.
+    // Dropping this at the very end ends the hold.
     let _gate = match start {
         Start::Held(gate) => Some(gate),
         Start::NotHeld(reason) => {
@@ -90,25 +89,25 @@ fn hold_and_run(
     result
 }
 
-/// What came of waiting for the start.
+/// The result of waiting for the start.
 #[derive(Debug)]
 enum Start {
     /// init has executed its program, and the start waits until this is dropped.
     Held(File),
-    /// init has executed its program, and nothing waits.
+    /// init has executed its program, and no start waits.
     NotHeld(&'static str),
     /// init has ended before it executed its program.
     Never(&'static str),
 }
 
-/// Waits until init executes its program or ends; calls `ready` when a start is held from then on.
+/// Waits until init executes its program or ends. Calls `ready` when every later start is held.
 fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce()) -> Start {
     const GONE: &str = "its init ended before it ran the container's program";
     const NOT_OPENED: &str = "its exec FIFO could not be opened";
     let Some(watched) = container.init().and_then(|init| Watched::new(init, container)) else {
         return Start::Never(GONE);
     };
-    let not_held = |reason| match watched.await_exec_by_looking() {
+    let not_held = |reason| match watched.await_exec_by_polling() {
         true => Start::NotHeld(reason),
         false => Start::Never(GONE),
     };
@@ -116,7 +115,7 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
         ready();
         return not_held("its OCI runtime has no exec FIFO by which a start can be held");
     };
-    // Before the start: init may close the FIFO as soon as that has come, and execute its program later.
+    // Before the start: init may close the FIFO at once, and execute its program later.
     let closing = gate.closing();
     let holding = gate.hold();
     ready();
@@ -125,7 +124,7 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
     };
     wait(&mut [readable(&holding.opened()), readable(&watched.end)], None);
     if watched.end.has_ended() && !gate.has_reader() {
-        // Nobody has asked for the start, and the thread would wait for ever.
+        // No start was requested, and the thread would wait forever.
         gate.abandon();
         return Start::Never("the container was never started");
     }
@@ -134,7 +133,7 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
     };
     let has_run = match closing {
         Ok(closing) => watched.await_exec_by(&closing),
-        Err(_) => watched.await_exec_by_looking(),
+        Err(_) => watched.await_exec_by_polling(),
     };
     match has_run {
         true => Start::Held(file),
@@ -142,7 +141,7 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
     }
 }
 
-/// An init, and by what it is told whether it has executed its program.
+/// An init, and the facts that show whether it has executed its program.
 struct Watched {
     init: Init,
     end: Pidfd,
@@ -153,7 +152,7 @@ struct Watched {
 impl Watched {
     /// `None` if it has ended.
     fn new(init: Init, container: &Container) -> Option<Watched> {
-        // What is seen now may be the container's program already.
+        // The current program may already be the container's own.
         let seen = init.program();
         Some(Watched {
             init,
@@ -163,31 +162,32 @@ impl Watched {
         })
     }
 
-    /// Whether it has executed its program, as far as can be seen now.
+    /// Whether it has executed its program, as far as that can be seen now.
     fn has_executed(&self) -> bool {
         match (self.init.program(), self.program) {
             (Some(now), Some(before)) if now != before => true,
-            // It may execute the same file as its OCI runtime, or it has ended: its name is left of it.
+            // It may execute the same file as its OCI runtime, or it has ended: then only its name can
+            // differ.
             _ => self.init.name().is_none_or(|name| Some(name) != self.name),
         }
     }
 
-    /// Waits until it executes its program, which closes the FIFO, or ends. Returns whether it has
-    /// executed it; if that can no longer be told, that it has.
+    /// Waits until it executes its program, which closes the FIFO, or ends. Returns whether it has executed
+    /// it; true if that is unknown.
     fn await_exec_by(&self, closing: &Inotify) -> bool {
-        // Looked at first: it may have happened before anybody watched.
+        // The check comes first: it may have happened before this process watched.
         while !self.has_executed() && !self.end.has_ended() {
             wait(&mut [readable(closing), readable(&self.end)], None);
             if closing.read_events().is_ok() {
-                // The kernel tells of this, but not of the exec that follows at once.
-                return self.await_exec_by_looking();
+                // The kernel reports the close, but not the exec that follows at once.
+                return self.await_exec_by_polling();
             }
         }
         self.has_executed()
     }
 
-    /// The same where nothing tells: it is looked at again and again, for a while.
-    fn await_exec_by_looking(&self) -> bool {
+    /// The same without an event: repeated checks, for a limited time.
+    fn await_exec_by_polling(&self) -> bool {
         let began = Instant::now();
         while !self.has_executed() && !self.end.has_ended() && began.elapsed() < EXEC_TIMEOUT {
             let (shortest, longest) = POLL_INTERVAL;
@@ -204,10 +204,10 @@ fn readable(what: &impl AsFd) -> PollFd<'_> {
 
 /// Waits until one of `events` happens, or `limit` has passed.
 fn wait(events: &mut [PollFd<'_>], limit: Option<Duration>) {
-    // Rounded up: poll counts milliseconds.
+    // Rounded up, because poll counts milliseconds.
     let limit = limit.map_or(PollTimeout::NONE, |limit| {
         PollTimeout::try_from(limit + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
     });
-    // An interrupted wait is a short one: callers look again.
+    // An interrupted wait is a short one: callers check again.
     let _ = poll(events, limit);
 }

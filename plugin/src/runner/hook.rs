@@ -1,4 +1,4 @@
-//! Starting one hook, as root's own process with nothing of ours about it.
+//! Starts one hook, as a root process that inherits nothing from the runner.
 
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
@@ -13,20 +13,20 @@ use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, getp
 
 use crate::model::ResolvedHook;
 use crate::process::cgroup::{Entrance, Group};
-use crate::system::{in_a_copy, in_a_copy_to_be_replaced, take_default_signals};
+use crate::system::{fork_child, fork_to_exec, reset_signals};
 
-/// A hook that was started, and our ends of its pipes.
+/// A started hook, and our ends of its pipes.
 #[derive(Debug)]
 pub(super) struct Started {
     /// Its process id.
     pub(super) pid: Pid,
-    /// What it writes to stdout. Reading never blocks.
+    /// Its stdout. Reading never blocks.
     pub(super) stdout: File,
-    /// What it writes to stderr. Reading never blocks.
+    /// Its stderr. Reading never blocks.
     pub(super) stderr: File,
 }
 
-/// All that the new process needs, made before it is there.
+/// Everything that the new process needs, created before it exists.
 struct Execution {
     path: CString,
     args: Vec<CString>,
@@ -36,14 +36,14 @@ struct Execution {
     stdin: File,
     stdout: OwnedFd,
     stderr: OwnedFd,
-    /// Where the reason goes if the program cannot be executed. Executing it closes this.
+    /// The pipe for the error if the program cannot be executed. Executing it closes this.
     failure: OwnedFd,
 }
 
 impl Started {
     /// Starts `hook` in `group`, with `state` on stdin, in `bundle`, or in `/` if that is gone.
     ///
-    /// Must be called by the process that watches it: when that dies, the hook is killed.
+    /// Only the supervisor of the hook may call this: if it dies, the hook is killed.
     ///
     /// # Errors
     /// The kernel lacks processes or descriptors, or cannot execute the program.
@@ -91,7 +91,7 @@ impl Started {
 }
 
 impl Execution {
-    /// Starts the hook in the group of `entrance`, so that nothing that it starts is ever outside.
+    /// Starts the hook in the group of `entrance`, so that none of its processes is ever outside.
     fn start(&self, entrance: Option<&Entrance>) -> io::Result<Pid> {
         let (directory, unified, version_1) = match entrance {
             Some(Entrance {
@@ -101,20 +101,21 @@ impl Execution {
             }) => (directory.as_ref(), unified.as_ref(), version_1.as_slice()),
             None => (None, None, &[][..]),
         };
-        in_a_copy_to_be_replaced(directory.map(AsFd::as_fd), || self.become_hook(version_1.iter()))
-            // The kernel may not know how to start a process inside of a group.
-            .or_else(|_| in_a_copy(|| self.become_hook(unified.into_iter().chain(version_1))))
+        fork_to_exec(directory.map(AsFd::as_fd), || self.become_hook(version_1.iter()))
+            // The kernel may be unable to start a process inside a group.
+            .or_else(|_| fork_child(|| self.become_hook(unified.into_iter().chain(version_1))))
     }
 
-    /// Enters `groups` and turns this process into the hook. Returns only if that fails, the exit status.
+    /// Joins `groups` and executes the hook in this process. Returns only if that fails, with the exit
+    /// status.
     fn become_hook<'g>(&self, groups: impl Iterator<Item = &'g File>) -> i32 {
         let Err(error) = self.execute(groups);
-        // Nobody listens if the supervisor has died.
+        // No process reads it if the supervisor has died.
         let _ = write(&self.failure, &(error as i32).to_ne_bytes());
         127
     }
 
-    /// Turns this process into the hook.
+    /// Executes the hook in this process.
     fn execute<'g>(&self, groups: impl Iterator<Item = &'g File>) -> nix::Result<Infallible> {
         for group in groups {
             write(group, b"0")?;
@@ -122,10 +123,10 @@ impl Execution {
         setsid()?;
         set_pdeathsig(Signal::SIGKILL)?;
         if getppid() != self.parent {
-            // The supervisor died before it could take this process with it.
+            // The supervisor died before its death could kill this process.
             return Err(nix::Error::ESRCH);
         }
-        take_default_signals();
+        reset_signals();
         dup2_stdin(&self.stdin)?;
         dup2_stdout(&self.stdout)?;
         dup2_stderr(&self.stderr)?;

@@ -1,4 +1,4 @@
-//! Going through a stage's list.
+//! Runs a stage's list.
 
 use std::io;
 
@@ -10,19 +10,19 @@ use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
 use crate::model::Stage;
 use crate::process::cgroup;
 
-/// What a failing hook means to those behind it.
+/// The effect of a failed hook on the hooks after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnFailure {
     /// They are not run, and the stage has failed: prestart.
     Stop,
-    /// They are run all the same: poststart (iSulad's rule) and poststop.
+    /// They are run nevertheless: poststart (iSulad's rule) and poststop.
     GoOn,
 }
 
-/// Runs what of `stage` has not begun, in order, and finishes it.
+/// Runs the hooks of `stage` that have not begun, in order, and finishes it.
 ///
 /// # Errors
-/// The ledger cannot be read or written. Then nothing more is run: a hook must be on record before
+/// The ledger cannot be read or written. Then no more hooks are run, because a hook must be on record before
 /// it begins.
 pub(super) fn run(
     container: &Container,
@@ -69,7 +69,7 @@ fn run_one(
     match job {
         Ok(job) => supervisor::run(claim, &job),
         Err(error) => {
-            let reason = format!("its state cannot be put into memory: {error}");
+            let reason = format!("cannot store its state in memory: {error}");
             let outcome = Outcome::NotExecuted { reason };
             claim.ended(index, outcome, Output::default(), Output::default())?;
             Ok((None, None))

@@ -1,4 +1,4 @@
-//! The runner from its command line to its exit status.
+//! The runner, from its command line to its exit status.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,12 +16,12 @@ use super::{holder, message, repeated, stages};
 use crate::host::{self, HostError};
 use crate::ledger::{Ledger, LedgerError, Record, StageResult, Trigger};
 use crate::model::Stage;
-use crate::system::{close_descriptors_on_exec, keep_ended_children};
+use crate::system::{allow_waiting_for_children, close_descriptors_on_exec};
 
-/// Of how many failed hooks is told; the ledger tells of all.
+/// The maximum number of failed hooks that are printed; the ledger has all.
 const MAX_REPORTED: usize = 20;
 
-/// Why a runner could not do its work.
+/// The reason why a runner failed.
 #[derive(Debug, Error)]
 enum RunnerError {
     #[error(transparent)]
@@ -46,25 +46,25 @@ enum RunnerError {
     StartedBefore(String),
 }
 
-/// Runs a stage, as the arguments behind the word `stage` and the OCI state on stdin say.
+/// Runs a stage, from the arguments after the word `stage` and the OCI state on stdin.
 ///
-/// Exits 0 if the container may go on, else 1: a prestart hook failed, or whether one would have
-/// cannot be told. What failed is told on stderr, a line each.
+/// Exits 0 if the container may continue. Exits 1 if a prestart hook failed, or if it is unknown whether one
+/// would have. Prints each failure as a line on stderr.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Whoever kills the caller's group does not mean the hooks. Fails if this leads a group already.
+    // A signal to the caller's group is not meant for the hooks. Fails if this process already leads a group.
     let _ = setsid();
-    keep_ended_children();
+    allow_waiting_for_children();
     let call = match Call::parse(arguments) {
         Ok(call) => call,
-        Err(error) => return told(Err(error.into()), None),
+        Err(error) => return report(Err(error.into()), None),
     };
-    told(run(&call), Some(call.stage))
+    report(run(&call), Some(call.stage))
 }
 
-/// What to tell people: of prestart, why the container must not go on; else, what failed.
-type Told = Result<Vec<String>, RunnerError>;
+/// The lines to print: for prestart, why the container must not continue; otherwise the failures.
+type Report = Result<Vec<String>, RunnerError>;
 
-fn run(call: &Call) -> Told {
+fn run(call: &Call) -> Report {
     if call.enter_host {
         host::enter()?;
     }
@@ -94,7 +94,7 @@ fn run(call: &Call) -> Told {
         && !error.is_damaged()
         && (call.stage, call.trigger) == (Stage::Poststop, Trigger::Oci)
     {
-        // An OCI runtime does not run its poststop hooks again, and few read what it logs of them.
+        // An OCI runtime does not run its poststop hooks again, and few people read its log of them.
         ledger.report_trouble(&container.header().identity.id, call.stage, error);
     }
     if call.stage == Stage::Prestart && call.trigger == Trigger::StartContainer {
@@ -105,7 +105,7 @@ fn run(call: &Call) -> Told {
         StageResult::Skipped { reason } if call.stage == Stage::Prestart => {
             vec![format!(
                 "{}: prestart hooks were skipped: {reason}",
-                message::who(container.header())
+                message::container(container.header())
             )]
         }
         StageResult::Skipped { .. } => Vec::new(),
@@ -114,52 +114,52 @@ fn run(call: &Call) -> Told {
     })
 }
 
-/// Whether poststart is asked for before init runs its program: by the daemon at NRI StartContainer,
-/// and by OCI runtimes that run it inside of `create`. One that runs it inside of `start` may still
-/// call the container created (gVisor).
+/// Whether poststart is requested before init runs its program: by the daemon at NRI StartContainer, and by
+/// OCI runtimes that run it during `create`. One that runs it during `start` may still call the container
+/// created (gVisor).
 fn is_early_poststart(call: &Call, state: &State) -> bool {
     let is_early = match call.trigger {
-        Trigger::Oci => ["creating", "created"].contains(&&*state.status) && !is_asked_by("start"),
+        Trigger::Oci => ["creating", "created"].contains(&&*state.status) && !is_requested_by("start"),
         by => by == Trigger::StartContainer,
     };
     call.stage == Stage::Poststart && is_early
 }
 
 /// Whether the caller is an OCI runtime that was given this command.
-fn is_asked_by(command: &str) -> bool {
+fn is_requested_by(command: &str) -> bool {
     let caller = fs::read(format!("/proc/{}/cmdline", getppid())).unwrap_or_default();
     caller
         .split(|byte| *byte == 0)
         .any(|word| word == command.as_bytes())
 }
 
-/// Has a detached copy of this process run poststart at its moment.
+/// Has a detached child of this process run poststart at the right time.
 fn hold(container: &Container, by: Trigger) {
     let stage = Stage::Poststart;
     let is_taken = || container.directory.is_claimed(stage).unwrap_or(false);
     if container.header().count(stage) == 0 || is_taken() {
-        // Another daemon's runner holds it already.
+        // The runner of another daemon holds it already.
         return;
     }
     let gate = container.init().and_then(Gate::of);
     if gate.is_none() && by == Trigger::StartContainer {
-        // NRI PostStartContainer comes at the right moment, and can wait.
+        // NRI PostStartContainer comes at the right time, and can wait.
         return;
     }
     if let Err(error) = holder::detach(container, by, gate.as_ref()) {
-        // The container starts without waiting; whoever comes next finds the stage pending.
-        let who = message::who(container.header());
+        // The container starts without waiting; the next runner finds the stage pending.
+        let container_name = message::container(container.header());
         let _ = writeln!(
             io::stderr(),
-            "nri-oci-hooks: {who}: its poststart cannot be run: {error}"
+            "nri-oci-hooks: {container_name}: its poststart cannot be run: {error}"
         );
     }
 }
 
-/// What follows a prestart where no OCI runtime waits for it: the container is ended if it must not
-/// go on, since not every runtime heeds the answer to the event, else its poststart is prepared.
+/// The steps after a prestart for which no OCI runtime waits. If the container must not continue, it is
+/// ended, because not every runtime obeys the answer to the event. Otherwise its poststart is prepared.
 ///
-/// Fails if the container was started meanwhile: nobody was left who made the runtime wait.
+/// Fails if the container was started meanwhile, because no daemon was left to make the runtime wait.
 fn started_by_event(
     container: &Container,
     result: &Result<StageResult, LedgerError>,
@@ -171,7 +171,7 @@ fn started_by_event(
     match result {
         Ok(StageResult::Done) if before.is_some() && init.program() != before => {
             init.kill();
-            Err(RunnerError::StartedBefore(message::who(container.header())))
+            Err(RunnerError::StartedBefore(message::container(container.header())))
         }
         Ok(StageResult::Done) => {
             hold(container, Trigger::StartContainer);
@@ -190,23 +190,23 @@ fn failures(container: &Container, stage: Stage) -> Result<Vec<String>, LedgerEr
     if lines.len() > MAX_REPORTED {
         let more = lines.len() - MAX_REPORTED;
         lines.truncate(MAX_REPORTED);
-        let who = message::who(container.header());
+        let container_name = message::container(container.header());
         lines.push(format!(
-            "{who}: {more} more of its {stage} hooks failed; nri-oci-hooks log has them"
+            "{container_name}: {more} more of its {stage} hooks failed; nri-oci-hooks log has them"
         ));
     }
     Ok(lines)
 }
 
-/// Tells it on stderr, and says whether the container may go on. Of a stage that is not even known
-/// it may not.
-fn told(result: Told, stage: Option<Stage>) -> ExitCode {
+/// Prints the result on stderr, and returns whether the container may continue. It may not if the stage is
+/// unknown.
+fn report(result: Report, stage: Option<Stage>) -> ExitCode {
     let lines = match result {
         Ok(lines) => lines,
         Err(error) => vec![format!("nri-oci-hooks: {error}")],
     };
     for line in &lines {
-        // The caller may be gone.
+        // The caller may have ended.
         let _ = writeln!(io::stderr(), "{line}");
     }
     match stage {

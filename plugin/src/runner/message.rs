@@ -1,19 +1,19 @@
-//! What people are told of hooks that failed: one line, for who reads `kubectl describe pod`.
+//! The messages about failed hooks: one line each, for readers of `kubectl describe pod`.
 
 use std::fmt::Write;
 
 use crate::ledger::{Header, HookRun, Record};
 use crate::model::{Stage, shown};
 
-/// How many of the last lines of a hook's stderr are shown.
+/// The number of the last lines of a hook's stderr that are shown.
 const LAST_LINES: usize = 3;
 
-/// What to say of the hook that began last, if it has failed.
+/// The message about the last hook that began, if it has failed.
 pub(super) fn last_failure(header: &Header, stage: Stage, record: &Record) -> Option<String> {
     record.last_run().and_then(|run| failure(header, stage, &run))
 }
 
-/// What to say of each hook of `record` that failed.
+/// The message about each hook of `record` that failed.
 pub fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
     let runs = record.runs();
     runs.iter()
@@ -27,7 +27,7 @@ fn failure(header: &Header, stage: Stage, run: &HookRun<'_>) -> Option<String> {
         .filter(|end| !end.outcome.is_success() && !run.may_fail)?;
     let mut line = format!(
         "{}: {stage} hook {} of {}, {} ({}:{}), {}",
-        who(header),
+        container(header),
         run.hook + 1,
         header.count(stage),
         shown(run.path),
@@ -42,8 +42,8 @@ fn failure(header: &Header, stage: Stage, run: &HookRun<'_>) -> Option<String> {
     Some(line)
 }
 
-/// Which container it is, in the words of its users.
-pub(super) fn who(header: &Header) -> String {
+/// The container, in the words of its users.
+pub(super) fn container(header: &Header) -> String {
     let identity = &header.identity;
     format!(
         "container {} of pod {}/{}",
@@ -53,7 +53,7 @@ pub(super) fn who(header: &Header) -> String {
     )
 }
 
-/// What a hook wrote: without control characters, and at most 300 characters of it.
+/// A hook's output: without control characters, and at most 300 characters of it.
 fn prose(text: &str) -> String {
     const SHOWN: usize = 300;
     let clean = |c: char| if c.is_control() { ' ' } else { c };

@@ -1,9 +1,9 @@
-//! Executing one stage of one container: the only code that ever runs a hook.
+//! Executes one stage of one container: the only code that ever runs a hook.
 //!
-//! It is a process of its own (`nri-oci-hooks stage STAGE`), started by the OCI runtime or by the
-//! daemon. Each hook is started by a supervisor, a copy of the runner, which all that the hook starts
-//! belongs to: so it can be killed whole, and the hook stays bounded and on record when the runner
-//! itself is killed.
+//! It is a process of its own (`nri-oci-hooks stage STAGE`), started by the OCI runtime or by the daemon.
+//! Each hook is started by a supervisor, a forked child of the runner, to which all processes of the hook
+//! belong. So the hook can be killed as a whole, and stays bounded and on record when the runner itself is
+//! killed.
 #![forbid(unsafe_code)]
 
 mod call;

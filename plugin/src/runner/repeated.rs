@@ -1,7 +1,7 @@
-//! A repeated start: the same container is created again by its OCI runtime, with a new init.
+//! A repeated start: the OCI runtime creates the same container again, with a new init.
 //!
-//! A runtime that crashed in the middle of a start asks for it again. Stages belong to an init, not
-//! to a container's id: the earlier init's are ended, and those of the new one begin anew.
+//! A runtime that crashed in the middle of a start requests it again. Stages belong to an init, not to a
+//! container's id: the stages of the earlier init are ended, and those of the new one begin again.
 
 use super::call::Call;
 use super::container::Container;
@@ -11,8 +11,8 @@ use crate::ledger::{EntryDirectory, Ledger, LedgerError, Line, Record, Trigger};
 use crate::model::Stage;
 use crate::process::process;
 
-/// The records of the init that a runner was started for: those in `directory`, or new ones if these
-/// are of an earlier init. Then that one's pending stages are run first, and its records archived.
+/// The records of the runner's init: those in `directory`, or new ones if these are of an earlier init. Then
+/// the pending stages of the earlier init are run first, and its records archived.
 ///
 /// # Errors
 /// The ledger cannot be read or written.
@@ -25,7 +25,7 @@ pub(super) fn of_this_init(
     if !is_of_earlier_init(&directory, state, call)? {
         return Ok(directory);
     }
-    // Of several runners one does it, the others find it done.
+    // If there are several runners, one does it, and the others find it done.
     let _lock = ledger.lock(&state.id)?;
     let current = || ledger.find(&state.id);
     let Some(directory) = current()? else {
@@ -44,13 +44,13 @@ pub(super) fn of_this_init(
     Ok(current()?.unwrap_or(earlier.directory))
 }
 
-/// Whether the records in `directory` are of another init than the one that the caller means.
+/// Whether the records in `directory` are of another init than the caller's.
 fn is_of_earlier_init(directory: &EntryDirectory, state: &State, call: &Call) -> Result<bool, LedgerError> {
     let Some(created) = directory.created()? else {
         return Ok(false);
     };
     if call.stage == Stage::Poststop {
-        // No init is named: the OCI runtime that asks for a second poststop has created a second one.
+        // The state names no init: an OCI runtime that requests a second poststop has created a second init.
         let is_unnamed = created.process.is_none() && call.trigger == Trigger::Oci;
         return Ok(is_unnamed
             && directory

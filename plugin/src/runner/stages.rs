@@ -1,4 +1,4 @@
-//! The rules of the three stages: what comes before what, and what a failure means.
+//! The rules of the stages: their order, and the effect of a failure.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use super::list::{self, OnFailure};
 use crate::ledger::{Claim, Claimed, LedgerError, StageResult, Trigger};
 use crate::model::Stage;
 
-/// How long a program may take from the start call to being executed.
-const EXEC_LIMIT: Duration = Duration::from_secs(1);
+/// The maximum time from the start call to the execution of the program.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a poststart that is still owed is given to take its turn before poststop.
-const TURN: Duration = Duration::from_secs(1);
+/// The maximum time that poststop gives a pending poststart to begin.
+const POSTSTART_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether it has.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval between checks whether it has begun.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Runs `stage`, or waits for whoever runs it, or finds it over.
+/// Runs `stage`, or waits for the runner that runs it, or finds it over.
 ///
 /// # Errors
 /// The ledger cannot be read or written.
@@ -28,7 +28,7 @@ pub(super) fn run(container: &Container, stage: Stage, by: Trigger) -> Result<St
 }
 
 fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<StageResult, LedgerError> {
-    // From here on a poststop is owed: whoever calls a runner has seen the container created.
+    // From now on poststop is pending: every caller of a runner has seen the container created.
     container.note_created(stage)?;
     let claim = match container.claim(stage, by)? {
         Claimed::Ours(claim) => claim,
@@ -51,7 +51,7 @@ fn claim_and_run(container: &Container, stage: Stage, by: Trigger) -> Result<Sta
     }
 }
 
-/// createRuntime comes directly after a prestart that did its work, and means the same to the container.
+/// createRuntime comes directly after a successful prestart, and has the same effect on the container.
 fn create_runtime(container: &Container, by: Trigger) -> Result<StageResult, LedgerError> {
     let stage = Stage::CreateRuntime;
     if container.header().count(stage) == 0 {
@@ -63,17 +63,17 @@ fn create_runtime(container: &Container, by: Trigger) -> Result<StageResult, Led
     }
 }
 
-/// poststart comes after a prestart that did its work, when init executes its program.
+/// poststart comes after a successful prestart, when init executes its program.
 pub(super) fn poststart(
     container: &Container,
     claim: Claim,
     by: Trigger,
 ) -> Result<StageResult, LedgerError> {
-    let result = match settle_prestart(container, by)? {
+    let result = match resolve_prestart(container, by)? {
         Err(reason) => claim.finish(StageResult::Skipped { reason })?,
         Ok(()) => {
             if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
-                init.await_exec(before, EXEC_LIMIT);
+                init.await_exec(before, EXEC_TIMEOUT);
             }
             list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?
         }
@@ -82,47 +82,47 @@ pub(super) fn poststart(
     Ok(result)
 }
 
-/// poststop comes after both others, whatever became of them.
+/// poststop comes after both others, whatever their results.
 fn poststop(container: &Container, claim: Claim, by: Trigger) -> Result<StageResult, LedgerError> {
-    let prestart = settle_prestart(container, by)?;
-    settle_poststart(container, prestart, by)?;
+    let prestart = resolve_prestart(container, by)?;
+    resolve_poststart(container, prestart, by)?;
     list::run(container, Stage::Poststop, claim, OnFailure::GoOn)
 }
 
-/// Waits for the stages before the start that are at it, and says of one that nobody ran that it never
-/// will be. Returns, inside, why the container was not started with them, if so.
-fn settle_prestart(container: &Container, by: Trigger) -> Result<Result<(), String>, LedgerError> {
-    let mut settled = Ok(());
+/// Waits for the running stages before the start, and skips those that have not begun. Returns the reason
+/// inside if the container was not started with them.
+fn resolve_prestart(container: &Container, by: Trigger) -> Result<Result<(), String>, LedgerError> {
+    let mut resolved = Ok(());
     for stage in Stage::BEFORE_START {
         if container.header().count(stage) == 0 {
             continue;
         }
         let result = match container.claim(stage, by)? {
             Claimed::Over(result) => result,
-            // What had begun has failed; the rest would come too late.
+            // A hook that had begun has failed; it is too late for the rest.
             Claimed::Ours(claim) if claim.record().next() > 0 => {
                 let message = "its runner died, and the container was not started".into();
                 claim.finish(StageResult::Failed { message })?
             }
             Claimed::Ours(claim) => {
-                let not_asked = "nobody asked for it before init ran or the container had stopped";
-                let reason = settled.clone().err().unwrap_or_else(|| not_asked.to_owned());
+                let not_requested = "no request came before init ran or the container stopped";
+                let reason = resolved.clone().err().unwrap_or_else(|| not_requested.to_owned());
                 claim.finish(StageResult::Skipped { reason })?
             }
         };
-        settled = settled.and(match result {
+        resolved = resolved.and(match result {
             StageResult::Done => Ok(()),
             StageResult::Failed { .. } => Err(format!("its {stage} failed")),
             StageResult::Skipped { .. } => Err(format!("its {stage} was skipped")),
         });
     }
-    Ok(settled)
+    Ok(resolved)
 }
 
-/// Waits for a poststart that is at it or waits for the start, goes on with one whose runner died,
-/// and skips one that does not come. One that is run when the start has begun may be about to come: the
-/// daemon sees init end before that. An OCI runtime that deletes a container has ended its start.
-fn settle_poststart(
+/// Waits for a poststart that runs or waits for the start, continues one whose runner died, and skips one
+/// that does not come. One that has not begun may be about to: the daemon may see the end of init before the
+/// poststart of the start call. An OCI runtime that deletes a container has ended its start.
+fn resolve_poststart(
     container: &Container,
     prestart: Result<(), String>,
     by: Trigger,
@@ -132,7 +132,7 @@ fn settle_poststart(
         return Ok(());
     }
     if prestart.is_ok() && by != Trigger::Oci {
-        give_turn(container)?;
+        await_poststart(container)?;
     }
     let claim = match container.claim(Stage::Poststart, by)? {
         Claimed::Over(_) => return Ok(()),
@@ -150,16 +150,16 @@ fn settle_poststart(
 }
 
 /// Waits until a poststart has begun, at most for a second.
-fn give_turn(container: &Container) -> Result<(), LedgerError> {
+fn await_poststart(container: &Container) -> Result<(), LedgerError> {
     let directory = &container.directory;
-    let give_up = Instant::now() + TURN;
+    let give_up = Instant::now() + POSTSTART_TIMEOUT;
     while directory
         .record(Stage::Poststart)?
         .is_none_or(|record| record.next() == 0)
         && !directory.is_claimed(Stage::Poststart)?
         && Instant::now() < give_up
     {
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The OCI state: what a runner gets on stdin, and what it gives to hooks (runtime-spec, runtime.md,
-//! "State").
+//! The OCI state: the runner's stdin, and the stdin of its hooks (runtime-spec, runtime.md, "State").
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,8 +11,8 @@ use thiserror::Error;
 use crate::ledger::{Created, Identity};
 use crate::model::ContainerId;
 
-/// The largest state that is read, in bytes. Annotations, its only part without limit of its own,
-/// are bounded to 256 KiB by Kubernetes.
+/// The maximum size of a state, in bytes. Annotations are its only unbounded part; Kubernetes bounds them to
+/// 256 KiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The state of a container.
@@ -24,12 +23,12 @@ pub struct State {
     pub oci_version: String,
     /// The container's id.
     pub id: ContainerId,
-    /// Where it is in its life: `creating`, `created`, `running`, `stopped`.
+    /// The point in its life: `creating`, `created`, `running`, `stopped`.
     pub status: String,
-    /// Its init as the host counts; absent, or 0 with crun, if there is none.
+    /// Its init as numbered on the host; absent, or 0 with crun, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
-    /// Its bundle, an absolute path; empty if nobody told.
+    /// Its bundle, an absolute path; empty if unknown.
     #[serde(default)]
     pub bundle: String,
     /// Its annotations in the OCI spec.
@@ -37,7 +36,7 @@ pub struct State {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Who the container is, for its hooks: the same keys on every runtime.
+/// The identity of the container for its hooks: the same keys on every runtime.
 pub(super) fn identity_annotations(identity: &Identity) -> [(String, String); 4] {
     [
         ("pod-name", &identity.pod),
@@ -48,7 +47,7 @@ pub(super) fn identity_annotations(identity: &Identity) -> [(String, String); 4]
     .map(|(key, value)| (format!("nri-oci-hooks.noderesource.dev/{key}"), value.clone()))
 }
 
-/// What is no state.
+/// The reason why stdin is not a state.
 #[derive(Debug, Error)]
 pub(super) enum StateError {
     /// It cannot be read.
@@ -57,13 +56,13 @@ pub(super) enum StateError {
     /// It is too large.
     #[error("the container's state on stdin is larger than 16 MiB ({LARGEST} bytes)")]
     TooLarge,
-    /// It is none.
+    /// It is not a state.
     #[error("stdin holds no OCI state of a container: {0}")]
     Malformed(#[from] serde_json::Error),
 }
 
 impl State {
-    /// A state put together without an OCI runtime.
+    /// A state without an OCI runtime.
     pub fn new(id: ContainerId, status: &str, created: &Created) -> State {
         State {
             oci_version: oci_version(),
@@ -85,8 +84,8 @@ impl State {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    /// A file in memory that holds the state, to be read from its beginning. Unlike a pipe it holds
-    /// a state of any size and needs nobody to feed it.
+    /// A file in memory with the state, to be read from its beginning. Unlike a pipe, it holds a state of any
+    /// size and needs no writer.
     ///
     /// # Errors
     /// The kernel lacks memory or descriptors.
@@ -98,7 +97,7 @@ impl State {
     }
 }
 
-/// The version of a state that is put together without an OCI runtime: what it holds is in all.
+/// The version of a state without an OCI runtime; its members exist in all versions.
 fn oci_version() -> String {
     "1.0.2".into()
 }

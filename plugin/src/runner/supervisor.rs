@@ -1,4 +1,4 @@
-//! Watching one hook from its start to its end, in a process of its own.
+//! The supervisor watches one hook from its start to its end, in a process of its own.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -16,60 +16,61 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, setsid};
 
 use super::capture::Capture;
-use super::guard::{ENDING, Left};
+use super::guard::{END_TIMEOUT, Left};
 use super::hook::Started;
 use crate::ledger::{Claim, LedgerError, Line, Outcome, Output};
 use crate::model::ResolvedHook;
 use crate::process::cgroup::{Group, GroupName};
 use crate::process::descendants::{kill_all, reap};
-use crate::process::{let_go_of_caller, signal};
-use crate::system::{close_descriptors_but, in_a_copy};
+use crate::process::{detach_from_caller, signal};
+use crate::system::{close_descriptors_except, fork_child};
 use crate::trust::TrustedFile;
 
-/// The longest that is waited in one go.
+/// The longest single wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// How much later than its hook's supervisor the runner ends what the hook has started. It does so only if
-/// the supervisor is stuck: the hook has stopped it, or its file is on a file system that answers no more.
+/// The time after the supervisor's deadline at which the runner kills the hook's processes. This happens only
+/// if the supervisor is stuck: the hook has stopped it, or its file is on a file system that no longer
+/// answers.
 const RUNNER_KILLS_AFTER: Duration = Duration::from_millis(250);
 
-/// How much longer than its hook a supervisor may take to say so. One that takes longer is given up.
+/// The time after the hook's deadline by which the supervisor must report. After that, it is given up.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// One hook that is to be run.
+/// One hook to run.
 #[derive(Debug)]
 pub(super) struct Job<'j> {
     /// Its index in the stage's list.
     pub(super) index: usize,
     pub(super) hook: &'j ResolvedHook,
-    /// What it gets on stdin.
+    /// Its stdin.
     pub(super) state: &'j File,
-    /// The directory that it begins in.
+    /// Its working directory.
     pub(super) bundle: &'j str,
     /// The name of its control group.
     pub(super) group: GroupName,
 }
 
-/// A hook that is being run, and what bounds it.
+/// A hook's run, with its bounds.
 struct Run<'r> {
     job: &'r Job<'r>,
-    /// Absent where the node has no usable control groups: then its descendants are killed one by one.
+    /// Absent if the node has no usable control groups: then its descendants are killed one by one.
     group: Option<Group>,
     deadline: Instant,
 }
 
-/// The copy of this process that watches a hook. When it has told how that ended, nothing is left for it
-/// to do; who lets go of it waits until it is gone.
+/// The forked child of this process that watches a hook. After its report, it has nothing left to do;
+/// dropping this waits until it has ended.
 #[derive(Debug)]
 pub(super) struct Supervisor(Pid);
 
 impl Supervisor {
-    /// Kills it and what the hook has started. Returns how many of those have not ended yet. It is not
-    /// waited for: the kernel ends it when it can.
+    /// Kills it and the hook's processes. Returns how many of those have not ended yet. It is not waited for:
+    /// the kernel ends it when it can.
     fn give_up(self, run: &Run<'_>) -> usize {
         let left = run.kill(self.0);
         if let Some(supervisor) = crate::process::process(self.0.as_raw()) {
-            // Fails only if it has just gone.
+            // Fails only if the process has just ended.
             let _ = signal::send(supervisor.pid, supervisor.started, rustix::process::Signal::KILL);
         }
         forget(self);
@@ -84,10 +85,10 @@ impl Drop for Supervisor {
 }
 
 impl Run<'_> {
-    /// Kills what the hook has started: its group, and those of its processes that have left that, which it
-    /// can as root, as long as they are below `root`. Returns how many have not ended yet.
+    /// Kills the hook's processes: its group, and those below `root` that have left the group, which they can
+    /// as root. Returns how many have not ended yet.
     fn kill(&self, root: Pid) -> usize {
-        let left = self.group.as_ref().map_or(0, |group| group.kill(ENDING));
+        let left = self.group.as_ref().map_or(0, |group| group.kill(END_TIMEOUT));
         kill_all(root).max(left)
     }
 
@@ -96,7 +97,7 @@ impl Run<'_> {
         Outcome::TimedOut { seconds, left }
     }
 
-    /// What the end of the hook, `ended`, has to do with its bounds.
+    /// The outcome `ended` with the bound that caused it, if any.
     fn explain(&self, ended: Outcome) -> Outcome {
         let limits = &self.job.hook.limits;
         let Some(group) = &self.group else { return ended };
@@ -108,8 +109,8 @@ impl Run<'_> {
         if group.out_of_processes() == 0 || (ended.is_success() && group.is_empty()) {
             return ended;
         }
-        // What it has left behind would go on at its limit for ever.
-        group.kill(ENDING);
+        // Its leftover processes would continue at the limit forever.
+        group.kill(END_TIMEOUT);
         Outcome::ProcessLimit {
             processes: limits.processes.get(),
             end: Box::new(ended),
@@ -117,14 +118,13 @@ impl Run<'_> {
     }
 }
 
-/// Runs a hook that is on record as begun, until it has ended or its time is up, and puts that on
-/// record too.
+/// Runs a hook that is on record as begun, until it has ended or its timeout is over, and records its end.
 ///
-/// The work is done by a copy of this process, which shares the claim. If this process is killed,
-/// the copy goes on: the hook keeps its limit, its end comes on record, and only then is the claim
-/// free. If the copy is killed, the hook is killed with it and is on record as interrupted.
+/// A forked child of this process does the work, and shares the claim. If this process is killed, the child
+/// continues: the hook keeps its limit, its end is recorded, and only then is the claim free. If the child is
+/// killed, the hook is killed with it and recorded as interrupted.
 ///
-/// Returns the copy, and what the hook has left behind.
+/// Returns the child, and the hook's leftover processes.
 ///
 /// # Errors
 /// The end could not be written to the record.
@@ -144,19 +144,19 @@ pub(super) fn run(
 }
 
 fn run_in_group(claim: &mut Claim, run: &Run<'_>) -> Result<Option<Supervisor>, LedgerError> {
-    let (mut supervisor, told) = match begin(claim, run) {
-        Ok((supervisor, report)) => (Some(supervisor), hear_within_bounds(report, run)),
+    let (mut supervisor, report) = match begin(claim, run) {
+        Ok((supervisor, report)) => (Some(supervisor), await_report(report, run)),
         Err(error) => (None, Err(error)),
     };
-    let outcome = match told.map(|line| serde_json::from_slice::<Line>(&line)) {
+    let outcome = match report.map(|line| serde_json::from_slice::<Line>(&line)) {
         Ok(Ok(line)) => {
             claim.received(line);
             return Ok(supervisor);
         }
         Ok(Err(_)) => {
-            // The hook has gone with its supervisor, but not what it has started.
+            // The hook has ended with its supervisor, but not the processes that it has started.
             if let Some(group) = &run.group {
-                group.kill(ENDING);
+                group.kill(END_TIMEOUT);
             }
             Outcome::Interrupted
         }
@@ -170,89 +170,89 @@ fn run_in_group(claim: &mut Claim, run: &Run<'_>) -> Result<Option<Supervisor>, 
     Ok(supervisor)
 }
 
-/// Ends what is left of a hook whose runner and supervisor have died: what is in the group called `name`.
+/// Ends the leftover processes of a hook whose runner and supervisor have died, in the group called `name`.
 pub(super) fn end_interrupted(name: GroupName) {
     if let Some(group) = Group::find(name) {
-        group.kill(ENDING);
+        group.kill(END_TIMEOUT);
         group.remove();
     }
 }
 
-/// Makes the copy. Returns it, and that through which it will tell how the hook ended.
+/// Forks the child. Returns it, and the pipe for its report of the hook's end.
 fn begin(claim: &mut Claim, run: &Run<'_>) -> io::Result<(Supervisor, PipeReader)> {
     let (report, sender) = io::pipe()?;
-    let pid = in_a_copy(|| {
-        // What the runner holds ends with it: a start at the gate, and the hearing of this report.
-        let kept = [claim.as_raw_fd(), run.job.state.as_raw_fd(), sender.as_raw_fd()];
-        if close_descriptors_but(&kept).is_err() {
+    let pid = fork_child(|| {
+        // The child must not hold the runner's descriptors: a held start, and the reading end of this report.
+        let needed = [claim.as_raw_fd(), run.job.state.as_raw_fd(), sender.as_raw_fd()];
+        if close_descriptors_except(&needed).is_err() {
             return 1;
         }
-        // What the caller waits for the end of is not to stay open for as long as this process is stuck.
-        let _ = let_go_of_caller();
-        watch_and_tell(claim, run, sender)
+        // The caller may wait until these are closed, which must not depend on this process.
+        let _ = detach_from_caller();
+        supervise(claim, run, sender)
     })?;
     Ok((Supervisor(pid), report))
 }
 
-/// What the supervisor of `run` tells. If it tells nothing in time, what the hook has started is killed; then
-/// the supervisor has a while to tell that.
-fn hear_within_bounds(mut report: PipeReader, run: &Run<'_>) -> io::Result<Vec<u8>> {
-    let mut heard = Vec::new();
-    let late = hear(&mut report, &mut heard, run.deadline + RUNNER_KILLS_AFTER);
-    match late {
+/// The report of the supervisor of `run`. If it does not come in time, the hook's processes are killed; then
+/// the supervisor has a while to report that.
+fn await_report(mut report: PipeReader, run: &Run<'_>) -> io::Result<Vec<u8>> {
+    let mut received = Vec::new();
+    let first_wait = read_report(&mut report, &mut received, run.deadline + RUNNER_KILLS_AFTER);
+    match first_wait {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             if let Some(group) = &run.group {
                 group.kill(Duration::ZERO);
             }
-            hear(&mut report, &mut heard, run.deadline + GRACE)?;
+            read_report(&mut report, &mut received, run.deadline + GRACE)?;
         }
         result => result?,
     }
-    Ok(heard)
+    Ok(received)
 }
 
-/// Reads the line that comes through `report`, or as much of it as there is when that is closed. Fails if
-/// neither is by `deadline`.
-fn hear(report: &mut PipeReader, heard: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
+/// Reads the line from `report`, or as much of it as there is when that is closed. Fails if neither happens
+/// by `deadline`.
+fn read_report(report: &mut PipeReader, received: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
     let mut part = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut events = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
         match wait(&mut events, left) {
-            // Looked at last: this process may have been stopped itself.
+            // The time is checked last: this process may have been stopped itself.
             0 if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
             0 => continue,
             _ => {}
         }
         match report.read(&mut part)? {
             0 => return Ok(()),
-            length => heard.extend_from_slice(&part[..length]),
+            length => received.extend_from_slice(&part[..length]),
         }
-        if heard.ends_with(b"\n") {
+        if received.ends_with(b"\n") {
             return Ok(());
         }
     }
 }
 
-/// The supervisor's whole life. `sender` is moved in, so that the hearer sees the end of it.
-fn watch_and_tell(claim: &mut Claim, run: &Run<'_>, mut sender: PipeWriter) -> i32 {
+/// The supervisor's whole life. `sender` is moved in, so that the reader sees its end.
+fn supervise(claim: &mut Claim, run: &Run<'_>, mut sender: PipeWriter) -> i32 {
     let (outcome, stdout, stderr) =
         watch(run).unwrap_or_else(|error| (not_executed(&error), Output::default(), Output::default()));
     if claim.ended(run.job.index, outcome, stdout, stderr).is_err() {
         return 1;
     }
-    // Nobody listens if the runner was killed; the record says it all the same.
-    let tell = |line: &Line| -> io::Result<()> {
+    // No process reads it if the runner was killed; the record has it too.
+    let send = |line: &Line| -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         sender.write_all(&text)
     };
-    let told = claim.record().lines.last().map(tell);
-    i32::from(!matches!(told, Some(Ok(()))))
+    let sent = claim.record().lines.last().map(send);
+    i32::from(!matches!(sent, Some(Ok(()))))
 }
 
 fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
-    // What is sent to the runner's group is not meant for this process.
+    // Signals to the runner's group are not meant for this process.
     let _ = setsid();
     set_child_subreaper(true)?;
     let mut ended = SigSet::empty();
@@ -263,7 +263,7 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
     let Job {
         hook, state, bundle, ..
     } = *run.job;
-    // Held until it is executed: what it lies on may answer no more.
+    // Held until it is executed: its file system may no longer answer.
     let _trusted = match TrustedFile::to_execute(Path::new(hook.program())) {
         Ok(trusted) => trusted,
         Err(error) => {
@@ -277,7 +277,7 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
         let outcome = outcome_of(started.pid);
         let left = run.deadline.saturating_duration_since(Instant::now());
         match outcome {
-            // The runner has killed it because this process was late.
+            // The runner has killed it after the deadline of this process.
             Some(Outcome::Killed { signal }) if left.is_zero() && signal == Signal::SIGKILL as i32 => {}
             Some(outcome) => break outcome,
             None => {}
@@ -285,7 +285,7 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
         if left.is_zero() {
             break run.timed_out(run.kill(getpid()));
         }
-        await_news(&children, &stdout, &stderr, left);
+        await_activity(&children, &stdout, &stderr, left);
         while let Ok(Some(_)) = children.read_signal() {}
         stdout.read();
         stderr.read();
@@ -293,8 +293,8 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
     Ok((run.explain(outcome), stdout.finish(), stderr.finish()))
 }
 
-/// Waits until a child has ended, the hook has written something, or `left` has passed.
-fn await_news(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Duration) {
+/// Waits until a child has ended, the hook has written output, or `left` has passed.
+fn await_activity(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Duration) {
     let mut events = vec![PollFd::new(children.as_fd(), PollFlags::POLLIN)];
     for capture in [stdout, stderr] {
         events.extend(
@@ -306,19 +306,19 @@ fn await_news(children: &SignalFd, stdout: &Capture, stderr: &Capture, left: Dur
     wait(&mut events, left);
 }
 
-/// Waits for one of `events`, for `left` at the longest, or not so long. Returns how many there are.
+/// Waits for one of `events`, at most for `left`, and possibly shorter. Returns how many there are.
 fn wait(events: &mut [PollFd<'_>], left: Duration) -> i32 {
-    // Rounded up: poll counts milliseconds, and one that returns early is called again at once.
+    // Rounded up: poll counts milliseconds, and a wait that returns early is repeated at once.
     let left = left.min(LONGEST_WAIT) + Duration::from_millis(1);
     // An interrupted wait is a short one.
     poll(events, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)).unwrap_or(0)
 }
 
-/// How the process `pid` ended, if it has. Whatever else has ended is taken in on the way.
+/// The outcome of the process `pid`, if it has ended. Reaps other ended children too.
 fn outcome_of(pid: Pid) -> Option<Outcome> {
     reap().into_iter().find_map(|status| match status {
-        WaitStatus::Exited(who, status) if who == pid => Some(Outcome::Exited { status }),
-        WaitStatus::Signaled(who, signal, _) if who == pid => Some(Outcome::Killed {
+        WaitStatus::Exited(child, status) if child == pid => Some(Outcome::Exited { status }),
+        WaitStatus::Signaled(child, signal, _) if child == pid => Some(Outcome::Killed {
             signal: signal as i32,
         }),
         _ => None,

@@ -1,4 +1,4 @@
-//! Descriptors that come from other processes.
+//! Descriptors from other processes.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -7,7 +7,7 @@ use nix::cmsg_space;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
-/// Takes over a descriptor that was inherited for this very purpose, and no longer passes it on.
+/// Takes ownership of a descriptor that was inherited for this purpose, and stops passing it on.
 ///
 /// # Errors
 /// It is not open.
@@ -15,14 +15,15 @@ pub fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is borrowed for this call alone, which fails if it is not open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    // SAFETY: it is open, and nobody else in this process knows its number: it was inherited for the caller.
+    // SAFETY: it is open, and no other code in this process knows its number: it was inherited for the
+    // caller.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Sends a message, and a descriptor with it; never waits.
+/// Sends a message with a descriptor; never waits.
 ///
 /// # Errors
-/// The peer is gone, or has not received earlier ones.
+/// The peer is gone, or has not received earlier messages.
 pub fn send_with_descriptor(
     to: &impl AsFd,
     message: &[u8],
@@ -42,7 +43,7 @@ pub fn send_with_descriptor(
     Ok(())
 }
 
-/// Receives a message, and the descriptor that comes with it; never waits. Returns the length, 0 at the end.
+/// Receives a message with a descriptor; never waits. Returns the length, 0 at the end.
 ///
 /// # Errors
 /// There is none yet ([`io::ErrorKind::WouldBlock`]).
@@ -54,7 +55,8 @@ pub fn receive_with_descriptor(from: &impl AsFd, buffer: &mut [u8]) -> io::Resul
     let mut descriptors = Vec::new();
     for message in received.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = message {
-            // SAFETY: the kernel has opened them for this process with this message, so nobody else owns them.
+            // SAFETY: the kernel has opened them for this process with this message, so no other code owns
+            // them.
             descriptors.extend(
                 numbers
                     .into_iter()

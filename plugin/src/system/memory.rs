@@ -1,12 +1,12 @@
-//! Memory that is free, given back to the node.
+//! Returns free memory to the node.
 
-/// Larger blocks are the kernel's at once when they are freed: those of long messages.
+/// Larger blocks, of long messages, are returned to the kernel as soon as they are freed.
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 64 * 1024;
 
-/// Has all threads share one heap, of which little is kept when it is free. To be called before there are threads.
+/// Makes all threads share one heap, which retains little free memory. Call this before there are threads.
 ///
-/// The allocator gives each thread a heap of its own otherwise, and each keeps what its thread once needed.
+/// Otherwise the allocator gives each thread a heap of its own, and each retains its peak.
 pub fn share_heap() {
     #[cfg(target_env = "gnu")]
     for (parameter, value) in [
@@ -21,8 +21,9 @@ pub fn share_heap() {
     }
 }
 
-/// Returns to the kernel what is not needed any more: free heap memory, which the allocator keeps for ever otherwise
-/// after a large message (Synchronize of thousands of containers), and the pages of code that ran at the start alone.
+/// Returns unused memory to the kernel: free heap memory, and the pages of code that ran only at the start.
+/// Otherwise the allocator retains the memory of a large message (Synchronize of thousands of containers)
+/// forever.
 pub fn return_free_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim takes the allocator's own locks and touches free memory only.
@@ -32,11 +33,11 @@ pub fn return_free_memory() {
     unmap_code();
 }
 
-/// Unmaps the pages of this program's code. The kernel maps each again, from its cache of the file, when it is next
-/// executed.
+/// Unmaps the pages of this program's code. When code is executed next, the kernel maps its page again from
+/// the cache of the file.
 fn unmap_code() {
     unsafe extern "C" {
-        // The linker's names of where the code ends, and of where the program's file begins.
+        // The linker's names for the end of the code, and for the start of the program's file.
         static __executable_start: u8;
         static etext: u8;
     }
@@ -45,13 +46,13 @@ fn unmap_code() {
         return;
     };
     let (start, end) = ((&raw const __executable_start).addr(), (&raw const etext).addr());
-    // Whole pages: what lies behind the code in its last one may have been written to.
+    // Only whole pages: the data after the code in its last page may have been written to.
     let start = start.next_multiple_of(page);
     let Some(length) = (end / page * page).checked_sub(start) else {
         return;
     };
-    // SAFETY: what is mapped there is the file itself, which nobody writes: read again it is the same. It fails, and
-    // changes nothing, where it is not so.
+    // SAFETY: these pages map the file itself, which is never written: read again, it is the same. If that is
+    // not so, the call fails and changes nothing.
     unsafe {
         libc::madvise(
             std::ptr::without_provenance_mut(start),
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_that_was_unmapped_runs_and_what_it_knows_is_the_same() {
+    fn code_that_was_unmapped_runs_with_the_same_data() {
         let before = format!("{:?} {}", std::env::current_exe(), f64::MAX);
         return_free_memory();
         assert_eq!(format!("{:?} {}", std::env::current_exe(), f64::MAX), before);

@@ -1,4 +1,4 @@
-//! What the kernel and the C library make us say in `unsafe`; the only room that may.
+//! The calls to the kernel and the C library that require `unsafe`; the only module that may use it.
 
 #![allow(unsafe_code)]
 
@@ -10,7 +10,7 @@ mod readable;
 pub use descriptors::{receive_with_descriptor, send_with_descriptor, take_descriptor};
 pub use memory::{return_free_memory, share_heap};
 pub use process::{
-    close_descriptors_but, close_descriptors_on_exec, in_a_copy, in_a_copy_to_be_replaced,
-    keep_ended_children, take_default_signals,
+    allow_waiting_for_children, close_descriptors_except, close_descriptors_on_exec, fork_child,
+    fork_to_exec, reset_signals,
 };
 pub use readable::readable;

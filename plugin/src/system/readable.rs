@@ -1,4 +1,4 @@
-//! Waiting for a descriptor of any kind.
+//! Waits for a descriptor of any kind.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -6,12 +6,12 @@ use std::os::fd::OwnedFd;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Ready when there is something to read from `descriptor`.
+/// Ready when `descriptor` is readable.
 ///
 /// # Errors
 /// It cannot be waited for.
 pub async fn readable(descriptor: OwnedFd) -> io::Result<()> {
-    // SAFETY: an OwnedFd is open, and stays the same, for as long as it lives.
+    // SAFETY: an OwnedFd is open, and stays the same until it is dropped.
     let descriptor = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
     descriptor.readable().await?.retain_ready();
     Ok(())

@@ -1,4 +1,4 @@
-//! One group: making it, putting a process into it, ending what is in it.
+//! One control group: creating it, starting a process in it, ending its processes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,13 +16,13 @@ use super::name::GroupName;
 use crate::model::HookLimits;
 use crate::process::signal;
 
-/// How often it is looked whether the killed have ended.
+/// The interval between checks whether the killed processes have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How many groups below a group are looked at. A hook is root, and may make some.
+/// The maximum number of groups below a group that are read. A hook is root, and may create some.
 const MAX_BELOW: usize = 1024;
 
-/// What Linux makes of weight 100 in version 1.
+/// Linux's value in version 1 for weight 100.
 const SHARES_OF_100: u64 = 1024;
 
 /// The control group of one hook.
@@ -33,23 +33,23 @@ pub(crate) struct Group {
     unified: Option<PathBuf>,
     /// Its directories in hierarchies of version 1.
     version_1: BTreeMap<Controller, PathBuf>,
-    /// Why some limit is not kept.
+    /// The limits that are not enforced, and why.
     faults: Vec<String>,
 }
 
-/// What is needed to start a process in a group.
+/// The files for starting a process in a group.
 #[derive(Debug)]
 pub(crate) struct Entrance {
     /// The directory in the hierarchy of version 2.
     pub(crate) directory: Option<File>,
-    /// The file there that takes in the process that writes `0` to it (cgroups(7)).
+    /// The file there that adds the process that writes `0` to it (cgroups(7)).
     pub(crate) unified: Option<File>,
-    /// The files in the hierarchies of version 1 that take in the thread that writes `0` to them.
+    /// The files in the hierarchies of version 1 that add the thread that writes `0` to them.
     pub(crate) version_1: Vec<File>,
 }
 
 impl Group {
-    /// Makes a group with `limits`. A limit that the node cannot keep is among its faults.
+    /// Creates a group with `limits`. A limit that the node cannot enforce is among its faults.
     ///
     /// # Errors
     /// The node has no usable control groups.
@@ -88,7 +88,7 @@ impl Group {
         Ok(group)
     }
 
-    /// The group called `name`, if there is one: its maker may have died.
+    /// The group called `name`, if it exists: its creator may have died.
     pub(crate) fn find(name: GroupName) -> Option<Group> {
         let hierarchies = Hierarchies::find();
         let of = |root: &PathBuf| existing(root, name.as_str());
@@ -137,7 +137,7 @@ impl Group {
         Ok(())
     }
 
-    /// Why some limit is not kept; empty if all are.
+    /// The limits that are not enforced, and why; empty if all are enforced.
     pub(crate) fn faults(&self) -> &[String] {
         &self.faults
     }
@@ -150,15 +150,15 @@ impl Group {
             .map(PathBuf::as_path)
     }
 
-    /// Opens what is needed to start a process in it.
+    /// Opens the files for starting a process in it.
     ///
     /// # Errors
     /// It has been removed.
     pub(crate) fn entrance(&self) -> io::Result<Entrance> {
         let open = |path: &PathBuf, file| OpenOptions::new().write(true).open(path.join(file));
         let procs = |path| open(path, "cgroup.procs");
-        // A process of one thread can join by either file. The other one makes the kernel wait until every
-        // processor has passed a quiet moment: some 12 ms (cgroup_procs_write_start, since Linux 5.4).
+        // A process of one thread can join through either file. With the other one, the kernel waits for a
+        // quiet moment of every processor: some 12 ms (cgroup_procs_write_start, since Linux 5.4).
         let tasks = |path| open(path, "tasks");
         Ok(Entrance {
             directory: self.unified.as_ref().map(File::open).transpose()?,
@@ -167,14 +167,14 @@ impl Group {
         })
     }
 
-    /// Kills everything in it, and waits until that has ended, for `limit` at the longest. Returns how many
-    /// processes have not: the kernel ends those when it can.
+    /// Kills all processes in it, and waits until they have ended, at most `limit`. Returns how many have
+    /// not: the kernel ends those when it can.
     pub(crate) fn kill(&self, limit: Duration) -> usize {
         let give_up = Instant::now() + limit;
         if self.kill_at_once()
             && let Some(path) = &self.unified
         {
-            // Looking at each of a thousand that are ending would only hold them up. Fails only if it has been removed.
+            // Checking each of a thousand ending processes would only delay them. Fails only if the group was removed.
             let _ = await_end(path, give_up);
         }
         loop {
@@ -183,22 +183,22 @@ impl Group {
                 return left.len();
             }
             for pid in left {
-                // Fails only if it has just gone.
+                // Fails only if the process has just ended.
                 let _ = signal::send_if(pid, Signal::KILL, || self.has(pid));
             }
             sleep(POLL_INTERVAL);
         }
     }
 
-    /// Kills all that is in it in one call of the kernel's (Linux 5.14), and returns true. Before that release, it sees
-    /// to it that nothing is started in it any more: then the processes can be counted, and killed one by one.
+    /// Kills all its processes in one call to the kernel (Linux 5.14), and returns true. On older kernels, it
+    /// ensures that no more processes are started: then they can be counted, and killed one by one.
     fn kill_at_once(&self) -> bool {
         let kill = |path: &PathBuf| write(&path.join("cgroup.kill"), "1");
         if self.unified.as_ref().is_some_and(|path| kill(path).is_ok()) {
             return true;
         }
         if let Some(path) = self.path_of(Controller::Pids) {
-            // Fails only if it has been removed, or never had that limit.
+            // Fails only if the group was removed, or never had that limit.
             let _ = write(&path.join("pids.max"), "0");
         }
         false
@@ -223,7 +223,7 @@ impl Group {
         fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(name))
     }
 
-    /// How many processes were killed in it because it had used up its memory.
+    /// The number of processes in it that were killed because its memory was used up.
     pub(crate) fn out_of_memory(&self) -> u64 {
         let path = self.path_of(Controller::Memory);
         let file = if self.version_1.contains_key(&Controller::Memory) {
@@ -234,24 +234,24 @@ impl Group {
         path.map_or(0, |path| number(&path.join(file), "oom_kill"))
     }
 
-    /// How often no process could be started in it because it had as many as it may.
+    /// The number of attempts to start a process in it that failed because of its limit.
     pub(crate) fn out_of_processes(&self) -> u64 {
         let path = self.path_of(Controller::Pids);
         path.map_or(0, |path| number(&path.join("pids.events"), "max"))
     }
 
-    /// Where `controller` keeps what it knows of it.
+    /// Its directory in the hierarchy of `controller`.
     fn path_of(&self, controller: Controller) -> Option<&Path> {
         let path = self.version_1.get(&controller).or(self.unified.as_ref());
         path.map(PathBuf::as_path)
     }
 
-    /// Whether no process is in it that has not ended.
+    /// Whether it has no living process.
     pub(crate) fn is_empty(&self) -> bool {
         self.members().is_empty()
     }
 
-    /// Removes it if it is empty: what a hook has left behind stays, and stays in it. Returns whether it is gone.
+    /// Removes it if it is empty; a group with leftover processes stays. Returns whether it is gone.
     pub(crate) fn remove(&self) -> bool {
         // Fails if there are processes in it.
         let is_left = |path: &&Path| remove_tree(path).is_err();
@@ -260,7 +260,7 @@ impl Group {
 }
 
 impl Controller {
-    /// What it limits.
+    /// The resource that it limits.
     fn subject(self) -> &'static str {
         match self {
             Controller::Pids => "processes",
@@ -280,16 +280,16 @@ fn wanted(limits: HookLimits) -> impl Iterator<Item = Controller> {
     Controller::ALL.into_iter().filter(is_wanted)
 }
 
-/// What to write where, and whether the limit is none without it (cgroup-v2.rst).
+/// The values for each file, and whether the limit fails without the file (cgroup-v2.rst).
 fn version_2_values(controller: Controller, limits: HookLimits) -> Vec<(&'static str, String, bool)> {
     match controller {
         Controller::Pids => vec![("pids.max", limits.processes.to_string(), true)],
         Controller::Memory => limits.memory.map_or_else(Vec::new, |memory| {
             vec![
                 ("memory.max", memory.to_string(), true),
-                // Swap would be more of it. Absent where the kernel has none.
+                // Swap would add to the memory. The file is absent if the kernel has no swap.
                 ("memory.swap.max", "0".to_owned(), false),
-                // Half a hook is worse than none.
+                // A hook without some of its processes is worse than none.
                 ("memory.oom.group", "1".to_owned(), false),
             ]
         }),
@@ -306,7 +306,7 @@ fn version_1_values(controller: Controller, limits: HookLimits) -> Vec<(&'static
         Controller::Memory => limits.memory.map_or_else(Vec::new, |memory| {
             vec![
                 ("memory.limit_in_bytes", memory.to_string(), true),
-                // Memory and swap together. Absent unless the kernel accounts swap.
+                // Memory and swap together. The file is absent unless the kernel accounts swap.
                 ("memory.memsw.limit_in_bytes", memory.to_string(), false),
             ]
         }),
@@ -321,7 +321,7 @@ fn ok_unless(is_needed: bool, error: io::Error) -> io::Result<()> {
     if is_needed { Err(error) } else { Ok(()) }
 }
 
-/// Whether a process that has not ended is in the group at `path` or below it. Version 1 does not say.
+/// Whether a living process is in the group at `path` or below it. True for version 1, which cannot be asked.
 fn is_populated(path: &Path) -> bool {
     !fs::read_to_string(path.join("cgroup.events")).is_ok_and(|events| reports_end(&events))
 }
@@ -331,7 +331,7 @@ fn reports_end(events: &str) -> bool {
     events.lines().any(|line| line == "populated 0")
 }
 
-/// Waits until every process in the group of version 2 at `path` and below it has ended, until `give_up` at the longest.
+/// Waits until every process in the group of version 2 at `path` and below it has ended, at most until `give_up`.
 /// The kernel reports that as a change of the file.
 fn await_end(path: &Path, give_up: Instant) -> io::Result<()> {
     let mut file = File::open(path.join("cgroup.events"))?;
@@ -352,7 +352,7 @@ fn await_end(path: &Path, give_up: Instant) -> io::Result<()> {
     }
 }
 
-/// The group at `path` and those below it, each after the one that it is in.
+/// The group at `path` and those below it, each after its parent.
 fn tree(path: &Path) -> Vec<PathBuf> {
     let mut found = vec![path.to_owned()];
     let mut next = 0;
@@ -366,14 +366,14 @@ fn tree(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The processes in the group at `path`, as this process counts them: 0 for one in another PID namespace.
+/// The processes in the group at `path`, as numbered for this process: 0 for one in another PID namespace.
 fn processes(path: &Path) -> Vec<i32> {
     let listed = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     let pids = listed.lines().filter_map(|line| line.parse().ok());
     pids.filter(|pid| *pid > 0).collect()
 }
 
-/// The number behind `key` in a file of lines of keys and numbers; 0 if it is not there.
+/// The number after `key` in a file of keys and numbers; 0 if it is missing.
 fn number(path: &Path, key: &str) -> u64 {
     let text = fs::read_to_string(path).unwrap_or_default();
     let mut pairs = text.lines().filter_map(|line| line.split_once(' '));

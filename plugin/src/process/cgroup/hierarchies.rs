@@ -1,4 +1,4 @@
-//! Where the node's control groups are.
+//! The places of the node's control groups.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, statfs};
 
-/// Where every container runtime, the kubelet and systemd expect them.
+/// The path that every container runtime, the kubelet and systemd use.
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// The directory in each hierarchy that holds the groups of hooks.
 const PARENT: &str = "nri-oci-hooks";
 
-/// What limits the processes of a group.
+/// A controller, which limits the processes of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Controller {
     Pids,
@@ -24,7 +24,7 @@ pub(super) enum Controller {
 impl Controller {
     pub(super) const ALL: [Controller; 3] = [Controller::Pids, Controller::Memory, Controller::Cpu];
 
-    /// What the kernel calls it.
+    /// The kernel's name of it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Controller::Pids => "pids",
@@ -34,17 +34,17 @@ impl Controller {
     }
 }
 
-/// Where the node's control groups are.
+/// The places of the node's control groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hierarchies {
     /// The hierarchy of version 2; on a hybrid node it has no controllers, but it can kill.
     pub(super) unified: Option<PathBuf>,
-    /// Those of version 1, by their controllers.
+    /// The hierarchies of version 1, by their controllers.
     pub(super) version_1: BTreeMap<Controller, PathBuf>,
 }
 
 impl Hierarchies {
-    /// Those of this node.
+    /// The hierarchies of this node.
     pub(super) fn find() -> Hierarchies {
         let root = Path::new(ROOT);
         let is = |path: &Path, kind: FsType| statfs(path).is_ok_and(|at| at.filesystem_type() == kind);
@@ -68,14 +68,14 @@ impl Hierarchies {
     }
 }
 
-/// Makes the group `name` below our directory of the hierarchy at `root`. What an earlier one left empty
-/// under this name is removed first.
+/// Creates the group `name` below our directory of the hierarchy at `root`. An empty group of that name is
+/// removed first.
 pub(super) fn make(root: &Path, name: &str) -> io::Result<PathBuf> {
     let parent = root.join(PARENT);
     let path = parent.join(name);
     let made = fs::create_dir(&path).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            // Another runner may be at it too.
+            // Another runner may create it at the same time.
             let _ = fs::create_dir(&parent);
             fs::create_dir(&path)
         }
@@ -88,19 +88,19 @@ pub(super) fn make(root: &Path, name: &str) -> io::Result<PathBuf> {
     made.map(|()| path)
 }
 
-/// The group `name` of the hierarchy at `root`, if it is there.
+/// The group `name` of the hierarchy at `root`, if it exists.
 pub(super) fn existing(root: &Path, name: &str) -> Option<PathBuf> {
     Some(root.join(PARENT).join(name)).filter(|path| path.is_dir())
 }
 
-/// Has the groups below our directory of the hierarchy of version 2 at `root` limited by `controller`.
+/// Enables `controller` for the groups below our directory of the hierarchy of version 2 at `root`.
 pub(super) fn enable(root: &Path, controller: Controller) -> io::Result<()> {
     let word = format!("+{}", controller.name());
     write(&root.join("cgroup.subtree_control"), &word)?;
     write(&root.join(PARENT).join("cgroup.subtree_control"), &word)
 }
 
-/// Writes `text` into a file of a control group, which must be there.
+/// Writes `text` into an existing file of a control group.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new()
         .write(true)

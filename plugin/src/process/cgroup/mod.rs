@@ -1,10 +1,10 @@
-//! A control group per hook: a bound that the kernel keeps.
+//! A control group for each hook: a bound that the kernel enforces.
 //!
-//! The groups are `/sys/fs/cgroup/nri-oci-hooks/NAME` (version 2), or that directory of each hierarchy that is
-//! needed (version 1). They are at the top, beside the slices of systemd and of the kubelet and not inside of
-//! them, for three reasons. A group of version 2 that limits what is below it may hold no processes, and those
-//! that the runner can come from all do. systemd removes what it does not know from its own groups, and leaves
-//! others alone. And a hook is the node's, so no pod pays for its memory and none is ended with it.
+//! The groups are `/sys/fs/cgroup/nri-oci-hooks/NAME` (version 2), or that directory of each hierarchy that
+//! is needed (version 1). They are at the top, beside the slices of systemd and of the kubelet, for three
+//! reasons. A group of version 2 that limits its children may hold no processes, and all groups in which a
+//! runner can start hold some. systemd removes unknown groups from its own, and ignores others. And a hook
+//! belongs to the node, so its memory is not charged to a pod, and it does not end with one.
 
 mod group;
 mod hierarchies;

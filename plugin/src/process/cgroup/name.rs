@@ -1,17 +1,17 @@
-//! What the control group of a hook is called.
+//! The name of a hook's control group.
 
 use std::fmt;
 
 use crate::model::Stage;
 
-/// The name of one hook's control group. It can be told from the container's entry in the ledger, so that
-/// whoever comes after a runner that was killed finds what it has left.
+/// The name of one hook's control group. It follows from the container's entry in the ledger, so that the
+/// next runner finds the group of a killed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GroupName(String);
 
 impl GroupName {
-    /// That of the hook number `index` of `stage` of the container `id`, which was created `created`
-    /// nanoseconds after 1970: ids are used again, and two ledgers may have the same.
+    /// The name for the hook number `index` of `stage` of the container `id`. The time of creation, `created`
+    /// nanoseconds after 1970, makes it unique: ids are used again, and two ledgers may have the same.
     pub(crate) fn new(id: &str, stage: Stage, index: usize, created: u128) -> GroupName {
         GroupName(format!("{id}-{stage}-{index}-{created:x}"))
     }
@@ -21,7 +21,7 @@ impl GroupName {
         &self.0
     }
 
-    /// Whether a directory is called as this has it: what else is there is not ours.
+    /// Whether a directory has such a name: other directories are not ours.
     pub(super) fn is_one(name: &str) -> bool {
         let mut parts = name.rsplitn(4, '-');
         let mut next = || parts.next().unwrap_or_default();
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_told_from_whatever_else_lies_beside_it() {
+    fn a_name_differs_from_every_other_name_in_its_directory() {
         let name = GroupName::new("a-b.c", Stage::Poststop, 12, 0xabc);
         assert_eq!(name.as_str(), "a-b.c-poststop-12-abc");
         assert!(GroupName::is_one(name.as_str()));

@@ -1,4 +1,4 @@
-//! Removing groups that have become empty since.
+//! Removes groups that have become empty.
 
 use std::fs;
 use std::path::Path;
@@ -8,14 +8,15 @@ use super::group::remove_tree;
 use super::hierarchies::Hierarchies;
 use super::name::GroupName;
 
-/// How many groups of a hierarchy are looked at in one go. Where there are more, each sweep begins elsewhere.
-const MAX_LOOKED_AT: usize = 64;
+/// The maximum number of groups of a hierarchy that one sweep checks. If there are more, each sweep begins
+/// elsewhere.
+const MAX_CHECKED: usize = 64;
 
-/// How old a group must be to be removed: a younger one may be empty because its hook is yet to begin.
+/// The minimum age of a group for its removal: a younger one may be empty because its hook has not begun.
 const MIN_AGE: Duration = Duration::from_secs(60);
 
-/// Removes groups that are empty: their hooks have left processes behind that have ended since, or their
-/// runners were killed. It is bounded, so some may be left to the next sweep.
+/// Removes empty groups: leftover processes of their hooks have ended since, or their runners were killed.
+/// One sweep is bounded, so some groups may wait for the next.
 pub(crate) fn sweep() {
     for parent in Hierarchies::find().parents() {
         sweep_below(&parent, MIN_AGE);
@@ -33,9 +34,9 @@ pub(super) fn sweep_below(parent: &Path, min_age: Duration) {
         .iter()
         .cycle()
         .skip(begin)
-        .take(groups.len().min(MAX_LOOKED_AT))
+        .take(groups.len().min(MAX_CHECKED))
     {
-        // The kernel keeps no times of them: this is when the directory was first looked up, or later.
+        // The kernel stores no times: this is the first lookup of the directory, or later.
         let made = entry.metadata().and_then(|found| found.modified());
         if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age >= min_age)) {
             // Fails if there are processes in it.

@@ -1,4 +1,4 @@
-//! Real groups in the hierarchies of this machine, which takes root.
+//! Real groups in the hierarchies of this machine, which require root.
 
 use std::fs;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
@@ -11,7 +11,7 @@ use super::sweep::sweep_below;
 use super::{Group, GroupName};
 use crate::model::{HookLimits, Stage, Timestamp};
 
-/// Longer than anything that is killed takes to end, on a busy machine too.
+/// Longer than any killed process takes to end, on a busy machine too.
 const LONG: Duration = Duration::from_secs(20);
 
 const NONE: Duration = Duration::ZERO;
@@ -22,7 +22,7 @@ fn name() -> GroupName {
     GroupName::new("test", Stage::Prestart, index, Timestamp::now().unix_nanos())
 }
 
-/// A group and processes in it, which end with it.
+/// A group and its processes, which end with it.
 struct Made {
     group: Group,
     children: Vec<Child>,
@@ -58,7 +58,7 @@ impl Drop for Made {
     }
 }
 
-/// Those of this machine, and what of them a machine without version 2 would have.
+/// The hierarchies of this machine, and those that it would have without version 2.
 fn each() -> Vec<Hierarchies> {
     let found = Hierarchies::find();
     let mut each = vec![found.clone()];
@@ -87,15 +87,15 @@ fn killing_a_group_ends_everything_in_it_and_below_it_and_nothing_else() {
     }
 }
 
-/// How often a test of something that multiplies is done; more with `NRI_OCI_HOOKS_TEST_RUNS`.
+/// The number of runs of a test with multiplying processes; `NRI_OCI_HOOKS_TEST_RUNS` raises it.
 fn runs() -> usize {
     let runs = std::env::var("NRI_OCI_HOOKS_TEST_RUNS").ok();
     runs.and_then(|runs| runs.parse().ok()).unwrap_or(2)
 }
 
-/// The group's own limit bounds it, and a clock ends it whatever becomes of the test.
+/// The group's own limit bounds the test, and a clock ends it in any case.
 #[test]
-fn of_what_multiplies_in_a_group_nothing_is_left_by_killing_it() {
+fn killing_a_group_ends_all_processes_that_multiply_in_it() {
     let limits = HookLimits {
         processes: NonZeroU32::new(256).unwrap(),
         ..HookLimits::default()
@@ -109,7 +109,7 @@ fn of_what_multiplies_in_a_group_nothing_is_left_by_killing_it() {
             for directory in group.directories() {
                 script += &format!("echo $$ >{}/cgroup.procs\n", directory.display());
             }
-            // Each of its processes ends in a minute: `ulimit -t` would count time of the processor.
+            // Each process ends after a minute. `ulimit -t` would count processor time.
             script += "b(){ [ $(date +%s) -gt $end ] || b|b& };end=$(($(date +%s)+60));b\n";
             let mut bomb = Command::new("sh").args(["-ec", &script]).spawn().unwrap();
             while group.out_of_processes() == 0 && group.members().len() < 100 {
@@ -124,7 +124,7 @@ fn of_what_multiplies_in_a_group_nothing_is_left_by_killing_it() {
 }
 
 #[test]
-fn a_group_is_removed_with_those_below_it_once_nothing_runs_in_it() {
+fn a_group_is_removed_with_those_below_it_when_it_has_no_processes() {
     for hierarchies in each() {
         let mut made = Made::new(&hierarchies, HookLimits::default());
         made.start("a/b");
@@ -138,7 +138,7 @@ fn a_group_is_removed_with_those_below_it_once_nothing_runs_in_it() {
 
 #[test]
 fn a_sweep_removes_empty_groups_of_hooks_that_are_old_enough_and_nothing_else() {
-    // A directory of the test's own in a hierarchy, so that the groups of others are left alone.
+    // A private directory in a hierarchy, so that the groups of others are not touched.
     let hierarchies = Hierarchies::find();
     let root = hierarchies
         .version_1
@@ -198,10 +198,10 @@ fn every_limit_is_written_where_the_kernel_reads_it() {
 }
 
 #[test]
-fn a_limit_that_the_node_cannot_keep_is_a_fault_of_a_group_that_can_still_be_killed() {
+fn a_limit_that_the_node_cannot_enforce_is_a_fault_of_a_group_that_can_still_be_killed() {
     let found = Hierarchies::find();
     if found.version_1.is_empty() {
-        // Here it can.
+        // This machine can.
         return;
     }
     let without = Hierarchies {
