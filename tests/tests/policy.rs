@@ -216,7 +216,7 @@ async fn a_changed_configuration_is_in_force_for_the_next_container(version: Ver
     let log = plugin.process().log().clone();
     log.wait_for("unknown key hook_specs; did you mean hook_spec?", 1)
         .await?;
-    log.wait_for("the last good one stays in force", 1).await?;
+    log.wait_for("the last good one stays active", 1).await?;
     assert_eq!(at_start(&containerd, &pod, "three").await?, ["second-prestart"]);
 
     plugin.configure(&containerd, &with(&first))?;

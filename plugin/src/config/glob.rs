@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-/// A pattern that a whole text is held against: `*` stands for any run of characters, `/`
-/// included, and `?` for any one; every other character for itself.
+/// A pattern for a whole text: `*` matches any run of characters, `/` included, and `?` any one; every other
+/// character matches itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(Arc<str>);
 
@@ -18,24 +18,25 @@ impl Glob {
         &self.0
     }
 
-    /// Whether it stands for `text`. Takes at most the product of the two lengths.
+    /// Whether it matches `text`. The time is at most the product of the two lengths.
     pub fn matches(&self, text: &str) -> bool {
         let (mut pattern, mut rest) = (self.0.chars(), text.chars());
-        // Behind the last star: the pattern from there, and the text that the star has not eaten.
+        // The last star: the pattern after it, and the text that the star has not consumed.
         let mut star = None;
         loop {
             let before = rest.clone();
             match (pattern.next(), rest.next()) {
                 (None, None) => return true,
                 (Some('*'), _) => {
-                    // It begins with nothing.
+                    // It first matches nothing.
                     rest = before.clone();
                     star = Some((pattern.clone(), before));
                 }
                 (Some('?'), Some(_)) => {}
                 (Some(wanted), Some(found)) if wanted == found => {}
                 _ => {
-                    // The last star takes one more character, or there is none to help.
+                    // The last star consumes one more character. If there is none, the pattern does not
+                    // match.
                     let Some((behind, mut eaten)) = star.take() else {
                         return false;
                     };
@@ -56,7 +57,7 @@ impl Glob {
 pub struct Names(Vec<Glob>);
 
 impl Names {
-    /// Those that any of `globs` stands for.
+    /// The names that any of `globs` matches.
     pub fn new(globs: Vec<Glob>) -> Names {
         Names(globs)
     }
@@ -66,7 +67,7 @@ impl Names {
         self.0.iter().map(Glob::as_str)
     }
 
-    /// Whether `name` is one of them.
+    /// Whether a pattern matches `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(name))
     }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_stands_for_whole_texts_only() {
+    fn a_pattern_matches_whole_texts_only() {
         for (pattern, good, bad) in [
             ("gpu", &["gpu"][..], &["gpus", "a-gpu", "", "GPU"][..]),
             ("gpu-*", &["gpu-", "gpu-a", "gpu-a/b"], &["gpu", "xgpu-a"]),
@@ -106,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_many_stars_takes_no_longer_than_the_product_of_the_lengths() {
+    fn a_pattern_of_many_stars_is_matched_in_the_product_of_the_lengths() {
         let glob = Glob::new(&format!("{}b", "a*".repeat(200)));
         assert!(!glob.matches(&"a".repeat(4000)));
     }
 
     proptest! {
         #[test]
-        fn a_pattern_matches_what_its_definition_says(pattern in "[ab*?]{0,6}", text in "[ab/]{0,6}") {
+        fn a_pattern_matches_as_its_definition_says(pattern in "[ab*?]{0,6}", text in "[ab/]{0,6}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(Glob::new(&pattern).matches(&text), defined(&chars(&pattern), &chars(&text)));
         }

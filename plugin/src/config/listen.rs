@@ -1,11 +1,11 @@
-//! Where metrics and health are served.
+//! The address of metrics and health.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where metrics and health are served.
+/// The address of metrics and health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// An address and a port, such as `127.0.0.1:9790` or `[::1]:9790`.
@@ -17,7 +17,7 @@ pub enum Listen {
 impl FromStr for Listen {
     type Err = String;
 
-    /// Fails with what is allowed instead.
+    /// Fails with the valid forms.
     fn from_str(text: &str) -> Result<Self, String> {
         if text.starts_with('/') && !text.contains('\0') {
             return Ok(Listen::Unix(text.into()));
@@ -27,12 +27,12 @@ impl FromStr for Listen {
     }
 }
 
-/// Where metrics and health are served, as the command line says it.
+/// The address of metrics and health on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAt {
-    /// Nowhere, whatever the configuration says.
+    /// No address, whatever the configuration has.
     Nowhere,
-    /// There.
+    /// This address.
     Place(Listen),
 }
 
@@ -41,7 +41,7 @@ const NOWHERE: &str = "none";
 impl FromStr for ListenAt {
     type Err = String;
 
-    /// Fails with what is allowed instead.
+    /// Fails with the valid forms.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             NOWHERE => Ok(ListenAt::Nowhere),

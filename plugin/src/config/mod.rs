@@ -1,4 +1,4 @@
-//! The daemon's configuration: what can be set, and reading it with every error told.
+//! The daemon's configuration: its types, and its parser, which reports every error.
 
 mod glob;
 mod listen;

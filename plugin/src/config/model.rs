@@ -1,4 +1,4 @@
-//! The types of a configuration that has been found valid.
+//! The types of a valid configuration.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,29 +19,29 @@ pub struct Config {
     pub hook_spec: Option<Arc<str>>,
     /// `[[default_specs]]`: further default hook-specs, for the containers of some namespaces; none if unset.
     pub default_specs: Vec<DefaultSpec>,
-    /// `hooks_dirs`: directories of hooks.d files, absolute and without a slash at the end; none if
-    /// unset. A file masks one of the same name in an earlier directory.
+    /// `hooks_dirs`: directories of hooks.d files, absolute and without a slash at the end; none if unset. A
+    /// file masks one of the same name in an earlier directory.
     pub hooks_dirs: Vec<Arc<str>>,
-    /// `exclude_namespaces`: namespaces, or patterns of them, exempt from what is not picked, the default hook-spec and
-    /// hooks.d; none if unset.
+    /// `exclude_namespaces`: namespaces, or patterns of them, that get neither the default hook-spec nor
+    /// hooks.d; none if unset. Their pods can still select hook-specs.
     pub exclude_namespaces: Names,
-    /// `failure_policy`: what happens to a container whose hooks cannot be told.
+    /// `failure_policy`: the fate of a container whose hooks cannot be determined.
     pub failure_policy: FailurePolicy,
-    /// `delivery`: how hooks get to run.
+    /// `delivery`: the way in which hooks run.
     pub delivery: Delivery,
-    /// `[runtimes.NAME]`, `delivery`: how they do in the pods of one runtime handler.
+    /// `[runtimes.NAME]`, `delivery`: the same for the pods of one runtime handler.
     pub runtimes: BTreeMap<String, Delivery>,
     /// `state_dir`: the directory of the ledger; `/var/lib/nri-oci-hooks` if unset.
     pub state_dir: Arc<str>,
-    /// `listen`: where metrics and health are served; nowhere if unset.
+    /// `listen`: the address of metrics and health; none if unset.
     pub listen: Option<Listen>,
-    /// `default_timeout`: seconds that a hook without `timeout` may run; 30 if unset.
+    /// `default_timeout`: the timeout of a hook without `timeout`, in seconds; 30 if unset.
     pub default_timeout: Timeout,
-    /// `[limits]`: what each hook may take of the node; 1,024 processes if unset.
+    /// `[limits]`: the share of the node that each hook may use; 1,024 processes if unset.
     pub limits: HookLimits,
-    /// `[missed]`, `action`: what is done about a container that was created without its hooks.
+    /// `[missed]`, `action`: the action for a container that was created without its hooks.
     pub missed: MissedAction,
-    /// `[annotation]`: how a pod picks hook-specs.
+    /// `[annotation]`: how a pod selects hook-specs.
     pub annotation: Annotation,
 }
 
@@ -73,23 +73,23 @@ impl Config {
         self.hook_spec.iter().map(|file| (file, None)).chain(for_some)
     }
 
-    /// How hooks get to run in the pods of a runtime handler; that of the default handler is empty.
+    /// The delivery for the pods of a runtime handler; the name of the default handler is empty.
     pub fn delivery(&self, runtime_handler: &str) -> Delivery {
         let own = self.runtimes.get(runtime_handler);
         own.copied().unwrap_or(self.delivery)
     }
 
-    /// Whether the hooks of any pod run by the ledger.
+    /// Whether the ledger is needed for the hooks of any pod.
     pub fn needs_ledger(&self) -> bool {
         self.deliveries().any(|delivery| delivery != Delivery::Direct)
     }
 
-    /// Whether the hooks of any pod go into its containers' OCI specs as they are.
+    /// Whether the hooks of any pod go into its containers' OCI specs unchanged.
     pub fn delivers_directly(&self) -> bool {
         self.deliveries().any(|delivery| delivery == Delivery::Direct)
     }
 
-    /// Whether the hooks of any pod run by the runtime's events alone.
+    /// Whether the hooks of any pod run only at the runtime's events.
     pub fn needs_all_events(&self) -> bool {
         self.deliveries().any(|delivery| delivery == Delivery::Events)
     }
@@ -108,17 +108,17 @@ pub struct DefaultSpec {
     pub namespaces: Option<Names>,
 }
 
-/// How a pod picks hook-specs.
+/// How a pod selects hook-specs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     /// `key`: the annotation; `hook-spec.noderesource.dev` if unset.
     pub key: AnnotationKey,
-    /// `spec_dirs`: the directories that hold what may be picked, absolute and without a slash at the
-    /// end; `/etc/nri-oci-hooks/specs` alone if unset.
+    /// `spec_dirs`: the directories of the hook-specs that pods may select, absolute and without a slash at
+    /// the end; `/etc/nri-oci-hooks/specs` alone if unset.
     pub spec_dirs: Vec<Arc<str>>,
-    /// `[[annotation.rules]]`: who may pick which; no rule if unset.
+    /// `[[annotation.rules]]`: which pods may select which hook-specs; no rule if unset.
     pub rules: Vec<SelectionRule>,
-    /// `max_timeout`, `max_hooks`, `stages`: what may be in them.
+    /// `max_timeout`, `max_hooks`, `stages`: the limits of selected hook-specs.
     pub limits: Limits,
 }
 
@@ -135,17 +135,17 @@ impl Default for Annotation {
 
 /// The key of the annotation, without a scope.
 ///
-/// With the scopes `/pod` and `/container.NAME` behind it, it is the prefix of a Kubernetes label
-/// or annotation key; without one it is its name part. So it is both: a DNS name of lower-case
-/// letters, digits, `-` and `.`, at most 63 characters, outside `kubernetes.io` and `k8s.io`.
+/// With a scope, `/pod` or `/container.NAME`, it is the prefix of a Kubernetes label or annotation key;
+/// without one it is the name part. So it must be valid as both: a DNS name of lower-case letters, digits,
+/// `-` and `.`, at most 63 characters, outside `kubernetes.io` and `k8s.io`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnotationKey(Arc<str>);
 
 impl AnnotationKey {
-    /// Longest name part of a Kubernetes annotation key, in characters.
+    /// The maximum length of the name part of a Kubernetes annotation key, in characters.
     pub const LONGEST: usize = 63;
 
-    /// The key `text`, if it can be one.
+    /// The key `text`, if it is valid.
     pub fn new(text: &str) -> Option<AnnotationKey> {
         let reserved = ["kubernetes.io", "k8s.io"].iter().any(|domain| {
             text.strip_suffix(domain)
@@ -167,8 +167,8 @@ impl fmt::Display for AnnotationKey {
     }
 }
 
-/// Whether `text` is what RFC 1123 calls a label, as Kubernetes wants it: 1 to 63 lower-case
-/// letters, digits and `-`, neither first nor last a `-`. Namespaces are named so.
+/// Whether `text` is a label of RFC 1123, as Kubernetes requires: 1 to 63 lower-case letters, digits and `-`,
+/// neither first nor last a `-`. Namespaces have such names.
 pub(super) fn is_dns_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len())
@@ -183,14 +183,14 @@ pub(super) trait Word: Copy + Sized + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
-/// What happens to a container whose hooks cannot be told, because a hook-spec is invalid or an
-/// annotation wrong. Named as Kubernetes names it for admission webhooks.
+/// The fate of a container whose hooks cannot be determined, because a hook-spec or an annotation is invalid.
+/// Kubernetes uses the same names for admission webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailurePolicy {
     /// `"fail"`: it is not created.
     #[default]
     Fail,
-    /// `"ignore"`: it is created without the hooks in question.
+    /// `"ignore"`: it is created without the hooks concerned.
     Ignore,
 }
 
@@ -199,14 +199,14 @@ impl Word for FailurePolicy {
         &[("fail", FailurePolicy::Fail), ("ignore", FailurePolicy::Ignore)];
 }
 
-/// What is done about a container that was created without the hooks that it should have.
+/// The action for a container that was created without its hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissedAction {
     /// `"report"`: it is reported.
     #[default]
     Report,
-    /// `"restart"`: its init is ended too, so that the kubelet creates the container anew.
+    /// `"restart"`: its init is ended too, so that the kubelet creates the container again.
     Restart,
 }
 
@@ -217,18 +217,17 @@ impl Word for MissedAction {
     ];
 }
 
-/// How hooks get to run.
+/// The way in which hooks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Delivery {
-    /// `"runner"`: the container's OCI spec gets one hook per stage, the runner, and NRI's events
-    /// stand in where the OCI runtime calls it too early, too late or not at all.
+    /// `"runner"`: the container's OCI spec gets one hook per stage, the runner. NRI's events replace the OCI
+    /// runtime if that calls it too early, after the stage, or not at all.
     #[default]
     Runner,
-    /// `"direct"`: they go into the container's OCI spec as they are, and the OCI runtime runs them.
+    /// `"direct"`: the hooks go into the container's OCI spec unchanged, and the OCI runtime runs them.
     Direct,
-    /// `"events"`: nothing goes into the container's OCI spec; the runner is started at NRI's events
-    /// alone.
+    /// `"events"`: nothing goes into the container's OCI spec; the runner is started only at NRI's events.
     Events,
 }
 
@@ -250,13 +249,13 @@ impl fmt::Display for Delivery {
 impl FromStr for Delivery {
     type Err = String;
 
-    /// Fails with what is allowed instead.
+    /// Fails with the valid words.
     fn from_str(text: &str) -> Result<Self, String> {
         word(text).ok_or_else(|| format!("must be one of: {}", words::<Delivery>()))
     }
 }
 
-/// The value that `text` stands for.
+/// The value of the word `text`.
 pub(super) fn word<W: Word>(text: &str) -> Option<W> {
     W::WORDS
         .iter()

@@ -1,4 +1,4 @@
-//! Who may pick which hook-spec, and what a picked one may hold.
+//! Which pods may select which hook-specs, and the limits of those.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -7,22 +7,21 @@ use super::Glob;
 use super::model::Word;
 use crate::model::{Stage, Timeout};
 
-/// One of `[[annotation.rules]]`. Rules that deny count before rules that allow; where there are
-/// rules, what none allows is refused; without a rule every namespace may pick every hook-spec.
+/// One of `[[annotation.rules]]`. Rules that deny take precedence over rules that allow. If there are rules,
+/// a selection that none allows is refused; without a rule, every namespace may select every hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectionRule {
-    /// `effect`: what becomes of a pick that the rule is about.
+    /// `effect`: the effect on a matching selection.
     pub effect: Effect,
-    /// `namespaces`: of the pods it is about; every one if unset.
+    /// `namespaces`: the namespaces of the pods; every one if unset.
     pub namespaces: Option<Vec<Glob>>,
-    /// `specs`: the hook-specs it is about; every one if unset.
+    /// `specs`: the hook-specs; every one if unset.
     pub specs: Option<Vec<Glob>>,
 }
 
 impl SelectionRule {
-    /// Whether the rule is about a pod in `namespace` that picks a hook-spec that goes by any of
-    /// `names`.
-    pub fn is_about(&self, namespace: &str, names: &[&str]) -> bool {
+    /// Whether the rule matches a pod in `namespace` that selects a hook-spec with any of `names`.
+    pub fn matches(&self, namespace: &str, names: &[&str]) -> bool {
         let any = |globs: &Option<Vec<Glob>>, texts: &[&str]| {
             globs.as_ref().is_none_or(|globs| {
                 texts
@@ -34,12 +33,12 @@ impl SelectionRule {
     }
 }
 
-/// What becomes of a pick.
+/// The effect of a rule on a selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// `"allow"`: it is allowed unless another rule denies it.
     Allow,
-    /// `"deny"`: it is refused, whatever another rule allows.
+    /// `"deny"`: it is refused, whatever other rules allow.
     Deny,
 }
 
@@ -58,14 +57,14 @@ impl Word for Stage {
     ];
 }
 
-/// What hook-specs that a pod picks may hold. The default hook-spec is not held to it.
+/// The limits of hook-specs that a pod selects. They do not apply to the default hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// `max_timeout`: the longest that one of their hooks may run; any time if unset. A hook
-    /// without `timeout` is held to it with the configured default.
+    /// `max_timeout`: the maximum timeout of each of their hooks; unlimited if unset. The configured default
+    /// counts for a hook without `timeout`.
     pub max_timeout: Option<Timeout>,
-    /// `max_hooks`: how many hooks, over all stages, a container's picks may have together; any
-    /// number if unset.
+    /// `max_hooks`: the maximum number of hooks, over all stages, that a container may select; unlimited if
+    /// unset.
     pub max_hooks: Option<NonZeroU32>,
     /// `stages`: the stages that they may use; every one if unset.
     pub stages: BTreeSet<Stage>,

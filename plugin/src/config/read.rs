@@ -1,4 +1,4 @@
-//! Reading a configuration: where it comes from, and which key means what.
+//! Parses a configuration: its sources, and the meaning of each key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::{read_limits, read_policy};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::{Timeout, shown};
 
-/// How large a configuration may be, in bytes: what reading it takes is a multiple of that.
+/// The maximum size of a configuration, in bytes: parsing it takes a multiple of that.
 pub(super) const MAX_SIZE: u64 = 256 * 1024;
 
-/// What the command line sets: it wins over file and runtime.
+/// The settings of the command line, which take precedence over the file and the runtime.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--hook-spec`, in place of `hook_spec`.
@@ -30,10 +30,10 @@ pub struct Overrides {
 }
 
 impl Config {
-    /// The configuration in `text`, with `overrides`. `source` says in messages where it is from,
-    /// such as the runtime that handed it over at Configure. An empty text leaves the defaults.
+    /// Parses the configuration in `text`, with `overrides`. `source` names its origin in messages, such as
+    /// the runtime that sent it in Configure. An empty text means the defaults.
     ///
-    /// Fails with every error there is.
+    /// Fails with all errors.
     pub fn from_text(source: &str, text: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         Config::from_bytes(source, text.as_bytes(), overrides)
     }
@@ -64,8 +64,7 @@ impl Config {
     }
 }
 
-/// The state directory that a configuration names which may be invalid, as far as it can be understood; with
-/// `overrides`.
+/// The state directory of a configuration that may be invalid, as far as it can be parsed; with `overrides`.
 pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
     if let Some(state_dir) = &overrides.state_dir {
         return Arc::from(&**state_dir);
@@ -79,7 +78,7 @@ pub(crate) fn state_dir_of(text: &[u8], overrides: &Overrides) -> Arc<str> {
 }
 
 impl Overrides {
-    /// Sets what is given; returns the errors in it.
+    /// Applies the settings to `config`; returns their errors.
     fn apply(&self, config: &mut Config) -> Vec<Diagnostic> {
         let mut errors = Vec::new();
         let mut path = |option: &str, given: &Option<String>| {
@@ -121,7 +120,7 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
     ))
 }
 
-/// Every key of a configuration, with the tables that it is in: `annotation.rules[].effect`.
+/// Every key of a configuration, with its tables: `annotation.rules[].effect`.
 pub fn keys() -> Vec<String> {
     let tables = ["default_specs", "runtimes", "limits", "missed", "annotation"];
     let top = TOP_KEYS.iter().filter(|key| !tables.contains(key));

@@ -1,4 +1,4 @@
-//! Reading what a hook may take: the keys of `[limits]`.
+//! Parses the limits of a hook: the keys of `[limits]`.
 
 use std::num::{NonZeroU16, NonZeroU64};
 
@@ -33,15 +33,15 @@ fn memory(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<NonZeroU64> {
     let text = reader.string(entry)?;
     let bytes = bytes(text);
     if bytes.is_none() {
-        let message = format!("{} is no amount of memory from 1Mi on", shown(text));
+        let message = format!("{} is not an amount of memory of at least 1Mi", shown(text));
         let help = "write a whole number and Mi or Gi, such as \"256Mi\", in quotes";
         reader.wrong_value(entry, Rule::InvalidValue, message, help);
     }
     bytes
 }
 
-/// How many bytes `text` stands for, if there are enough of them for a program: a whole number with `Ki`,
-/// `Mi`, `Gi` or no suffix, as Kubernetes writes it.
+/// The number of bytes in `text`, if that is enough for a program: a whole number with `Ki`, `Mi`, `Gi` or no
+/// suffix, as in Kubernetes.
 fn bytes(text: &str) -> Option<NonZeroU64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match &text[digits.len()..] {
@@ -54,7 +54,7 @@ fn bytes(text: &str) -> Option<NonZeroU64> {
     let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = digits.parse().ok().filter(|_| is_plain)?;
     let bytes = number.checked_mul(unit)?;
-    // The kernel takes a signed number.
+    // The kernel accepts a signed number.
     let is_usable = (HookLimits::MIN_MEMORY..=i64::MAX as u64).contains(&bytes);
     NonZeroU64::new(bytes).filter(|_| is_usable)
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_of_memory_is_written_as_kubernetes_writes_it() {
+    fn an_amount_of_memory_is_written_as_in_kubernetes() {
         for (text, expected) in [
             ("1Mi", Some(1 << 20)),
             ("2048Ki", Some(2 << 20)),

@@ -1,4 +1,4 @@
-//! Reading whom hook-specs are for: the keys of `[[default_specs]]` and of `[[annotation.rules]]`, and their values.
+//! Parses the keys of `[[default_specs]]` and of `[[annotation.rules]]`, and their values.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<SelectionRule> {
         let member = Entry::new(&format!("{}.", entry.name()), key, value);
         match key.get_ref().as_ref() {
             "effect" => {
-                // Which of the two is read over, if it is one; an error is told.
+                // The default does not matter: without a valid effect, an error is reported.
                 let mut word = Effect::Deny;
                 reader.word(&member, &mut word);
                 effect = Some(word);
@@ -89,12 +89,12 @@ fn rule(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<SelectionRule> {
     })
 }
 
-/// The namespaces in `entry`, each as a pattern; a list of none is of none.
+/// The namespaces in `entry`, each as a pattern; an empty list has none.
 pub(super) fn namespaces(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Names {
     Names::new(patterns(reader, entry, namespace))
 }
 
-/// The patterns of a list, each as `read` has it; a list of none is about nothing and so an error.
+/// The patterns of a list, each parsed by `read`. An empty list would match nothing, and so is an error.
 fn globs(
     reader: &mut Reader<'_>,
     entry: &Entry<'_>,
@@ -128,7 +128,7 @@ fn patterns(
 
 /// A pattern of namespaces.
 fn namespace(text: &str) -> Result<Glob, &'static str> {
-    // If any name matches, one of these two does that has a letter, or nothing, for each star.
+    // If any name matches, one of these two does: each star becomes a letter, or nothing.
     let like = |star: &str| text.replace('*', star).replace('?', "x");
     if is_dns_label(&like("x")) || is_dns_label(&like("")) {
         Ok(Glob::new(text))
@@ -139,8 +139,8 @@ fn namespace(text: &str) -> Result<Glob, &'static str> {
     }
 }
 
-/// A pattern of hook-specs: of their names, or of their paths if it begins with `/`. What a file
-/// name ends with does not count, so that `gpu` and `gpu.json` are the same.
+/// A pattern of hook-specs: of their names, or of their paths if it begins with `/`. The extension does not
+/// count, so `gpu` and `gpu.json` are the same.
 fn spec(text: &str) -> Result<Glob, &'static str> {
     let name = text.trim_end_matches(".json");
     let below = name.strip_prefix('/').unwrap_or(name);
@@ -153,7 +153,7 @@ fn spec(text: &str) -> Result<Glob, &'static str> {
     }
 }
 
-/// The stages in `entry`; a list of none would be about nothing and is an error.
+/// The stages in `entry`. An empty list would match nothing, and is an error.
 pub(super) fn stages(reader: &mut Reader<'_>, entry: &Entry<'_>) -> BTreeSet<Stage> {
     let mut stages = BTreeSet::new();
     if entry.is_empty_list() {

@@ -1,4 +1,5 @@
-//! Keeping up with the configuration's file: all of it or nothing, the last good one kept.
+//! Follows the file of the configuration. A change is applied as a whole or not at all; then the last good
+//! one stays active.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,66 +9,66 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::{Timestamp, bounded_list};
 use crate::trust::FileIdentity;
 
-/// Whether the configuration in force is what its file says.
+/// Whether the active configuration is the one in its file.
 #[derive(Debug, Clone)]
 pub struct Reload {
     source: ConfigSource,
-    /// What the configuration in force was read from; `None` until there is one.
-    in_force: Option<ReadFrom>,
-    /// When that was taken over.
+    /// The source of the active configuration; `None` until there is one.
+    active: Option<ReadFrom>,
+    /// The time when that became active.
     taken: Timestamp,
-    /// Why what the file says now is not in force; empty if it is.
+    /// The reasons why the current content of the file is not active; empty if it is.
     refused: Vec<Diagnostic>,
-    /// Since when.
+    /// The time since which it has not been active.
     refused_since: Timestamp,
 }
 
-/// A configuration without an error, and what it was read from.
+/// A valid configuration, and its source.
 #[derive(Debug)]
 pub struct Changed {
     /// The configuration.
     pub config: Config,
-    /// What it was read from.
+    /// Its source.
     pub read_from: ReadFrom,
     /// The text that was read; empty if there is no file.
     pub text: Vec<u8>,
 }
 
-/// What a look at the file brings.
+/// The result of a look at the file.
 #[derive(Debug)]
 pub enum Look {
-    /// It says what is in force.
+    /// Its content is active.
     Same,
-    /// It says this, which has no error.
+    /// This new content, which is valid.
     Changed(Box<Changed>),
-    /// It is no good.
+    /// It is invalid.
     Invalid(Vec<Diagnostic>),
-    /// Its file system does not answer, so nobody knows what it says.
+    /// Its file system does not answer, so its content is unknown.
     NotAnswered(Vec<Diagnostic>),
 }
 
 impl Reload {
-    /// To be told of changes to `source`, of which nothing is in force yet.
+    /// Follows `source`, of which nothing is active yet.
     pub fn new(source: ConfigSource) -> Reload {
         Reload {
             source,
-            in_force: None,
+            active: None,
             taken: Timestamp::now(),
             refused: Vec::new(),
             refused_since: Timestamp::now(),
         }
     }
 
-    /// Where the configuration comes from.
+    /// The source of the configuration.
     pub fn source(&self) -> &ConfigSource {
         &self.source
     }
 
-    /// What the file says now. What is no good is read again each time: what is wrong may be in
-    /// another file.
+    /// Reads the current content of the file. An invalid file is read again each time, because the error may
+    /// be in another file.
     pub fn look(&self) -> Look {
-        if let Some(in_force) = &self.in_force {
-            match self.source.is_still(in_force) {
+        if let Some(active) = &self.active {
+            match self.source.is_still(active) {
                 Ok(true) => return Look::Same,
                 Ok(false) => {}
                 Err(hangs) => return Look::NotAnswered(hangs),
@@ -75,12 +76,12 @@ impl Reload {
         }
         let (text, read) = self.source.read_with_text();
         match read {
-            // The file is gone on which what is in force depends: nobody takes hooks away so.
+            // The file of the active configuration is gone: that does not remove its hooks.
             Ok((_, ReadFrom::NoFile)) if self.file().is_some() => Look::Invalid(vec![Diagnostic::of_file(
                 self.source.path(),
                 Rule::NotFound,
                 "is gone",
-                "put it back, or restart the daemon to go on without it",
+                "restore it, or restart the daemon to continue without it",
             )]),
             Ok((config, read_from)) => Look::Changed(Box::new(Changed {
                 config,
@@ -91,53 +92,50 @@ impl Reload {
         }
     }
 
-    /// What was read is in force from now on.
+    /// The content that was read becomes active.
     pub fn take(&mut self, read_from: ReadFrom) {
-        if self.in_force.is_some() || !self.refused.is_empty() {
-            tracing::info!(
-                file = &**self.source.path(),
-                "configuration in force as it is now"
-            );
+        if self.active.is_some() || !self.refused.is_empty() {
+            tracing::info!(file = &**self.source.path(), "configuration applied as it is now");
         }
-        self.in_force = Some(read_from);
+        self.active = Some(read_from);
         self.taken = Timestamp::now();
         self.refused.clear();
     }
 
-    /// What the file said to an earlier daemon, who took it over at `taken`, is in force from now on. `copy` is where
-    /// that was read from: the file itself is another.
+    /// The content of the file for an earlier daemon, which applied it at `taken`, becomes active. `copy` is
+    /// the identity of its copy; the file itself has another.
     pub fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
-        self.in_force = Some(ReadFrom::File {
+        self.active = Some(ReadFrom::File {
             identity: copy,
             real_path: Path::new(&**self.source.path()).to_owned(),
         });
         self.taken = taken;
     }
 
-    /// When the configuration in force was taken over.
+    /// The time when the active configuration was applied.
     pub fn taken(&self) -> Timestamp {
         self.taken
     }
 
-    /// When the configuration in force was taken over, and since when its file says another that is refused; none if the
-    /// file says what is in force.
+    /// The time when the active configuration was applied, and the time since which the file has other,
+    /// refused content. `None` if the content of the file is active.
     pub fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
-        let is_outdated = self.in_force.is_some() && !self.refused.is_empty();
+        let is_outdated = self.active.is_some() && !self.refused.is_empty();
         is_outdated.then_some((self.taken, self.refused_since))
     }
 
-    /// What was read cannot be put in force. Logged once each time that the errors change.
+    /// The content that was read cannot become active. Logged once for each change of the errors.
     pub fn refuse(&mut self, errors: Vec<Diagnostic>) {
         if self.refused == errors {
             return;
         }
         let (file, listed) = (&**self.source.path(), bounded_list(&errors));
-        match &self.in_force {
+        match &self.active {
             Some(_) => tracing::error!(
                 file,
                 errors = listed,
                 taken = %self.taken.to_the_millisecond(),
-                "configuration refused; the last good one stays in force"
+                "configuration refused; the last good one stays active"
             ),
             None => {
                 for error in &errors {
@@ -156,25 +154,24 @@ impl Reload {
         self.refused = errors;
     }
 
-    /// What is in force is what the file says: perhaps it was changed back.
+    /// The content of the file is active: perhaps a change was reverted.
     pub fn confirm(&mut self) {
         self.refused.clear();
     }
 
-    /// The file that the configuration in force was read from; `None` if there was none, which left
-    /// the defaults.
+    /// The file of the active configuration; `None` if there was none, and the defaults are active.
     pub fn file(&self) -> Option<&Arc<str>> {
-        matches!(self.in_force, Some(ReadFrom::File { .. })).then(|| self.source.path())
+        matches!(self.active, Some(ReadFrom::File { .. })).then(|| self.source.path())
     }
 
-    /// Why what the file said when it was last looked at is not in force; empty if it is.
+    /// The reasons why the last content of the file is not active; empty if it is.
     pub fn refused(&self) -> &[Diagnostic] {
         &self.refused
     }
 }
 
 impl Look {
-    /// What is to be made of errors, of the file or of one that it names.
+    /// The result for errors in the file, or in one that it names.
     pub fn of(errors: Vec<Diagnostic>) -> Look {
         match errors.iter().any(|error| error.rule == Rule::NotAnswering) {
             true => Look::NotAnswered(errors),

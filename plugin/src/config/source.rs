@@ -1,4 +1,4 @@
-//! Where the daemon's configuration comes from, and whether it has changed there.
+//! The source of the daemon's configuration, and whether it has changed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::trust::access::Use;
 use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedFile};
 
-/// Where the daemon's configuration comes from.
+/// The source of the daemon's configuration.
 #[derive(Debug, Clone)]
 pub struct ConfigSource {
     file: Arc<str>,
@@ -20,10 +20,10 @@ pub struct ConfigSource {
     overrides: Overrides,
 }
 
-/// What a configuration was read from.
+/// The origin of a configuration that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadFrom {
-    /// There was no file, which leaves the defaults.
+    /// There was no file, so the defaults are active.
     NoFile,
     /// The file in this state.
     File {
@@ -34,12 +34,11 @@ pub enum ReadFrom {
     },
 }
 
-/// A configuration without an error, and what it was read from.
+/// A valid configuration, and its origin.
 pub type ReadConfig = (Config, ReadFrom);
 
 impl ConfigSource {
-    /// The file at `path`, which must be there, with `overrides`. A relative path begins at the
-    /// current directory.
+    /// The existing file at `path`, with `overrides`. A relative path begins at the current directory.
     pub fn file(path: &str, overrides: Overrides) -> ConfigSource {
         ConfigSource {
             file: absolute(path),
@@ -48,7 +47,7 @@ impl ConfigSource {
         }
     }
 
-    /// As [`ConfigSource::file`]; while there is no such file, the defaults hold.
+    /// As [`ConfigSource::file`]; while there is no such file, the defaults are active.
     pub fn optional_file(path: &str, overrides: Overrides) -> ConfigSource {
         ConfigSource {
             may_be_absent: true,
@@ -56,12 +55,12 @@ impl ConfigSource {
         }
     }
 
-    /// What the command line sets.
+    /// The settings of the command line.
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
     }
 
-    /// The defaults with what the command line sets, for as long as nothing of the file is known.
+    /// The defaults with the settings of the command line, while nothing of the file is known.
     pub fn overridden_defaults(&self) -> Config {
         Config::from_text("the command line", "", &self.overrides).unwrap_or_default()
     }
@@ -71,9 +70,9 @@ impl ConfigSource {
         &self.file
     }
 
-    /// Whether what was read from `read_from` is still what [`read`](ConfigSource::read) would read. Two
-    /// calls of the kernel at the most: it is asked for every container, and trust needs no second
-    /// look at what is not read again.
+    /// Whether [`read`](ConfigSource::read) would find `read_from` unchanged. At most two system calls,
+    /// because this is asked for every container; trust needs no second check for content that is not read
+    /// again.
     ///
     /// Fails if the file system does not answer.
     pub fn is_still(&self, read_from: &ReadFrom) -> Result<bool, Vec<Diagnostic>> {
@@ -96,16 +95,16 @@ impl ConfigSource {
         })
     }
 
-    /// Reads it. The file is held to the rules of [`trust`](crate::trust): whoever can change it
-    /// decides what runs as root.
+    /// Reads it. The file must pass the rules of [`trust`](crate::trust), because it decides which programs
+    /// run as root.
     ///
-    /// Fails with every error there is.
+    /// Fails with all errors.
     pub fn read(&self) -> Result<ReadConfig, Vec<Diagnostic>> {
         self.read_with_text().1
     }
 
-    /// As [`ConfigSource::read`], and with the text that was read, to show the errors in it; empty
-    /// if the file could not be read.
+    /// As [`ConfigSource::read`], with the text that was read, to show the errors in it; empty if the file
+    /// could not be read.
     pub fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
         let (text, read_from) = match self.text() {
             Ok(read) => read,
@@ -134,22 +133,22 @@ impl ConfigSource {
         }
     }
 
-    /// Whether there is no such file, nor a link in its place that leads nowhere.
+    /// Whether neither the file nor a link in its place exists.
     fn is_absent(&self, error: &TrustError) -> bool {
         error.fault == Fault::NotFound && Path::new(&*self.file).starts_with(&error.component)
     }
 }
 
 impl Config {
-    /// The configuration in the file `path`, with `overrides`, as [`ConfigSource::file`] has it.
+    /// The configuration in the file `path`, with `overrides`, as in [`ConfigSource::file`].
     ///
-    /// Fails with every error there is.
+    /// Fails with all errors.
     pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         Config::from_file_with_text(path, overrides).1
     }
 
-    /// As [`Config::from_file`], and with the text that was read, to show the errors in it; empty
-    /// if the file could not be read.
+    /// As [`Config::from_file`], with the text that was read, to show the errors in it; empty if the file
+    /// could not be read.
     pub fn from_file_with_text(
         path: &str,
         overrides: &Overrides,
@@ -168,7 +167,7 @@ const CONFIG_SIZE: MaxSize = MaxSize {
 fn absolute(path: &str) -> Arc<str> {
     match std::path::absolute(path) {
         Ok(absolute) => absolute.to_string_lossy().into(),
-        // An empty path; the walk says what is wrong with it.
+        // An empty path; the walk reports the error.
         Err(_) => path.into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Reading the values of a configuration: the rules about each kind, every error kept.
+//! Parses the values of a configuration: the rules about each kind, with every error.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::model::{Timeout, prose, shown};
 
 /// A key and its value.
 pub(super) struct Entry<'e> {
-    /// The whole key, with the table it is in.
+    /// The whole key, with its table.
     name: String,
     key: Range<usize>,
     value: &'e Spanned<DeValue<'e>>,
@@ -29,7 +29,7 @@ impl<'e> Entry<'e> {
         }
     }
 
-    /// The whole key, with the table it is in.
+    /// The whole key, with its table.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -43,7 +43,7 @@ impl<'e> Entry<'e> {
         }
     }
 
-    /// Whether the value is a list of nothing.
+    /// Whether the value is an empty list.
     pub(super) fn is_empty_list(&self) -> bool {
         self.value
             .get_ref()
@@ -78,8 +78,8 @@ impl<'t> Reader<'t> {
         self.errors
     }
 
-    /// What `bytes` say. If they are not TOML, every place where they are not is an error, and
-    /// the values are not looked at: what is left of them would be guesses.
+    /// Parses `bytes`. If they are not TOML, each such place is an error, and the values are not checked,
+    /// because they would be guesses.
     pub(super) fn parse(&mut self, bytes: &'t [u8]) -> Option<Spanned<DeTable<'t>>> {
         let text = match str::from_utf8(bytes) {
             Ok(text) => text,
@@ -99,7 +99,7 @@ impl<'t> Reader<'t> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut told = None;
         for error in &errors {
-            // The parser says of each of many open brackets that it is not closed.
+            // The parser reports each of many open brackets as not closed.
             let this = Some((error.span(), error.message()));
             if std::mem::replace(&mut told, this.clone()) == this {
                 continue;
@@ -177,7 +177,8 @@ impl<'t> Reader<'t> {
         string
     }
 
-    /// The items of a list, each as an entry of its own; `wanted` and `help` are for what is none.
+    /// The items of a list, each as an entry of its own; `wanted` and `help` are for a value that is not a
+    /// list.
     pub(super) fn items<'e>(&mut self, entry: &Entry<'e>, wanted: &str, help: &str) -> Vec<Entry<'e>> {
         let Some(list) = entry.value.get_ref().as_array() else {
             self.wrong_type(entry, wanted, help);
@@ -229,7 +230,7 @@ impl<'t> Reader<'t> {
         match text.parse() {
             Ok(listen) => Some(listen),
             Err(help) => {
-                let message = format!("{} is no place to listen at", shown(text));
+                let message = format!("{} is not an address to listen on", shown(text));
                 self.wrong_value(entry, Rule::InvalidValue, message, &help);
                 None
             }
@@ -255,7 +256,7 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// Directories, absolute and plain, so that whether a path is inside one can be told from its text.
+    /// Directories, absolute and plain, so that the text of a path shows whether it is inside one.
     pub(super) fn directories(&mut self, entry: &Entry<'_>) -> Vec<Arc<str>> {
         let mut directories = Vec::new();
         for (item, path) in self.strings(entry) {
@@ -310,12 +311,12 @@ impl<'t> Reader<'t> {
         self.wrong_value(entry, rule, message, help);
     }
 
-    /// A number of things: at least one.
+    /// A number of at least one.
     pub(super) fn count(&mut self, entry: &Entry<'_>) -> Option<NonZeroU32> {
         self.count_up_to(u32::MAX, entry)
     }
 
-    /// A number of things: at least one, and not more than `most`.
+    /// A number of at least one, and at most `most`.
     pub(super) fn count_up_to(&mut self, most: u32, entry: &Entry<'_>) -> Option<NonZeroU32> {
         let help = "write a whole number greater than 0, without quotes";
         let number = self.integer(entry, Rule::WrongType, help)?;
@@ -328,8 +329,8 @@ impl<'t> Reader<'t> {
         count
     }
 
-    /// A whole number; one that 128 bits cannot hold is as much too large as any. `fraction` is
-    /// the rule that a number breaks which is not whole.
+    /// A whole number; one that 128 bits cannot hold counts as too large. `fraction` is the rule that a
+    /// number with a fraction breaks.
     fn integer(&mut self, entry: &Entry<'_>, fraction: Rule, help: &str) -> Option<i128> {
         match entry.value.get_ref() {
             DeValue::Integer(integer) => {

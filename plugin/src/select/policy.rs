@@ -32,8 +32,8 @@ pub(super) fn permit(
     for (number, rule) in rules.iter().enumerate() {
         deadline.check().map_err(SelectionFault::Overdue)?;
         match rule.effect {
-            Effect::Allow => is_allowed |= rule.is_about(namespace, names),
-            Effect::Deny if rule.is_about(namespace, names) || rule.is_about(namespace, real_names) => {
+            Effect::Allow => is_allowed |= rule.matches(namespace, names),
+            Effect::Deny if rule.matches(namespace, names) || rule.matches(namespace, real_names) => {
                 return Err(SelectionFault::Denied {
                     namespace: namespace.to_owned(),
                     rule: number,

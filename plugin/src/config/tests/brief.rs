@@ -1,4 +1,4 @@
-//! Short ways to read a configuration and to say what was found.
+//! Short forms for reading a configuration and for its errors.
 
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;

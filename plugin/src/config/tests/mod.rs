@@ -1,4 +1,4 @@
-//! What a configuration may say, and how its errors are told.
+//! Configurations, and the reports of their errors.
 
 mod brief;
 mod policy;

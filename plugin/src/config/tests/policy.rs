@@ -1,11 +1,11 @@
-//! Who may pick which hook-spec: what is read, and what is refused.
+//! Which pods may select which hook-specs: the valid rules, and the refused ones.
 
 use super::brief::{found, read};
 use crate::config::{Effect, Glob, Limits};
 use crate::model::{Stage, Timeout};
 
 #[test]
-fn without_a_word_about_it_there_is_no_rule_and_no_limit() {
+fn there_is_no_rule_and_no_limit_by_default() {
     let annotation = read("").unwrap().annotation;
     assert_eq!((annotation.rules, annotation.limits), (vec![], Limits::default()));
     assert_eq!(Limits::default().stages, Stage::ALL.into());
@@ -51,7 +51,7 @@ fn rules_and_limits_are_read_in_their_order() {
 }
 
 #[test]
-fn a_rule_that_says_nothing_clear_is_refused_where_it_stands() {
+fn an_unclear_rule_is_refused_with_its_place() {
     for (text, expected) in [
         ("rules = {}", "wrong-type 2:9 annotation.rules"),
         ("rules = [1]", "wrong-type 2:10 annotation.rules[0]"),
@@ -139,7 +139,7 @@ fn a_rule_that_says_nothing_clear_is_refused_where_it_stands() {
 }
 
 #[test]
-fn every_error_of_every_rule_is_told_at_once() {
+fn all_errors_of_all_rules_are_reported_at_once() {
     let text = "\
 [[annotation.rules]]
 effect = \"alow\"

@@ -1,4 +1,4 @@
-//! What a configuration may say.
+//! The keys and values of a configuration.
 
 use std::num::{NonZeroU16, NonZeroU64};
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{MAX_ERRORS, Rule};
 use crate::model::Timeout;
 
 #[test]
-fn an_empty_configuration_leaves_the_defaults() {
+fn an_empty_configuration_means_the_defaults() {
     let config = read("").unwrap();
     assert_eq!(config, Config::default());
     assert_eq!(config.hook_spec, None);
@@ -66,7 +66,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn a_wrong_value_is_refused_where_it_stands() {
+fn a_wrong_value_is_refused_with_its_place() {
     for (text, expected) in [
         ("hook_spec = 1", "wrong-type 1:13 hook_spec"),
         ("hook_spec = \"x.json\"", "path-not-absolute 1:13 hook_spec"),
@@ -178,7 +178,7 @@ fn a_wrong_value_is_refused_where_it_stands() {
 }
 
 #[test]
-fn a_key_as_long_as_kubernetes_takes_is_accepted_and_not_one_longer() {
+fn a_key_of_the_maximum_length_of_kubernetes_is_accepted_and_a_longer_one_refused() {
     let key = |length: usize| AnnotationKey::new(&format!("{}.{}", "a".repeat(length - 3), "bc"));
     assert!(key(63).is_some());
     assert!(key(64).is_none());
@@ -227,7 +227,7 @@ fn an_error_reads_as_one_line_that_says_what_to_do() {
 }
 
 #[test]
-fn the_command_line_wins_over_the_text() {
+fn the_command_line_takes_precedence_over_the_text() {
     let overrides = Overrides {
         hook_spec: Some("/b.json".into()),
         delivery: Some(Delivery::Direct),
@@ -287,7 +287,7 @@ fn a_file_is_read_like_a_text_and_a_missing_one_is_an_error() {
 }
 
 #[test]
-fn errors_beyond_the_most_are_counted_and_a_text_too_large_is_not_read() {
+fn errors_beyond_the_limit_are_counted_and_a_text_too_large_is_not_read() {
     let text: String = (0..10_000).map(|number| format!("key_{number} = 1\n")).collect();
     let errors = read(&text).unwrap_err();
     assert_eq!(errors.len(), MAX_ERRORS + 1);
