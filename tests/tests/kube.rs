@@ -117,7 +117,7 @@ struct Kube {
     node_exec: String,
     /// What is the tests' on the node.
     directory: PathBuf,
-    /// The directory from which pods may pick.
+    /// The directory from which pods may select.
     specs: PathBuf,
 }
 

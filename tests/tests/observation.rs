@@ -35,7 +35,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
         .await?;
     ensure!(
         refused.start("app").await.is_err(),
-        "its annotation picks nothing"
+        "its annotation selects nothing"
     );
     let failed = containerd
         .pod("failed")

@@ -12,7 +12,7 @@ use super::{
 const MORE: &str = "\
 Files:
   /etc/nri-oci-hooks/config.toml  the configuration
-  /etc/nri-oci-hooks/specs        hook-specs that pods may pick
+  /etc/nri-oci-hooks/specs        hook-specs that pods may select
   /var/lib/nri-oci-hooks          what each container is owed and what it got";
 
 /// OCI hooks for every Kubernetes container, through NRI

@@ -108,7 +108,7 @@ impl ActiveConfiguration {
                     Ok(successor) => {
                         let successor = Arc::new(successor);
                         let file = now.reload.source().path();
-                        successor.selector.copies().keep(file, &text);
+                        successor.selector.copies().store(file, &text);
                         self.now.work_on(|now| {
                             let now = Arc::make_mut(now);
                             now.in_force = Some(successor.clone());

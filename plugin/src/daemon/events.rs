@@ -328,7 +328,7 @@ impl OciHooks {
             // What the pod selects may be what is too large, and takes nothing else from the container.
             DeliveryError::TooLarge { .. } if may_ignore => {
                 tracing::warn!(%error, "it goes without the hooks that its pod selects, as failure_policy is ignore");
-                delivered(selector.select_unpicked(&subject, deadline).map_err(|_| error)?)
+                delivered(selector.select_without_annotation(&subject, deadline).map_err(|_| error)?)
             }
             error => Err(error),
         });

@@ -62,7 +62,7 @@ fn of_valid(source: &ConfigSource, read: Changed) -> First {
         return First::File(Box::new(config), read_from);
     }
     match check_default(&config, &copies) {
-        Ok(()) => copies.keep(source.path(), &text),
+        Ok(()) => copies.store(source.path(), &text),
         // A running daemon would not take it over.
         Err(errors) => {
             if let Some(last_good) = last_good(source, &text, &errors) {

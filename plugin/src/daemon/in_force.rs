@@ -22,7 +22,7 @@ impl InForce {
             ledger: Arc::new(LazyLedger::new(&config, runner)),
             selector: {
                 let copies = Copies::of(&config);
-                Selector::keeping(config, copies)
+                Selector::with_copies(config, copies)
             },
         }
     }

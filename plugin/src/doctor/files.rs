@@ -21,7 +21,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         && config.hooks_dirs.is_empty()
         && examined.looked.is_empty()
     {
-        let what = "no hook_spec, no hooks_dirs, and no hook-spec to pick in annotation.spec_dirs: no container gets hooks";
+        let what = "no hook_spec, no hooks_dirs, and no hook-spec to select in annotation.spec_dirs: no container gets hooks";
         findings.push(Finding::warning(
             "hooks",
             what,

@@ -40,7 +40,7 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default hook-spec"),
             Origin::HooksD => f.write_str("hooks.d, conditions hold"),
             Origin::Annotation { annotation, pick } => {
-                write!(f, "annotation {} picks {}", shown(annotation), shown(pick))
+                write!(f, "annotation {} selects {}", shown(annotation), shown(pick))
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
 use crate::write::{back_up, is_put, put};
 
-/// The directory below with hook-specs that pods may pick; there are no others.
+/// The directory below with hook-specs that pods may select; there are no others.
 const SPECS: &str = "specs";
 
 /// Where it is noted, one name a line, which files were put there. The name begins with a dot, as no

@@ -1,6 +1,6 @@
-//! What a pod's annotations ask for: which one counts for a container, and what its value picks.
+//! The annotations of a pod: which one counts for a container, and which hook-specs its value selects.
 //!
-//! Nothing here looks at a file. All of it is text that whoever may create a pod has written.
+//! Nothing here reads a file. All of it is text from any user who may create a pod.
 
 use std::collections::HashMap;
 
@@ -9,34 +9,34 @@ use thiserror::Error;
 use crate::config::AnnotationKey;
 use crate::model::shown;
 
-/// How many hook-specs one annotation may pick.
+/// The maximum number of hook-specs that one annotation may select.
 pub const MAX_SELECTED: usize = 16;
 
-/// Longest name of a spec: with `.json` it is a file name of 255 bytes.
+/// The maximum length of a spec's name: with `.json` it is a file name of 255 bytes.
 const LONGEST_NAME: usize = 250;
 
-/// Longest path of a spec that the kernel takes.
+/// The maximum length of a spec's path that the kernel accepts.
 const LONGEST_PATH: usize = 4095;
 
-/// One hook-spec as an annotation picks it.
+/// The reference to one hook-spec in an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pick {
+pub(super) enum SpecRef {
     /// A bare name: `gpu` is `gpu.json` in the first spec directory that has it.
     Name(String),
     /// An absolute path without `.`, `..` and `//`.
     Path(String),
 }
 
-impl Pick {
-    /// As the annotation has it.
+impl SpecRef {
+    /// The text in the annotation.
     pub(super) fn text(&self) -> &str {
         match self {
-            Pick::Name(text) | Pick::Path(text) => text,
+            SpecRef::Name(text) | SpecRef::Path(text) => text,
         }
     }
 }
 
-/// What is wrong with our annotations on a pod, before any file is looked at.
+/// The faults of our annotations on a pod, before any file is read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AnnotationFault {
     /// A key of ours with a scope that does not exist.
@@ -45,27 +45,27 @@ pub enum AnnotationFault {
         /// The key without a scope.
         key: AnnotationKey,
     },
-    /// Nothing between two commas, or before the first or after the last.
+    /// An empty element between two commas, before the first or after the last.
     #[error("element {position} of the list is empty; write names of hook-specs with one comma between two")]
     EmptyElement {
-        /// Which, from 1.
+        /// Its position, from 1.
         position: usize,
     },
     /// More than [`MAX_SELECTED`].
-    #[error("picks {count} hook-specs; at most {MAX_SELECTED} are allowed")]
+    #[error("selects {count} hook-specs; at most {MAX_SELECTED} are allowed")]
     TooMany {
-        /// How many.
+        /// Their number.
         count: usize,
     },
-    /// More hooks than picks may have together.
-    #[error("picks {count} hooks; at most {most} are allowed")]
+    /// The selected hook-specs together have too many hooks.
+    #[error("selects {count} hooks; at most {most} are allowed")]
     TooManyHooks {
-        /// How many.
+        /// Their number.
         count: usize,
-        /// How many might be.
+        /// The allowed number.
         most: u32,
     },
-    /// No name and no absolute path.
+    /// Neither a name nor an absolute path.
     #[error(
         "{} is neither the bare name of a hook-spec (letters, digits, \".\", \"_\" and \"-\", at most \
          {LONGEST_NAME}, a letter or digit first) nor an absolute path to one", shown(.0)
@@ -76,7 +76,7 @@ pub enum AnnotationFault {
     NotPlain(String),
 }
 
-/// What an annotation of ours is about.
+/// The scope of one of our annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope<'n> {
     /// The bare key: every container.
@@ -85,12 +85,12 @@ pub(super) enum Scope<'n> {
     Pod,
     /// `/container.NAME`: this one.
     Container(&'n str),
-    /// None that exists.
+    /// A scope that does not exist.
     Unknown,
 }
 
 impl Scope<'_> {
-    /// The annotation with the greater one counts.
+    /// The annotation with the greater value counts.
     fn nearness(self) -> u8 {
         match self {
             Scope::Unknown | Scope::Bare => 0,
@@ -100,12 +100,12 @@ impl Scope<'_> {
     }
 }
 
-/// What the annotation called `name` is about; `None` if it is not ours.
+/// The scope of the annotation called `name`; `None` if it is not ours.
 pub(super) fn scope<'n>(key: &AnnotationKey, name: &'n str) -> Option<Scope<'n>> {
     let rest = name.strip_prefix(key.as_str())?;
     match rest.strip_prefix('/') {
         None if rest.is_empty() => Some(Scope::Bare),
-        // Another key that begins like ours.
+        // Another key with the same beginning.
         None => None,
         Some("pod") => Some(Scope::Pod),
         Some(scope) => match scope.strip_prefix("container.") {
@@ -115,19 +115,19 @@ pub(super) fn scope<'n>(key: &AnnotationKey, name: &'n str) -> Option<Scope<'n>>
     }
 }
 
-/// The annotation that counts for the container called `container`, with its value: the one with
-/// scope `/container.NAME` over the one with `/pod` over the bare key; `None` if there is none.
+/// The annotation that counts for the container called `container`, with its value. The scope
+/// `/container.NAME` takes precedence over `/pod`, and that over the bare key; `None` if there is none.
 ///
-/// A container whose name has over 53 characters has no scope of its own: its key would be longer
-/// than Kubernetes allows.
+/// A container whose name has over 53 characters has no scope of its own: its key would be longer than
+/// Kubernetes allows.
 ///
-/// Fails, with the annotation to blame, if any key of ours has another scope.
+/// Fails, with the annotation at fault, if any key of ours has another scope.
 pub(super) fn effective<'a>(
     key: &AnnotationKey,
     annotations: &'a HashMap<String, String>,
     container: &str,
 ) -> Result<Option<(&'a str, &'a str)>, (String, AnnotationFault)> {
-    // The nearest scope so far, and how near it is.
+    // The nearest scope so far, with its nearness.
     let mut nearest: Option<(u8, &str, &str)> = None;
     // The first in the alphabet, so that the same pod always gets the same message.
     let mut unknown: Option<&str> = None;
@@ -154,9 +154,9 @@ pub(super) fn effective<'a>(
     }
 }
 
-/// The hook-specs that an annotation's value picks, in its order; none if it is empty. Blanks
-/// around an element do not count.
-pub(super) fn picks(value: &str) -> Result<Vec<Pick>, AnnotationFault> {
+/// The hook-specs that an annotation's value selects, in its order; none if it is empty. Blanks around an
+/// element do not count.
+pub(super) fn spec_refs(value: &str) -> Result<Vec<SpecRef>, AnnotationFault> {
     if trimmed(value).is_empty() {
         return Ok(Vec::new());
     }
@@ -169,23 +169,23 @@ pub(super) fn picks(value: &str) -> Result<Vec<Pick>, AnnotationFault> {
         .enumerate()
         .map(|(index, element)| match trimmed(element) {
             "" => Err(AnnotationFault::EmptyElement { position: index + 1 }),
-            element => pick(element),
+            element => spec_ref(element),
         })
         .collect()
 }
 
-/// Without blanks around it; a line break is no blank.
+/// The text without blanks around it; a line break does not count as a blank.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(' ')
 }
 
-fn pick(element: &str) -> Result<Pick, AnnotationFault> {
+fn spec_ref(element: &str) -> Result<SpecRef, AnnotationFault> {
     if let Some(path) = element.strip_prefix('/') {
         let plain = element.len() <= LONGEST_PATH
             && !element.contains(char::is_control)
             && !path.split('/').any(|name| matches!(name, "" | "." | ".."));
         return if plain {
-            Ok(Pick::Path(element.to_owned()))
+            Ok(SpecRef::Path(element.to_owned()))
         } else {
             Err(AnnotationFault::NotPlain(element.to_owned()))
         };
@@ -195,7 +195,7 @@ fn pick(element: &str) -> Result<Pick, AnnotationFault> {
         && element.starts_with(|first: char| first.is_ascii_alphanumeric())
         && element.bytes().all(in_name);
     if named {
-        Ok(Pick::Name(element.to_owned()))
+        Ok(SpecRef::Name(element.to_owned()))
     } else {
         Err(AnnotationFault::NotAPick(element.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! What is kept between containers: hook-specs as read, and their merged hooks.
+//! The cache between containers: parsed hook-specs, and their merged hooks.
 
 use std::sync::Arc;
 
@@ -6,26 +6,26 @@ use super::LoadedSpec;
 use super::merge::merge;
 use crate::model::{HookLimits, ResolvedHooks, Timeout};
 
-/// How many hook-specs, and how many merged sets, are kept.
+/// The maximum number of cached hook-specs, and of merged sets.
 const MAX_RETAINED: usize = 64;
 
-/// How many bytes of hook-spec files are kept in their read form; one spec always is.
+/// The maximum size of the files of cached hook-specs, in bytes; one spec is always cached.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Hook-specs that were picked, the most recently used last.
+/// Selected hook-specs, the most recently used last.
 #[derive(Debug, Default)]
 pub(super) struct SpecCache {
     specs: Vec<Arc<LoadedSpec>>,
 }
 
 impl SpecCache {
-    /// The hook-spec in `file` as it was read last.
+    /// The hook-spec in `file` as it was last read.
     pub(super) fn known(&self, file: &Arc<str>) -> Option<Arc<LoadedSpec>> {
         self.specs.iter().find(|spec| spec.file() == file).cloned()
     }
 
-    /// Keeps a hook-spec that was used just now, in place of an earlier one of its file.
-    pub(super) fn keep(&mut self, spec: Arc<LoadedSpec>) {
+    /// Caches a hook-spec that was just used, in place of an earlier one of its file.
+    pub(super) fn insert(&mut self, spec: Arc<LoadedSpec>) {
         self.specs.retain(|known| known.file() != spec.file());
         self.specs.push(spec);
         while self.specs.len() > 1 && (self.specs.len() > MAX_RETAINED || self.bytes() > MAX_BYTES) {
@@ -59,7 +59,7 @@ impl MergeCache {
             Some(index) => self.merged.remove(index),
             None => {
                 let resolved = Arc::new(merge(&specs, default_timeout, limits));
-                // A spec that was read anew will not come again as it was.
+                // The earlier state of a spec that was read again will not return.
                 self.merged
                     .retain(|(known, _)| !known.iter().any(|old| is_outdated(old, &specs)));
                 (specs, resolved)
@@ -74,7 +74,7 @@ impl MergeCache {
     }
 }
 
-/// Whether `old` is another reading of a file that is among `specs`.
+/// Whether `old` is another state of a file in `specs`.
 fn is_outdated(old: &Arc<LoadedSpec>, specs: &[Arc<LoadedSpec>]) -> bool {
     specs
         .iter()
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// The hook-spec in file `number`, which is made if it is not there, read.
+    /// The hook-spec in file `number`, read; the file is created if it is missing.
     fn spec(directory: &tempfile::TempDir, number: usize, size: usize) -> Arc<LoadedSpec> {
         let path = directory.path().join(format!("{number}.json"));
         if !path.exists() {
@@ -97,54 +97,54 @@ mod tests {
     }
 
     #[test]
-    fn as_many_specs_are_kept_as_allowed_those_used_last() {
+    fn the_most_recently_used_specs_are_cached_up_to_the_limit() {
         let directory = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
         let first = spec(&directory, 0, 2);
-        cache.keep(first.clone());
+        cache.insert(first.clone());
         for number in 1..=MAX_RETAINED {
-            cache.keep(spec(&directory, number, 2));
+            cache.insert(spec(&directory, number, 2));
             let known = cache.known(first.file()).unwrap();
-            assert!(Arc::ptr_eq(&first, &known), "used, so kept");
-            cache.keep(known);
+            assert!(Arc::ptr_eq(&first, &known), "used, so cached");
+            cache.insert(known);
         }
         assert_eq!(cache.specs.len(), MAX_RETAINED);
         assert!(
-            cache.specs.iter().all(|kept| !kept.file().ends_with("/1.json")),
+            cache.specs.iter().all(|spec| !spec.file().ends_with("/1.json")),
             "the oldest went"
         );
     }
 
     #[test]
-    fn of_each_file_one_reading_is_kept() {
+    fn one_state_of_each_file_is_cached() {
         let directory = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
         let (first, second) = (spec(&directory, 0, 2), spec(&directory, 0, 2));
-        cache.keep(first);
-        cache.keep(second.clone());
+        cache.insert(first);
+        cache.insert(second.clone());
         assert!(Arc::ptr_eq(&cache.known(second.file()).unwrap(), &second));
         assert_eq!(cache.specs.len(), 1);
     }
 
     #[test]
-    fn no_more_bytes_of_specs_are_kept_than_allowed() {
+    fn the_bytes_of_cached_specs_are_bounded() {
         let directory = tempfile::tempdir().unwrap();
         let mut cache = SpecCache::default();
         for number in 0..5 {
-            cache.keep(spec(&directory, number, 10 * 1024 * 1024));
+            cache.insert(spec(&directory, number, 10 * 1024 * 1024));
             assert!(cache.bytes() <= MAX_BYTES);
         }
         assert_eq!(cache.specs.len(), 3);
     }
 
     #[test]
-    fn merged_hooks_are_bounded_and_those_of_an_outdated_spec_go() {
+    fn merged_hooks_are_bounded_and_those_of_an_outdated_spec_are_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let load = |number| spec(&directory, number, 2);
         let mut cache = MergeCache::default();
         cache.get(vec![load(0)], Timeout::DEFAULT, HookLimits::default());
         cache.get(vec![load(0), load(1)], Timeout::DEFAULT, HookLimits::default());
-        assert_eq!(cache.merged.len(), 1, "another reading of spec 0");
+        assert_eq!(cache.merged.len(), 1, "another state of spec 0");
         for number in 0..2 * MAX_RETAINED {
             cache.get(vec![load(number)], Timeout::DEFAULT, HookLimits::default());
         }

@@ -6,17 +6,17 @@ use super::deadline::{Deadline, Overdue};
 use super::{Subject, Unknown};
 use crate::spec::{Pattern, When};
 
-/// Longest command that is held against a pattern: the kernel executes no longer path.
+/// The maximum length of a command that is matched: the kernel executes no longer path.
 const LONGEST_COMMAND: usize = 4095;
 
-/// Holds conditions against one container. What it has found out of a pattern it remembers: files
-/// have many in common.
+/// Matches conditions against one container. It caches the result of each pattern, because files have many in
+/// common.
 pub(super) struct Conditions<'c> {
     subject: &'c Subject<'c>,
     deadline: Deadline,
     /// The container's annotations overlaid by the pod's.
     annotations: Vec<(&'c str, &'c str)>,
-    /// Whether there is an annotation for a pattern of keys and one of values.
+    /// Whether an annotation matches a pattern of keys and one of values.
     some_annotation: HashMap<(&'c str, &'c str), bool>,
     /// Whether the command matches a pattern.
     this_command: HashMap<&'c str, bool>,
@@ -56,7 +56,7 @@ impl<'c> Conditions<'c> {
         Ok(unmet.map(|(key, _)| key).collect())
     }
 
-    /// Whether the condition `key`, which does not hold by what is known, may hold by what is not.
+    /// Whether the condition `key`, which does not hold by the known facts, may hold by the `unknown` ones.
     pub(super) fn may_hold(&self, key: &str, when: &When, unknown: &Unknown) -> bool {
         match key {
             "commands" => unknown.command,

@@ -1,6 +1,8 @@
-//! The last good versions of files, kept in the state directory: they outlive the daemon and the node's restarts.
+//! Copies of the last good versions of files, in the state directory: they outlive the daemon and the node's
+//! restarts.
 //!
-//! `STATE_DIR/last-good/DIGEST` is one file's: a line that says which, since when and with which digest, and its text.
+//! `STATE_DIR/last-good/DIGEST` belongs to one file: a line with its path, the time of the copy and its
+//! digest, and then its text.
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -22,28 +24,30 @@ use crate::trust::{Fault, FileIdentity, MaxSize, TrustError, TrustedDir, Trusted
 
 const DIRECTORY: &str = "last-good";
 
-/// The longest line before the text: a path has 4,096 bytes, each of which JSON may write as six.
+/// The maximum length of the line before the text: a path has 4,096 bytes, each of which JSON may write as
+/// six.
 const HEADER_SIZE: u64 = 32 * 1024;
 
 const SIZE: MaxSize = MaxSize {
     bytes: MAX_SIZE + HEADER_SIZE,
-    in_words: "what a hook-spec may have",
+    in_words: "the limit of a hook-spec",
     help: "remove it",
 };
 
-/// Where the last good versions of files are kept; nowhere by default.
+/// The directory of the copies; none by default.
 #[derive(Debug, Clone, Default)]
-pub struct Copies(Option<Arc<Kept>>);
+pub struct Copies(Option<Arc<Directory>>);
 
 #[derive(Debug)]
-struct Kept {
-    directory: PathBuf,
-    /// Whether the state directory is made if it is not there: the ledger is in it, too.
-    makes_state_dir: bool,
+struct Directory {
+    path: PathBuf,
+    /// Whether a missing state directory is created: it holds the ledger, too.
+    creates_state_dir: bool,
     queue: Mutex<Queue>,
 }
 
-/// What is to be written, on a thread of its own: the file system may hang, and containers must not wait for it.
+/// The copies to write, on a thread of their own: the file system may hang, and containers must not wait for
+/// it.
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<(Arc<str>, Option<Vec<u8>>)>,
@@ -53,11 +57,11 @@ struct Queue {
 /// The last good version of a file.
 #[derive(Debug)]
 pub struct LastGood {
-    /// What the file said.
+    /// The content of the file.
     pub text: Vec<u8>,
-    /// When it was taken over.
+    /// The time when it became active.
     pub taken: Timestamp,
-    /// That of the copy, which no version of the file itself has.
+    /// The identity of the copy, which no version of the file itself has.
     pub identity: FileIdentity,
 }
 
@@ -66,11 +70,11 @@ pub struct LastGood {
 pub struct OlderVersion {
     /// The file.
     pub file: Arc<str>,
-    /// When the active version was taken over.
+    /// The time when the active version became active.
     pub taken: Timestamp,
-    /// Since when the file is known to be invalid.
+    /// The time since which the file is known to be invalid.
     pub since: Timestamp,
-    /// What is wrong with it, or with a file that it names.
+    /// Its errors, or those of a file that it names.
     pub errors: Vec<Diagnostic>,
 }
 
@@ -82,63 +86,63 @@ struct Header {
 }
 
 impl Copies {
-    /// Those in the state directory of `config`. Without a ledger that is not made.
+    /// The copies in the state directory of `config`. Without a ledger, that directory is not created.
     pub fn of(config: &Config) -> Copies {
         Copies::in_state_dir(&config.state_dir, config.needs_ledger())
     }
 
-    /// Those in `state_dir`, which is made if `makes_state_dir`.
-    pub(crate) fn in_state_dir(state_dir: &str, makes_state_dir: bool) -> Copies {
-        Copies(Some(Arc::new(Kept {
-            makes_state_dir,
-            directory: Path::new(state_dir).join(DIRECTORY),
+    /// The copies in `state_dir`, which is created if `creates_state_dir`.
+    pub(crate) fn in_state_dir(state_dir: &str, creates_state_dir: bool) -> Copies {
+        Copies(Some(Arc::new(Directory {
+            creates_state_dir,
+            path: Path::new(state_dir).join(DIRECTORY),
             queue: Mutex::default(),
         })))
     }
 
-    /// Keeps `text` as the last good version of `file`. Returns at once; trouble is logged.
-    pub(crate) fn keep(&self, file: &Arc<str>, text: &[u8]) {
+    /// Stores `text` as the last good version of `file`. Returns at once; failures are logged.
+    pub(crate) fn store(&self, file: &Arc<str>, text: &[u8]) {
         self.put(file, Some(text.to_owned()));
     }
 
-    /// Forgets `file`, which is gone. Returns at once.
+    /// Removes the copy of `file`, which is gone. Returns at once.
     pub(crate) fn forget(&self, file: &Arc<str>) {
         self.put(file, None);
     }
 
     fn put(&self, file: &Arc<str>, text: Option<Vec<u8>>) {
-        let Some(kept) = &self.0 else { return };
-        let mut queue = kept.queue();
+        let Some(directory) = &self.0 else { return };
+        let mut queue = directory.queue();
         queue.waiting.push_back((file.clone(), text));
         if queue.is_at_work {
             return;
         }
-        let working = kept.clone();
+        let working = directory.clone();
         let spawned = thread::Builder::new()
             .name("last-good".into())
             .spawn(move || working.work());
         match spawned {
             Ok(_) => queue.is_at_work = true,
-            Err(error) => tracing::warn!(%error, "the last good version of a file is not kept"),
+            Err(error) => tracing::warn!(%error, "cannot store the last good version of a file"),
         }
     }
 
-    /// The last good version of `file`; `None` if there is none, or it cannot be relied on.
+    /// The last good version of `file`; `None` if there is none, or it is not trustworthy.
     pub(crate) fn find(&self, file: &str) -> Option<LastGood> {
-        let kept = self.0.as_ref()?;
-        kept.read(file).unwrap_or_else(|error| {
+        let directory = self.0.as_ref()?;
+        directory.read(file).unwrap_or_else(|error| {
             tracing::warn!(file, error, "the last good version of the file cannot be used");
             None
         })
     }
 
-    /// Forgets the files that are gone.
+    /// Removes the copies of files that are gone.
     pub(crate) fn prune(&self) {
-        let Some(kept) = &self.0 else { return };
-        let Ok(_access) = Use::Read.begin(&kept.directory) else {
+        let Some(directory) = &self.0 else { return };
+        let Ok(_access) = Use::Read.begin(&directory.path) else {
             return;
         };
-        for path in kept.paths() {
+        for path in directory.paths() {
             let header = fs::read(&path).ok().and_then(|bytes| Some(split(&bytes)?.0));
             if let Some(header) = header
                 && is_gone(Path::new(&header.file))
@@ -148,16 +152,20 @@ impl Copies {
         }
     }
 
-    /// Waits until all is written.
+    /// Waits until all copies are written.
     #[cfg(test)]
     pub(crate) fn await_written(&self) {
-        while self.0.as_ref().is_some_and(|kept| kept.queue().is_at_work) {
+        while self
+            .0
+            .as_ref()
+            .is_some_and(|directory| directory.queue().is_at_work)
+        {
             thread::yield_now();
         }
     }
 }
 
-/// Whether nothing is at `path`; not if that cannot be told.
+/// Whether no file is at `path`; false if that is unknown.
 fn is_gone(path: &Path) -> bool {
     let Ok(_access) = Use::Read.begin(path) else {
         return false;
@@ -166,13 +174,13 @@ fn is_gone(path: &Path) -> bool {
     found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-impl Kept {
-    /// What a panic leaves behind is whole: entries are only added or removed.
+impl Directory {
+    /// Usable after a panic: entries are only added or removed.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what waits, and ends.
+    /// Writes the waiting copies, and ends.
     fn work(&self) {
         loop {
             let mut queue = self.queue();
@@ -186,17 +194,17 @@ impl Kept {
                 None => self.remove(&file),
             };
             if let Err(error) = done {
-                tracing::warn!(file = &*file, %error, "the last good version of the file is not kept");
+                tracing::warn!(file = &*file, %error, "cannot store the last good version of the file");
             }
         }
     }
 
     fn write(&self, file: &str, text: &[u8]) -> io::Result<()> {
         let _access = Use::Write
-            .begin(&self.directory)
-            .map_err(|hangs| hangs.of(&self.directory))?;
-        let state_dir = self.directory.parent().unwrap_or(Path::new("/"));
-        if !self.makes_state_dir && is_gone(state_dir) {
+            .begin(&self.path)
+            .map_err(|hangs| hangs.of(&self.path))?;
+        let state_dir = self.path.parent().unwrap_or(Path::new("/"));
+        if !self.creates_state_dir && is_gone(state_dir) {
             return Ok(());
         }
         if let Ok(Some(before)) = self.read(file)
@@ -204,10 +212,7 @@ impl Kept {
         {
             return Ok(());
         }
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         made?;
         self.check_directory().map_err(io::Error::other)?;
         let header = Header {
@@ -224,15 +229,15 @@ impl Kept {
         options.create(true).write(true).truncate(true).mode(0o600);
         let mut written = options.open(&new)?;
         written.write_all(&bytes)?;
-        // It is for the time after a crash.
+        // The copy must survive a crash.
         written.sync_all()?;
         fs::rename(&new, &path)
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
         let _access = Use::Write
-            .begin(&self.directory)
-            .map_err(|hangs| hangs.of(&self.directory))?;
+            .begin(&self.path)
+            .map_err(|hangs| hangs.of(&self.path))?;
         match fs::remove_file(self.path(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -262,21 +267,21 @@ impl Kept {
     }
 
     fn check_directory(&self) -> Result<(), TrustError> {
-        TrustedDir::at(&self.directory)?.unshared().map(drop)
+        TrustedDir::at(&self.path)?.unshared().map(drop)
     }
 
     fn paths(&self) -> Vec<PathBuf> {
-        let files = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let files = fs::read_dir(&self.path).into_iter().flatten().flatten();
         files.map(|file| file.path()).collect()
     }
 
     fn path(&self, file: &str) -> PathBuf {
         let digest = Digest::of(file.as_bytes()).to_string();
-        self.directory.join(digest.trim_start_matches("sha256:"))
+        self.path.join(digest.trim_start_matches("sha256:"))
     }
 }
 
-/// The header of a copy, and the text behind it.
+/// The header of a copy, and the text after it.
 fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let header = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -308,8 +313,8 @@ mod tests {
             }
         }
 
-        fn keep(&self, text: &str) {
-            self.copies.keep(&self.file, text.as_bytes());
+        fn store(&self, text: &str) {
+            self.copies.store(&self.file, text.as_bytes());
             self.copies.await_written();
         }
 
@@ -324,14 +329,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_version_that_was_kept_is_found_until_the_file_is_gone() {
+    fn the_last_stored_version_is_found_until_the_file_is_gone() {
         let node = Fixture::new();
         assert_eq!(node.found(), None);
-        node.keep("a\nb");
-        node.keep("c\n\nd");
+        node.store("a\nb");
+        node.store("c\n\nd");
         assert_eq!(node.found().as_deref(), Some("c\n\nd"));
         let taken = node.copies.find(&node.file).unwrap().taken;
-        node.keep("c\n\nd");
+        node.store("c\n\nd");
         assert_eq!(
             node.copies.find(&node.file).unwrap().taken,
             taken,
@@ -349,7 +354,7 @@ mod tests {
     #[test]
     fn a_copy_that_was_changed_or_that_others_can_change_is_not_used() {
         let node = Fixture::new();
-        node.keep("{}");
+        node.store("{}");
         let good = fs::read(node.path()).unwrap();
         for bad in [
             &b""[..],
@@ -368,7 +373,7 @@ mod tests {
         let directory = node.root.path().join(DIRECTORY);
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o1777)).unwrap();
         assert_eq!(node.found(), None);
-        // That of another file says nothing about this one.
+        // The permissions of another copy do not matter for this one.
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
         let other: Arc<str> = format!("{}2", node.file).into();
         let other_path = node.copies.0.as_ref().unwrap().path(&other);
@@ -377,14 +382,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_where_there_is_no_state_directory() {
+    fn nothing_is_stored_without_a_state_directory() {
         let node = Fixture::new();
         let absent = node.root.path().join("absent");
         let copies = Copies::in_state_dir(absent.to_str().unwrap(), false);
-        copies.keep(&node.file, b"{}");
+        copies.store(&node.file, b"{}");
         copies.await_written();
         assert!(!absent.exists());
-        Copies::default().keep(&node.file, b"{}");
+        Copies::default().store(&node.file, b"{}");
         assert!(Copies::default().find(&node.file).is_none());
     }
 }

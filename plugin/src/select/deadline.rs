@@ -1,33 +1,33 @@
-//! Until when a selection must be done: a runtime goes on without a plugin that does not answer in time.
+//! The deadline of a selection: a runtime continues without a plugin that does not answer in time.
 
 use std::time::Instant;
 
 use thiserror::Error;
 
-/// Until when a selection must be done.
+/// The deadline of a selection.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Option<Instant>);
 
-/// The answer is due, and the selection is not done.
+/// The answer is due, and the selection is not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("takes longer than there is until the runtime must have its answer")]
+#[error("takes longer than the runtime waits for its answer")]
 pub struct Overdue;
 
 impl Deadline {
-    /// At this moment.
-    pub fn at(moment: Instant) -> Deadline {
-        Deadline(Some(moment))
+    /// A deadline at `time`.
+    pub fn at(time: Instant) -> Deadline {
+        Deadline(Some(time))
     }
 
-    /// None: nobody waits with a clock in hand.
+    /// No deadline: no runtime waits.
     pub fn none() -> Deadline {
         Deadline(None)
     }
 
-    /// Fails if it has passed. Called before each piece of work whose amount is a pod's to say.
+    /// Fails if it has passed. Called before each piece of work whose amount a pod decides.
     pub(super) fn check(self) -> Result<(), Overdue> {
         match self.0 {
-            Some(moment) if Instant::now() >= moment => Err(Overdue),
+            Some(time) if Instant::now() >= time => Err(Overdue),
             _ => Ok(()),
         }
     }

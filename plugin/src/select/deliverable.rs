@@ -1,4 +1,4 @@
-//! Which hooks a delivery can run at all.
+//! The hooks that a delivery can run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::model::{Stage, shown};
     shown(.file)
 )]
 pub struct NotDeliverable {
-    /// The file that has the first.
+    /// The file of the first such hook.
     pub file: Arc<str>,
     /// Its line.
     pub line: usize,
@@ -30,7 +30,7 @@ pub struct NotDeliverable {
 
 const REMEDY: &str = "move them to another stage, or set another delivery for the runtime handler";
 
-/// The deliveries of a configuration, by which its files are judged.
+/// The deliveries of a configuration, by which its files are checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deliveries {
     of_others: Delivery,
@@ -45,7 +45,7 @@ impl Delivery {
 }
 
 impl Deliveries {
-    /// Those of `config`.
+    /// The deliveries of `config`.
     pub fn of(config: &Config) -> Deliveries {
         Deliveries {
             of_others: config.delivery,
@@ -59,7 +59,7 @@ impl Deliveries {
         all.any(|delivery| delivery.runs(stage))
     }
 
-    /// Whose containers get no hooks of `stage`, in words; empty if all do.
+    /// The containers that get no hooks of `stage`, in words; empty if all do.
     fn without(&self, stage: Stage) -> Vec<String> {
         let handlers = self.of_handlers.iter();
         let handlers = handlers.filter(|(_, delivery)| !delivery.runs(stage));
@@ -84,7 +84,7 @@ impl Deliveries {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// The stages of `spec` whose hooks run for some containers and not for others.
+    /// A warning for each stage of `spec` whose hooks run for some containers and not for others.
     pub fn partly(&self, spec: &LoadedSpec) -> Vec<Diagnostic> {
         let stages = spec.spec().stages.keys().filter(|stage| self.run(**stage));
         let partly = stages.filter_map(|stage| {

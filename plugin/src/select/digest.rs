@@ -1,4 +1,4 @@
-//! Telling one content of a file from every other.
+//! The digest of a file's content.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of `bytes`.
+    /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_what_sha256sum_says() {
+    fn it_is_the_output_of_sha256sum() {
         let expected = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
         assert_eq!(Digest::of(b"foo").to_string(), expected);
     }

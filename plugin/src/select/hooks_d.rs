@@ -1,4 +1,4 @@
-//! The directories of hooks.d: which of their files count, and in which order.
+//! The directories of hooks.d: their files that count, and the order of those.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,18 +10,18 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::{bounded_list, shown};
 use crate::trust::{Fault, PathCache, TrustError};
 
-/// How many files count; more are ignored, the last in their order first.
+/// The maximum number of files that count; the last in their order are ignored.
 const MAX_FILES: usize = 256;
 
-/// The directories of hooks.d, and the files in force.
+/// The directories of hooks.d, and the active files.
 ///
-/// As podman and CRI-O have it: files that end in `.json`; one in a later directory masks one of the
-/// same name in an earlier directory, be it good or bad; their order is that of their names in lower
-/// case. A file that is no good is ignored, loudly, and the others count.
+/// As in podman and CRI-O, files that end in `.json` count. One in a later directory masks one of the same
+/// name in an earlier directory, valid or not. Their order is that of their names in lower case. An invalid
+/// file is ignored with a warning, and the others count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HooksD {
     directories: Vec<Directory>,
-    /// By place in the order.
+    /// By position in the order.
     files: BTreeMap<Name, LastGoodSpec>,
     too_many: bool,
     copies: Copies,
@@ -47,7 +47,7 @@ impl HooksD {
         }
     }
 
-    /// As [`HooksD::new`], with what `earlier` has in force of the same directories and files.
+    /// As [`HooksD::new`], with the active files of `earlier` for the same directories and files.
     pub(super) fn after(directories: &[Arc<str>], earlier: &HooksD) -> Self {
         let known = |path: &Arc<str>| {
             earlier
@@ -68,10 +68,10 @@ impl HooksD {
         }
     }
 
-    /// The hooks in force, in order. Every directory and file is looked at again; what has not
-    /// changed is not read again.
+    /// The active hooks, in order. Every directory and file is checked again; unchanged files are not read
+    /// again.
     ///
-    /// Fails if a file system does not answer: nobody knows then which hooks there are.
+    /// Fails if a file system does not answer, because then the hooks are unknown.
     pub(super) fn current(
         &mut self,
         path_cache: &mut PathCache,
@@ -91,17 +91,17 @@ impl HooksD {
         self.tell_of_too_many(found.len());
         let found: BTreeMap<Name, Arc<str>> = found.into_iter().take(MAX_FILES).collect();
         self.files
-            .retain(|name, kept| found.get(name).is_some_and(|file| file == kept.file()));
+            .retain(|name, spec| found.get(name).is_some_and(|file| file == spec.file()));
         for (name, file) in found {
             let new = || LastGoodSpec::new(Format::HooksD, file, self.copies.clone());
             self.files.entry(name).or_insert_with(new);
         }
         let mut current = Vec::new();
-        for kept in self.files.values_mut() {
-            match kept.current(path_cache, deliveries) {
+        for spec in self.files.values_mut() {
+            match spec.current(path_cache, deliveries) {
                 Ok(spec) => current.push(spec),
                 Err(errors) if is_not_answered(&errors) => {
-                    let path = kept.file().clone();
+                    let path = spec.file().clone();
                     return Err(NotAnswered { path, errors });
                 }
                 Err(_) => {}
@@ -110,12 +110,12 @@ impl HooksD {
         Ok(current)
     }
 
-    /// The files as they were last good, in order.
+    /// The last good versions of the files, in order.
     pub(super) fn good(&self) -> impl Iterator<Item = &Arc<LoadedSpec>> {
         self.files.values().filter_map(LastGoodSpec::good)
     }
 
-    /// What was wrong with directories and files when they were last looked at.
+    /// The errors of directories and files at the last check.
     pub(super) fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         let of_directories = self.directories.iter().flat_map(|directory| &directory.errors);
         of_directories.chain(self.files.values().flat_map(LastGoodSpec::errors))
@@ -141,9 +141,9 @@ impl HooksD {
 #[derive(Debug, Clone)]
 struct Directory {
     path: Arc<str>,
-    /// The files in it that count, when it could last be looked at.
+    /// Its files that count, at the last successful check.
     names: Arc<[Arc<str>]>,
-    /// What was wrong with it last time; empty if nothing.
+    /// The errors at the last check; empty if there were none.
     errors: Vec<Diagnostic>,
 }
 
@@ -166,13 +166,13 @@ impl Directory {
                 let path = self.path.clone();
                 return Err(NotAnswered { path, errors });
             }
-            // Once per change.
+            // Logged once for each change.
             Err(errors) if self.errors != errors => {
                 self.errors = errors;
                 tracing::error!(
                     directory = &*self.path,
                     errors = bounded_list(&self.errors),
-                    "hooks.d directory not listed: those of its files that were in force stay so, and no more"
+                    "hooks.d directory not listed: its active files stay active, and no others are added"
                 );
             }
             Err(_) => {}
@@ -180,7 +180,7 @@ impl Directory {
         Ok(())
     }
 
-    /// The names of its files; of none if there is no such directory.
+    /// The names of its files; none if the directory does not exist.
     fn list(&self, path_cache: &mut PathCache) -> Result<Arc<[Arc<str>]>, Vec<Diagnostic>> {
         let error =
             |rule, message: String, help: String| vec![Diagnostic::of_file(&self.path, rule, message, help)];

@@ -1,5 +1,4 @@
-//! Programs that came to the node in an image: each version lies in a directory named by its digest, and a link leads
-//! to the current one.
+//! Programs from an image: each version is in a directory named by its digest, and a link leads to the current one.
 
 use std::fmt;
 use std::io::Read;
@@ -10,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::model::{one_line, shown};
 use crate::trust::{TrustedDir, TrustedFile};
 
-/// What the name of a version's directory begins with; 64 hexadecimal digits follow.
+/// The start of the name of a version's directory; 64 hexadecimal digits follow.
 pub(crate) const DIGEST_PREFIX: &str = "sha256-";
 
 /// The file in a version's directory that names its image. No file of an image begins with a dot.
 pub(crate) const REFERENCE: &str = ".image";
 
-/// How long the reference of an image may be.
+/// The maximum length of the reference of an image.
 pub(crate) const MAX_REFERENCE: usize = 1024;
 
-/// A program that came to the node in an image.
+/// A program from an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageProgram {
     /// The file, without links on the way.
     pub program: String,
-    /// What the image is called on the node: the name of the directory with its versions.
+    /// The image's name on the node: the name of the directory with its versions.
     pub name: String,
-    /// The image's reference, as the DaemonSet has it; absent if a package has put the directory there.
+    /// The image's reference, from the DaemonSet; absent if a package has created the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Of the version's content.
+    /// The digest of the version's content.
     pub digest: String,
 }
 

@@ -1,4 +1,4 @@
-//! A file of hooks that the administrator put in force: its last good version stays so.
+//! A file of hooks that the administrator activated: its last good version stays active.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::{Timestamp, bounded_list};
 use crate::trust::PathCache;
 
-/// A file whose hooks count without being picked, and how it fared last: the default hook-spec, or
-/// one of hooks.d.
+/// A file whose hooks count without a selection, and its last state: the default hook-spec, or a file of
+/// hooks.d.
 #[derive(Debug, Clone)]
 pub(super) struct LastGoodSpec {
     format: Format,
     file: Arc<str>,
     good: Option<Arc<LoadedSpec>>,
-    /// When that was taken over.
+    /// The time when that became active.
     taken: Timestamp,
-    /// What was wrong last time; empty if nothing.
+    /// The errors at the last check; empty if there were none.
     errors: Vec<Diagnostic>,
-    /// Since when hooks of an earlier version count; none if they did not last time.
+    /// The time since which an earlier version is active; none if it was not at the last check.
     outdated: Option<Timestamp>,
     copies: Copies,
 }
@@ -36,7 +36,7 @@ impl LastGoodSpec {
         }
     }
 
-    /// The default hook-spec that was read just now.
+    /// The default hook-spec that was just read.
     pub(super) fn with_good(good: LoadedSpec, copies: Copies) -> Self {
         let file = good.file().clone();
         LastGoodSpec {
@@ -49,17 +49,17 @@ impl LastGoodSpec {
         &self.file
     }
 
-    /// What it said when it was last good.
+    /// The last good version.
     pub(super) fn good(&self) -> Option<&Arc<LoadedSpec>> {
         self.good.as_ref()
     }
 
-    /// What was wrong with the file when it was last looked at.
+    /// The errors of the file at the last check.
     pub(super) fn errors(&self) -> &[Diagnostic] {
         &self.errors
     }
 
-    /// That an older version was active then.
+    /// The older version that was active at the last check, if any.
     pub(super) fn older(&self) -> Option<OlderVersion> {
         self.outdated.map(|since| OlderVersion {
             file: self.file.clone(),
@@ -69,11 +69,11 @@ impl LastGoodSpec {
         })
     }
 
-    /// The spec in force: what the file says now, or, if that is not valid, what it said last.
+    /// The active spec: the content of the file or, if that is invalid, its last good version.
     ///
-    /// Fails with all errors if it was never valid, or a program of the one in force is no
-    /// longer to be trusted: a file that stays in memory cannot go bad, a program can. Fails too if a
-    /// file system does not answer: nobody knows then what the file says.
+    /// Fails with all errors if it was never valid, or a program of the active version is no longer trusted:
+    /// a program can become bad while the file is unchanged in memory. Fails too if a file system does not
+    /// answer, because then the content of the file is unknown.
     pub(super) fn current(
         &mut self,
         path_cache: &mut PathCache,
@@ -110,7 +110,7 @@ impl LastGoodSpec {
         }
     }
 
-    /// Goes by what the file said to an earlier daemon. What is gone is not brought back.
+    /// Uses the content of the file for an earlier daemon. A removed file does not become active again.
     fn take_last_good(&mut self, errors: &[Diagnostic], path_cache: &mut PathCache, deliveries: &Deliveries) {
         if is_gone(errors) {
             return self.copies.forget(&self.file);
@@ -126,7 +126,7 @@ impl LastGoodSpec {
     fn accept(&mut self, spec: &Arc<LoadedSpec>, deliveries: &Deliveries) {
         let known = self.good.as_ref().is_some_and(|good| Arc::ptr_eq(good, spec));
         if !known || !self.errors.is_empty() {
-            tracing::info!(file = &*self.file, "{} in force as it is now", self.what());
+            tracing::info!(file = &*self.file, "{} applied as it is now", self.what());
             for warning in deliveries.partly(spec) {
                 tracing::warn!("{warning}");
             }
@@ -139,7 +139,7 @@ impl LastGoodSpec {
         self.outdated = None;
     }
 
-    /// Once per change: the file is looked at for every container.
+    /// Logged once for each change, because the file is checked for every container.
     fn report(&mut self, errors: Vec<Diagnostic>, outdated: bool) {
         if self.errors == errors && self.outdated.is_some() == outdated {
             return;
@@ -150,7 +150,7 @@ impl LastGoodSpec {
                 file,
                 errors = listed,
                 taken = %self.taken.to_the_millisecond(),
-                "{what} invalid; its last good version stays in force"
+                "{what} invalid; its last good version stays active"
             ),
             (false, Format::HookSpec) => tracing::error!(
                 file,
@@ -175,13 +175,13 @@ impl LastGoodSpec {
     }
 }
 
-/// Whether the file itself, or a directory on the way to it, is not there.
+/// Whether the file itself, or a directory on the way to it, does not exist.
 pub(crate) fn is_gone(errors: &[Diagnostic]) -> bool {
     let is_of_file = |error: &Diagnostic| error.place.is_none() && error.field.is_none();
     matches!(errors, [error] if error.rule == Rule::NotFound && is_of_file(error))
 }
 
-/// Whether a file system did not answer who asked.
+/// Whether a file system did not answer.
 pub(crate) fn is_not_answered(errors: &[Diagnostic]) -> bool {
     errors.iter().any(|error| error.rule == Rule::NotAnswering)
 }

@@ -1,4 +1,4 @@
-//! A hook-spec as it is used: trusted, read, and each of its programs trusted.
+//! A hook-spec ready for use: trusted and parsed, and each of its programs trusted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +10,12 @@ use crate::model::Timestamp;
 use crate::spec::{HookSpec, MAX_SIZE, Parsed, Program, When, parse, parse_hooks_d};
 use crate::trust::{FileIdentity, MaxSize, PathCache, TrustedFile};
 
-/// What a file is written as.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// As a hook-spec: lists of hooks, by stage.
+    /// A hook-spec: lists of hooks, by stage.
     HookSpec,
-    /// As podman and CRI-O have it in hooks.d, version 1.0.0: one hook, with conditions.
+    /// A hooks.d file of podman and CRI-O, version 1.0.0: one hook, with conditions.
     HooksD,
 }
 
@@ -40,7 +40,7 @@ impl Format {
     }
 }
 
-/// A hook-spec without an error, and the state of the file that it was read from.
+/// A valid hook-spec, and the state of the file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedSpec {
     file: Arc<str>,
@@ -53,25 +53,25 @@ pub struct LoadedSpec {
     image_programs: Vec<ImageProgram>,
 }
 
-/// The programs that have versions, by their paths in the hook-spec, and which version each was when it was checked.
+/// The programs that have versions, by their paths in the hook-spec, each with its version at the check.
 type Pins = BTreeMap<Arc<str>, Arc<str>>;
 
 impl LoadedSpec {
-    /// Loads the hook-spec `file`, an absolute path: trusts it, reads it, and trusts each program
-    /// that it names.
+    /// Loads the hook-spec `file`, an absolute path: checks its trust, parses it, and checks the trust of
+    /// each program that it names.
     ///
-    /// Fails with every error there is, in the order of the text.
+    /// Fails with all errors, in the order of the text.
     pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
         LoadedSpec::load_with_text(file).1
     }
 
-    /// As [`LoadedSpec::load`], and with the text that was read, to show the errors in it; empty
-    /// if the file could not be read.
+    /// As [`LoadedSpec::load`], with the text that was read, to show the errors in it; empty if the file
+    /// could not be read.
     pub fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         LoadedSpec::load_as(Format::HookSpec, file)
     }
 
-    /// As [`LoadedSpec::load_with_text`], of a file written as `format`.
+    /// As [`LoadedSpec::load_with_text`], for a file of this `format`.
     pub fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         let path_cache = &mut PathCache::new();
         let read = path_cache
@@ -86,7 +86,7 @@ impl LoadedSpec {
         }
     }
 
-    /// As [`LoadedSpec::load`], of a file written as `format` that has been found trusted.
+    /// As [`LoadedSpec::load`], for a trusted file of this `format`.
     pub(super) fn read(
         format: Format,
         file: &Arc<str>,
@@ -97,15 +97,15 @@ impl LoadedSpec {
         let text = trusted.content(file, format.max_size());
         let loaded = text.and_then(|text| {
             let loaded = LoadedSpec::of_text(format, file, &text, trusted.identity(), path_cache)?;
-            copies.keep(file, &text);
+            copies.store(file, &text);
             Ok(loaded)
         });
         loads::count(format, loaded.is_ok());
         loaded
     }
 
-    /// The last good version of `file`, which itself is invalid now; its programs are checked anew. Returns with it
-    /// when it was taken over.
+    /// The last good version of `file`, which is invalid now, and the time when that became active. Its
+    /// programs are checked again.
     pub(crate) fn last_good(
         format: Format,
         file: &Arc<str>,
@@ -150,13 +150,12 @@ impl LoadedSpec {
                 programs,
             });
         }
-        // What is said of the file as a whole comes last.
+        // Errors of the file as a whole come last.
         errors.sort_by_key(|error| (error.place.is_none(), error.place));
         Err(errors)
     }
 
-    /// This hook-spec, if its file is still as it was and its programs are still trusted; else
-    /// loaded anew.
+    /// This hook-spec, if its file is unchanged and its programs are still trusted; otherwise loaded again.
     pub(super) fn refresh(
         format: Format,
         file: &Arc<str>,
@@ -171,7 +170,7 @@ impl LoadedSpec {
         }
     }
 
-    /// This hook-spec, with the versions that its programs have now.
+    /// This hook-spec, with the current versions of its programs.
     ///
     /// Fails unless each program is still trusted.
     pub(super) fn checked(
@@ -194,12 +193,12 @@ impl LoadedSpec {
         self.pins.get(path).map(|version| &**version)
     }
 
-    /// The programs that are from images, as they were when they were checked.
+    /// The programs from images, in their versions at the check.
     pub fn image_programs(&self) -> &[ImageProgram] {
         &self.image_programs
     }
 
-    /// The file, as it was named.
+    /// The file, by the name under which it was loaded.
     pub fn file(&self) -> &Arc<str> {
         &self.file
     }
@@ -214,7 +213,7 @@ impl LoadedSpec {
         &self.programs
     }
 
-    /// When its hooks count: always, unless it is a hooks.d file.
+    /// Its conditions: always, unless it is a hooks.d file.
     pub fn when(&self) -> &When {
         &self.when
     }
@@ -224,15 +223,15 @@ impl LoadedSpec {
         &self.digest
     }
 
-    /// What it says.
+    /// The hooks in it.
     pub fn spec(&self) -> &HookSpec {
         &self.spec
     }
 }
 
-/// The versions of those of `programs` that have some. Each is looked at once, however many hooks run it.
+/// The versions of those `programs` that have versions. Each is checked once, however many hooks run it.
 ///
-/// Fails with one error for each that is not trusted, but no more than a file's text may have.
+/// Fails with one error for each that is not trusted, up to the maximum number of errors of a file.
 fn check(file: &Arc<str>, programs: &[Program], path_cache: &mut PathCache) -> Result<Pins, Vec<Diagnostic>> {
     let (mut pins, mut errors) = (Pins::new(), Vec::new());
     for program in programs {

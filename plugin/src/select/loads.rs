@@ -1,5 +1,5 @@
-//! How often files of hooks were read, and how they fared: counted over the life of the process,
-//! whatever selector had them read.
+//! Counters of the reads of hook files, and of their results, over the life of the process and for all
+//! selectors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,17 +29,17 @@ impl Counts {
     }
 }
 
-/// How often files of one format were read since the process began.
+/// The numbers of reads of files of one format since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loads {
-    /// Without an error in them.
+    /// Valid files.
     pub good: u64,
-    /// With errors.
+    /// Invalid files.
     pub bad: u64,
 }
 
 impl Loads {
-    /// Of files written as `format`.
+    /// The numbers for files of this `format`.
     pub fn of(format: Format) -> Loads {
         let counts = Counts::of(format);
         Loads {

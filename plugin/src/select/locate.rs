@@ -1,10 +1,10 @@
-//! From what an annotation picks to a trusted file inside a spec directory.
+//! From a reference in an annotation to a trusted file inside a spec directory.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::SelectionFault;
-use super::annotation::Pick;
+use super::annotation::SpecRef;
 use super::policy::names;
 use crate::trust::{Fault, PathCache, TrustError, TrustedFile};
 
@@ -12,42 +12,42 @@ use crate::trust::{Fault, PathCache, TrustError, TrustedFile};
 pub(super) struct Located {
     pub(super) file: Arc<str>,
     pub(super) trusted: TrustedFile,
-    /// If links led to it: what the rules know the file by that they led to.
+    /// The names of the real file by the rules, if links led to it.
     pub(super) real_names: Vec<String>,
 }
 
-/// The files that `pick` may mean.
-pub(super) fn candidates(directories: &[Arc<str>], pick: &Pick) -> Vec<Arc<str>> {
-    match pick {
-        Pick::Name(name) => directories
+/// The files that `reference` may mean.
+pub(super) fn candidates(directories: &[Arc<str>], reference: &SpecRef) -> Vec<Arc<str>> {
+    match reference {
+        SpecRef::Name(name) => directories
             .iter()
             .map(|directory| format!("{directory}/{name}.json").into())
             .collect(),
-        // The text is judged first: nobody is to learn whether a file outside exists.
-        Pick::Path(path) if directories.iter().any(|directory| is_below(path, directory)) => {
+        // The text is checked first, so that a pod cannot find out whether a file outside exists.
+        SpecRef::Path(path) if directories.iter().any(|directory| is_below(path, directory)) => {
             vec![path.as_str().into()]
         }
-        Pick::Path(_) => Vec::new(),
+        SpecRef::Path(_) => Vec::new(),
     }
 }
 
-/// The first of `candidates` that exists, if it is trusted and really is inside one of `directories`.
+/// The first of `candidates` that exists, if it is trusted and really inside one of `directories`.
 pub(super) fn locate(
     directories: &[Arc<str>],
-    pick: &Pick,
+    reference: &SpecRef,
     candidates: &[Arc<str>],
     path_cache: &mut PathCache,
 ) -> Result<Located, SelectionFault> {
-    let (file, trusted) = match pick {
-        Pick::Name(name) => by_name(directories, name, candidates, path_cache)?,
-        Pick::Path(_) => {
+    let (file, trusted) = match reference {
+        SpecRef::Name(name) => by_name(directories, name, candidates, path_cache)?,
+        SpecRef::Path(_) => {
             let path = candidates.first().ok_or_else(|| outside(directories))?;
             let trusted = path_cache.file_to_read(Path::new(&**path));
             (path.clone(), trusted.map_err(SelectionFault::Untrusted)?)
         }
     };
     let real = trusted.real_path();
-    // No link on the way, so none on the way to its directory: the usual case.
+    // Without a link on the way, there is none on the way to its directory: the usual case.
     let real_names = if real == Path::new(&*file) {
         Vec::new()
     } else {
@@ -93,8 +93,8 @@ fn is_below(path: &str, directory: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// What the rules know the file at the path `real` by, which has no links on the way; `None` if it
-/// is in no spec directory.
+/// The names of the file at the path `real` by the rules. The path has no links on the way. `None` if it is in no
+/// spec directory.
 fn real_names(directories: &[Arc<str>], real: &Path, path_cache: &mut PathCache) -> Option<Vec<String>> {
     let real = real.to_string_lossy();
     let real_directories: Vec<Arc<str>> = directories

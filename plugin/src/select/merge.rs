@@ -1,4 +1,4 @@
-//! From hook-specs to the hooks of a container, with everything filled in.
+//! From hook-specs to the hooks of a container, with every value filled in.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::LoadedSpec;
 use crate::model::{HookLimits, ResolvedHook, ResolvedHooks, Source, Timeout};
 use crate::spec::Hook;
 
-/// The environment of a hook without `env`: never the environment of whoever runs it.
+/// The environment of a hook without `env`: never the environment of the runner.
 pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The hooks of `specs`: per stage, those of the first spec first, in listed order, nothing removed

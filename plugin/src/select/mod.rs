@@ -1,4 +1,4 @@
-//! Which hooks does this container get: default spec, hooks.d, annotation, policy, merge.
+//! Selects the hooks of a container: default spec, hooks.d, annotation, policy, merge.
 
 mod annotation;
 mod cache;

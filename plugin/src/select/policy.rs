@@ -1,4 +1,4 @@
-//! Whether a pod may have what it picks: the rules and limits of the configuration.
+//! Whether a pod may have its selection: the rules and limits of the configuration.
 
 use std::iter;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use super::{AnnotationFault, Deadline, LoadedSpec, SelectionFault};
 use crate::config::{Annotation, Effect, Limits};
 use crate::model::Timeout;
 
-/// The names that the rules know the hook-spec at `path` by: what is below each of `directories` that
-/// it is in, and the path itself. What a file name ends with does not count.
+/// The names of the hook-spec at `path` by the rules: its path below each of `directories` that it is in, and
+/// the path itself. The extension does not count.
 pub(super) fn names<'p>(path: &'p str, directories: &[Arc<str>]) -> Vec<&'p str> {
     let path = path.trim_end_matches(".json");
     let below = directories
@@ -17,9 +17,9 @@ pub(super) fn names<'p>(path: &'p str, directories: &[Arc<str>]) -> Vec<&'p str>
     below.chain(iter::once(path)).collect()
 }
 
-/// Whether a pod in `namespace` may pick the hook-spec that goes by `names`. `real_names` are those
-/// of the file that links lead to, if there are any on the way: a rule that denies that file
-/// denies it by every name, but one that allows it is about the name that was picked.
+/// Whether a pod in `namespace` may select the hook-spec with these `names`. `real_names` are those of the
+/// real file, if links lead to it. A rule that denies that file denies it by every name; a rule that allows
+/// counts only for the selected name.
 pub(super) fn permit(
     annotation: &Annotation,
     namespace: &str,
@@ -50,7 +50,7 @@ pub(super) fn permit(
     })
 }
 
-/// Whether a hook-spec that was picked keeps to the limits on its stages and timeouts.
+/// Whether a selected hook-spec keeps the limits on its stages and timeouts.
 pub(super) fn hold(
     limits: &Limits,
     spec: &LoadedSpec,
@@ -80,8 +80,7 @@ pub(super) fn hold(
     Ok(())
 }
 
-/// Whether the hook-specs that were picked for one container keep to the limit on their number of
-/// hooks.
+/// Whether the selected hook-specs of one container together keep the limit on their number of hooks.
 pub(super) fn hold_together<'s>(
     limits: &Limits,
     specs: impl IntoIterator<Item = &'s LoadedSpec>,

@@ -1,4 +1,4 @@
-//! The hook-specs that pods may select, whether one does or not: what is wrong with them, what they run.
+//! The hook-specs that pods may select, whether a pod selects them or not: their errors and their programs.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,9 +8,9 @@ use crate::diagnostic::{Diagnostic, Rule};
 use crate::trust::access::Use;
 
 impl Selector {
-    /// Every error of the hook-specs in the directories that pods may select from, and of directories that cannot be
-    /// listed; and the programs of the valid ones that are from images. Reads each file. What does not answer is left
-    /// out: it is reported for its file system.
+    /// All errors of the hook-specs in the directories that pods may select from, and of directories that cannot be
+    /// listed. Also the programs from images in the valid hook-specs. Reads each file. Files that do not answer are
+    /// left out: that is reported for their file system.
     pub fn selectable(&self) -> (Vec<Diagnostic>, Vec<ImageProgram>) {
         let (mut errors, mut programs) = (Vec::new(), Vec::new());
         for directory in &self.config().annotation.spec_dirs {

@@ -1,11 +1,11 @@
-//! The answer for one container: which hook-specs, and their merged hooks.
+//! The selection for one container: its hook-specs, and their merged hooks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
-use super::annotation::{AnnotationFault, Pick, effective, picks};
+use super::annotation::{AnnotationFault, SpecRef, effective, spec_refs};
 use super::cache::{MergeCache, SpecCache};
 use super::conditions::Conditions;
 use super::hooks_d::{HooksD, NotAnswered};
@@ -21,8 +21,8 @@ use crate::model::{Chosen, Origin, ResolvedHooks, bounded_list, shown};
 use crate::shared::Shared;
 use crate::trust::PathCache;
 
-/// Chooses the hooks of containers. No lock is held while a file is looked at: a file system that hangs
-/// holds up those alone who need it.
+/// Selects the hooks of containers. No lock is held while a file is read: a file system that hangs blocks
+/// only containers that need it.
 #[derive(Debug)]
 pub struct Selector {
     config: Config,
@@ -36,7 +36,7 @@ pub struct Selector {
 /// A default hook-spec.
 #[derive(Debug)]
 struct DefaultSpec {
-    /// Of the pods that it is for; `None` if it is for all.
+    /// The namespaces of its pods; `None` if it is for all.
     namespaces: Option<Names>,
     spec: Shared<LastGoodSpec>,
 }
@@ -51,47 +51,47 @@ impl DefaultSpec {
 
 #[derive(Debug, Default)]
 struct Cache {
-    picked: SpecCache,
+    selected: SpecCache,
     merged: MergeCache,
 }
 
-/// A hook-spec for the container, and by what it gets it.
+/// A hook-spec for the container, and the reason why it gets it.
 type Part = (Arc<LoadedSpec>, Origin);
 
-/// The container to choose for.
+/// The container of the selection.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'s> {
     /// The pod's namespace.
     pub namespace: &'s str,
-    /// The live pod's annotations, which alone can pick hook-specs.
+    /// The live pod's annotations, which alone can select hook-specs.
     pub annotations: &'s HashMap<String, String>,
-    /// The container's own, which the runtime, device plugins and its image may have set; only
-    /// conditions of hooks.d files are about them, and the pod's hide those of the same key.
+    /// The container's own annotations, which the runtime, device plugins and its image may have set. They
+    /// count only for the conditions of hooks.d files, and the pod's take precedence.
     pub container_annotations: &'s HashMap<String, String>,
     /// The container's name in the pod.
     pub container: &'s str,
-    /// The first word of its command line, which its image may have set; only conditions of
-    /// hooks.d files are about it.
+    /// The first word of its command line, which its image may have set. It counts only for the conditions of
+    /// hooks.d files.
     pub command: Option<&'s str>,
-    /// Whether something of the host is mounted into it; likewise.
+    /// Whether a path of the host is mounted into it; as above.
     pub has_bind_mounts: bool,
-    /// How the hooks of its runtime handler get to run.
+    /// The delivery of its runtime handler.
     pub delivery: Delivery,
 }
 
-/// What was chosen.
+/// The result of the selection.
 #[derive(Debug, Clone)]
 pub struct Selected {
-    /// The hooks, each with everything filled in.
+    /// The hooks, with every value filled in.
     pub resolved: Arc<ResolvedHooks>,
-    /// The hook-specs they come from, in order.
+    /// The hook-specs that they come from, in order.
     pub specs: Vec<Chosen>,
-    /// What was left out because `failure_policy` is `"ignore"`; already logged.
+    /// The errors that were ignored because `failure_policy` is `"ignore"`; already logged.
     pub ignored: Vec<SelectError>,
 }
 
-/// Why a container's hooks cannot be told. Displayed as one line of about 1 kB at the most, for
-/// who reads it in `kubectl describe pod`.
+/// The reason why a container's hooks cannot be determined. Displayed as one line of at most about 1 kB, for
+/// readers of `kubectl describe pod`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectError {
     /// The default hook-spec is invalid.
@@ -99,62 +99,62 @@ pub enum SelectError {
     DefaultSpec {
         /// The file.
         file: Arc<str>,
-        /// What is wrong with it.
+        /// Its errors.
         errors: Vec<Diagnostic>,
     },
-    /// Which hooks hooks.d has cannot be known.
+    /// The hooks of hooks.d are unknown.
     #[error("hooks.d {}: {}", shown(.path), bounded_list(.errors))]
     HooksD {
         /// The directory or file.
         path: Arc<str>,
-        /// Why.
+        /// The errors.
         errors: Vec<Diagnostic>,
     },
-    /// An annotation of ours says nothing that can be understood.
+    /// An annotation of ours is invalid.
     #[error("annotation {}: {fault}", shown(.annotation))]
     Annotation {
         /// Its key, with the scope.
         annotation: String,
-        /// What is wrong.
+        /// The fault.
         fault: AnnotationFault,
     },
-    /// What the annotation picks is no hook-spec that may be picked.
-    #[error("annotation {}: {}: {fault}", shown(.annotation), shown(.pick))]
-    Pick {
+    /// The annotation selects a hook-spec that the pod does not get.
+    #[error("annotation {}: {}: {fault}", shown(.annotation), shown(.element))]
+    Selection {
         /// Its key, with the scope.
         annotation: String,
         /// The element of its value.
-        pick: String,
-        /// What is wrong.
+        element: String,
+        /// The fault.
         fault: SelectionFault,
     },
-    /// The hook-spec that the annotation picks is invalid.
-    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.pick), bounded_list(.errors))]
+    /// The selected hook-spec is invalid.
+    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.element), bounded_list(.errors))]
     SelectedSpec {
         /// Its key, with the scope.
         annotation: String,
         /// The element of its value.
-        pick: String,
-        /// What is wrong with the hook-spec.
+        element: String,
+        /// Its errors.
         errors: Vec<Diagnostic>,
     },
-    /// Its delivery cannot run a hook-spec or hooks.d file that it gets.
+    /// Its delivery cannot run a hook-spec or hooks.d file of the container.
     #[error(transparent)]
     NotDeliverable(#[from] NotDeliverable),
-    /// Whether the conditions of a hooks.d file hold for the pod takes too much to find out.
+    /// Checking the conditions of a hooks.d file for the pod takes too long.
     #[error(
         "hooks.d file {}: matching the pod's {annotations} annotations ({bytes} bytes) {why}; give the pod fewer or \
          shorter annotations",
         shown(.file)
     )]
     Conditions {
-        /// The file at which it was given up.
+        /// The file at which the deadline passed.
         file: Arc<str>,
-        /// How many annotations the pod has.
+        /// The number of the pod's annotations.
         annotations: usize,
-        /// How long they are together.
+        /// Their total length.
         bytes: usize,
-        /// What of it was too much.
+        /// The reason.
         why: Overdue,
     },
 }
@@ -175,36 +175,36 @@ impl SelectError {
 }
 
 impl Selector {
-    /// A selector by these rules. Looks at no file yet: each [`select`](Selector::select) does, and
+    /// A selector for this configuration. It reads no file yet: each [`select`](Selector::select) does, and
     /// [`look`](Selector::look).
     pub fn new(config: Config) -> Selector {
-        Selector::keeping(config, Copies::default())
+        Selector::with_copies(config, Copies::default())
     }
 
-    /// The same, which keeps the last good version of each file among `copies`, and goes by that of an invalid file.
-    pub fn keeping(config: Config, copies: Copies) -> Selector {
+    /// The same, which stores the last good version of each file among `copies`, and uses that of an invalid file.
+    pub fn with_copies(config: Config, copies: Copies) -> Selector {
         let new = |file: &Arc<str>| LastGoodSpec::new(Format::HookSpec, file.clone(), copies.clone());
         let defaults = config.defaults().map(|(file, _)| new(file)).collect();
         let hooks_d = HooksD::new(&config.hooks_dirs, copies.clone());
         Selector::with(config, defaults, hooks_d, copies)
     }
 
-    /// A selector by another configuration, in place of this one: what this one has in force of the
-    /// same files stays so.
+    /// A selector for another configuration, in place of this one. Files of both that are active here stay
+    /// active.
     ///
-    /// Fails with every error of the default hook-spec, if that is another than before: then
-    /// better this selector than one by which no container can be created.
+    /// Fails with all errors of the default hook-spec, if that is another than before: this selector is
+    /// better than one that lets no container be created.
     pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
-        let kept = self.kept();
-        let known = |file: &Arc<str>| kept.iter().find(|kept| kept.file() == file).cloned();
+        let earlier = self.default_specs();
+        let known = |file: &Arc<str>| earlier.iter().find(|earlier| earlier.file() == file).cloned();
         let default = |file: &Arc<str>| {
-            if let Some(kept) = known(file) {
-                return Ok(kept);
+            if let Some(earlier) = known(file) {
+                return Ok(earlier);
             }
             let (text, loaded) = LoadedSpec::load_with_text(file);
             let loaded = loaded?;
             Deliveries::of(&config).check(&loaded)?;
-            self.copies.keep(file, &text);
+            self.copies.store(file, &text);
             Ok(LastGoodSpec::with_good(loaded, self.copies.clone()))
         };
         let defaults: Result<Vec<LastGoodSpec>, Vec<Diagnostic>> =
@@ -231,16 +231,15 @@ impl Selector {
         }
     }
 
-    /// The default hook-specs as they are now.
-    fn kept(&self) -> Vec<LastGoodSpec> {
+    /// The current default hook-specs.
+    fn default_specs(&self) -> Vec<LastGoodSpec> {
         self.defaults.iter().map(|default| default.spec.get()).collect()
     }
 
-    /// Looks at the default hook-specs and at hooks.d now, rather than with the next container, and
-    /// logs what has changed in them.
+    /// Checks the default hook-specs and hooks.d now, not only at the next container, and logs their changes.
     pub fn look(&self) {
         let mut path_cache = PathCache::new();
-        // The outcome is logged, and comes again with the next container.
+        // The result is logged, and the same at the next container.
         for default in &self.defaults {
             let _ = default
                 .spec
@@ -251,20 +250,19 @@ impl Selector {
             .work_on(|hooks_d| hooks_d.current(&mut path_cache, &self.deliveries));
     }
 
-    /// What a panic leaves behind is whole: entries are only added or removed.
+    /// Usable after a panic: entries are only added or removed.
     fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The configuration it goes by.
+    /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What was wrong with the default hook-specs, and with the directories and files of hooks.d, when
-    /// they were last looked at.
+    /// The errors of the default hook-specs, and of the directories and files of hooks.d, at the last check.
     pub fn errors(&self) -> Vec<Diagnostic> {
-        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let of_default = defaults.iter().flat_map(LastGoodSpec::errors);
         let found = of_default.chain(hooks_d.errors()).cloned();
         let in_force = self.in_force();
@@ -274,36 +272,35 @@ impl Selector {
 
     /// The files among them of which an older version is active.
     pub fn older(&self) -> Vec<OlderVersion> {
-        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let of_default = defaults.iter().filter_map(LastGoodSpec::older);
         of_default.chain(hooks_d.older()).collect()
     }
 
-    /// Where the last good versions are kept.
+    /// The copies of the last good versions.
     pub(crate) fn copies(&self) -> &Copies {
         &self.copies
     }
 
-    /// The files in force without being picked: the default hook-specs and those of hooks.d, as
-    /// they were read when they were last good.
+    /// The active files that need no selection: the default hook-specs and those of hooks.d, in their last good
+    /// versions.
     pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
-        let (defaults, hooks_d) = (self.kept(), self.hooks_d.get());
+        let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let default = defaults.iter().filter_map(LastGoodSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));
         let hooks_d = hooks_d.good().map(|spec| (Origin::HooksD, spec.clone()));
         default.chain(hooks_d).collect()
     }
 
-    /// The hooks of one container: unless its namespace is excluded, those of its default hook-specs, then
-    /// those of hooks.d whose conditions hold; then those that the pod's annotation picks, in its
-    /// order.
+    /// The hooks of one container. Unless its namespace is excluded, its default hook-specs come first, then the files
+    /// of hooks.d whose conditions hold. Then come the hook-specs that the pod's annotation selects, in its order.
     ///
-    /// Every file is looked at again; what has not changed is not read again.
+    /// Every file is checked again; unchanged files are not read again.
     ///
-    /// Fails if the default hook-spec or the annotation is no good, unless `failure_policy` is
-    /// `"ignore"`: then whichever of the two is no good is left out. Fails in any case if the
-    /// conditions of hooks.d take until `deadline`: else a pod's author could leave hooks out.
-    /// A file system that does not answer counts as a file on it that is no good.
+    /// Fails if the default hook-spec or the annotation is invalid, unless `failure_policy` is `"ignore"`:
+    /// then the invalid one of the two is left out. Always fails if the conditions of hooks.d take until
+    /// `deadline`: otherwise a pod's author could leave hooks out. A file on a file system that does not
+    /// answer counts as invalid.
     pub fn select(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let selected = self.choose(subject, deadline)?;
         for error in &selected.ignored {
@@ -312,36 +309,36 @@ impl Selector {
         Ok(selected)
     }
 
-    /// As [`Selector::select`], and nothing that is ignored is logged: no container is created.
+    /// As [`Selector::select`], but ignored errors are not logged, because no container is created.
     ///
     /// # Errors
     /// As [`Selector::select`].
     pub fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let mut path_cache = PathCache::new();
-        let mut parts = self.unpicked(subject, &mut path_cache, deadline)?;
+        let mut parts = self.without_annotation(subject, &mut path_cache, deadline)?;
         match self.picked_part(&mut path_cache, subject, deadline) {
-            Ok(picked) => parts.extend(picked),
+            Ok(selected) => parts.extend(selected),
             Err(error) => parts.push(Err(error)),
         }
         self.merged(parts, subject)
     }
 
-    /// As [`Selector::select`], without what the pod picks.
+    /// As [`Selector::select`], without the pod's annotation.
     ///
     /// # Errors
     /// As [`Selector::select`].
-    pub fn select_unpicked(
+    pub fn select_without_annotation(
         &self,
         subject: &Subject<'_>,
         deadline: Deadline,
     ) -> Result<Selected, SelectError> {
-        let parts = self.unpicked(subject, &mut PathCache::new(), deadline)?;
+        let parts = self.without_annotation(subject, &mut PathCache::new(), deadline)?;
         self.merged(parts, subject)
     }
 
-    /// What the container gets without its pod's picks; each part that is invalid is an error inside, for
-    /// which `failure_policy` counts.
-    fn unpicked(
+    /// The hook-specs of the container without its pod's annotation. Each invalid part is an error inside,
+    /// for which `failure_policy` counts.
+    fn without_annotation(
         &self,
         subject: &Subject<'_>,
         path_cache: &mut PathCache,
@@ -352,7 +349,7 @@ impl Selector {
             match self.default_part(default, path_cache) {
                 Ok(part) => parts.push(Ok(part)),
                 Err(error) if self.may_ignore(&error) => parts.push(Err(error)),
-                // Nothing else is looked at then: a file system may hang.
+                // No other file is read then: a file system may hang.
                 Err(error) => return Err(error),
             }
         }
@@ -363,10 +360,10 @@ impl Selector {
         Ok(parts)
     }
 
-    /// The hooks of those of `parts` that can be delivered.
+    /// The hooks of those `parts` that can be delivered.
     ///
     /// # Errors
-    /// One cannot, or is invalid, and that may not be ignored.
+    /// One is invalid or cannot be delivered, and may not be ignored.
     fn merged(
         &self,
         parts: Vec<Result<Part, SelectError>>,
@@ -401,7 +398,7 @@ impl Selector {
         })
     }
 
-    /// Whether `failure_policy` has a container go without what `error` is about.
+    /// Whether `failure_policy` lets a container be created without the part that has `error`.
     fn may_ignore(&self, error: &SelectError) -> bool {
         let by_the_pod = matches!(error, SelectError::Conditions { .. });
         self.config.failure_policy == FailurePolicy::Ignore && !by_the_pod
@@ -424,7 +421,7 @@ impl Selector {
         })
     }
 
-    /// The files of hooks.d in force, in order, whether their conditions hold or not.
+    /// The active files of hooks.d, in order, whether their conditions hold or not.
     pub(super) fn hooks_d(&self) -> Vec<Arc<LoadedSpec>> {
         let current = self
             .hooks_d
@@ -473,55 +470,55 @@ impl Selector {
             fault,
         };
         let mut parts: Vec<Result<Part, SelectError>> = Vec::new();
-        for pick in picks(value).map_err(fault_of_all)? {
-            parts.push(self.picked(subject, annotation, &pick, path_cache, deadline));
+        for reference in spec_refs(value).map_err(fault_of_all)? {
+            parts.push(self.selected(subject, annotation, &reference, path_cache, deadline));
         }
         let specs = parts.iter().flatten().map(|(spec, _)| &**spec);
         policy::hold_together(&rules.limits, specs).map_err(fault_of_all)?;
         Ok(parts)
     }
 
-    /// What one pick of `annotation` gives.
-    fn picked(
+    /// The hook-spec for one reference in `annotation`.
+    fn selected(
         &self,
         subject: &Subject<'_>,
         annotation: &str,
-        pick: &Pick,
+        reference: &SpecRef,
         path_cache: &mut PathCache,
         deadline: Deadline,
     ) -> Result<Part, SelectError> {
         let rules = &self.config.annotation;
-        let fault_of_pick = |fault| SelectError::Pick {
+        let selection_fault = |fault| SelectError::Selection {
             annotation: annotation.to_owned(),
-            pick: pick.text().to_owned(),
+            element: reference.text().to_owned(),
             fault,
         };
         let found = self
-            .permitted(subject.namespace, pick, path_cache, deadline)
-            .map_err(fault_of_pick)?;
+            .permitted(subject.namespace, reference, path_cache, deadline)
+            .map_err(selection_fault)?;
         let spec = self
             .current(&found, path_cache)
             .map_err(|errors| SelectError::SelectedSpec {
                 annotation: annotation.to_owned(),
-                pick: pick.text().to_owned(),
+                element: reference.text().to_owned(),
                 errors,
             })?;
-        policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(fault_of_pick)?;
+        policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(selection_fault)?;
         let by = Origin::Annotation {
             annotation: annotation.to_owned(),
-            pick: pick.text().to_owned(),
+            pick: reference.text().to_owned(),
         };
         Ok((spec, by))
     }
 
-    /// The picked hook-spec that was found, read anew if its file has changed; its last good version if that is
-    /// invalid.
+    /// The selected hook-spec that was found, read again if its file has changed; its last good version if
+    /// that is invalid.
     fn current(
         &self,
         found: &Located,
         path_cache: &mut PathCache,
     ) -> Result<Arc<LoadedSpec>, Vec<Diagnostic>> {
-        let known = self.cache().picked.known(&found.file);
+        let known = self.cache().selected.known(&found.file);
         let (format, trusted) = (Format::HookSpec, &found.trusted);
         let copies = &self.copies;
         let refreshed = LoadedSpec::refresh(format, &found.file, trusted, known.as_ref(), path_cache, copies);
@@ -538,21 +535,21 @@ impl Selector {
             }
             refreshed => refreshed?,
         };
-        self.cache().picked.keep(spec.clone());
+        self.cache().selected.insert(spec.clone());
         Ok(spec)
     }
 
-    /// The file that `pick` means, if a pod in `namespace` may pick it.
+    /// The file that `reference` means, if a pod in `namespace` may select it.
     pub(super) fn permitted(
         &self,
         namespace: &str,
-        pick: &Pick,
+        reference: &SpecRef,
         path_cache: &mut PathCache,
         deadline: Deadline,
     ) -> Result<Located, SelectionFault> {
         let annotation = &self.config.annotation;
         let directories = &annotation.spec_dirs;
-        let candidates = candidates(directories, pick);
+        let candidates = candidates(directories, reference);
         let permit = |file: &str, real_names: &[&str]| {
             policy::permit(
                 annotation,
@@ -562,10 +559,10 @@ impl Selector {
                 deadline,
             )
         };
-        // Before a file is looked at: who may pick none of them is not to learn which exist.
+        // Before a file is read: a pod that may select none of them cannot find out which exist.
         let permits = candidates.iter().map(|file| permit(file, &[]));
         permits.reduce(|first, next| next.or(first)).transpose()?;
-        let found = locate(directories, pick, &candidates, path_cache)?;
+        let found = locate(directories, reference, &candidates, path_cache)?;
         let real_names: Vec<&str> = found.real_names.iter().map(String::as_str).collect();
         permit(&found.file, &real_names)?;
         Ok(found)

@@ -1,4 +1,5 @@
-//! What could give hooks to a container and does not, and why: for who asks, not for the daemon.
+//! The files and annotations that could give a container hooks but do not, with the reasons: for
+//! administrators, not for the daemon.
 
 use std::fmt;
 use std::io;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::annotation::{Pick, Scope, effective, picks, scope};
+use super::annotation::{Scope, SpecRef, effective, scope, spec_refs};
 use super::conditions::Conditions;
 use super::{Deadline, Selector, Subject};
 use crate::config::AnnotationKey;
@@ -15,8 +16,8 @@ use crate::diagnostic::did_you_mean;
 use crate::model::{Chosen, shown};
 use crate::trust::PathCache;
 
-/// Something that could give hooks to a container and does not, and why. Displayed as both, in one
-/// line.
+/// A file or annotation that could give a container hooks but does not, with the reason. Displayed as both,
+/// in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Unused {
@@ -41,65 +42,65 @@ pub enum Unused {
     Unmet {
         /// The file.
         file: Arc<str>,
-        /// The keys of those that do not.
+        /// The keys of the conditions that do not hold.
         conditions: Vec<&'static str>,
     },
-    /// A file of hooks.d some of whose conditions may hold: that depends on what is not known here.
+    /// A file of hooks.d with conditions that may hold: that depends on facts that are unknown here.
     NotKnown {
         /// The file.
         file: Arc<str>,
-        /// The keys of those.
+        /// The keys of those conditions.
         conditions: Vec<&'static str>,
     },
-    /// An annotation of ours: another one is nearer to the container.
+    /// An annotation of ours, but another one is nearer to the container.
     Overridden {
         /// Its key.
         annotation: String,
-        /// The other's key.
+        /// The key of the other.
         by: String,
     },
-    /// An annotation of ours that is about another container.
+    /// An annotation of ours for another container.
     OtherContainer {
         /// Its key.
         annotation: String,
-        /// The container that it is about.
+        /// The other container.
         container: String,
     },
-    /// An annotation of ours whose value is empty, which means none.
+    /// An annotation of ours with an empty value, which selects nothing.
     Empty {
         /// Its key.
         annotation: String,
     },
-    /// An annotation whose key is much like ours.
+    /// An annotation whose key resembles ours.
     AnotherKey {
         /// Its key.
         annotation: String,
-        /// Ours.
+        /// Our key.
         key: String,
     },
-    /// A hook-spec in a spec directory that nothing picks, though it might be.
+    /// A hook-spec in a spec directory that no annotation selects, although the pod may.
     NotSelected {
         /// The hook-spec.
         file: Arc<str>,
     },
-    /// A hook-spec in a spec directory that a pod of this namespace would not get if it picked it.
+    /// A hook-spec in a spec directory that a pod of this namespace may not select.
     WouldBeRefused {
         /// The hook-spec.
         file: Arc<str>,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A hook-spec in a spec directory whose name means one in an earlier directory.
+    /// A hook-spec in a spec directory whose name means a file in an earlier directory.
     Hidden {
         /// The hook-spec.
         file: Arc<str>,
-        /// The earlier one.
+        /// The file in the earlier directory.
         by: Arc<str>,
     },
 }
 
 impl Unused {
-    /// Whether it is about what was asked for, or nearly so: the rest is whatever else the node has.
+    /// Whether it is related to the request; the rest are other files of the node.
     pub fn is_near(&self) -> bool {
         !matches!(
             self,
@@ -162,7 +163,7 @@ impl fmt::Display for Unused {
                     shown(annotation)
                 )
             }
-            Unused::NotSelected { file } => write!(f, "{}: no annotation picks it", shown(file)),
+            Unused::NotSelected { file } => write!(f, "{}: no annotation selects it", shown(file)),
             Unused::WouldBeRefused { file, reason } => write!(f, "{}: {reason}", shown(file)),
             Unused::Hidden { file, by } => {
                 write!(
@@ -176,18 +177,18 @@ impl fmt::Display for Unused {
     }
 }
 
-/// What of a container only its runtime, its image or the cluster can tell.
+/// The facts about a container that only its runtime, its image or the cluster knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unknown {
-    /// Whether its command is.
+    /// Whether its command is unknown.
     pub command: bool,
-    /// The keys of its annotations whose values are.
+    /// The keys of its annotations with unknown values.
     pub annotations: Vec<&'static str>,
 }
 
 impl Selector {
-    /// What could give hooks to the container, of which `unknown` is not known, and does not. `chosen`
-    /// is what it gets.
+    /// The files and annotations that could give the container hooks but do not; `unknown` are its unknown
+    /// facts, and `chosen` are its hook-specs.
     pub fn unused(&self, subject: &Subject<'_>, unknown: &Unknown, chosen: &[Chosen]) -> Vec<Unused> {
         let mut unused = Vec::new();
         unused.extend(self.unused_defaults(subject));
@@ -218,7 +219,7 @@ impl Selector {
         let mut conditions = Conditions::of(subject, Deadline::none());
         let unused = specs.iter().filter_map(|spec| {
             let unmet = || {
-                // What takes too much is told by the selection.
+                // The selection reports a check that takes too long.
                 let unmet = conditions.unmet(spec.when()).ok()?;
                 let file = spec.file().clone();
                 let may_hold = |key: &&'static str| conditions.may_hold(key, spec.when(), unknown);
@@ -239,7 +240,7 @@ impl Selector {
         unused.collect()
     }
 
-    /// That `file` is unused, if it is so for the pod's namespace.
+    /// `file` as unused, if the pod's namespace is excluded.
     fn excluded(&self, subject: &Subject<'_>, file: &Arc<str>) -> Option<Unused> {
         let is_excluded = self.config().exclude_namespaces.contains(subject.namespace);
         is_excluded.then(|| Unused::NamespaceExcluded {
@@ -251,15 +252,15 @@ impl Selector {
     /// In the order of their keys, so that the same pod always gets the same answer.
     fn unused_annotations(&self, subject: &Subject<'_>) -> Vec<Unused> {
         let key = &self.config().annotation.key;
-        // What is wrong with them is told by the selection.
-        let in_force = effective(key, subject.annotations, subject.container)
+        // The selection reports their errors.
+        let counts = effective(key, subject.annotations, subject.container)
             .ok()
             .flatten();
         let mut names: Vec<&String> = subject.annotations.keys().collect();
         names.sort();
         let why = |name: &String| {
             let annotation = name.clone();
-            match (scope(key, name), in_force) {
+            match (scope(key, name), counts) {
                 (None, _) => is_like(key, name).then(|| Unused::AnotherKey {
                     annotation,
                     key: key.as_str().to_owned(),
@@ -274,8 +275,8 @@ impl Selector {
                     annotation,
                     by: by.to_owned(),
                 }),
-                (Some(_), Some((_, value))) => picks(value)
-                    .is_ok_and(|picks| picks.is_empty())
+                (Some(_), Some((_, value))) => spec_refs(value)
+                    .is_ok_and(|refs| refs.is_empty())
                     .then_some(Unused::Empty { annotation }),
                 (Some(_), None) => None,
             }
@@ -297,9 +298,9 @@ impl Selector {
             if chosen.iter().any(|chosen| chosen.file == file) {
                 continue;
             }
-            let pick = Pick::Name(name.unwrap_or_default().to_owned());
+            let reference = SpecRef::Name(name.unwrap_or_default().to_owned());
             unused.push(
-                match self.permitted(subject.namespace, &pick, &mut path_cache, deadline) {
+                match self.permitted(subject.namespace, &reference, &mut path_cache, deadline) {
                     Ok(found) if found.file == file => Unused::NotSelected { file },
                     Ok(found) => Unused::Hidden { file, by: found.file },
                     Err(fault) => Unused::WouldBeRefused {
@@ -313,8 +314,8 @@ impl Selector {
     }
 }
 
-/// What bare names in an annotation may mean: the `*.json` of a spec directory, in the order of their
-/// names.
+/// The files that bare names in an annotation may mean: the `*.json` of a spec directory, in the order of
+/// their names.
 ///
 /// Fails if the directory cannot be read.
 pub fn specs_in(directory: &str) -> io::Result<Vec<Arc<str>>> {
@@ -329,8 +330,8 @@ pub fn specs_in(directory: &str) -> io::Result<Vec<Arc<str>>> {
     Ok(files)
 }
 
-/// Whether the key of an annotation looks as if `ours` was meant: the same name in another domain,
-/// or nearly the same name in this one.
+/// Whether the key of an annotation resembles `ours`: the same name in another domain, or nearly the same
+/// name in this one.
 fn is_like(ours: &AnnotationKey, key: &str) -> bool {
     let key = key.split('/').next().unwrap_or_default();
     let (Some((our_name, our_domain)), Some((name, domain))) =

@@ -14,7 +14,7 @@ struct Cli {
     explain: ExplainArgs,
 }
 
-/// A node with a default hook-spec and three that may be picked, of which two by anyone.
+/// A node with a default hook-spec and three that may be selected, of which two by anyone.
 struct Node(TempDir);
 
 impl Node {

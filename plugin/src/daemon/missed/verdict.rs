@@ -328,7 +328,7 @@ mod tests {
                 DecidedNow,
             ),
             (
-                "an excluded namespace, whose pod picks a hook-spec",
+                "an excluded namespace, whose pod selects a hook-spec",
                 &|it, _, _| it.is_excluded = true,
                 keep(Why::Before, Keep::Excluded),
             ),

@@ -1,4 +1,4 @@
-//! What an annotation may pick, and what not.
+//! The selections that an annotation may and may not make.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -76,7 +76,7 @@ fn keys_that_only_look_like_ours_do_not_count() {
 }
 
 #[test]
-fn a_container_name_as_long_as_its_key_allows_is_addressed() {
+fn a_container_name_of_the_maximum_length_for_its_key_is_addressed() {
     let node = Node::new();
     node.spec("specs/a.json", &["a"]);
     let name = "n".repeat(53);
@@ -92,7 +92,7 @@ fn a_container_name_as_long_as_its_key_allows_is_addressed() {
 }
 
 #[test]
-fn a_container_whose_name_leaves_no_room_for_its_key_has_the_scope_of_its_pod() {
+fn a_container_whose_name_is_too_long_for_a_key_has_the_scope_of_its_pod() {
     let node = Node::new();
     node.spec("specs/a.json", &["a"]);
     let name = "n".repeat(54);
@@ -132,7 +132,7 @@ fn a_flood_of_annotations_changes_nothing_and_its_refusal_stays_one_line() {
 }
 
 #[test]
-fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
+fn a_value_that_is_not_a_list_of_names_and_plain_paths_is_refused() {
     let node = Node::new();
     node.spec("specs/gpu.json", &["a"]);
     let selector = node.selector("");
@@ -203,8 +203,8 @@ fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
         ("a tab around", "\tgpu", "neither the bare name"),
         ("a web address", "http://x/gpu", "neither the bare name"),
         ("256 KiB", &long, "neither the bare name"),
-        ("1,000 commas", &commas, "picks 1001 hook-specs; at most 16"),
-        ("17 specs", &many, "picks 17 hook-specs; at most 16"),
+        ("1,000 commas", &commas, "selects 1001 hook-specs; at most 16"),
+        ("17 specs", &many, "selects 17 hook-specs; at most 16"),
         ("a comma at the end", "gpu,", "element 2 of the list is empty"),
         ("a comma in front", ",gpu", "element 1 of the list is empty"),
         ("two commas", "gpu, ,gpu", "element 2 of the list is empty"),
@@ -230,7 +230,7 @@ fn a_value_that_is_no_list_of_names_and_plain_paths_is_refused() {
 }
 
 #[test]
-fn as_many_specs_as_allowed_are_picked() {
+fn the_maximum_number_of_specs_can_be_selected() {
     let node = Node::new();
     node.spec("specs/a.json", &["a"]);
     assert_eq!(
@@ -240,7 +240,7 @@ fn as_many_specs_as_allowed_are_picked() {
 }
 
 #[test]
-fn a_name_as_long_as_a_file_name_allows_is_looked_for() {
+fn a_name_of_the_maximum_length_of_a_file_name_is_looked_up() {
     let node = Node::new();
     let name = "n".repeat(250);
     node.spec(&format!("specs/{name}.json"), &["a"]);
@@ -249,7 +249,7 @@ fn a_name_as_long_as_a_file_name_allows_is_looked_for() {
 }
 
 #[test]
-fn the_first_spec_directory_that_has_the_name_wins_and_a_missing_directory_has_none() {
+fn the_first_spec_directory_that_has_the_name_takes_precedence_and_a_missing_directory_has_none() {
     let node = Node::new();
     node.spec("more/x.json", &["b"]);
     let selector = node.selector("");
@@ -261,7 +261,7 @@ fn the_first_spec_directory_that_has_the_name_wins_and_a_missing_directory_has_n
 }
 
 #[test]
-fn a_path_is_picked_only_inside_a_spec_directory() {
+fn a_path_can_be_selected_only_inside_a_spec_directory() {
     let node = Node::new();
     fs::create_dir(node.path("specs/deep")).unwrap();
     fs::create_dir(node.path("specs2")).unwrap();
@@ -287,7 +287,7 @@ fn a_path_is_picked_only_inside_a_spec_directory() {
     assert_eq!(
         there,
         refused(&selector, &[(KEY, "/etc/none")]),
-        "nobody learns what exists outside"
+        "a pod cannot find out which files exist outside"
     );
 }
 
@@ -307,7 +307,7 @@ fn a_link_that_leads_out_of_the_spec_directories_is_refused_and_one_that_stays_i
 }
 
 #[test]
-fn a_spec_directory_that_is_itself_a_link_holds_what_it_leads_to() {
+fn a_spec_directory_that_is_itself_a_link_holds_the_files_of_its_target() {
     let node = Node::new();
     node.spec("more/x.json", &["b"]);
     fs::remove_dir(node.path("specs")).unwrap();
@@ -319,7 +319,7 @@ fn a_spec_directory_that_is_itself_a_link_holds_what_it_leads_to() {
 }
 
 #[test]
-fn a_picked_spec_is_held_to_every_rule() {
+fn a_selected_spec_must_keep_every_rule() {
     let node = Node::new();
     node.spec("specs/x.json", &["a"]);
     let selector = node.selector("");

@@ -1,4 +1,4 @@
-//! The conditions of hooks.d files: what they mean, and what becomes of a pod that makes them expensive.
+//! The conditions of hooks.d files: their meaning, and the refusal of a pod that makes them expensive.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -163,7 +163,7 @@ fn conditions_end_when_the_answer_is_due_whatever_the_failure_policy() {
         let error = select(Deadline::at(Instant::now())).unwrap_err();
         assert!(
             matches!(error, SelectError::Conditions { why: Overdue, .. }),
-            "nobody leaves out a hook by making it expensive: {error}"
+            "no pod can leave out a hook by making it expensive: {error}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The default hook-spec: for whom it counts, and what happens when it is no good.
+//! The default hook-spec: the containers that get it, and the effect of an invalid one.
 
 use std::fs;
 
@@ -82,14 +82,14 @@ fn a_default_that_was_never_valid_fails_each_create_until_it_is() {
 }
 
 #[test]
-fn an_excluded_namespace_does_not_suffer_from_a_bad_default() {
+fn an_invalid_default_does_not_affect_an_excluded_namespace() {
     let node = Node::new();
     let selector = node.selector_with_default("exclude_namespaces = [\"apps\"]");
     assert_eq!(chosen(&selector, &[]), "");
 }
 
 #[test]
-fn a_default_that_turns_invalid_leaves_the_last_good_one_in_force() {
+fn the_last_good_default_stays_active_when_the_file_becomes_invalid() {
     let node = Node::new();
     node.spec("default.json", &["a"]);
     let selector = node.selector_with_default("");
@@ -99,13 +99,17 @@ fn a_default_that_turns_invalid_leaves_the_last_good_one_in_force() {
     assert_eq!(chosen(&selector, &[]), "a");
     node.spec("default.json", &["b"]);
     node.mode("default.json", 0o666);
-    assert_eq!(chosen(&selector, &[]), "a", "what others may write is not read");
+    assert_eq!(
+        chosen(&selector, &[]),
+        "a",
+        "a file that others may write to is not read"
+    );
     node.mode("default.json", 0o644);
     assert_eq!(chosen(&selector, &[]), "b");
 }
 
 #[test]
-fn a_program_that_is_no_longer_trusted_is_not_run_whatever_is_in_force() {
+fn a_program_that_is_no_longer_trusted_is_not_run_by_any_version_of_the_default() {
     let node = Node::new();
     node.spec("default.json", &["a"]);
     node.spec("specs/b.json", &["b"]);
@@ -126,7 +130,7 @@ fn a_program_that_is_no_longer_trusted_is_not_run_whatever_is_in_force() {
 }
 
 #[test]
-fn with_policy_ignore_the_bad_part_alone_is_left_out() {
+fn with_policy_ignore_only_the_invalid_part_is_left_out() {
     let node = Node::new();
     node.spec("default.json", &["a"]);
     node.spec("specs/b.json", &["b"]);

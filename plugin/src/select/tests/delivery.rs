@@ -1,4 +1,4 @@
-//! Files that a delivery cannot run: refused when they are read, or left out at their origin.
+//! Files that a delivery cannot run: refused when they are read, or left out for some containers.
 
 use super::hooks_d::HooksD;
 use super::node::{KEY, Node, annotations, chosen, programs, subject};
@@ -45,7 +45,7 @@ fn every_stage_runs_with_runner_and_direct_and_those_of_the_containers_namespace
 }
 
 #[test]
-fn ignore_leaves_out_the_pick_that_cannot_be_delivered_and_nothing_else() {
+fn ignore_leaves_out_only_the_selected_spec_that_cannot_be_delivered() {
     let node = node();
     node.spec("specs/c.json", &["c"]);
     for config in ["delivery = \"events\"", "[runtimes.kata]\ndelivery = \"events\""] {
@@ -78,7 +78,7 @@ fn ignore_leaves_out_the_pick_that_cannot_be_delivered_and_nothing_else() {
 }
 
 #[test]
-fn an_invalid_pick_takes_no_other_from_the_container_with_ignore() {
+fn an_invalid_selected_spec_does_not_remove_others_with_ignore() {
     let node = node();
     node.write("specs/bad.json", "{");
     let selector = node.selector_with_default("failure_policy = \"ignore\"");
@@ -95,7 +95,7 @@ fn a_file_that_no_container_could_get_is_refused_when_it_is_read_and_one_for_som
             r#"{{"version":"1.0.0","hook":{{"path":"{program}"}},"when":{{"always":true}},"stages":["startContainer"]}}"#
         ),
     );
-    for (config, rules, in_force) in [
+    for (config, rules, active) in [
         ("delivery = \"runner\"", &[][..], 1),
         ("delivery = \"direct\"", &[], 1),
         ("delivery = \"events\"", &[Rule::StageNotDeliverable], 0),
@@ -108,7 +108,7 @@ fn a_file_that_no_container_could_get_is_refused_when_it_is_read_and_one_for_som
         let selector = node.selector(config);
         let found: Vec<Rule> = selector.errors().iter().map(|error| error.rule).collect();
         assert_eq!(found, rules, "{config}");
-        assert_eq!(selector.in_force().len(), in_force, "{config}");
+        assert_eq!(selector.in_force().len(), active, "{config}");
     }
     let selector = node.selector("runtimes.kata.delivery = \"events\"");
     let message = selector.errors()[0].to_string();

@@ -1,4 +1,4 @@
-//! Directories of hooks.d: which files count, in which order, and what becomes of bad ones.
+//! Directories of hooks.d: the files that count, their order, and the effect of invalid ones.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -46,7 +46,7 @@ impl HooksD {
     }
 }
 
-/// The rules that are broken at present, each with the end of the file's name.
+/// The rules that are broken now, each with the end of the file's name.
 fn errors(selector: &Selector) -> Vec<(Rule, String)> {
     let of = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let errors = selector.errors();
@@ -61,7 +61,7 @@ fn without_directories_no_file_counts() {
 }
 
 #[test]
-fn hooks_run_in_the_order_of_file_names_in_lower_case_between_default_and_picked() {
+fn hooks_run_in_the_order_of_file_names_in_lower_case_between_default_and_selected() {
     let node = HooksD::new();
     node.0.spec("default.json", &["c"]);
     node.0.spec("specs/gpu.json", &["c"]);
@@ -88,7 +88,7 @@ fn only_files_whose_name_ends_in_json_count() {
 }
 
 #[test]
-fn a_file_masks_one_of_the_same_name_in_an_earlier_directory_while_it_is_there() {
+fn a_file_masks_one_of_the_same_name_in_an_earlier_directory_while_it_exists() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     node.always("vendor/GPU.json", "c");
@@ -97,17 +97,13 @@ fn a_file_masks_one_of_the_same_name_in_an_earlier_directory_while_it_is_there()
     node.always("admin/gpu.json", "b");
     assert_eq!(chosen(&selector, &[]), "cb");
     node.file("admin/gpu.json", "b", r#"{"always":false}"#);
-    assert_eq!(
-        chosen(&selector, &[]),
-        "c",
-        "one that is for no container masks too"
-    );
+    assert_eq!(chosen(&selector, &[]), "c", "a file for no container masks too");
     fs::remove_file(node.0.path("admin/gpu.json")).unwrap();
     assert_eq!(chosen(&selector, &[]), "ca");
 }
 
 #[test]
-fn a_bad_file_masks_as_well_and_is_named() {
+fn an_invalid_file_masks_too_and_is_reported() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     node.0.write("admin/gpu.json", "");
@@ -145,7 +141,7 @@ fn a_hook_counts_for_the_containers_that_its_conditions_hold_for() {
 }
 
 #[test]
-fn an_excluded_namespace_gets_no_hook_that_it_did_not_pick() {
+fn an_excluded_namespace_gets_only_selected_hooks() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     node.0.spec("specs/gpu.json", &["b"]);
@@ -154,7 +150,7 @@ fn an_excluded_namespace_gets_no_hook_that_it_did_not_pick() {
 }
 
 #[test]
-fn a_bad_file_is_ignored_with_its_reason_and_the_others_count() {
+fn an_invalid_file_is_ignored_with_its_reason_and_the_others_count() {
     let node = HooksD::new();
     node.always("vendor/good.json", "a");
     node.0.write("vendor/broken.json", "{");
@@ -192,7 +188,7 @@ fn a_bad_file_is_ignored_with_its_reason_and_the_others_count() {
 }
 
 #[test]
-fn a_file_that_turns_bad_leaves_its_last_good_version_in_force() {
+fn the_last_good_version_of_a_file_stays_active_when_it_becomes_invalid() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     let selector = node.selector("");
@@ -205,11 +201,7 @@ fn a_file_that_turns_bad_leaves_its_last_good_version_in_force() {
     node.0.write("vendor/gpu.json", "{");
     assert_eq!(chosen(&selector, &[]), "b");
     fs::remove_file(node.0.path("vendor/gpu.json")).unwrap();
-    assert_eq!(
-        chosen(&selector, &[]),
-        "",
-        "what is removed is no longer in force"
-    );
+    assert_eq!(chosen(&selector, &[]), "", "a removed file is no longer active");
 }
 
 #[test]
@@ -227,20 +219,24 @@ fn a_program_that_is_no_longer_trusted_is_not_run_by_any_version() {
 }
 
 #[test]
-fn a_directory_that_others_may_write_to_is_not_listed_be_it_sticky_or_not() {
+fn a_directory_that_others_may_write_to_is_not_listed_sticky_or_not() {
     for mode in [0o777, 0o1777, 0o775] {
         let node = HooksD::new();
         node.always("vendor/gpu.json", "a");
         node.0.mode("admin", mode);
         node.always("admin/gpu.json", "b");
         let selector = node.selector("");
-        assert_eq!(chosen(&selector, &[]), "a", "nobody may mask a hook by {mode:o}");
+        assert_eq!(
+            chosen(&selector, &[]),
+            "a",
+            "no other user may mask a hook by {mode:o}"
+        );
         assert_eq!(errors(&selector), [(Rule::WritableByOthers, "admin".into())]);
     }
 }
 
 #[test]
-fn a_directory_that_turns_bad_leaves_what_was_in_force_and_adds_nothing() {
+fn the_active_files_of_a_directory_that_becomes_invalid_stay_active() {
     let node = HooksD::new();
     node.always("vendor/gpu.json", "a");
     let selector = node.selector("");
@@ -259,7 +255,7 @@ fn a_directory_that_turns_bad_leaves_what_was_in_force_and_adds_nothing() {
 }
 
 #[test]
-fn of_more_files_than_count_the_last_are_ignored() {
+fn the_last_files_beyond_the_limit_are_ignored() {
     let node = HooksD::new();
     for number in 0..300 {
         node.always(&format!("vendor/{number:03}.json"), "a");

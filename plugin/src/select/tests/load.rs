@@ -31,7 +31,7 @@ fn a_spec_of_10_mib_exactly_is_loaded_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn errors_of_the_text_and_untrusted_programs_are_told_together_in_order() {
+fn errors_of_the_text_and_untrusted_programs_are_reported_together_in_order() {
     let node = Node::new();
     node.mode("bin/b", 0o644);
     let (a, b) = (node.text("bin/a"), node.text("bin/b"));
@@ -65,7 +65,7 @@ fn a_selector_can_be_shared_between_threads() {
     shared::<SelectError>();
 }
 
-/// A hook-spec of one hook with these members, of which some are wrong.
+/// A hook-spec of one hook with these members, of which some are invalid.
 fn any_members() -> impl Strategy<Value = Vec<&'static str>> {
     let members = vec![
         r#""path":"BIN/a""#,
@@ -99,18 +99,18 @@ proptest! {
             node.mode(file, mode);
         }
         let checked = LoadedSpec::load(&node.text("specs/x.json").into());
-        let picked = select(&node.selector(""), &[(KEY, "x")]);
+        let selected = select(&node.selector(""), &[(KEY, "x")]);
         let default = select(&node.selector_with_default(""), &[]);
         match checked {
             Ok(_) => {
-                prop_assert!(!picked.unwrap().resolved.is_empty());
+                prop_assert!(!selected.unwrap().resolved.is_empty());
                 prop_assert!(!default.unwrap().resolved.is_empty());
             }
             Err(errors) => {
-                let told = &errors[0].message;
-                prop_assert!(picked.unwrap_err().to_string().contains(told));
-                let told = told.replace("specs/x.json", "default.json");
-                prop_assert!(default.unwrap_err().to_string().contains(&told));
+                let expected = &errors[0].message;
+                prop_assert!(selected.unwrap_err().to_string().contains(expected));
+                let expected = expected.replace("specs/x.json", "default.json");
+                prop_assert!(default.unwrap_err().to_string().contains(&expected));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a container gets of several hook-specs.
+//! The hooks of a container from several hook-specs.
 
 use std::fs;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn default_hooks_come_first_then_the_annotations_in_its_order() {
 }
 
 #[test]
-fn what_a_spec_leaves_out_is_filled_in() {
+fn missing_values_of_a_spec_are_filled_in() {
     let node = Node::new();
     let path = node.text("bin/a");
     node.write(
@@ -77,7 +77,7 @@ fn what_a_spec_leaves_out_is_filled_in() {
 }
 
 #[test]
-fn the_same_unchanged_specs_give_the_same_frozen_hooks_and_a_change_gives_new_ones() {
+fn unchanged_specs_give_the_same_resolved_hooks_and_a_change_gives_new_ones() {
     let node = Node::new();
     node.spec("default.json", &["a"]);
     node.spec("specs/b.json", &["b"]);
@@ -88,7 +88,7 @@ fn the_same_unchanged_specs_give_the_same_frozen_hooks_and_a_change_gives_new_on
     assert_eq!(first.stage(Stage::Prestart).len(), 2);
     node.spec("specs/b.json", &["c", "c"]);
     assert_eq!(resolved("b").stage(Stage::Prestart).len(), 3);
-    assert!(Arc::ptr_eq(&other, &resolved("")), "what has not changed is kept");
+    assert!(Arc::ptr_eq(&other, &resolved("")), "unchanged hooks are cached");
 }
 
 fn any_hooks() -> impl Strategy<Value = Vec<(usize, Vec<u8>)>> {

@@ -1,4 +1,4 @@
-//! Which container gets which hooks, and which requests are refused.
+//! The hooks of each container, and the refused requests.
 
 mod annotation;
 mod conditions;

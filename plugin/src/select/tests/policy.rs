@@ -1,4 +1,4 @@
-//! Who may pick which hook-spec, and what a picked one may hold.
+//! Which pods may select which hook-specs, and the limits of those.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,8 +25,8 @@ fn rules(list: &[&str]) -> String {
     format!("annotation.rules = [{}]", list.join(","))
 }
 
-/// The programs that a pod in `namespace` gets which picks `value`, or why it gets none.
-fn picked(selector: &Selector, namespace: &str, value: &str) -> Result<String, String> {
+/// The programs of a pod in `namespace` that selects `value`, or the reason why it gets none.
+fn selected(selector: &Selector, namespace: &str, value: &str) -> Result<String, String> {
     let annotations = annotations(&[(KEY, value)]);
     let subject = Subject {
         namespace,
@@ -49,16 +49,18 @@ fn node() -> Node {
 }
 
 #[test]
-fn without_rules_any_namespace_may_pick_any_hook_spec() {
+fn without_rules_any_namespace_may_select_any_hook_spec() {
     let node = node();
     let selector = node.selector("");
     for namespace in ["apps", "kube-system", ""] {
-        assert!(picked(&selector, namespace, "gpu").is_ok() && picked(&selector, namespace, "net").is_ok());
+        assert!(
+            selected(&selector, namespace, "gpu").is_ok() && selected(&selector, namespace, "net").is_ok()
+        );
     }
 }
 
 #[test]
-fn a_pick_is_allowed_by_an_allow_without_a_deny() {
+fn a_selection_is_allowed_by_an_allow_without_a_deny() {
     let node = node();
     let by_path = node.text("specs/gpu.json");
     let deep = node.text("specs/x/gpu.json");
@@ -101,7 +103,7 @@ fn a_pick_is_allowed_by_an_allow_without_a_deny() {
         (&[&directory], "apps", "gpu", true),
         (&[&directory], "apps", &deep, true),
     ] {
-        let outcome = picked(&node.selector(&rules(list)), namespace, value);
+        let outcome = selected(&node.selector(&rules(list)), namespace, value);
         assert_eq!(
             outcome.is_ok(),
             allowed,
@@ -111,34 +113,38 @@ fn a_pick_is_allowed_by_an_allow_without_a_deny() {
 }
 
 #[test]
-fn a_refusal_tells_which_rule_denies_or_that_none_allows() {
+fn a_refusal_names_the_rule_that_denies_or_reports_that_none_allows() {
     let node = node();
     let list = ["allow | apps | net gpu", "deny | - | g*"];
     let selector = node.selector(&rules(&list));
     assert_eq!(
         refused(&selector, &[(KEY, "net,gpu")]),
         format!(
-            "annotation {KEY}: gpu: pods in namespace apps may not pick it: annotation.rules[1] of the node's \
+            "annotation {KEY}: gpu: pods in namespace apps may not select it: annotation.rules[1] of the node's \
              configuration denies it"
         )
     );
     assert_eq!(
-        picked(&selector, "other", "net").unwrap_err(),
+        selected(&selector, "other", "net").unwrap_err(),
         format!(
-            "annotation {KEY}: net: pods in namespace other may not pick it: no rule of annotation.rules in \
+            "annotation {KEY}: net: pods in namespace other may not select it: no rule of annotation.rules in \
              the node's configuration allows it"
         )
     );
 }
 
 #[test]
-fn who_may_not_pick_a_hook_spec_does_not_learn_whether_it_exists() {
+fn a_pod_that_may_not_select_a_hook_spec_cannot_find_out_whether_it_exists() {
     let node = node();
     node.mode("specs/net.json", 0o666);
     let selector = node.selector(&rules(&["allow | - | x"]));
-    let message = |name: &str| picked(&selector, "apps", name).unwrap_err().replace(name, "NAME");
+    let message = |name: &str| {
+        selected(&selector, "apps", name)
+            .unwrap_err()
+            .replace(name, "NAME")
+    };
     assert_eq!(message("none"), message("gpu"));
-    assert_eq!(message("none"), message("net"), "nor whether it is any good");
+    assert_eq!(message("none"), message("net"), "nor whether it is valid");
 }
 
 #[test]
@@ -148,27 +154,27 @@ fn a_deny_of_a_file_counts_for_every_link_to_it_and_an_allow_for_the_name_alone(
     symlink("../specs/gpu.json", node.path("more/far.json")).unwrap();
     for alias in ["alias", "far"] {
         let denied = node.selector(&rules(&["allow", "deny | - | gpu"]));
-        let message = picked(&denied, "apps", alias).unwrap_err();
+        let message = selected(&denied, "apps", alias).unwrap_err();
         assert!(message.contains("rules[1]"), "{message}");
-        assert!(picked(&node.selector(&rules(&["allow | - | gpu"])), "apps", alias).is_err());
+        assert!(selected(&node.selector(&rules(&["allow | - | gpu"])), "apps", alias).is_err());
         let allowed = node.selector(&rules(&["allow | - | alias far"]));
-        assert_eq!(picked(&allowed, "apps", alias).as_deref(), Ok("a"));
+        assert_eq!(selected(&allowed, "apps", alias).as_deref(), Ok("a"));
     }
 }
 
 #[test]
-fn of_two_directories_the_first_that_has_the_name_is_judged_alone() {
+fn only_the_first_directory_that_has_the_name_counts() {
     let node = node();
     node.spec("more/gpu.json", &["b"]);
     let of = |directory: &str| rules(&[&format!("allow | - | {}/*", node.text(directory))]);
     assert_eq!(
-        picked(&node.selector(&of("specs")), "apps", "gpu").as_deref(),
+        selected(&node.selector(&of("specs")), "apps", "gpu").as_deref(),
         Ok("a")
     );
-    assert!(picked(&node.selector(&of("more")), "apps", "gpu").is_err());
+    assert!(selected(&node.selector(&of("more")), "apps", "gpu").is_err());
     fs::remove_file(node.path("specs/gpu.json")).unwrap();
     assert_eq!(
-        picked(&node.selector(&of("more")), "apps", "gpu").as_deref(),
+        selected(&node.selector(&of("more")), "apps", "gpu").as_deref(),
         Ok("b")
     );
 }
@@ -183,14 +189,14 @@ fn the_default_hook_spec_needs_no_rule_and_has_no_limit() {
 }
 
 #[test]
-fn a_picked_hook_spec_keeps_to_the_limits_or_is_refused() {
+fn a_selected_hook_spec_keeps_the_limits_or_is_refused() {
     let node = node();
     let program = node.text("bin/a");
     let spec = |text: &str| {
         let text = text.replace("PATH", &format!("\"path\":\"{program}\""));
         node.write("specs/x.json", &format!("{{{text}}}"));
     };
-    let refusal = |limit: &str, picks: &str| picked(&node.selector(limit), "apps", picks).err();
+    let refusal = |limit: &str, picks: &str| selected(&node.selector(limit), "apps", picks).err();
     let says = |refusal: Option<String>, text: &str| {
         let refusal = refusal.expect("refused");
         assert!(refusal.contains(text), "{refusal}");
@@ -200,19 +206,19 @@ fn a_picked_hook_spec_keeps_to_the_limits_or_is_refused() {
     assert_eq!(refusal("annotation.max_timeout = 61", "x"), None);
     says(
         refusal("annotation.max_timeout = 60", "x"),
-        "x: poststart[0], line 2, may run for 61 s, but those that pods pick for at most 60 s",
+        "x: poststart[0], line 2, may run for 61 s, but those that pods select for at most 60 s",
     );
     let stages = "annotation.stages = [\"prestart\", \"poststop\"]";
     says(
         refusal(stages, "x"),
-        "x: has poststart hooks, but hook-specs that pods pick may have these alone: prestart | poststop",
+        "x: has poststart hooks, but hook-specs that pods select may have these alone: prestart | poststop",
     );
 
     spec("\"prestart\":[{PATH}],\"poststart\":[]");
     assert_eq!(refusal(stages, "x"), None, "a stage without hooks is none");
     says(
         refusal("annotation.max_timeout = 29", "x"),
-        "may run for 30 s, but those that pods pick for at most 29 s",
+        "may run for 30 s, but those that pods select for at most 29 s",
     );
     assert_eq!(
         refusal("default_timeout = 29\nannotation.max_timeout = 29", "x"),
@@ -222,12 +228,12 @@ fn a_picked_hook_spec_keeps_to_the_limits_or_is_refused() {
     assert_eq!(refusal("annotation.max_hooks = 3", "x,gpu,net"), None);
     says(
         refusal("annotation.max_hooks = 2", "x,gpu,net"),
-        "picks 3 hooks; at most 2 are allowed",
+        "selects 3 hooks; at most 2 are allowed",
     );
 }
 
 #[test]
-fn a_pick_that_is_not_judged_when_the_answer_is_due_is_refused() {
+fn a_selection_that_is_not_checked_by_the_deadline_is_refused() {
     let node = node();
     let selector = node.selector(&rules(&["allow | - | *"]));
     let annotations = annotations(&[(KEY, "gpu")]);

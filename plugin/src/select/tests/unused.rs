@@ -1,4 +1,4 @@
-//! What could give hooks to a container and does not, and the reason that is told.
+//! The files and annotations that give a container no hooks although they could, and the reported reason.
 
 use std::collections::HashMap;
 
@@ -108,11 +108,11 @@ fn a_file_of_hooks_d_is_unused_if_a_condition_does_not_hold_and_in_excluded_name
 }
 
 #[test]
-fn a_spec_is_unused_if_nothing_picks_it_or_may_or_if_its_name_means_another() {
+fn a_spec_is_unused_if_it_is_not_selected_or_denied_or_if_its_name_means_another() {
     let node = Node::new();
     node.spec("default.json", &[]);
     for name in [
-        "specs/picked",
+        "specs/selected",
         "specs/free",
         "specs/denied",
         "more/free",
@@ -130,12 +130,12 @@ fn a_spec_is_unused_if_nothing_picks_it_or_may_or_if_its_name_means_another() {
     );
     let config = crate::config::Config::from_text("config.toml", &text, &Default::default()).unwrap();
     assert_eq!(
-        unused(&node, &Selector::new(config), "apps", &[(KEY, "picked")]),
+        unused(&node, &Selector::new(config), "apps", &[(KEY, "selected")]),
         [
-            "NODE/specs/denied.json: pods in namespace apps may not pick it: annotation.rules[1] of the node's configuration denies it",
-            "NODE/specs/free.json: no annotation picks it",
+            "NODE/specs/denied.json: pods in namespace apps may not select it: annotation.rules[1] of the node's configuration denies it",
+            "NODE/specs/free.json: no annotation selects it",
             "NODE/more/free.json: its name means NODE/specs/free.json, which is found first",
-            "NODE/more/only.json: no annotation picks it",
+            "NODE/more/only.json: no annotation selects it",
         ]
     );
 }
