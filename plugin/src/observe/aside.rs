@@ -1,4 +1,5 @@
-//! Work that may block, on threads of its own: the thread that answers the runtime never waits for it.
+//! Runs work that may block on threads of its own, so that the thread that answers the runtime never waits
+//! for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +9,15 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Work of one kind, of which one piece at a time is done: what is stuck keeps one thread and no more.
+/// Work of one kind, done one piece at a time: stuck work holds only one thread.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     is_busy: Arc<AtomicBool>,
 }
 
 impl Aside {
-    /// Has `work` done. Returns whether it was within `limit`; it goes on after that. Nothing is begun if an earlier
-    /// piece has not ended.
+    /// Starts `work`. Returns whether it ended within `limit`; it continues after that. Nothing is started if
+    /// an earlier piece has not ended.
     pub(super) async fn is_done_within(&self, limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
         if self.is_busy.swap(true, Ordering::AcqRel) {
             return false;
@@ -30,7 +31,7 @@ impl Aside {
     }
 }
 
-/// Ends when the work does, be it by a panic.
+/// Marks the work as ended when it is dropped, also by a panic.
 struct Busy(Arc<AtomicBool>);
 
 impl Drop for Busy {
@@ -39,8 +40,8 @@ impl Drop for Busy {
     }
 }
 
-/// What `work` results in, which now and then blocks; `None` if it panics. Work that is begun is done even if nobody
-/// waits for it any more.
+/// The result of `work`, which may block; `None` if it panics. Started work is completed even if its caller
+/// no longer waits.
 pub(super) async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let runtime = Handle::current();
     spawn_blocking(move || runtime.block_on(work)).await.ok()
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_is_stuck_is_not_waited_for_and_not_begun_again() {
+    async fn stuck_work_is_not_waited_for_and_not_started_again() {
         let (go_on, stuck) = channel::<()>();
         let of_one_kind = Aside::default();
         let begin = |limit| of_one_kind.is_done_within(limit, || ());

@@ -1,4 +1,4 @@
-//! Asking the daemon, from another process.
+//! Requests the daemon's status from another process.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,31 +12,31 @@ use super::{STATUS_SOCKET, Status};
 use crate::model::{prose, shown};
 use crate::trust::access::Use;
 
-/// How long the daemon may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The maximum time for the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 const REQUEST: &[u8] = b"GET /status HTTP/1.0\r\n\r\n";
 
-/// Longest answer, in bytes.
+/// The maximum length of an answer, in bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, Error)]
 pub enum AskError {
-    /// Nobody listens.
+    /// No process listens.
     #[error("no daemon answers at {}; is it running, and with this state directory?", shown(&.socket.to_string_lossy()))]
     NoDaemon {
-        /// Where it was asked.
+        /// The socket.
         socket: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// It began, and went wrong.
-    #[error("the daemon at {} gives no answer that can be read: {reason}", shown(&.socket.to_string_lossy()))]
+    /// The answer is incomplete or invalid.
+    #[error("cannot read the answer of the daemon at {}: {reason}", shown(&.socket.to_string_lossy()))]
     NoAnswer {
-        /// Where it was asked.
+        /// The socket.
         socket: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -44,7 +44,7 @@ pub enum AskError {
 /// The status of the daemon whose state directory is `state_dir`.
 ///
 /// # Errors
-/// None answers, or not in time.
+/// No daemon answers, or not in time.
 pub fn ask(state_dir: &Path) -> Result<Status, AskError> {
     let socket = state_dir.join(STATUS_SOCKET);
     let access = Use::Read.begin(state_dir).map_err(|hangs| hangs.of(state_dir));
@@ -55,20 +55,21 @@ pub fn ask(state_dir: &Path) -> Result<Status, AskError> {
     })?;
     let no_answer = |reason: String| AskError::NoAnswer {
         socket: socket.clone(),
-        // It may quote what was answered.
+        // The reason may quote the answer.
         reason: prose(&reason),
     };
-    let answer = exchange(stream, Instant::now() + PATIENCE).map_err(|error| no_answer(error.to_string()))?;
+    let answer =
+        exchange(stream, Instant::now() + ANSWER_TIMEOUT).map_err(|error| no_answer(error.to_string()))?;
     let body = body(&answer).ok_or_else(|| no_answer("it does not speak HTTP".into()))?;
     serde_json::from_str(body).map_err(|error| no_answer(error.to_string()))
 }
 
-/// What follows the head of an answer.
+/// The body of an answer, after its head.
 pub(super) fn body(answer: &str) -> Option<&str> {
     answer.split_once("\r\n\r\n").map(|(_, body)| body)
 }
 
-/// Asks, and hears the answer out, until `deadline` and no longer, however often something comes.
+/// Sends the request and reads the answer until `deadline`, however often data arrives.
 fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -83,7 +84,7 @@ fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
         match stream.read(&mut part) {
             Ok(0) => break,
             Ok(length) => answer.extend_from_slice(&part[..length]),
-            // What the kernel calls it when the time is up; left() says it in words.
+            // The kernel's error after a timeout; left() has it in words.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -95,7 +96,7 @@ fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
     String::from_utf8(answer).map_err(io::Error::other)
 }
 
-/// The same, for who must not wait; the caller sets a limit to the time.
+/// The same for an asynchronous caller, which sets its own timeout.
 pub(super) async fn exchange_status(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
     stream.write_all(REQUEST).await?;
     let mut answer = String::new();

@@ -1,5 +1,5 @@
-//! Where the daemon can be asked about itself: a socket for root in its state directory, and where the
-//! configuration says.
+//! The sockets at which the daemon reports about itself: one for root in its state directory, and the
+//! configured ones.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::aside::aside;
 use super::heartbeat::Heartbeat;
-use super::listener::{AGAIN, Place, Task};
+use super::listener::{Place, RETRY_INTERVAL, Task};
 use super::{Observer, notifications};
 use crate::config::{Config, Listen};
 use crate::ledger::Ledger;
@@ -20,13 +20,13 @@ use crate::trust::{Fault, TrustError, TrustedDir};
 /// The socket for root, in the state directory.
 pub const STATUS_SOCKET: &str = "status.sock";
 
-/// Where the daemon can be asked about itself, and where runners tell it what they did.
+/// The sockets of the daemon: for requests about itself, and for the notifications of runners.
 #[derive(Debug, Default)]
 pub struct Endpoint {
     open: Mutex<Open>,
 }
 
-/// What is open, and the tasks that serve it.
+/// The open sockets, and the tasks that serve them.
 #[derive(Debug, Default)]
 struct Open {
     listen: Option<(Place, Task)>,
@@ -36,11 +36,11 @@ struct Open {
 }
 
 impl Endpoint {
-    /// Opens what the configuration in force wants open, and closes the rest. What cannot be opened
-    /// is logged, and tried again: hooks matter more. Returns at once; no path is touched before.
+    /// Opens the sockets of the active configuration, and closes the others. Failures are logged, and
+    /// retried: hooks matter more. Returns at once; no path is accessed before.
     ///
-    /// A daemon that the runtime has launched may be handed another configuration than the file's by
-    /// it: until then it must not be called, for those sockets may be another daemon's.
+    /// The runtime may send another configuration than the file's to a daemon that it has launched. Until
+    /// then this must not be called, because the sockets may belong to another daemon.
     pub fn refresh(&self, observer: &Arc<Observer>) {
         let inspection = observer.plugin().inspect();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,12 +62,12 @@ impl Endpoint {
                 let has_directory = loop {
                     let config = config.clone();
                     match aside(async move { has_state_directory(&config) }).await {
-                        Some(Err(NotAnswering { .. })) => sleep(AGAIN).await,
+                        Some(Err(NotAnswering { .. })) => sleep(RETRY_INTERVAL).await,
                         has_directory => break has_directory,
                     }
                 };
                 if has_directory == Some(Ok(true)) {
-                    place.serve_for_ever(observer).await;
+                    place.serve_forever(observer).await;
                 }
             });
             open.status = Some((status, serving));
@@ -82,7 +82,7 @@ impl Endpoint {
             open.bell = bell.map(|ledger| {
                 let root = ledger.root().to_owned();
                 let observer = observer.clone();
-                (root, Task::spawn(hear(ledger, observer)))
+                (root, Task::spawn(receive_notifications(ledger, observer)))
             });
         }
     }
@@ -95,36 +95,36 @@ impl Endpoint {
         }
     }
 
-    /// Closes all of it.
+    /// Closes all sockets.
     pub fn close(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
     }
 }
 
-/// Hears runners, for ever.
-async fn hear(ledger: Ledger, observer: Arc<Observer>) {
-    let mut told = String::new();
+/// Receives the notifications of runners, forever.
+async fn receive_notifications(ledger: Ledger, observer: Arc<Observer>) {
+    let mut logged = String::new();
     loop {
-        if let Err(error) = notifications::hear(ledger.clone(), observer.clone()).await {
+        if let Err(error) = notifications::receive(ledger.clone(), observer.clone()).await {
             let error = error.to_string();
-            if error != told {
-                tracing::warn!(%error, "runners cannot be heard: their failures are in the ledger alone");
+            if error != logged {
+                tracing::warn!(%error, "cannot receive notifications of runners: their failures are only in the ledger");
             }
-            told = error;
+            logged = error;
         }
-        sleep(AGAIN).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// Whether the state directory, which is made if the ledger will be in it, is there, and nobody but root could put a
-/// socket of his own there.
+/// Whether the state directory exists, and only root could put a socket there. It is created if the ledger
+/// will be in it.
 ///
 /// Fails if its file system does not answer.
 pub(super) fn has_state_directory(config: &Config) -> Result<bool, NotAnswering> {
     let directory = Path::new(&*config.state_dir);
     if config.needs_ledger() {
         let _access = Use::Write.begin(directory)?;
-        // The ledger tells what is wrong.
+        // The ledger reports the error.
         let _ = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     }
     match TrustedDir::at(directory) {

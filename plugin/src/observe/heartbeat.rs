@@ -1,7 +1,8 @@
-//! A file that each daemon keeps fresh while it runs, from which the next one sees how it ended.
+//! A file that each daemon refreshes while it runs, from which the next one sees how it ended.
 //!
-//! A daemon that ends removes its file. One that is killed leaves it: fresh if it ran until then, stale or marked as
-//! hung if not. A thread of its own writes it, so that the disk never holds up the thread that answers the runtime.
+//! A daemon that ends removes its file. One that is killed leaves it: fresh if it ran until then, stale or
+//! marked as hung if not. A thread of its own writes it, so that the disk never delays the thread that
+//! answers the runtime.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -21,45 +22,45 @@ use crate::model::{Timestamp, shown_path};
 
 const PREFIX: &str = "heartbeat-";
 
-/// How often the file is written at most.
+/// The minimum interval between writes of the file.
 const WRITE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// After how long without a beat the daemon counts as hung. Its supervisors need longer to see that; see `WatchdogSec`
-/// of the unit and the liveness probe.
+/// The time without a beat after which the daemon counts as hung. Its service manager or probe waits longer;
+/// see `WatchdogSec` of the unit and the liveness probe.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How old the last sign of life of a hung daemon is at least when the next one starts: its supervisors have waited
-/// for more. After a crash it is at most what lies between two writes, and the delay of the restart.
+/// The minimum age of the last sign of life of a hung daemon when the next one starts: its service manager or probe
+/// has waited longer. After a crash, the age is at most the interval between two writes, and the delay of the restart.
 const STALE: Duration = Duration::from_secs(8);
 
-/// How long the end of the daemon waits until its file is removed.
+/// The maximum time that the end of the daemon waits for the removal of its file.
 const REMOVAL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// More than a file of ours has, in bytes.
+/// More than the length of a valid file, in bytes.
 const MAX_LENGTH: u64 = 4096;
 
-/// How much of the file a sign of life takes, so that each overwrites the whole of the last in one call.
+/// The length of a sign of life in the file, so that each overwrites the whole of the last in one call.
 const LENGTH: usize = 256;
 
-/// What a file says.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
     pid: u32,
     boot: BootId,
     /// The last sign of life.
     alive: Timestamp,
-    /// Whether none came when it was due.
+    /// Whether the next sign did not come in time.
     hung: bool,
 }
 
 /// How an earlier daemon ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Ending {
-    /// It had no time to say so.
+    /// It was killed while it ran.
     Killed,
     /// It had given no sign of life.
     Hung,
-    /// It had given none for so long before this daemon began; that may have been started late.
+    /// It had given none for so long before this daemon began, which may have been started later than usual.
     Stale(Duration),
 }
 
@@ -72,8 +73,8 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Reports how earlier daemons with the same state directory ended, and begins a file in it for this one, which
-    /// began at `since`. Returns at once; no path is touched before.
+    /// Reports how earlier daemons with the same state directory ended, and creates a file for this one,
+    /// which began at `since`. Returns at once; no path is accessed before.
     pub(super) fn start(config: &Config, since: Timestamp) -> Option<Heartbeat> {
         let directory = PathBuf::from(&*config.state_dir);
         let (sender, beats) = sync_channel(1);
@@ -82,9 +83,9 @@ impl Heartbeat {
         let keep = move || {
             if awaits_directory(&config, &beats) {
                 report_earlier(&place, since);
-                if let Err(error) = keep(&place, &beats, SILENCE) {
+                if let Err(error) = refresh(&place, &beats, SILENCE) {
                     let directory = shown_path(&place);
-                    tracing::warn!(%error, directory, "cannot write the heartbeat: the next daemon cannot tell whether this one hung");
+                    tracing::warn!(%error, directory, "cannot write the heartbeat: the next daemon cannot know whether this one hung");
                 }
             }
             let _ = done.send(());
@@ -102,7 +103,7 @@ impl Heartbeat {
         })
     }
 
-    /// Where the file is.
+    /// The directory of the file.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -110,7 +111,7 @@ impl Heartbeat {
     /// The daemon is alive. Never waits.
     pub(super) fn beat(&self) {
         if let Some(beats) = &self.beats {
-            // A thread that waits for its disk needs none.
+            // A thread that waits for its disk needs no beat.
             let _ = beats.try_send(());
         }
     }
@@ -123,7 +124,8 @@ impl Drop for Heartbeat {
     }
 }
 
-/// Whether the state directory is there, once its file system answers; not if there can be no further beat before.
+/// Waits until the file system of the state directory answers, and returns whether the directory exists.
+/// Returns false if there can be no further beat before.
 fn awaits_directory(config: &Config, beats: &Receiver<()>) -> bool {
     loop {
         match has_state_directory(config) {
@@ -134,8 +136,8 @@ fn awaits_directory(config: &Config, beats: &Receiver<()>) -> bool {
     }
 }
 
-/// Keeps a file fresh until there can be no further beat; a daemon without one for `silence` counts as hung.
-fn keep(directory: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
+/// Refreshes a file until there can be no further beat; a daemon without one for `silence` counts as hung.
+fn refresh(directory: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
     let mut sign = Sign {
         pid: std::process::id(),
         boot: BootId::current().map_err(io::Error::other)?,
@@ -143,7 +145,7 @@ fn keep(directory: &Path, beats: &Receiver<()>, silence: Duration) -> io::Result
         hung: false,
     };
     let name = format!("{}-{}", sign.alive.unix_nanos(), sign.pid);
-    // It has its final name once it is locked: without a lock, it is of a daemon that has ended.
+    // It gets its final name after it is locked: a file without a lock belongs to a daemon that has ended.
     let (new, path) = (
         directory.join(format!("new-{name}")),
         directory.join(format!("{PREFIX}{name}")),
@@ -186,7 +188,8 @@ impl Sign {
         file.write_all_at(&text, 0)
     }
 
-    /// How the daemon that wrote this ended, as one that began at `next` sees it; nothing if the node was restarted.
+    /// How the daemon of this file ended, as seen by one that began at `next`; `None` if the node was
+    /// restarted.
     fn ending(&self, boot: &BootId, next: Timestamp) -> Option<Ending> {
         let age = next.since(self.alive);
         match self.hung {
@@ -198,7 +201,7 @@ impl Sign {
     }
 }
 
-/// Logs how the daemons ended that left a file, and removes it.
+/// Logs how the daemons of leftover files ended, and removes the files.
 fn report_earlier(directory: &Path, since: Timestamp) {
     let Ok(boot) = BootId::current() else {
         return;
@@ -206,7 +209,7 @@ fn report_earlier(directory: &Path, since: Timestamp) {
     let names = fs::read_dir(directory).into_iter().flatten().flatten();
     let ours = names.filter(|name| name.file_name().to_string_lossy().starts_with(PREFIX));
     for path in ours.map(|name| name.path()) {
-        let Some(sign) = left_behind(&path) else {
+        let Some(sign) = read_if_ended(&path) else {
             continue;
         };
         let (pid, last_sign) = (sign.pid, sign.alive.to_the_millisecond());
@@ -227,8 +230,8 @@ fn report_earlier(directory: &Path, since: Timestamp) {
     }
 }
 
-/// What a daemon left that has ended; nothing if it goes on.
-fn left_behind(path: &Path) -> Option<Sign> {
+/// The content of the file if its daemon has ended; `None` if it still runs.
+fn read_if_ended(path: &Path) -> Option<Sign> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(O_NOFOLLOW).open(path).ok()?;
     match file.try_lock() {
@@ -268,7 +271,7 @@ mod tests {
     fn running(directory: &Path, silence: Duration) -> (SyncSender<()>, thread::JoinHandle<()>, PathBuf) {
         let (sender, beats) = sync_channel(1);
         let place = directory.to_owned();
-        let kept = thread::spawn(move || keep(&place, &beats, silence).unwrap());
+        let refreshing = thread::spawn(move || refresh(&place, &beats, silence).unwrap());
         let is_named = |path: &PathBuf| path.to_string_lossy().contains(PREFIX);
         let file = loop {
             match files(directory).pop().filter(is_named) {
@@ -276,23 +279,23 @@ mod tests {
                 None => thread::yield_now(),
             }
         };
-        (sender, kept, file)
+        (sender, refreshing, file)
     }
 
     #[test]
-    fn a_daemon_that_ends_leaves_nothing_and_one_that_runs_is_left_alone() {
+    fn a_daemon_that_ends_leaves_nothing_and_one_that_runs_is_not_touched() {
         let directory = directory();
-        let (sender, kept, file) = running(directory.path(), SILENCE);
-        assert_eq!(left_behind(&file), None, "its daemon runs");
+        let (sender, refreshing, file) = running(directory.path(), SILENCE);
+        assert_eq!(read_if_ended(&file), None, "its daemon runs");
         drop(sender);
-        kept.join().unwrap();
+        refreshing.join().unwrap();
         assert!(files(directory.path()).is_empty());
     }
 
     #[test]
     fn a_daemon_without_a_beat_is_marked_as_hung_until_there_is_one() {
         let directory = directory();
-        let (sender, kept, file) = running(directory.path(), Duration::from_millis(1));
+        let (sender, refreshing, file) = running(directory.path(), Duration::from_millis(1));
         let hangs = || {
             serde_json::from_slice::<Sign>(&fs::read(&file).unwrap())
                 .unwrap()
@@ -305,11 +308,11 @@ mod tests {
             let _ = sender.try_send(());
         }
         drop(sender);
-        kept.join().unwrap();
+        refreshing.join().unwrap();
     }
 
     #[test]
-    fn a_daemon_that_hung_is_told_from_one_that_was_killed_and_from_a_restart_of_the_node() {
+    fn a_hang_a_kill_and_a_restart_of_the_node_are_distinguished() {
         let boot = BootId::current().unwrap();
         let ending = |age, hung| {
             let (sign, next) = sign(&boot, Duration::from_secs(age), hung);
@@ -324,12 +327,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_daemon_left_is_read_once() {
+    fn the_file_of_a_killed_daemon_is_read_once() {
         let directory = directory();
         let (sign, next) = sign(&BootId::current().unwrap(), Duration::from_secs(1), false);
         let path = directory.path().join(format!("{PREFIX}1-7"));
         sign.write(&File::create(&path).unwrap()).unwrap();
-        assert_eq!(left_behind(&path), Some(sign));
+        assert_eq!(read_if_ended(&path), Some(sign));
         report_earlier(directory.path(), next);
         assert!(files(directory.path()).is_empty());
     }

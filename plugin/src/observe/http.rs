@@ -1,4 +1,4 @@
-//! As much of HTTP as a scraper, a probe and our own `status` need: one GET, one answer.
+//! The part of HTTP that a scraper, a probe and our own `status` need: one GET, one answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,28 +8,28 @@ use tokio::time::timeout;
 
 use super::Observer;
 
-/// How long a client may take for its request: those who ask have it ready.
+/// The maximum time for a client to send its request.
 const REQUEST: Duration = Duration::from_secs(1);
 
-/// How long it may take for taking the answer.
+/// The maximum time for a client to receive the answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Longest request, in bytes.
+/// The maximum length of a request, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// Who asks.
+/// The client of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Client {
-    /// Root, on this node: he may know all.
+    /// Root on this node, who may see everything.
     Root,
-    /// Whoever can connect.
+    /// Any process that can connect.
     Anyone,
 }
 
 /// Answers one request on `stream`.
 ///
 /// # Errors
-/// The client is slow, gone, or speaks something else.
+/// The client is slow, gone, or does not use HTTP.
 pub(super) async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     client: Client,
@@ -44,7 +44,7 @@ pub(super) async fn serve(
     .await?
 }
 
-/// The request up to the blank line that ends its head; nobody asks with a body.
+/// The request up to the blank line at the end of its head; no request has a body.
 async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut part = [0; 1024];
@@ -67,13 +67,12 @@ async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> Str
         return response("400 Bad Request", TEXT, "no HTTP\n", method);
     }
     if method != "GET" && method != "HEAD" {
-        return response("405 Method Not Allowed", TEXT, "GET alone\n", method);
+        return response("405 Method Not Allowed", TEXT, "only GET\n", method);
     }
     let path = target.split('?').next().unwrap_or_default();
     match path {
         "/metrics" => response("200 OK", METRICS, &observer.metrics_now().await, method),
-        // Whoever reads this has it from the thread that answers the runtime: it is alive, whatever
-        // the decisions wait for.
+        // This answer comes from the thread that answers the runtime: it is alive, even if decisions wait.
         "/healthz" => response("200 OK", TEXT, "ok\n", method),
         "/readyz" => match observer.not_ready() {
             reasons if reasons.is_empty() => match observer.degraded() {
@@ -86,7 +85,7 @@ async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> Str
                     method,
                 ),
             },
-            // What files are called on this node is not for anyone.
+            // Only root may see file names of this node.
             _ if client == Client::Anyone => response("503 Service Unavailable", TEXT, "not ready\n", method),
             reasons => response(
                 "503 Service Unavailable",

@@ -1,4 +1,4 @@
-//! A place where the daemon listens: having it, and letting in whoever asks.
+//! A listening socket of the daemon: opening it, and accepting clients.
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
@@ -21,17 +21,17 @@ use crate::config::Listen;
 use crate::model::shown;
 use crate::trust::access::Use;
 
-/// How many clients may be there at once: for one more, the one that came first has to go.
-const AT_ONCE: usize = 32;
+/// The maximum number of clients at once. If there is one more, the oldest is disconnected.
+const MAX_CLIENTS: usize = 32;
 
-/// How long to wait when nobody can be let in.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause after a failure to accept a client.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long until a place that could not be had is tried again.
-pub(super) const AGAIN: Duration = Duration::from_secs(1);
+/// The interval between attempts to open a socket.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long who has the socket may take to say who he is.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The maximum time for another owner of the socket to identify itself.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A task that ends when this is dropped.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Task {
     }
 }
 
-/// Somewhere to listen, of a daemon with this state directory.
+/// An address of a daemon with this state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) listen: Listen,
@@ -62,13 +62,13 @@ pub(super) enum Listener {
 }
 
 impl Place {
-    /// Serves there as soon as that can be had, and until the answer is dropped.
+    /// Serves there as soon as the address is free, until the result is dropped.
     pub(super) fn serve(self, observer: Arc<Observer>) -> Task {
-        Task::spawn(self.serve_for_ever(observer))
+        Task::spawn(self.serve_forever(observer))
     }
 
     /// The same, in the caller's task.
-    pub(super) async fn serve_for_ever(self, observer: Arc<Observer>) {
+    pub(super) async fn serve_forever(self, observer: Arc<Observer>) {
         loop {
             let listener = self.had().await;
             tokio::select! {
@@ -78,8 +78,8 @@ impl Place {
         }
     }
 
-    /// Waits until nobody can be reached there any more: the socket was removed, or a daemon that took
-    /// over from this one is gone, as one that is no good and is replaced by this one again.
+    /// Waits until the socket can no longer be reached. It was removed, or a daemon that replaced this one is
+    /// gone, for example a broken one that was rolled back.
     async fn lost(&self) {
         let Listen::Unix(path) = &self.listen else {
             return pending().await;
@@ -92,10 +92,10 @@ impl Place {
             return pending().await;
         };
         loop {
-            sleep(AGAIN).await;
+            sleep(RETRY_INTERVAL).await;
             let path = path.clone();
             let looked = aside(async move {
-                inode(path.clone()).await != ours && is_nobodys(UnixStream::connect(&*path).await.err())
+                inode(path.clone()).await != ours && is_unused(UnixStream::connect(&*path).await.err())
             });
             if looked.await == Some(true) {
                 return;
@@ -103,28 +103,28 @@ impl Place {
         }
     }
 
-    /// Waits until it can be had: on a node whose daemon is being replaced, the earlier one may have
-    /// it for a while. Trouble is logged once: hooks matter more.
+    /// Waits until the address can be opened. While a daemon is replaced, the earlier one may still have it.
+    /// Failures are logged once: hooks matter more.
     async fn had(&self) -> Listener {
         let name = self.listen.to_string();
-        let mut told = false;
+        let mut logged = false;
         loop {
             let place = self.clone();
             let opened = aside(async move { place.open().await }).await;
             match opened.unwrap_or_else(|| Err(io::Error::other("it panicked"))) {
                 Ok(listener) => {
-                    if told {
-                        tracing::info!(listen = %shown(&name), "listens there now");
+                    if logged {
+                        tracing::info!(listen = %shown(&name), "listening");
                     }
                     return listener;
                 }
-                Err(error) if !told => {
-                    told = true;
-                    tracing::error!(listen = %shown(&name), %error, "cannot listen there; trying again");
+                Err(error) if !logged => {
+                    logged = true;
+                    tracing::error!(listen = %shown(&name), %error, "cannot listen; trying again");
                 }
                 Err(_) => {}
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_INTERVAL).await;
         }
     }
 
@@ -134,7 +134,7 @@ impl Place {
             Listen::Unix(path) => {
                 let path = Path::new(&**path);
                 let _access = Use::Write.begin(path).map_err(|hangs| hangs.of(path))?;
-                self.make_room(path).await?;
+                self.remove_stale(path).await?;
                 let listener = UnixListener::bind(path)?;
                 fs::set_permissions(path, Permissions::from_mode(0o600))?;
                 Ok(Listener::Unix(listener))
@@ -142,25 +142,25 @@ impl Place {
         }
     }
 
-    /// Removes the socket at `path` that a daemon which is gone has left there, or that an earlier one
-    /// with the same state directory has: it is being replaced, and this one will outlive it.
+    /// Removes the socket at `path` of a daemon that is gone, or of an earlier one with the same state
+    /// directory, which this one replaces.
     ///
     /// # Errors
-    /// Anybody else listens there.
-    async fn make_room(&self, path: &Path) -> io::Result<()> {
-        // Of anything else bind says what is wrong.
+    /// Another process listens there.
+    async fn remove_stale(&self, path: &Path) -> io::Result<()> {
+        // For any other file, bind reports the error.
         if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
             return Ok(());
         }
         let is_free = match UnixStream::connect(path).await {
-            Err(error) => is_nobodys(Some(error)),
-            Ok(stream) => match timeout(PATIENCE, ask::exchange_status(stream)).await {
+            Err(error) => is_unused(Some(error)),
+            Ok(stream) => match timeout(ANSWER_TIMEOUT, ask::exchange_status(stream)).await {
                 Ok(Ok(answer)) => self.is_predecessor(&answer),
                 _ => false,
             },
         };
         if !is_free {
-            let error = "another process listens there, and it is no daemon with this state directory";
+            let error = "another process listens there, and it is not a daemon with this state directory";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, error));
         }
         match fs::remove_file(path) {
@@ -169,7 +169,7 @@ impl Place {
         }
     }
 
-    /// Whether `answer` is the status of a daemon, of whatever release, with the same state directory.
+    /// Whether `answer` is the status of a daemon with the same state directory, of any release.
     fn is_predecessor(&self, answer: &str) -> bool {
         #[derive(Deserialize)]
         struct Of {
@@ -180,8 +180,8 @@ impl Place {
     }
 }
 
-/// Whether it says that nobody listens at a socket.
-fn is_nobodys(error: Option<io::Error>) -> bool {
+/// Whether the error means that no process listens at a socket.
+fn is_unused(error: Option<io::Error>) -> bool {
     let kind = error.map(|error| error.kind());
     matches!(
         kind,
@@ -189,10 +189,10 @@ fn is_nobodys(error: Option<io::Error>) -> bool {
     )
 }
 
-/// Answers whoever connects, until it is dropped.
+/// Answers every client, until it is dropped.
 ///
-/// Nobody can keep others out: of too many clients the one that came first has to go, and each has
-/// its turn before the next is let in.
+/// No client can block others: of too many clients the oldest is disconnected, and each has its turn before
+/// the next is accepted.
 pub(super) async fn accept(listener: Listener, observer: Arc<Observer>) {
     let mut clients: VecDeque<Task> = VecDeque::new();
     loop {
@@ -200,7 +200,7 @@ pub(super) async fn accept(listener: Listener, observer: Arc<Observer>) {
             Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 let observer = observer.clone();
                 Task::spawn(async move {
-                    // What becomes of its answer is the client's concern.
+                    // A failure of the answer concerns only the client.
                     let _ = http::serve(stream, Client::Anyone, &observer).await;
                 })
             }),
@@ -215,14 +215,14 @@ pub(super) async fn accept(listener: Listener, observer: Arc<Observer>) {
         match accepted {
             Ok(client) => {
                 clients.retain(|client| !client.0.is_finished());
-                if clients.len() == AT_ONCE {
+                if clients.len() == MAX_CLIENTS {
                     clients.pop_front();
                 }
                 clients.push_back(client);
                 yield_now().await;
             }
-            // Descriptors are short; more come back when others are done.
-            Err(_) => sleep(PAUSE).await,
+            // There are too few descriptors; other clients release some when they end.
+            Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }
 }

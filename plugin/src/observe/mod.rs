@@ -1,4 +1,4 @@
-//! What the daemon tells about itself: logs, metrics, health, status.
+//! The daemon's reports about itself: logs, metrics, health, status.
 
 mod aside;
 mod ask;

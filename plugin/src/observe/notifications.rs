@@ -1,5 +1,5 @@
-//! Hearing from runners that a stage is over: events that wait for it go on, it is counted, and what
-//! failed is logged.
+//! Receives the notifications of runners that a stage is over. Events that wait for it continue, it is
+//! counted, and failures are logged.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,18 +18,18 @@ use crate::model::Stage;
 use crate::runner::failures;
 use crate::trust::access::Use;
 
-/// How long what has notification first is not looked into. When a stage is over, its container's start or stop
-/// goes on, which needs the processors more than the counting does.
-const LATER: Duration = Duration::from_millis(50);
+/// The delay before a notification is processed. When a stage is over, its container's start or stop
+/// continues, which needs the processors more than the counting does.
+const DELAY: Duration = Duration::from_millis(50);
 
-/// How many may wait to be looked into; the ledger may hang.
+/// The maximum number of waiting notifications; the ledger may hang.
 const MAX_WAITING: usize = 4096;
 
-/// Hears what rings in `ledger` until it is dropped; what has notification until then is still looked into.
+/// Receives the notifications in `ledger` until it is dropped; those received until then are still processed.
 ///
 /// # Errors
-/// The socket cannot be made, or there can be no further thread.
-pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
+/// The socket cannot be created, or the thread cannot be started.
+pub(super) async fn receive(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
     let here = ledger.clone();
     let made = aside(async move {
         let root = here.root();
@@ -37,11 +37,11 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
         UnixDatagram::from_std(here.notification_socket()?)
     });
     let socket = made.await.ok_or_else(|| io::Error::other("it panicked"))??;
-    let notifications = look_into(ledger, observer.clone())?;
+    let notifications = processed_by_thread(ledger, observer.clone())?;
     let mut message = [0; Notification::MAX_SIZE];
     loop {
         let length = socket.recv(&mut message).await?;
-        // None of a later release, perhaps.
+        // A message of a later release is ignored.
         if let Some(notification) = Notification::parse(&message[..length]) {
             if let Some(trouble) = &notification.trouble {
                 observer
@@ -51,20 +51,20 @@ pub(super) async fn hear(ledger: Ledger, observer: Arc<Observer>) -> io::Result<
             }
             observer.plugin().reported(&notification.id);
             if !notifications.send(notification) {
-                tracing::warn!("how a stage ended is not counted: the ledger is not read fast enough");
+                tracing::warn!("the end of a stage is not counted: the ledger is not read fast enough");
             }
         }
     }
 }
 
-/// What has notification, on its way to be looked into.
+/// Sends received notifications to the thread that processes them.
 pub(super) struct Notifications {
     sender: Sender<Notification>,
     observer: Arc<Observer>,
 }
 
 impl Notifications {
-    /// Returns whether there was room for it.
+    /// Returns whether there was space for it.
     pub(super) fn send(&self, notification: Notification) -> bool {
         self.observer.begin_counting();
         let is_sent = self.sender.send(notification);
@@ -75,24 +75,24 @@ impl Notifications {
     }
 }
 
-/// Has what is sent looked into, on a thread that ends when nothing can be sent any more.
+/// Starts a thread that processes the notifications, and ends when no more can be sent.
 ///
 /// # Errors
-/// There can be no further thread.
-pub(super) fn look_into(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Notifications> {
+/// The thread cannot be started.
+pub(super) fn processed_by_thread(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Notifications> {
     let (sender, notifications) = channel(MAX_WAITING);
     let thread = thread::Builder::new().name("stages".into());
     let of_thread = observer.clone();
-    thread.spawn(move || look_into_all(&ledger, &of_thread, &notifications))?;
+    thread.spawn(move || processed_by_thread_all(&ledger, &of_thread, &notifications))?;
     Ok(Notifications { sender, observer })
 }
 
-fn look_into_all(ledger: &Ledger, observer: &Observer, notifications: &Receiver<Notification>) {
+fn processed_by_thread_all(ledger: &Ledger, observer: &Observer, notifications: &Receiver<Notification>) {
     while let Some(first) = notifications.receive() {
-        thread::sleep(LATER);
+        thread::sleep(DELAY);
         for notification in iter::once(first).chain(iter::from_fn(|| notifications.receive_at_once())) {
             if let Err(error) = take(ledger, &notification, observer) {
-                tracing::warn!(id = %notification.id, stage = %notification.stage, %error, "how a stage ended cannot be told");
+                tracing::warn!(id = %notification.id, stage = %notification.stage, %error, "cannot report the end of a stage");
             }
             observer.end_counting();
         }
@@ -115,12 +115,12 @@ fn take(ledger: &Ledger, notification: &Notification, observer: &Observer) -> Re
     }
     if let Some(result) = record.finished() {
         observer.over(notification.stage, result, record.event_timeouts().count());
-        tell(&header, notification.stage, &record, result, observer);
+        log_failures(&header, notification.stage, &record, result, observer);
     }
     Ok(())
 }
 
-/// The container's files, which may have gone to the past meanwhile.
+/// The container's files, which may have been archived meanwhile.
 fn directory(ledger: &Ledger, notification: &Notification) -> Result<Option<EntryDirectory>, LedgerError> {
     match ledger.find(&notification.id)? {
         None => ledger.find_archived(&notification.id),
@@ -128,13 +128,13 @@ fn directory(ledger: &Ledger, notification: &Notification) -> Result<Option<Entr
     }
 }
 
-/// Logs what failed. What a runner told that the daemon had started is logged there already.
-fn tell(header: &Header, stage: Stage, record: &Record, result: &StageResult, observer: &Observer) {
-    let mut told = failures(header, stage, record);
+/// Logs failures. Those of a runner that the daemon has started are already logged.
+fn log_failures(header: &Header, stage: Stage, record: &Record, result: &StageResult, observer: &Observer) {
+    let mut lines = failures(header, stage, record);
     if let StageResult::Skipped { reason } = result {
-        told.push(format!("{stage} hooks were skipped: {reason}"));
+        lines.push(format!("{stage} hooks were skipped: {reason}"));
     }
-    if let Some(last) = told.last() {
+    if let Some(last) = lines.last() {
         observer.failed(last);
     }
     let by = started_by(record).unwrap_or(Trigger::Oci);
@@ -142,12 +142,12 @@ fn tell(header: &Header, stage: Stage, record: &Record, result: &StageResult, ob
     let (namespace, pod) = (&*identity.namespace, &*identity.pod);
     let (container, id) = (&*identity.container, identity.id.as_str());
     let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
-    for failure in told {
+    for failure in lines {
         tracing::warn!(%stage, by = %by, "{failure}");
     }
 }
 
-/// What started the runner that ended the stage.
+/// The trigger of the runner that ended the stage.
 fn started_by(record: &Record) -> Option<Trigger> {
     record.lines.iter().rev().find_map(|line| match line {
         Line::Claimed { by, .. } => Some(*by),

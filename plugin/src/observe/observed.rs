@@ -1,4 +1,4 @@
-//! The plugin, with every event timed and counted.
+//! The plugin, with each event timed and counted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use containerd_nri::{
 use super::metrics::EventResult;
 use super::{Endpoint, Observer};
 
-/// How long a runtime waits for an answer by default.
+/// The default time that a runtime waits for an answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The plugin, observed. It subscribes to what the plugin does, and changes no answer.
+/// The plugin, observed. It has the plugin's subscriptions, and changes no answer.
 #[derive(Debug)]
 pub struct Observed {
     observer: Arc<Observer>,
@@ -21,12 +21,12 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The plugin of `observer`, which tells of itself at `endpoint`.
+    /// The plugin of `observer`, which reports at `endpoint`.
     pub fn new(observer: Arc<Observer>, endpoint: Arc<Endpoint>) -> Observed {
         Observed { observer, endpoint }
     }
 
-    /// What the handling of `event` came to.
+    /// The result of handling `event`, which is timed and counted.
     async fn timed<T>(
         &self,
         ctx: &Context,
@@ -51,8 +51,8 @@ impl Observed {
         answer
     }
 
-    /// Logs an event that the daemon did not answer in time, as far as it can know: not when it was sent, but for how
-    /// long nothing was read.
+    /// Logs an event that the daemon may not have answered in time. It cannot know when the event was sent,
+    /// but for how long it read nothing.
     fn report_missed(&self, ctx: &Context, event: &'static str, began: Instant) {
         let limit = ctx.runtime().request_timeout.unwrap_or(REQUEST_TIMEOUT);
         let waited = self.observer.pulse().waited(began, Instant::now());
@@ -67,7 +67,7 @@ impl Observed {
     }
 }
 
-/// Counts an event when it is dropped: a handler that panics or is late is dropped too.
+/// Counts an event when it is dropped, which also happens if the handler panics or times out.
 struct Timer<'o> {
     observer: &'o Observer,
     event: &'static str,
@@ -88,7 +88,7 @@ impl Plugin for Observed {
         let configured = self.observer.plugin().configure(ctx, configuration);
         let subscription = self.timed(ctx, "Configure", configured).await?;
         self.observer.configured(&runtime, subscription.failure_policy);
-        // The runtime may have handed over another configuration.
+        // The runtime may have sent another configuration.
         self.endpoint.refresh(&self.observer);
         Ok(subscription)
     }

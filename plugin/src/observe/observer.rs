@@ -1,4 +1,4 @@
-//! What is known of the daemon at any moment, for whoever asks.
+//! The current state of the daemon, for its reports.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,13 +27,13 @@ use crate::pod::refused_in;
 use crate::select::OlderVersion;
 use crate::trust::access::{Unanswered, Use};
 
-/// How long who asks for metrics waits for figures of the ledger.
-const GATHERING: Duration = Duration::from_millis(250);
+/// The maximum time that a request for metrics waits for the figures of the ledger.
+const GATHER_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How often is looked whether all stages are counted, at the end.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval between checks, at the end, whether all stages are counted.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What is known of the daemon.
+/// The current state of the daemon.
 #[derive(Debug)]
 pub struct Observer {
     plugin: Arc<OciHooks>,
@@ -42,9 +42,9 @@ pub struct Observer {
     state: Mutex<State>,
     gathering: Aside,
     pulse: Pulse,
-    /// Finds out whether the runtime creates no container without this plugin.
+    /// Determines whether the runtime creates no container without this plugin.
     is_required: fn() -> Option<bool>,
-    /// How many stages are over and not counted yet.
+    /// The number of stages that are over and not counted yet.
     uncounted: AtomicUsize,
 }
 
@@ -54,30 +54,30 @@ struct State {
     last_error: Option<LastError>,
     figures: Figures,
     /// Whether the runtime of this connection creates no container without this plugin, if that can be
-    /// told; `None` until it was looked at.
+    /// determined; `None` until it was checked.
     is_required: Option<Option<bool>>,
     unanswered: Vec<UnansweredPath>,
-    /// The errors of files that a pod brings and that were refused.
+    /// The errors of refused files that a pod brings.
     refused: Vec<String>,
-    /// The daemons that used the state directory when it was last looked at.
+    /// The daemons that used the state directory at the last check.
     daemons: Vec<i32>,
-    /// Whether it was logged that the runtime does not tell its containers.
+    /// Whether it was logged that the runtime does not send its containers.
     is_stuck: bool,
 }
 
-/// What takes a look at files, as it was last looked at.
+/// The figures for which files are read, from the last read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Figures {
     live_entries: usize,
     past_entries: usize,
     /// In bytes.
     memory: u64,
-    /// Whether the last look did not end in time.
+    /// Whether the last read did not end in time.
     are_old: bool,
 }
 
 impl Observer {
-    /// An observer of `plugin`, which is not connected. `is_required` tells whether the runtime creates
+    /// An observer of `plugin`, which is not connected. `is_required` determines whether the runtime creates
     /// no container without it; it may block.
     pub fn new(plugin: Arc<OciHooks>, is_required: fn() -> Option<bool>) -> Observer {
         Observer {
@@ -97,7 +97,7 @@ impl Observer {
         &self.plugin
     }
 
-    /// When the daemon began.
+    /// The start of the daemon.
     pub(super) fn since(&self) -> Timestamp {
         self.since
     }
@@ -150,29 +150,28 @@ impl Observer {
         self.uncounted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It is.
+    /// The stage is counted.
     pub(super) fn end_counting(&self) {
         self.uncounted.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Waits until all stages that are over are counted, but no longer than `limit`.
+    /// Waits until all stages that are over are counted, at most `limit`.
     pub async fn counted(&self, limit: Duration) {
         let all_are = async {
             while self.uncounted.load(Ordering::Relaxed) > 0 {
-                sleep(LOOK).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
-        // Late or not: the daemon ends.
+        // After a timeout, the daemon ends nevertheless.
         let _ = timeout(limit, all_are).await;
     }
 
-    /// Whether the file systems known not to answer are any.
+    /// Whether any file system is known not to answer.
     pub(super) fn has_unanswered(&self) -> bool {
         !self.state().unanswered.is_empty()
     }
 
-    /// Takes note of the file systems that do not answer now, and logs those that did before, and those that do
-    /// again.
+    /// Updates the file systems that do not answer, and logs each change.
     pub(super) fn take_unanswered(&self, now: Vec<Unanswered>) {
         let now: Vec<UnansweredPath> = now.into_iter().map(UnansweredPath::from).collect();
         let before = std::mem::replace(&mut self.state().unanswered, now.clone());
@@ -189,11 +188,11 @@ impl Observer {
         }
     }
 
-    /// Looks whether files that a pod brings were refused, and logs what has changed. Blocks.
+    /// Checks whether files that a pod brings were refused, and logs each change. Blocks.
     pub(super) fn look_for_refused_files(&self) {
         let file = self.plugin.config_file();
         let directory = Path::new(&*file).parent().unwrap_or(Path::new("/"));
-        // What cannot be read is reported for the configuration, which lies beside it.
+        // A file that cannot be read is reported for the configuration, which is beside it.
         let Ok(refused) = refused_in(directory) else {
             return;
         };
@@ -212,8 +211,8 @@ impl Observer {
         self.failed(&format!("the pod's files are refused: {errors}"));
     }
 
-    /// Logs that another daemon uses the state directory, if it has done so for two looks: longer than one replaces the
-    /// other. Blocks.
+    /// Logs that another daemon uses the state directory, if two checks have found it: that is longer than a
+    /// replacement takes. Blocks.
     pub(super) fn look_for_other_daemons(&self) {
         let ledger = self.plugin.inspect().ledger.and_then(Result::ok);
         let daemons = ledger.map(|ledger| ledger.daemons()).unwrap_or_default();
@@ -226,7 +225,7 @@ impl Observer {
         }
     }
 
-    /// Logs, once for a connection, that the runtime does not tell its containers.
+    /// Logs, once for a connection, that the runtime does not send its containers.
     pub(super) fn report_stuck(&self) {
         let mut state = self.state();
         if state.connection.is_stuck() && !std::mem::replace(&mut state.is_stuck, true) {
@@ -234,7 +233,7 @@ impl Observer {
         }
     }
 
-    /// Something went wrong; the last such thing is told to whoever asks.
+    /// Stores the last error, for the status.
     pub(super) fn failed(&self, what: &str) {
         self.state().last_error = Some(LastError {
             at: Timestamp::now(),
@@ -242,7 +241,7 @@ impl Observer {
         });
     }
 
-    /// All there is to say.
+    /// The whole status.
     pub fn status(&self) -> Status {
         let inspection = self.plugin.inspect();
         let state = self.state();
@@ -279,19 +278,19 @@ impl Observer {
         }
     }
 
-    /// The files of which an older version is active; empty if all is what the files say.
+    /// The files of which an older version is active; empty if the content of every file is active.
     pub(super) fn degraded(&self) -> Vec<String> {
         let inspection = self.plugin.inspect();
         degraded(&self.state(), &inspection)
     }
 
-    /// Why the daemon is not ready; empty if it is.
+    /// The reasons why the daemon is not ready; empty if it is.
     pub(super) fn not_ready(&self) -> Vec<String> {
         let inspection = self.plugin.inspect();
         not_ready(&self.state(), &inspection)
     }
 
-    /// What the metrics are called, as whoever scrapes them sees it.
+    /// The names of the metrics, as a scraper sees them.
     pub fn metric_names() -> BTreeSet<String> {
         let text = Metrics::new().text(&Gauges::default());
         let types = text
@@ -307,23 +306,23 @@ impl Observer {
             .collect()
     }
 
-    /// The metrics as text, after a look at files. If that does not end in time, the figures of the last one are in
-    /// it, and that they are old.
+    /// The metrics as text, after a read of files. If that does not end in time, they have the earlier
+    /// figures, and a mark that those are old.
     pub(super) async fn metrics_now(self: &Arc<Self>) -> String {
         let observer = self.clone();
         let gathered = self
             .gathering
-            .is_done_within(GATHERING, move || observer.gather());
+            .is_done_within(GATHER_TIMEOUT, move || observer.gather());
         if !gathered.await {
             self.state().figures.are_old = true;
         }
         self.metrics()
     }
 
-    /// Looks at the files that the metrics are about.
+    /// Reads the files for the metrics.
     pub(super) fn gather(&self) {
         if self.state().is_required.is_none() {
-            // Once for a connection: it takes programs of the runtime to tell.
+            // Once for a connection, because it runs programs of the runtime.
             let is_required = (self.is_required)();
             self.state().is_required = Some(is_required);
         }
@@ -343,7 +342,7 @@ impl Observer {
         self.state().figures = figures;
     }
 
-    /// The metrics as text. Looks at no file.
+    /// The metrics as text. Reads no file.
     pub(super) fn metrics(&self) -> String {
         let inspection = self.plugin.inspect();
         let state = self.state();
@@ -373,7 +372,7 @@ impl Observer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change is one assignment, so a panic leaves nothing half done.
+        // Each change is one assignment, so the state is complete after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -389,7 +388,7 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
         reasons.push("not synchronized with the runtime".to_owned());
     }
     if !inspection.has_configuration && connection.registered.is_some() && inspection.errors.is_empty() {
-        reasons.push("no configuration is in force yet".to_owned());
+        reasons.push("no configuration is active yet".to_owned());
     }
     if inspection.has_configuration && inspection.ledger.is_none() {
         reasons.push("the ledger is not open yet".to_owned());
@@ -398,14 +397,14 @@ fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
     if let (true, Some(Err(reason))) = (inspection.config.needs_ledger(), &inspection.ledger) {
         reasons.push(format!("no ledger: {reason}"));
     }
-    // Where an earlier version of the file is active, containers get their hooks.
+    // If an earlier version of the file is active, containers get their hooks.
     let is_active = |error: &&Diagnostic| inspection.older.iter().any(|older| older.errors.contains(error));
     let errors = inspection.errors.iter().filter(|error| !is_active(error));
     reasons.extend(errors.map(ToString::to_string));
     reasons
 }
 
-/// The files of which an older version is active; empty if all is what the files say.
+/// The files of which an older version is active; empty if the content of every file is active.
 fn degraded(state: &State, inspection: &Inspection) -> Vec<String> {
     let of_one = |older: &OlderVersion| {
         format!(
@@ -429,13 +428,13 @@ fn invalid_specs(inspection: &Inspection) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What is wrong with files, those that a pod brings included.
+/// The errors of files, with those that a pod brings.
 fn errors(state: &State, inspection: &Inspection) -> Vec<String> {
     let of_host = inspection.errors.iter().map(ToString::to_string);
     of_host.chain(state.refused.iter().cloned()).collect()
 }
 
-/// That the runtime has the plugin, and does not tell its containers.
+/// The message that the runtime has the plugin, and does not send its containers.
 fn stuck(connection: &Connection) -> String {
     let since = connection
         .registered
@@ -447,7 +446,7 @@ fn stuck(connection: &Connection) -> String {
     )
 }
 
-/// In bytes; 0 if the kernel does not say.
+/// In bytes; 0 if the kernel does not report it.
 fn resident_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

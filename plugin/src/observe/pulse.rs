@@ -1,4 +1,4 @@
-//! Whether the thread that answers the runtime runs: what stopped it, a request may have waited for.
+//! Whether the thread that answers the runtime runs. If it stops for a while, a request may have waited.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,16 +8,16 @@ use tokio::time::sleep;
 use super::{Endpoint, Observer};
 use crate::front;
 
-/// How often the thread shows that it runs.
+/// The interval of the thread's beats.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long it may not run before that is worth a line.
-const LEAST_STALL: Duration = Duration::from_secs(1);
+/// The minimum length of a stall that is logged.
+const MIN_STALL: Duration = Duration::from_secs(1);
 
-/// How long after a stall requests are read that came during it.
+/// The time after a stall in which requests are read that came during it.
 const BACKLOG: Duration = Duration::from_millis(250);
 
-/// When the thread ran last, and when it did not.
+/// The last beat of the thread, and its stalls.
 #[derive(Debug, Default)]
 pub(super) struct Pulse(Mutex<State>);
 
@@ -34,7 +34,7 @@ struct Stall {
 }
 
 impl Pulse {
-    /// The thread runs at `now`. Returns for how long it did not, if that is worth a line.
+    /// The thread runs at `now`. Returns the length of its stall, if that is long enough to be logged.
     fn beat(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
         let stall = state.stall_until(now);
@@ -45,8 +45,8 @@ impl Pulse {
         stall.map(|stall| stall.length)
     }
 
-    /// How long an event may have waited that is handled from `begin` to `end`: as long as the thread did not run
-    /// before or meanwhile; nothing if it did.
+    /// The time that an event may have waited that is handled from `begin` to `end`: the length of a stall
+    /// before or during it; `None` if there was none.
     pub(super) fn waited(&self, begin: Instant, end: Instant) -> Option<Duration> {
         let state = self.state();
         let stall = state.stall_until(end).or(state.stall)?;
@@ -59,14 +59,14 @@ impl Pulse {
 }
 
 impl State {
-    /// The stall that nothing but `now` has ended.
+    /// The stall that only `now` has ended.
     fn stall_until(&self, now: Instant) -> Option<Stall> {
         let length = now.saturating_duration_since(self.last?);
-        (length >= INTERVAL + LEAST_STALL).then_some(Stall { length, end: now })
+        (length >= INTERVAL + MIN_STALL).then_some(Stall { length, end: now })
     }
 }
 
-/// Shows that the thread runs, for ever, and logs when it did not.
+/// Beats forever, and logs stalls.
 pub async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     loop {
         if let Some(stall) = observer.pulse().beat(Instant::now()) {
@@ -78,7 +78,7 @@ pub async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
         }
         endpoint.beat();
         if let Some(link) = front::link() {
-            // The kernel keeps what a front that hangs does not take.
+            // The kernel buffers messages to a front that hangs.
             let _ = link.alive();
         }
         sleep(INTERVAL).await;
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(pulse.beat(woken), Some(3 * SECOND));
         let read = woken + BACKLOG / 2;
         assert_eq!(pulse.waited(read, read), Some(3 * SECOND));
-        // It was being handled.
+        // It was handled at that time.
         assert_eq!(pulse.waited(begin, read), Some(3 * SECOND));
         let later = woken + 2 * BACKLOG;
         assert_eq!(pulse.waited(later, later), None);

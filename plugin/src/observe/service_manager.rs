@@ -1,7 +1,7 @@
-//! What the service manager is told: systemd, or whoever else has set `NOTIFY_SOCKET`, as sd_notify(3) says.
+//! Notifies the service manager: systemd, or any other that has set `NOTIFY_SOCKET`, as in sd_notify(3).
 //!
-//! Without that variable nobody is told anything. Hooks and runners do not get it: their environment is their own.
-//! A service manager that does not read holds up a thread of its own alone.
+//! Without that variable, nothing is sent. Hooks and runners do not get it, because they have an environment
+//! of their own. A service manager that does not read blocks only a thread of its own.
 
 use std::env;
 use std::io;
@@ -16,62 +16,60 @@ use sd_notify::NotifyState;
 use crate::front;
 use crate::model::{one_line, shown};
 
-/// How much news wait at most; of further ones, the service manager would not hear in time anyway.
-const MAX_NEWS: usize = 16;
+/// The maximum number of waiting messages; the service manager would not receive further ones in time anyway.
+const MAX_WAITING: usize = 16;
 
-/// How long the end waits until the service manager knows of it.
-const FAREWELL: Duration = Duration::from_millis(100);
+/// The maximum time that the end waits until the service manager has received it.
+const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
 enum News {
     /// Ready, with its status.
     Ready(String),
     Status(String),
-    /// Answered when it was told.
+    /// Answered after it was sent.
     Stopping(SyncSender<()>),
 }
 
-/// It has started, and looks for the runtime at `socket`.
+/// The daemon has started, and looks for the runtime at `socket`.
 pub fn starting(socket: &Path) {
-    tell(News::Status(format!(
+    send(News::Status(format!(
         "no runtime yet at {}; containers are created without hooks",
         shown(&socket.to_string_lossy())
     )));
 }
 
-/// The runtime calls it for every container from now on: what waits for it (kubelet) may begin.
+/// The runtime calls the daemon for every container from now on: dependent services (kubelet) may start.
 pub(super) fn ready(runtime: &str) {
-    tell(News::Ready(format!("connected to {runtime}")));
+    send(News::Ready(format!("connected to {runtime}")));
 }
 
-/// The runtime no longer does. It stays ready for the service manager, which could not mend it.
+/// The runtime no longer calls it. It stays ready for the service manager, which could not fix it.
 pub(super) fn disconnected(reason: &str) {
-    tell(News::Status(format!(
-        "disconnected, and connecting anew: {}; containers are created without hooks",
+    send(News::Status(format!(
+        "disconnected, and connecting again: {}; containers are created without hooks",
         one_line(reason)
     )));
 }
 
-/// It ends because it was asked to.
+/// It ends because that was requested.
 pub fn stopping() {
-    let (done, told) = sync_channel(1);
-    if tell(News::Stopping(done)) {
-        let _ = told.recv_timeout(FAREWELL);
+    let (done, sent) = sync_channel(1);
+    if send(News::Stopping(done)) {
+        let _ = sent.recv_timeout(STOP_TIMEOUT);
     }
 }
 
-/// Returns whether it will be told.
-fn tell(news: News) -> bool {
+/// Returns whether it will be sent.
+fn send(news: News) -> bool {
     static TELLING: OnceLock<Option<SyncSender<News>>> = OnceLock::new();
     let telling = TELLING.get_or_init(|| {
         env::var_os("NOTIFY_SOCKET")?;
-        let (sender, receiver) = sync_channel(MAX_NEWS);
+        let (sender, receiver) = sync_channel(MAX_WAITING);
         let thread = thread::Builder::new().name("notify".into());
         thread
             .stack_size(128 * 1024)
             .spawn(move || pass_on(&receiver))
-            .inspect_err(
-                |error| tracing::warn!(%error, "the service manager cannot be told how the daemon is"),
-            )
+            .inspect_err(|error| tracing::warn!(%error, "cannot notify the service manager"))
             .ok()?;
         Some(sender)
     });
@@ -88,7 +86,7 @@ fn pass_on(news: &Receiver<News>) {
             News::Stopping(_) => &[NotifyState::Stopping],
         };
         if let Err(error) = notify(states) {
-            tracing::warn!(%error, "the service manager cannot be told how the daemon is");
+            tracing::warn!(%error, "cannot notify the service manager");
         }
         if let News::Stopping(done) = news {
             let _ = done.send(());
@@ -96,7 +94,7 @@ fn pass_on(news: &Receiver<News>) {
     }
 }
 
-/// The service manager listens to the front, if there is one.
+/// The service manager accepts messages of the front, if there is one.
 fn notify(states: &[NotifyState]) -> io::Result<()> {
     match front::link() {
         Some(link) => link.notify(states.iter().map(|state| format!("{state}\n")).collect()),

@@ -1,4 +1,4 @@
-//! The daemon's status, as it is told and as it is read.
+//! The daemon's status, as it is written and read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,42 +16,42 @@ use crate::trust::access::Unanswered;
 /// The daemon's status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Of the daemon's program.
+    /// The version of the daemon's program.
     pub version: String,
-    /// Of its process.
+    /// Its process id.
     pub pid: u32,
     /// Whether it is in a pod.
     #[serde(default)]
     pub is_in_pod: bool,
-    /// When it began.
+    /// The start of the daemon.
     pub since: Timestamp,
-    /// Why it is not ready; empty if it is.
+    /// The reasons why it is not ready; empty if it is.
     pub not_ready: Vec<String>,
-    /// The files of which an older version is active; empty if all is what the files say.
+    /// The files of which an older version is active; empty if the content of every file is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub degraded: Vec<String>,
-    /// To the runtime.
+    /// The connection to the runtime.
     pub connection: Connection,
-    /// Where its configuration comes from.
+    /// The source of its configuration.
     pub configured_by: ConfiguredBy,
-    /// When that was taken over; absent if there is none, and from an earlier release.
+    /// The time when that was applied; absent if there is none, and from an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configured_at: Option<Timestamp>,
-    /// How hooks get to run.
+    /// The way in which hooks run.
     pub delivery: String,
-    /// Where the ledger is, or would be.
+    /// The path of the ledger, even if there is none.
     pub state_dir: String,
-    /// Why there is no ledger; absent if there is one.
+    /// The reason why there is no ledger; absent if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_ledger: Option<String>,
-    /// The files in force without being picked.
+    /// The active files that need no selection.
     pub in_force: Vec<InForceFile>,
-    /// The files that were changed since, which the daemon takes over with the next container; found by whoever asks.
+    /// The files that have changed since, which the daemon applies at the next container. The client determines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newer: Vec<String>,
-    /// What is wrong with the configuration, the default hook-spec and hooks.d.
+    /// The errors of the configuration, the default hook-spec and hooks.d.
     pub errors: Vec<String>,
-    /// What is wrong with hook-specs that pods may select.
+    /// The errors of hook-specs that pods may select.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invalid_specs: Vec<String>,
     /// The programs of valid hook-specs that are from images.
@@ -60,16 +60,16 @@ pub struct Status {
     /// File systems that do not answer: containers that need one are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredPath>,
-    /// The runtime handlers that run no OCI hooks; that of the default one is empty.
+    /// The runtime handlers that run no OCI hooks; the name of the default one is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unhooked_handlers: Vec<String>,
-    /// The containers that lack the hooks that they should have.
+    /// The containers that lack their hooks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_hooks: Vec<WithoutHooks>,
-    /// What has happened since the front of the daemon began; absent if it has none.
+    /// The events since the front of the daemon began; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub front: Option<Report>,
-    /// What went wrong last; absent if nothing has.
+    /// The last error; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
 }
@@ -77,39 +77,39 @@ pub struct Status {
 /// The connection to the runtime.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
-    /// Since when the runtime has the plugin; absent if it does not.
+    /// The time since which the runtime has the plugin; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered: Option<Timestamp>,
-    /// Whether the runtime has told its containers.
+    /// Whether the runtime has sent its containers.
     pub synchronized: bool,
-    /// What the runtime calls itself.
+    /// The runtime's name of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// Its version, in any form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_version: Option<String>,
-    /// Its NRI version; told since NRI 0.12.
+    /// Its NRI version, which runtimes send since NRI 0.12.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nri_version: Option<String>,
-    /// What the runtime does when the daemon does not answer, by the NRI version that it announced and the policy that
-    /// the daemon declared; absent if it does not have the plugin.
+    /// The runtime's action if the daemon does not answer, by its NRI version and the policy that the daemon
+    /// declared. Absent if the runtime does not have the plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_silence: Option<OnSilence>,
-    /// Since when the connection is lost, and why; absent unless it is.
+    /// The time and reason of the loss of the connection; absent unless it is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LastError>,
 }
 
-/// What the runtime does with a container when the daemon does not answer for it.
+/// The runtime's action for a container for which the daemon does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnSilence {
     /// The container is refused.
     Refuse,
-    /// `failure_policy` is `ignore`, and the runtime goes by that: the container is created without its hooks.
+    /// `failure_policy` is `ignore`, and the runtime obeys it: the container is created without its hooks.
     Ignore,
-    /// The runtime knows no failure policy: the container is created without its hooks, and so are all others until
-    /// the daemon is connected again.
+    /// The runtime knows no failure policy: the container is created without its hooks, and so are all others
+    /// until the daemon is connected again.
     LetThrough,
 }
 
@@ -123,24 +123,24 @@ impl OnSilence {
     }
 }
 
-/// Something that went wrong.
+/// An error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
-    /// When.
+    /// The time of the error.
     pub at: Timestamp,
-    /// What.
+    /// The error itself.
     pub text: String,
 }
 
 /// A path whose file system does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnansweredPath {
-    /// What the daemon waits for.
+    /// The path that the daemon waits for.
     pub path: String,
-    /// Where its file system is mounted; absent if that is unknown.
+    /// The mount point of its file system; absent if that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mount: Option<String>,
-    /// Since when.
+    /// The time since which it does not answer.
     pub since: Timestamp,
 }
 
@@ -165,14 +165,14 @@ impl fmt::Display for UnansweredPath {
     }
 }
 
-/// A file in force.
+/// An active file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForceFile {
-    /// What it is.
+    /// Its kind.
     pub what: String,
-    /// The file, as it was named.
+    /// The file, by its configured name.
     pub file: String,
-    /// Of its content as it is in force, which may no longer be what the file says.
+    /// The digest of its active content, which the file may no longer have.
     pub digest: String,
 }
 
@@ -190,17 +190,17 @@ impl InForceFile {
     }
 }
 
-/// How long a runtime may take to tell its containers before something is the matter.
+/// The time in which a runtime must send its containers. After that, the status reports it.
 const SYNCHRONIZE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Connection {
-    /// Whether the runtime has the plugin, and does not tell its containers.
+    /// Whether the runtime has the plugin, and does not send its containers.
     pub fn is_stuck(&self) -> bool {
         let waits = self.registered.filter(|_| !self.synchronized);
         waits.is_some_and(|since| Timestamp::now().since(since) >= SYNCHRONIZE_TIMEOUT)
     }
 
-    /// One that the runtime has configured just now.
+    /// A connection that the runtime has just configured.
     pub(super) fn to(runtime: &RuntimeInfo, policy: FailurePolicy) -> Connection {
         Connection {
             registered: Some(Timestamp::now()),
@@ -213,7 +213,7 @@ impl Connection {
         }
     }
 
-    /// None any more.
+    /// A lost connection.
     pub(super) fn lost(reason: &dyn fmt::Display) -> Connection {
         Connection {
             lost: Some(LastError {

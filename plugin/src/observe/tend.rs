@@ -1,4 +1,4 @@
-//! What the daemon looks after now and then, whether containers come or not.
+//! The regular tasks of the daemon, whether containers are created or not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use super::aside::Aside;
 use super::{Endpoint, Observer};
 use crate::trust::access;
 
-/// How often.
+/// The interval of the tasks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long each look may take before the next thing is looked after.
+/// The maximum time of each check before the next task.
 const LIMIT: Duration = Duration::from_millis(250);
 
-/// How many intervals lie between two looks for containers without hooks that are gone.
-const TENDING_MISSED: usize = 10;
+/// The number of intervals between two checks for containers without hooks that are gone.
+const MISSED_INTERVALS: usize = 10;
 
-/// How many lie between two looks at the hook-specs that pods may select.
-const TENDING_SPECS: usize = 30;
+/// The number of intervals between two checks of the hook-specs that pods may select.
+const SPECS_INTERVALS: usize = 30;
 
-/// Reports file systems that do not answer and files of the pod that are refused, forgets containers without hooks that
-/// are gone, and goes by the configuration as soon as it can be read; for ever.
+/// Reports file systems that do not answer and refused files of the pod. Removes containers without hooks
+/// that are gone, and applies the configuration as soon as it can be read. Runs forever.
 pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (path_caches, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
     let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
@@ -30,11 +30,11 @@ pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     for interval in 1_usize.. {
         sleep(INTERVAL).await;
         observer.report_stuck();
-        if interval.is_multiple_of(TENDING_MISSED) {
+        if interval.is_multiple_of(MISSED_INTERVALS) {
             let plugin = observer.plugin().clone();
             missed.is_done_within(LIMIT, move || plugin.tend_missed()).await;
         }
-        if interval.is_multiple_of(TENDING_SPECS) {
+        if interval.is_multiple_of(SPECS_INTERVALS) {
             let plugin = observer.plugin().clone();
             specs
                 .is_done_within(LIMIT, move || plugin.look_at_selectable())

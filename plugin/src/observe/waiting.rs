@@ -1,11 +1,11 @@
-//! A channel that holds a bounded number of messages, and takes memory only for those that wait: a channel of the
-//! standard library that is bounded takes it for all that may.
+//! A channel that holds a bounded number of messages, and uses memory only for those that wait. A bounded
+//! channel of the standard library uses it for the maximum.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-/// The end that takes messages. Never blocks.
+/// The sending end. Never blocks.
 #[derive(Debug)]
 pub(super) struct Sender<T> {
     sender: mpsc::Sender<T>,
@@ -13,7 +13,7 @@ pub(super) struct Sender<T> {
     most: usize,
 }
 
-/// The end that gives them.
+/// The receiving end.
 #[derive(Debug)]
 pub(super) struct Receiver<T> {
     receiver: mpsc::Receiver<T>,
@@ -33,7 +33,7 @@ pub(super) fn channel<T>(most: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Returns whether there was room for it, and somebody left to give it to.
+    /// Returns whether there was space for it, and the receiver exists.
     pub(super) fn send(&self, message: T) -> bool {
         let is_sent =
             self.waiting.fetch_add(1, Ordering::AcqRel) < self.most && self.sender.send(message).is_ok();
@@ -55,12 +55,12 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Waits for a message; `None` if there can be none any more.
+    /// Waits for a message; `None` if there can be no more.
     pub(super) fn receive(&self) -> Option<T> {
         self.taken(self.receiver.recv().ok())
     }
 
-    /// A message that waits already.
+    /// A message that already waits.
     pub(super) fn receive_at_once(&self) -> Option<T> {
         self.taken(self.receiver.try_recv().ok())
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_nobody() {
+    fn nothing_is_sent_without_a_receiver() {
         let (sender, receiver) = channel(2);
         drop(receiver);
         assert!(!sender.send(1));

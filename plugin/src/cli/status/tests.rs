@@ -103,10 +103,7 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
     });
     let error = ask(directory.path()).unwrap_err().to_string();
-    assert!(
-        error.contains("gives no answer that can be read: missing field"),
-        "{error}"
-    );
+    assert!(error.contains(": missing field"), "{error}");
     answering.join().unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Where log lines go.
+//! The destination of log lines.
 
 use std::env;
 use std::io;
@@ -13,12 +13,11 @@ use super::journal::JOURNAL;
 /// The file for a node without journald.
 const FILE: &str = "/var/log/nri-oci-hooks.log";
 
-/// Where log lines go.
+/// The destination of log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// `auto`: to journald if stderr leads there, else to stderr. If stderr is the null device, as the
-    /// runtime gives it to the plugins that it launches: to journald, or if there is none, to
-    /// `/var/log/nri-oci-hooks.log`.
+    /// `auto`: journald if stderr is connected to it, otherwise stderr. If stderr is the null device, as for
+    /// plugins that the runtime launches: journald or, if there is none, `/var/log/nri-oci-hooks.log`.
     Auto,
     /// `stderr`
     Stderr,
@@ -42,14 +41,14 @@ impl FromStr for Destination {
     }
 }
 
-/// What `auto` goes by.
+/// The facts that decide `auto`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings {
     pub(super) stderr: Stderr,
     pub(super) has_journald: bool,
 }
 
-/// What stderr leads to.
+/// The target of stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stderr {
     Null,
@@ -58,7 +57,7 @@ pub(super) enum Stderr {
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// The facts about this process.
     pub(super) fn look() -> Surroundings {
         Surroundings {
             stderr: stderr(),
@@ -66,7 +65,7 @@ impl Surroundings {
         }
     }
 
-    /// What `auto` means here.
+    /// The meaning of `auto` here.
     pub(super) fn choose(self) -> Destination {
         match self.stderr {
             Stderr::Journald if self.has_journald => Destination::Journald,
@@ -79,14 +78,14 @@ impl Surroundings {
 
 fn stderr() -> Stderr {
     let Ok(stat) = fstat(io::stderr()) else {
-        // Closed: nobody reads it.
+        // Closed: no process reads it.
         return Stderr::Null;
     };
     // The null device is character device 1:3 (Linux, devices.txt).
     if stat.st_mode & S_IFMT == S_IFCHR && (major(stat.st_rdev), minor(stat.st_rdev)) == (1, 3) {
         return Stderr::Null;
     }
-    // systemd says which stream it connected to journald: somebody may have redirected it since.
+    // systemd names the stream that it connected to journald; it may have been redirected since.
     let journald = env::var("JOURNAL_STREAM").unwrap_or_default();
     if journald == format!("{}:{}", stat.st_dev, stat.st_ino) {
         return Stderr::Journald;
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_go_where_somebody_reads_them() {
+    fn the_lines_go_to_a_destination_that_is_read() {
         let choose = |stderr, has_journald| Surroundings { stderr, has_journald }.choose();
         for has_journald in [true, false] {
             assert_eq!(choose(Stderr::Other, has_journald), Destination::Stderr);

@@ -1,4 +1,4 @@
-//! Log lines in a file that does not fill the disk.
+//! Log lines in a file of bounded size.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use nix::libc::O_NOFOLLOW;
 
-/// How large the file may become, in bytes, before it is put aside in place of the one before.
-const LARGEST: u64 = 4 * 1024 * 1024;
+/// The maximum size of the file, in bytes. Then it is renamed, in place of the earlier one.
+const MAX_SIZE: u64 = 4 * 1024 * 1024;
 
-/// A file of log lines; with the one that was put aside, at most twice as large as allowed.
+/// A file of log lines; with the renamed one, at most twice the maximum size.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
@@ -20,12 +20,12 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// The file at `path`, which is made if it is not there, for root alone to read.
+    /// The file at `path`, which is created if it is missing, readable only for root.
     ///
     /// # Errors
     /// It cannot be written to, or is a link.
     pub(super) fn open(path: &Path) -> io::Result<LogFile> {
-        LogFile::with_limit(path, LARGEST)
+        LogFile::with_limit(path, MAX_SIZE)
     }
 
     fn with_limit(path: &Path, largest: u64) -> io::Result<LogFile> {
@@ -41,20 +41,20 @@ impl LogFile {
     /// Writes one event.
     ///
     /// # Errors
-    /// The kernel does not take it.
+    /// The kernel cannot write it.
     pub(super) fn write(&mut self, event: &[u8]) -> io::Result<()> {
         if self.size >= self.largest {
-            self.put_aside()?;
+            self.rotate()?;
         }
         self.file.write_all(event)?;
         self.size += event.len() as u64;
         Ok(())
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(".1");
-        fs::rename(&self.path, aside)?;
+    fn rotate(&mut self) -> io::Result<()> {
+        let mut rotated = self.path.clone().into_os_string();
+        rotated.push(".1");
+        fs::rename(&self.path, rotated)?;
         self.file = append(&self.path)?;
         self.size = 0;
         Ok(())
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_file_is_put_aside_and_no_event_is_torn() {
+    fn a_full_file_is_rotated_and_no_event_is_split() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let mut log = LogFile::with_limit(&path, 10).unwrap();
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             "four\nfive\n",
-            "what is there is kept"
+            "earlier lines stay"
         );
     }
 

@@ -10,16 +10,16 @@ use tracing::Level;
 use super::line::{Fields, Line};
 use super::queue::Queue;
 
-/// Where journald listens.
+/// The socket of journald.
 pub(super) const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// What one datagram carries for sure; longer values are cut off.
+/// The maximum size of a value: one datagram can certainly carry it; longer values are cut off.
 const MAX_VALUE: usize = 32 * 1024;
 
-/// Launched by the runtime, the program has another name.
+/// The program has another name when the runtime launches it.
 const IDENTIFIER: &str = "nri-oci-hooks";
 
-/// A queue in front of the journald that listens at `path`.
+/// A queue before the journald that listens at `path`.
 ///
 /// # Errors
 /// There is none.
@@ -27,9 +27,9 @@ pub(super) fn connect(path: &Path) -> io::Result<Queue> {
     let path = path.to_owned();
     Queue::before(move || {
         let socket = UnixDatagram::unbound()?;
-        // Nothing is sent: only whether anybody is there.
+        // Nothing is sent: this only checks that the socket is open.
         UnixDatagram::unbound()?.connect(&path)?;
-        // By its path each time: journald may be restarted.
+        // By its path each time, because journald may be restarted.
         Ok(move |entry: &[u8]| socket.send_to(entry, &path).map(drop))
     })
 }
@@ -51,7 +51,7 @@ pub(super) fn entry(line: &Line<'_>) -> Vec<u8> {
     entry
 }
 
-/// By the levels of syslog(3).
+/// The levels of syslog(3).
 fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => "3",

@@ -1,4 +1,4 @@
-//! Log lines: for people or machines, to wherever somebody reads them.
+//! Log lines, for people or machines, and their destinations.
 
 mod destination;
 mod file;

@@ -1,4 +1,4 @@
-//! A bounded queue in front of a log destination: a destination that blocks holds up its own thread alone.
+//! A bounded queue before a log destination: a destination that blocks holds only its own thread.
 
 use std::io;
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use std::time::Duration;
 
 use crate::observe::waiting::{Receiver, Sender, channel};
 
-/// How many lines wait at most.
+/// The maximum number of waiting lines.
 const MAX_LINES: usize = 1024;
 
-/// How many bytes they have at most.
+/// The maximum number of their bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// How long is waited for the destination to be opened.
-const OPENING: Duration = Duration::from_secs(1);
+/// The maximum wait until the destination is open.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// It calls nothing that goes deep.
+/// The thread calls no deep functions.
 const STACK: usize = 128 * 1024;
 
-/// Lines that were dropped since the process began.
+/// The number of dropped lines since the process began.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines were dropped because their destination did not take them.
+/// The number of lines that were dropped because their destination did not accept them.
 pub(in crate::observe) fn dropped_lines() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// The end of the queue that takes lines. Never blocks: a line for which there is no room is dropped, and counted.
+/// The sending end of the queue. Never blocks: a line without space is dropped and counted.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     sender: Sender<Message>,
@@ -39,16 +39,16 @@ pub(super) struct Queue {
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
-    /// Answered when all lines before it are written.
+    /// Answered after all lines before it are written.
     Flush(SyncSender<()>),
 }
 
 impl Queue {
-    /// A queue in front of what `open` returns, which gets each line in one call. Both are called on a
-    /// thread of their own; if the destination is not open within a second, lines wait for it.
+    /// A queue before the destination that `open` returns, which gets each line in one call. Both are called
+    /// on a thread of their own; if the destination is not open within a second, lines wait for it.
     ///
     /// # Errors
-    /// It cannot be opened, or there can be no further thread.
+    /// It cannot be opened, or the thread cannot be started.
     pub(super) fn before<S>(open: impl FnOnce() -> io::Result<S> + Send + 'static) -> io::Result<Queue>
     where
         S: FnMut(&[u8]) -> io::Result<()> + 'static,
@@ -59,7 +59,7 @@ impl Queue {
         let queued = bytes.clone();
         let work = move || match open() {
             Ok(sink) => {
-                // Nobody may be waiting any more.
+                // The caller may no longer wait.
                 let _ = is_open.send(Ok(()));
                 write_all(&receiver, &queued, sink);
             }
@@ -69,13 +69,13 @@ impl Queue {
             .name("log".into())
             .stack_size(STACK)
             .spawn(work)?;
-        match opened.recv_timeout(OPENING) {
+        match opened.recv_timeout(OPEN_TIMEOUT) {
             Ok(Err(error)) => Err(error),
             _ => Ok(Queue { sender, bytes }),
         }
     }
 
-    /// Takes a line.
+    /// Adds a line.
     pub(super) fn push(&self, line: Vec<u8>) {
         let length = line.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
@@ -85,11 +85,11 @@ impl Queue {
         }
     }
 
-    /// Waits until all lines taken so far are written, or `limit` has passed.
+    /// Waits until all lines so far are written, or `limit` has passed.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
         if self.sender.send(Message::Flush(done)) {
-            // Late or not: nothing is left to be done about it.
+            // After a timeout, nothing more can be done.
             let _ = written.recv_timeout(limit);
         }
     }
@@ -113,10 +113,10 @@ fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnM
         }
         let dropped = dropped_lines();
         if dropped > reported {
-            // Through the queue, as any line: there is room for it now.
+            // Through the queue, like any line: there is space for it now.
             tracing::warn!(
                 lines = dropped - reported,
-                "log lines were dropped: their destination did not take them in time"
+                "log lines were dropped: their destination did not accept them in time"
             );
             reported = dropped;
         }
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Tests that count what is dropped, one at a time.
+    /// Makes the tests that count dropped lines run one at a time.
     static COUNTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
     fn before(mut sink: impl FnMut(&[u8]) + Send + 'static) -> Queue {
@@ -160,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_blocks_holds_nobody_up_and_what_it_does_not_take_is_counted() {
+    fn a_destination_that_blocks_blocks_no_thread_and_dropped_lines_are_counted() {
         let _one_at_a_time = COUNTING.lock();
         let (go_on, blocked) = channel::<()>();
         let (sink, written) = channel();
         let queue = before(move |line| {
-            // Until the other end is gone, that of the test.
+            // Blocks until the other end, which the test holds, is dropped.
             let _ = blocked.recv();
             sink.send(line.len()).unwrap();
         });
@@ -173,7 +173,7 @@ mod tests {
         for _ in 0..MAX_LINES + 10 {
             queue.push(b"x".to_vec());
         }
-        // One may be with the destination already.
+        // The destination may have one already.
         let dropped = dropped_lines() - before;
         assert!((9..=10).contains(&dropped), "{dropped}");
         queue.flush(Duration::ZERO);

@@ -21,29 +21,29 @@ use super::journal::{self, JOURNAL};
 use super::line::Lines;
 use super::queue::Queue;
 
-/// How long the last lines may take at the end.
+/// The maximum time to write the last lines at the end.
 const LAST_LINES: Duration = Duration::from_millis(300);
 
-/// What is in front of the destination.
+/// The queue before the destination.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// How a command that logs does so.
+/// The logging options of a command.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// How log lines are written
+    /// Format of log lines
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// Where they go: auto, stderr, journald, or a file
+    /// Destination of log lines: auto, stderr, journald, or a file
     #[arg(long, value_name = "WHERE", default_value = "auto")]
     pub log_to: Destination,
 
-    /// The least that is logged: error, warn, info or debug
+    /// Minimum log level: error, warn, info or debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: LevelFilter,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
     /// A line for people
@@ -53,9 +53,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends all log lines from now on where `args` say, or to stderr if that cannot be had. Nobody who
-/// logs waits for the destination: what it does not take in time is dropped, and counted. A second
-/// call changes nothing.
+/// Sends all log lines from now on to the destination in `args`, or to stderr if it cannot be opened. No thread waits
+/// for the destination: lines that it does not accept in time are dropped, and counted. A second call changes nothing.
 pub fn start_logs(args: &LogArgs) {
     let (lines, trouble) = match lines(args) {
         Ok(lines) => (Ok(lines), None),
@@ -65,25 +64,24 @@ pub fn start_logs(args: &LogArgs) {
         ),
     };
     let Ok(lines) = lines else {
-        // No further thread, so no daemon either; whatever starts next says so.
+        // No thread can be started, so no daemon either; the next start reports it.
         return;
     };
     let _ = QUEUE.set(lines.queue.clone());
-    // The ttrpc library logs through `log`; what it has to say of a connection is ours to judge,
-    // so only its errors are passed on.
+    // The ttrpc library logs through `log`. We report connections ourselves, so only its errors are passed on.
     let _ = tracing_log::LogTracer::builder()
         .with_max_level(log::LevelFilter::Error)
         .init();
-    // Fails only where logs were started before.
+    // Fails only if logs were started before.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(lines).with(args.log_level));
-    // By default a panic is written to stderr, by whoever panics.
+    // By default a panic is written to stderr by the thread that panics.
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     if let Some(error) = trouble {
         tracing::warn!(%error, to = ?args.log_to, "cannot log there; logging to stderr");
     }
 }
 
-/// Waits a moment for the last lines to be written.
+/// Waits briefly until the last lines are written.
 pub fn flush_logs() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(LAST_LINES);
@@ -92,7 +90,7 @@ pub fn flush_logs() {
 
 fn lines(args: &LogArgs) -> io::Result<Lines> {
     let destination = match &args.log_to {
-        // Whoever asks for JSON wants it as it is.
+        // JSON is written as it is, without journald's own fields.
         Destination::Auto if args.log_format == LogFormat::Json => match Surroundings::look().choose() {
             Destination::Journald => Destination::Stderr,
             other => other,
@@ -116,7 +114,7 @@ fn lines(args: &LogArgs) -> io::Result<Lines> {
     }
 }
 
-/// Not through the standard library's lock, which a panic would wait for.
+/// Not through the standard library's lock, for which a panic would wait.
 fn stderr() -> io::Result<Queue> {
     let mut stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     Queue::before(move || Ok(move |line: &[u8]| stderr.write_all(line)))

@@ -26,18 +26,18 @@ const CREATE: &str = "CreateContainer";
 
 const PREFIX: &str = "nri_oci_hooks";
 
-/// Upper bounds of how long an event took, in seconds: the runtime holds a lock of the node for it.
+/// The upper bounds of event durations, in seconds: the runtime holds a lock of the node for each event.
 const EVENT_BUCKETS: [f64; 10] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 2.0,
 ];
 
-/// Upper bounds of how long a hook ran, in seconds.
+/// The upper bounds of hook durations, in seconds.
 const RUN_BUCKETS: [f64; 10] = [0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
-/// How many programs have a series of their own; the others share one.
+/// The maximum number of programs with a series of their own; the others share one.
 const MAX_PROGRAMS: usize = 200;
 
-/// What is counted as it happens.
+/// The metrics that are counted when something happens.
 #[derive(Debug)]
 pub(in crate::observe) struct Metrics {
     registry: Registry,
@@ -54,7 +54,7 @@ pub(in crate::observe) struct Metrics {
     late: Family<StageLabel, Counter>,
 }
 
-/// What is looked at when the metrics are asked for.
+/// The metrics that are read when they are requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::observe) struct Gauges {
     pub(in crate::observe) registered: bool,
@@ -64,7 +64,7 @@ pub(in crate::observe) struct Gauges {
     /// Whether the runtime refuses containers while the plugin is not connected.
     pub(in crate::observe) refuses_without: bool,
     pub(in crate::observe) ready: bool,
-    /// In the configuration, the default hook-spec and hooks.d.
+    /// Errors in the configuration, the default hook-spec and hooks.d.
     pub(in crate::observe) errors: usize,
     /// Hook-specs that are invalid and that pods may select.
     pub(in crate::observe) invalid_specs: usize,
@@ -74,19 +74,19 @@ pub(in crate::observe) struct Gauges {
     pub(in crate::observe) in_force: usize,
     pub(in crate::observe) live_entries: usize,
     pub(in crate::observe) past_entries: usize,
-    /// Whether these two are from an earlier look.
+    /// Whether these two are from an earlier read.
     pub(in crate::observe) are_entries_old: bool,
     /// File systems that do not answer.
     pub(in crate::observe) unanswered: usize,
     /// Runtime handlers that run no OCI hooks.
     pub(in crate::observe) unhooked_handlers: usize,
-    /// Containers that lack the hooks that they should have.
+    /// Containers that lack their hooks.
     pub(in crate::observe) without_hooks: usize,
-    /// Since the front began.
+    /// Counted since the front began.
     pub(in crate::observe) front: Report,
     /// Resident memory, in bytes.
     pub(in crate::observe) memory: u64,
-    /// Log lines that their destination did not take.
+    /// Log lines that their destination did not accept.
     pub(in crate::observe) dropped_lines: u64,
 }
 
@@ -110,8 +110,7 @@ impl Metrics {
         metrics.registered()
     }
 
-    /// Makes every series that can be: one that is missing until the first failure hides it from
-    /// whoever watches for a rise.
+    /// Creates every possible series. A series that is missing until the first failure would hide the rise.
     fn begin_at_zero(&self) {
         for stage in STAGES.map(Stage::key) {
             for outcome in OUTCOMES {
@@ -134,23 +133,27 @@ impl Metrics {
     fn registered(mut self) -> Metrics {
         let version = env!("CARGO_PKG_VERSION");
         let registry = &mut self.registry;
-        registry.register("build", "What is running", Info::new([("version", version)]));
+        registry.register(
+            "build",
+            "Version of the daemon",
+            Info::new([("version", version)]),
+        );
         registry.register(
             "events",
             "Events of the runtime that were handled",
             self.events.clone(),
         );
-        let (help, durations) = ("How long events were handled", self.event_durations.clone());
+        let (help, durations) = ("Duration of the handling of events", self.event_durations.clone());
         registry.register_with_unit("event_duration", help, Unit::Seconds, durations);
         let help = "Connections on which the runtime configured this plugin";
         registry.register("connections", help, self.connections.clone());
         let help = "Connections that ended, after which containers go without hooks until the next";
         registry.register("disconnections", help, self.disconnections.clone());
-        registry.register("hook_runs", "Hooks that were run", self.runs.clone());
-        let (help, durations) = ("How long hooks ran", self.run_durations.clone());
+        registry.register("hook_runs", "Hooks that have run", self.runs.clone());
+        let (help, durations) = ("Duration of hooks", self.run_durations.clone());
         registry.register_with_unit("hook_duration", help, Unit::Seconds, durations);
         let (help, durations) = (
-            "How long hooks ran, by program and hook-spec",
+            "Duration of hooks, by program and hook-spec",
             self.program_durations.clone(),
         );
         registry.register_with_unit("program_duration", help, Unit::Seconds, durations);
@@ -173,7 +176,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// The runtime configured us.
+    /// The runtime has configured the plugin.
     pub(in crate::observe) fn connected(&self) {
         self.connections.inc();
     }
@@ -204,7 +207,7 @@ impl Metrics {
     /// The labels of a program. Hook-specs may change without end, and series stay.
     fn program(&self, path: &str, file: &str) -> ProgramLabels {
         let labels = ProgramLabels::of(path, file);
-        // What a panic leaves behind is whole: labels are only added.
+        // Usable after a panic: labels are only added.
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if !programs.contains(&labels) {
             if programs.len() == MAX_PROGRAMS {
@@ -215,7 +218,7 @@ impl Metrics {
         labels
     }
 
-    /// A stage of a container is over, of which so many events had waited in vain.
+    /// A stage of a container is over; `late` events had to be answered before its end.
     pub(in crate::observe) fn over(&self, stage: Stage, result: &StageResult, late: usize) {
         let (stage, result) = (stage.key(), labels::result(result));
         self.stages.get_or_create(&StageLabels { stage, result }).inc();
@@ -223,7 +226,7 @@ impl Metrics {
         self.late.get_or_create(&StageLabel { stage }).inc_by(late);
     }
 
-    /// All metrics as text, with what was looked at now.
+    /// All metrics as text, with the current gauges.
     pub(in crate::observe) fn text(&self, now: &Gauges) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -248,12 +251,12 @@ impl Gauges {
         );
         gauge(
             "synchronized",
-            "Whether the runtime has told its containers",
+            "Whether the runtime has sent its containers",
             usize::from(self.synchronized),
         );
         gauge(
             "ready",
-            "Whether all is as it should be, as /readyz says",
+            "Whether the daemon is ready, as in /readyz",
             usize::from(self.ready),
         );
         let help =
@@ -273,7 +276,7 @@ impl Gauges {
         gauge("older_versions", help, self.older_versions);
         gauge(
             "specs_in_force",
-            "Default hook-spec and files of hooks.d in force",
+            "Active files: default hook-spec and hooks.d",
             self.in_force,
         );
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
@@ -294,12 +297,12 @@ impl Gauges {
         );
         gauge(
             "containers_without_hooks",
-            "Containers that run without the hooks that they should have",
+            "Containers that run without their hooks",
             self.without_hooks,
         );
 
         let dropped = ConstCounter::new(self.dropped_lines);
-        let help = "Log lines that were dropped because their destination did not take them in time";
+        let help = "Log lines that were dropped because their destination did not accept them in time";
         registry.register("log_lines_dropped", help, dropped);
 
         let Report {
@@ -314,12 +317,11 @@ impl Gauges {
             ("runtime", registrations.runtime),
             ("subscription", registrations.subscription),
         ];
-        let help =
-            "How often the plugin was registered, by reason; a registration waits for every stop on the node";
+        let help = "Registrations of the plugin, by reason; a registration waits for every stop on the node";
         registry.register("registrations", help, by_reason(&reasons));
         let help = "Daemons that the front replaced, by reason";
         registry.register("restarts", help, by_reason(&[("ended", ended), ("hung", hung)]));
-        let help = "Requests that the front answered, because the daemon had not in time";
+        let help = "Requests that the front answered because the daemon did not in time";
         registry.register("answered_for", help, ConstCounter::new(answered));
 
         let entries: Family<EntryLabel, Gauge> = Family::default();

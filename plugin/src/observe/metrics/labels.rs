@@ -1,4 +1,4 @@
-//! The labels, and the words that stand in them.
+//! The labels, and their values.
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -8,7 +8,7 @@ use crate::model::Stage;
 /// The stages that a runner runs.
 pub(super) const STAGES: [Stage; 4] = Stage::OF_RUNNER;
 
-/// The words of [`outcome`].
+/// The values of [`outcome`].
 pub(super) const OUTCOMES: [&str; 7] = [
     "success",
     "failure",
@@ -19,7 +19,7 @@ pub(super) const OUTCOMES: [&str; 7] = [
     "interrupted",
 ];
 
-/// The words of [`result`].
+/// The values of [`result`].
 pub(super) const RESULTS: [&str; 3] = ["done", "failed", "skipped"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,14 +96,14 @@ pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
 }
 
-/// How the handling of an event ended.
+/// The result of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::observe) enum EventResult {
-    /// The runtime got what it asked for.
+    /// The runtime got the answer of the handler.
     Ok,
     /// The runtime got an error.
     Error,
-    /// The handler panicked or was late; the runtime got an error that is not the handler's.
+    /// The handler panicked or timed out; the runtime got an error that is not the handler's.
     Dropped,
 }
 
@@ -119,7 +119,7 @@ impl EventResult {
     }
 }
 
-/// The word for how a hook ended.
+/// The label for the outcome of a hook.
 pub(super) fn outcome(ended: &Outcome) -> &'static str {
     match ended {
         Outcome::Exited { status: 0 } => "success",
@@ -134,7 +134,7 @@ pub(super) fn outcome(ended: &Outcome) -> &'static str {
     }
 }
 
-/// The word for how a stage ended.
+/// The label for the result of a stage.
 pub(super) fn result(result: &StageResult) -> &'static str {
     match result {
         StageResult::Done => "done",

@@ -1,5 +1,5 @@
-//! Metrics, in the text form that Prometheus reads. No pod or container is named in them: a
-//! node has any number of these over time.
+//! Metrics, in the text format of Prometheus. They name no pod or container, because a node has any number of these
+//! over time.
 
 mod families;
 mod labels;

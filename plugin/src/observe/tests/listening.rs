@@ -1,4 +1,4 @@
-//! Where it listens: the place is had without taking it from others, and nobody keeps anybody out.
+//! The listening sockets: the daemon takes none from other processes, and no client blocks another.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use crate::observe::listener::{Listener, Place, Task, accept};
 use crate::observe::{Endpoint, STATUS_SOCKET};
 
 impl Node {
-    /// Where a daemon with the state directory `state_dir` has its socket `name`.
+    /// The address of the socket `name` of a daemon with the state directory `state_dir`.
     fn place(&self, name: &str, state_dir: &Path) -> (PathBuf, Place) {
         let path = self.root.path().join(name);
         let place = Place {
@@ -31,14 +31,14 @@ impl Node {
         self.root.path().join("state")
     }
 
-    /// A daemon that serves in a place which is free.
+    /// A daemon that serves at a free address.
     async fn serves(&self, place: &Place) -> Task {
         let (listener, observer) = (place.open().await.unwrap(), self.observer.clone());
         Task::spawn(accept(listener, observer))
     }
 }
 
-/// The beginning of what is answered.
+/// The beginning of the answer.
 async fn asked(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, path: &str) -> String {
     let mut answer = String::new();
     let asked = async {
@@ -46,7 +46,7 @@ async fn asked(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, path: &str
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.read_to_string(&mut answer).await.unwrap();
     };
-    // Less than it waits for a request that does not come.
+    // Less than the timeout of a request that does not come.
     timeout(Duration::from_millis(900), asked)
         .await
         .expect("it answers at once");
@@ -54,7 +54,7 @@ async fn asked(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, path: &str
 }
 
 #[tokio::test]
-async fn a_hundred_idle_connections_keep_no_probe_waiting() {
+async fn a_hundred_idle_connections_block_no_probe() {
     let node = Node::new("");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,7 +75,7 @@ async fn a_hundred_idle_connections_keep_no_probe_waiting() {
 }
 
 #[tokio::test]
-async fn who_sends_no_request_is_let_go_after_a_second() {
+async fn a_client_without_a_request_is_disconnected_after_a_second() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
     let _serving = node.serves(&place).await;
@@ -86,7 +86,7 @@ async fn who_sends_no_request_is_let_go_after_a_second() {
 }
 
 #[tokio::test]
-async fn a_socket_at_which_nobody_answers_is_replaced_and_is_roots_alone() {
+async fn an_unused_socket_is_replaced_and_is_for_root_alone() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
     drop(StdListener::bind(&path).unwrap());
@@ -97,7 +97,7 @@ async fn a_socket_at_which_nobody_answers_is_replaced_and_is_roots_alone() {
 }
 
 #[tokio::test]
-async fn a_daemon_with_the_same_state_directory_is_succeeded_and_another_left_alone() {
+async fn a_daemon_with_the_same_state_directory_is_replaced_and_another_is_not() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
     let _first = node.serves(&place).await;
@@ -115,7 +115,7 @@ async fn a_daemon_with_the_same_state_directory_is_succeeded_and_another_left_al
 }
 
 #[tokio::test]
-async fn what_is_no_daemons_socket_is_never_removed() {
+async fn a_socket_that_is_not_a_daemons_is_never_removed() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
     let others = tokio::net::UnixListener::bind(&path).unwrap();
@@ -127,7 +127,7 @@ async fn what_is_no_daemons_socket_is_never_removed() {
     let refused = place.open().await.err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "another process listens there, and it is no daemon with this state directory"
+        "another process listens there, and it is not a daemon with this state directory"
     );
     let (path, place) = node.place("file", &node.state_dir());
     fs::write(&path, "precious").unwrap();
@@ -177,13 +177,13 @@ async fn a_daemon_whose_successor_or_socket_is_gone_is_reached_again() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_taken_is_had_once_it_is_free() {
+async fn an_address_in_use_is_opened_when_it_is_free() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let node = Node::new(&format!("listen = \"{address}\""));
     let endpoint = Endpoint::default();
     endpoint.refresh(&node.observer);
-    // The socket for root is opened behind it, so it has been tried.
+    // The socket for root is opened after it, so it has been tried.
     let status = node.state_dir().join(STATUS_SOCKET);
     while !status.exists() {
         tokio::task::yield_now().await;

@@ -1,5 +1,5 @@
-//! What the daemon tells about itself, and whom.
+//! The daemon's reports about itself, and who gets them.
 
 mod listening;
 mod node;
-mod telling;
+mod reporting;

@@ -1,4 +1,4 @@
-//! A daemon whose files are its own.
+//! A daemon with files of its own.
 
 use std::fs;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Node {
             .unwrap()
     }
 
-    /// What a client gets for a request.
+    /// The answer to a client's request.
     pub(super) async fn asked(&self, client: Client, request: &str) -> String {
         let (ours, mut theirs) = duplex(64 * 1024);
         theirs.write_all(request.as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is told to whoever asks: it must be what happened.
+//! The reports about the daemon, which must match the events.
 
 use std::fs;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::node::Node;
 use crate::ledger::{Claimed, Notification, Outcome, Output, StageResult, Trigger};
 use crate::model::Stage;
 use crate::observe::http::Client;
-use crate::observe::notifications::look_into;
+use crate::observe::notifications::processed_by_thread;
 use crate::observe::{OnSilence, Status};
 
 const KEY: &str = "hook-spec.noderesource.dev";
 
-/// How many hooks [`time_out`] has let run.
+/// The number of hooks that [`time_out`] has let run.
 const RUNS: &str = "nri_oci_hooks_hook_runs_total{stage=\"prestart\",outcome=\"timed-out\"}";
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn events_are_counted_by_what_the_runtime_got() {
 }
 
 #[tokio::test]
-async fn ready_is_who_is_registered_synchronized_and_sound() {
+async fn a_daemon_is_ready_when_it_is_registered_synchronized_and_sound() {
     let node = Node::new("delivery = \"direct\"");
     assert_eq!(node.observer.not_ready(), ["not registered with the runtime"]);
     let (runtime, plugin, serving) = node.connected().await;
@@ -76,7 +76,7 @@ async fn ready_is_who_is_registered_synchronized_and_sound() {
     );
     assert!(node.asked(Client::Root, readyz).await.contains("[invalid-json]"));
 
-    // One that was never valid has no earlier version.
+    // A file that was never valid has no earlier version.
     let root = node.root.path();
     fs::create_dir(root.join("hooks.d")).unwrap();
     fs::write(root.join("hooks.d/x.json"), "{").unwrap();
@@ -149,6 +149,7 @@ async fn who_is_registered_and_not_synchronized_for_long_says_since_when_and_wha
 
 #[tokio::test]
 async fn what_the_runtime_does_on_silence_is_known_by_its_nri_version_and_the_policy() {
+async fn the_action_of_the_runtime_on_silence_follows_from_its_nri_version_and_the_policy() {
     let (old, new) = (
         RuntimeProfile::containerd_2_1(),
         RuntimeProfile::containerd_2_4_nri_0_12_5(),
@@ -170,7 +171,7 @@ async fn what_the_runtime_does_on_silence_is_known_by_its_nri_version_and_the_po
 }
 
 #[tokio::test]
-async fn the_status_tells_runtime_configuration_and_digests() {
+async fn the_status_has_runtime_configuration_and_digests() {
     let node = Node::new("");
     let (_runtime, _plugin, _serving) = node.connected().await;
     let status = node.observer.status();
@@ -197,7 +198,7 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
 
     time_out(&node, &container);
 
-    // The last that is counted.
+    // The last metric that is counted.
     while node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}") == 0.0 {
         tokio::task::yield_now().await;
     }
@@ -224,14 +225,14 @@ async fn created(node: &Node, plugin: &mut PluginHandle, name: &str) -> Containe
     let container = ContainerBuilder::new(&pod, name).build();
     let answer = plugin.create_container(&pod, &container).await;
     answer.into_answer().unwrap();
-    // Made behind.
+    // It is created in the background.
     while !node.ledger().root().join("bell").exists() {
         tokio::task::yield_now().await;
     }
     container
 }
 
-/// As a runner does it whose hook takes too long.
+/// The records of a runner whose hook times out.
 fn time_out(node: &Node, container: &Container) {
     let id = container.id.parse().unwrap();
     let directory = node.ledger().find(&id).unwrap().unwrap();
@@ -252,7 +253,7 @@ fn time_out(node: &Node, container: &Container) {
 }
 
 #[tokio::test]
-async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_removed_meanwhile() {
+async fn all_notifications_at_once_are_counted_and_so_is_one_whose_container_is_removed_meanwhile() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
     for name in ["one", "two", "three"] {
@@ -269,11 +270,11 @@ async fn all_that_ring_at_once_are_counted_and_so_is_one_whose_container_is_remo
 }
 
 #[tokio::test]
-async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
+async fn notifications_before_the_end_of_the_daemon_are_counted_at_its_end() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
     let container = created(&node, &mut plugin, "main").await;
-    // Not heard by the daemon's own ear.
+    // The daemon's own socket must not receive it.
     fs::remove_file(node.ledger().root().join("bell")).unwrap();
     time_out(&node, &container);
     let notification = Notification {
@@ -281,7 +282,7 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
         stage: Stage::Prestart,
         trouble: None,
     };
-    let notifications = look_into(node.ledger(), node.observer.clone()).unwrap();
+    let notifications = processed_by_thread(node.ledger(), node.observer.clone()).unwrap();
     assert!(notifications.send(notification));
     drop(notifications);
     node.observer.counted(Duration::from_secs(30)).await;
@@ -289,7 +290,7 @@ async fn what_has_rung_before_the_daemon_ends_is_counted_at_its_end() {
 }
 
 #[tokio::test]
-async fn each_path_is_answered_and_what_is_no_request_refused() {
+async fn each_path_is_answered_and_an_invalid_request_is_refused() {
     let node = Node::new("");
     for (client, request, answer) in [
         (
@@ -327,7 +328,7 @@ async fn each_path_is_answered_and_what_is_no_request_refused() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_know_files_is_told_only_that_it_is_not_ready() {
+async fn a_client_that_may_not_see_files_sees_only_that_the_daemon_is_not_ready() {
     let node = Node::new("");
     let request = "GET /readyz HTTP/1.1\r\n\r\n";
     assert!(
