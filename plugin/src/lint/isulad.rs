@@ -1,4 +1,4 @@
-//! What iSulad does not know: for hook-specs that it reads too.
+//! Parts of a hook-spec that iSulad does not know, for hook-specs that it reads too.
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};
@@ -8,8 +8,8 @@ use crate::select::LoadedSpec;
 /// The stages that iSulad has.
 const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
 
-/// One warning for each hook of a hook-spec without errors that iSulad leaves out, or whose failure means another
-/// thing to it, in the order of its `text`.
+/// One warning for each hook that iSulad leaves out, or whose failure has another effect in iSulad. The hook-spec has no
+/// errors; the warnings are in the order of its `text`.
 pub fn lint_for_isulad(spec: &LoadedSpec, text: &[u8]) -> Vec<Diagnostic> {
     let linted = Linted::new(spec, text);
     let hooks = linted.hooks();

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// The numbers of all processes that this one sees; none if there is no `/proc`. What else lies there, as `self`, is no
-/// process.
+/// The numbers of all processes that this one sees; none if there is no `/proc`. Other files there, such as
+/// `self`, are not processes.
 pub(crate) fn processes() -> impl Iterator<Item = i32> {
     let listed = fs::read_dir("/proc").into_iter().flatten().flatten();
     listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok())

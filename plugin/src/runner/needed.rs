@@ -4,9 +4,9 @@ use crate::ledger::{BootId, EntryDirectory, Header, LedgerError};
 use crate::model::Stage;
 use crate::process::Init;
 
-/// Whether a container still needs this program: its runtime may yet start the runner, or its poststop hooks have not run.
-/// One that is over needs it no longer, though without a daemon nobody takes it out of the ledger; and one that was never
-/// started is over with the boot.
+/// Whether a container still needs this program: its runtime may still start the runner, or its poststop
+/// hooks have not run. A container that is over does not need it, although without a daemon it stays in the
+/// ledger. One that was never started is over at the end of the boot.
 ///
 /// # Errors
 /// Its records cannot be read.

@@ -70,7 +70,7 @@ pub(crate) fn is_version(name: &str) -> bool {
     digits.is_some_and(|digits| digits.len() == 64 && digits.bytes().all(is_digit))
 }
 
-/// Which image the version in `directory` is from. Only for people, so a fault counts as none.
+/// The image of the version in `directory`. It is only for people, so a fault counts as none.
 pub(crate) fn reference(directory: &Path) -> Option<String> {
     TrustedDir::at(directory).ok()?.unshared().ok()?;
     let file = TrustedFile::to_read(&directory.join(REFERENCE))

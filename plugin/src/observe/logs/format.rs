@@ -1,4 +1,4 @@
-//! A line for people, or for programs.
+//! Formats a line for people, or for programs.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::line::{Fields, Line, MESSAGE, REASONS};
 use crate::model::one_line;
 
-/// `TIME LEVEL MESSAGE NAME=VALUE...`, in one line. What the message says already is no field.
+/// `TIME LEVEL MESSAGE NAME=VALUE...`, in one line. Fields that the message shows already are left out.
 pub(super) fn text(line: &Line<'_>) -> Vec<u8> {
     let time = humantime::format_rfc3339_micros(line.at);
     let message = one_line(line.fields.text(MESSAGE).unwrap_or_default());

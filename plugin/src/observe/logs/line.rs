@@ -1,4 +1,4 @@
-//! One log line: what it says of which container, and its fields.
+//! One log line: its message with the container, and its fields.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -18,13 +18,13 @@ use crate::model::shown;
 /// The field that has the message.
 pub(super) const MESSAGE: &str = "message";
 
-/// The fields that say why: their texts end the message.
+/// The fields with the reason: their texts end the message.
 pub(super) const REASONS: [&str; 3] = ["error", "reason", "status"];
 
-/// Writes a line as its destination takes it.
+/// Writes a line in the form of its destination.
 type Write = fn(&Line<'_>) -> Vec<u8>;
 
-/// Hands each event to the queue of the destination.
+/// Sends each event to the queue of the destination.
 pub(super) struct Lines {
     pub(super) write: Write,
     pub(super) queue: Queue,
@@ -35,7 +35,7 @@ pub(super) struct Line<'e> {
     pub(super) at: SystemTime,
     pub(super) level: Level,
     pub(super) target: &'e str,
-    /// Those of the event. The message begins with the container that it is about, and ends with the reason.
+    /// The fields of the event. The message begins with its container, and ends with the reason.
     pub(super) fields: Fields,
     /// The spans around it, the innermost last.
     pub(super) spans: Vec<Fields>,
@@ -105,7 +105,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Lines {
 }
 
 impl Line<'_> {
-    /// What it is about, and then the message, and then the reason: each once.
+    /// The container, then the message, then the reason: each once.
     fn complete_message(&mut self) {
         let about = self.spans.iter().rev().find_map(about).unwrap_or_default();
         let message = self.fields.text(MESSAGE).unwrap_or_default();
@@ -118,13 +118,14 @@ impl Line<'_> {
     }
 }
 
-/// `text` without what stands before the message already, and without what an error for the runtime begins with.
+/// `text` without a part that is before the message already, and without the prefix of an error for the
+/// runtime.
 fn without<'t>(text: &'t str, about: &str) -> &'t str {
     let text = text.strip_prefix("nri-oci-hooks: ").unwrap_or(text);
     text.strip_prefix(about).unwrap_or(text)
 }
 
-/// Whose span it is: `container C of pod N/P: `.
+/// The container of the span: `container C of pod N/P: `.
 fn about(span: &Fields) -> Option<String> {
     let text = |name| span.text(name).map(shown);
     let (namespace, pod) = (text("namespace")?, text("pod")?);

@@ -1,4 +1,4 @@
-//! What a line says, in each form.
+//! The text of a line in each form.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::line::{Line, Lines};
 use super::queue::Queue;
 use super::{format, journal};
 
-/// What `log` writes, in a form.
+/// The text that `log` writes in a form.
 fn written(write: fn(&Line<'_>) -> Vec<u8>, log: impl FnOnce()) -> String {
     let bytes = Arc::new(Mutex::new(Vec::new()));
     let sink = bytes.clone();
@@ -74,7 +74,7 @@ fn a_message_about_a_container_begins_with_its_name_and_ends_with_the_reason() {
 }
 
 #[test]
-fn the_name_of_a_container_is_said_once() {
+fn the_name_of_a_container_is_in_a_line_once() {
     let log = || {
         let _about = container().entered();
         tracing::warn!("{ABOUT}prestart hook 1 of 1 failed");

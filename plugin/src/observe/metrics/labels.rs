@@ -64,7 +64,7 @@ pub(super) struct ProgramLabels {
 }
 
 impl ProgramLabels {
-    /// Of the program at `path`, by its own name, and the hook-spec `file`.
+    /// The labels of the program at `path`, by its own name, and of the hook-spec `file`.
     pub(super) fn of(path: &str, file: &str) -> ProgramLabels {
         let program = path.rsplit('/').next().unwrap_or_default();
         ProgramLabels {
