@@ -152,7 +152,7 @@ fn give_up(daemon: Option<Pid>) {
         let _ = kill(daemon, Signal::SIGKILL);
     }
     // Fails only where the kernel shows no descriptors, and has no close_range either.
-    let _ = system::close_descriptors_but(&[]);
+    let _ = system::close_descriptors_except(&[]);
 }
 
 /// Whether the file at `path` is another than this process executes.

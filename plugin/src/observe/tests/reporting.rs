@@ -148,7 +148,6 @@ async fn who_is_registered_and_not_synchronized_for_long_says_since_when_and_wha
 }
 
 #[tokio::test]
-async fn what_the_runtime_does_on_silence_is_known_by_its_nri_version_and_the_policy() {
 async fn the_action_of_the_runtime_on_silence_follows_from_its_nri_version_and_the_policy() {
     let (old, new) = (
         RuntimeProfile::containerd_2_1(),
