@@ -86,10 +86,24 @@ struct Session {
 struct Open {
     method: Method,
     request: Message,
+    /// Since when the runtime waits.
+    received: Instant,
     /// Until when the runtime is to be answered; none if it is.
     deadline: Option<Instant>,
     /// Whether the daemon of the moment has it.
     is_sent: bool,
+}
+
+impl Open {
+    /// The time at which the front answers. If no daemon has the request and the answer is empty in any case, that is
+    /// half of the time before the deadline: the runtime waits for less, and a front that gets no processor is not late.
+    fn due(&self) -> Option<Instant> {
+        let deadline = self.deadline?;
+        match self.method {
+            Method::Other if !self.is_sent => Some(self.received + (deadline - self.received) / 2),
+            _ => Some(deadline),
+        }
+    }
 }
 
 impl Session {
@@ -284,7 +298,7 @@ impl Relay {
 
     /// When the next request is to be answered for the daemon.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.open.iter().filter_map(|open| open.deadline).min()
+        self.open.iter().filter_map(Open::due).min()
     }
 
     /// Answers for the daemon what it has not answered at `now`; `why` is what is the matter with it.
@@ -296,7 +310,7 @@ impl Relay {
             .as_ref()
             .is_some_and(|(_, subscription)| subscription.fails);
         for open in &mut self.open {
-            if open.deadline.is_none_or(|deadline| deadline > now) {
+            if open.due().is_none_or(|due| due > now) {
                 continue;
             }
             open.deadline = None;
@@ -341,10 +355,12 @@ impl Relay {
             Method::Configure | Method::Synchronize { .. } => request,
             _ => rpc::received_at(&request, uptime()),
         };
+        let received = Instant::now();
         self.open.push_back(Open {
             method,
             request,
-            deadline: Some(Instant::now() + time_to_answer(timeout)),
+            received,
+            deadline: Some(received + time_to_answer(timeout)),
             is_sent: false,
         });
     }

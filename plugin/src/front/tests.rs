@@ -242,6 +242,25 @@ fn at_the_deadline_a_decision_is_refused_or_let_go_by_the_policy_and_all_else_is
 }
 
 #[test]
+fn without_a_daemon_a_request_whose_answer_is_empty_is_answered_at_half_the_time() {
+    let (mut relay, mut runtime, daemon) = connected(true);
+    daemon.die();
+    assert_eq!(run(&mut relay), Some(Change::DaemonGone));
+    relay.drop_session();
+    runtime.send(PLUGIN, &request(5, "CreateContainer", b"c"));
+    runtime.send(PLUGIN, &request(7, "RemoveContainer", b"r"));
+    run(&mut relay);
+    relay.expire(Instant::now() + Duration::from_secs(1), "away");
+    assert_eq!(streams(&runtime.received()), [7]);
+    let mut next = next_daemon(&mut relay, true);
+    runtime.send(PLUGIN, &request(9, "RemoveContainer", b"r"));
+    run(&mut relay);
+    assert_eq!(streams(&next.received()), [5, 7, 9]);
+    relay.expire(Instant::now() + Duration::from_secs(1), "asleep");
+    assert!(runtime.received().is_empty(), "a daemon has all of them");
+}
+
+#[test]
 fn what_was_missed_is_kept_for_the_next_daemon_up_to_a_limit() {
     let (mut relay, mut runtime, daemon) = connected(true);
     daemon.die();
