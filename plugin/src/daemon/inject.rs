@@ -13,6 +13,7 @@ use crate::ledger::Trigger;
 use crate::model::{ResolvedHooks, Stage};
 use crate::runner::{COMMAND, Call, NAME};
 use crate::select::DEFAULT_PATH;
+use crate::system::knows_exit_codes;
 
 /// How much longer than its hooks a runner may take: to wait for init or for another runner.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -20,10 +21,11 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// The adjustment that lets the OCI runtime start the runner of each stage that has hooks.
 ///
 /// Where the OCI runtime does not delete a container when it ends, the daemon starts poststop, and
-/// has to know init: so the runner is started at prestart in any case.
+/// has to know init; and it has to where poststop gets the exit code. So the runner is started at prestart then.
 pub(super) fn adjustment(resolved: &ResolvedHooks, containers: &Containers) -> Adjustment {
     let (program, state_dir) = (containers.program(), containers.state_dir());
-    let first = (!containers.deletes_at_end()).then_some(Stage::Prestart);
+    let notes_exit = knows_exit_codes() && !resolved.stage(Stage::Poststop).is_empty();
+    let first = (!containers.deletes_at_end() || notes_exit).then_some(Stage::Prestart);
     runners(resolved, first, program, state_dir)
 }
 

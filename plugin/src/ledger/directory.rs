@@ -18,6 +18,7 @@ use nix::sys::stat::{Mode, fstat};
 
 use super::checksum::{self, Format};
 use super::claim::{Claim, Claimed};
+use super::init::{INIT, InitEnd, InitLine};
 use super::{Created, Entry, Header, LedgerError, Line, Record, StageResult, Trigger};
 use crate::model::{ResolvedHook, ResolvedHooks, Stage, Timestamp};
 use crate::trust::access::Use;
@@ -299,6 +300,49 @@ impl EntryDirectory {
     pub fn note_not_held(&self, stage: Stage, reason: &str) -> Result<(), LedgerError> {
         let (reason, at) = (reason.to_owned(), Timestamp::now());
         self.note(stage, &Line::NotHeld { reason, at })
+    }
+
+    /// Records that a daemon waits for the end of the container's init.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn note_init_watched(&self) -> Result<(), LedgerError> {
+        self.note_init(&InitLine::Watched { at: Timestamp::now() })
+    }
+
+    /// Records the exit code of the container's init, or 128 plus the number of the signal.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn note_init_exited(&self, code: i32) -> Result<(), LedgerError> {
+        self.note_init(&InitLine::Exited {
+            code,
+            at: Timestamp::now(),
+        })
+    }
+
+    /// The exit code of the container's init. A damaged line counts as absent.
+    pub fn init_end(&self) -> InitEnd {
+        let (Ok(Some(bytes)), Ok(format)) = (self.bytes(INIT), self.format()) else {
+            return InitEnd::Unknown;
+        };
+        let lines = checksum::lines(&bytes, format).unwrap_or_default();
+        let lines: Vec<InitLine> = lines
+            .iter()
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect();
+        InitEnd::of(&lines)
+    }
+
+    fn note_init(&self, line: &InitLine) -> Result<(), LedgerError> {
+        let _access = LedgerError::begin(Use::Write, &self.path)?;
+        let format = self.format()?;
+        let path = self.path.join(INIT);
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT;
+        let written = self
+            .open_file(INIT, flags)
+            .and_then(|file| checksum::append(&file, line, format));
+        written.map_err(LedgerError::io("write", path))
     }
 
     fn note(&self, stage: Stage, line: &Line) -> Result<(), LedgerError> {

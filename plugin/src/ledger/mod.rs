@@ -7,6 +7,7 @@
 //! STATE_DIR/entries/ID             the resolved hooks, written when the container is created
 //! STATE_DIR/live/ID/STAGE          the record of a stage; the process that holds its lock has the claim
 //! STATE_DIR/live/ID/entry          the resolved hooks, once the container's start is over
+//! STATE_DIR/live/ID/init           the exit code of init, or that a daemon waits for its end
 //! STATE_DIR/past/NANOSECONDS-ID/   the archived records of a removed container, and its entry; tags of names follow the
 //!                                  nanoseconds
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
@@ -28,6 +29,7 @@ mod created;
 mod directory;
 mod entry;
 mod error;
+mod init;
 mod notification;
 mod output;
 mod record;
@@ -45,6 +47,7 @@ pub use created::Created;
 pub use directory::EntryDirectory;
 pub use entry::{BootId, Entry, Header, Identity};
 pub use error::LedgerError;
+pub use init::InitEnd;
 pub use notification::Notification;
 pub use output::Output;
 pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};

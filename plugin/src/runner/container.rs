@@ -1,14 +1,23 @@
 //! The container of a runner, from the ledger and the caller's state.
 
 use std::cell::{Cell, RefCell};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::guard::{self, Left};
-use super::state::{State, identity_annotations};
+use super::state::{EXIT_CODE, State, identity_annotations};
 use super::supervisor;
-use crate::ledger::{Claimed, Created, Entry, EntryDirectory, Header, LedgerError, Outcome, Trigger};
+use crate::ledger::{
+    Claimed, Created, Entry, EntryDirectory, Header, InitEnd, LedgerError, Outcome, Trigger,
+};
 use crate::model::{Program, ResolvedHook, Stage};
 use crate::process::cgroup::GroupName;
 use crate::process::{Init, process};
+
+/// The time within which a waiting daemon records the exit code of init.
+const EXIT_LIMIT: Duration = Duration::from_millis(200);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The container of a runner.
 #[derive(Debug)]
@@ -151,6 +160,18 @@ impl Container {
         }
     }
 
+    /// The exit code of its init, if a daemon has seen it. A daemon that is about to record it is waited for.
+    fn exit_code(&self) -> Option<i32> {
+        let give_up = Instant::now() + EXIT_LIMIT;
+        loop {
+            match self.directory.init_end() {
+                InitEnd::Exited(code) => return Some(code),
+                InitEnd::Awaited if Instant::now() < give_up => sleep(POLL_INTERVAL),
+                _ => return None,
+            }
+        }
+    }
+
     /// The state for hooks of `stage`. Status and process of the caller's state are not passed on: runtimes
     /// differ in them, and events come after the fact.
     ///
@@ -171,6 +192,13 @@ impl Container {
         let mut annotations = self.directory.entry()?.annotations()?;
         annotations.extend(self.created.annotations.clone());
         annotations.extend(identity_annotations(&self.header.identity));
+        // Where it is not known, it is not what a pod says either.
+        annotations.remove(EXIT_CODE);
+        if stage == Stage::Poststop
+            && let Some(code) = self.exit_code()
+        {
+            annotations.insert(EXIT_CODE.to_owned(), code.to_string());
+        }
         Ok(State {
             oci_version: self.said.oci_version.clone(),
             id: self.said.id.clone(),

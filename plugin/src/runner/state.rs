@@ -47,6 +47,9 @@ pub(super) fn identity_annotations(identity: &Identity) -> [(String, String); 4]
     .map(|(key, value)| (format!("nri-oci-hooks.noderesource.dev/{key}"), value.clone()))
 }
 
+/// The annotation with the exit code of init, in poststop.
+pub(super) const EXIT_CODE: &str = "nri-oci-hooks.noderesource.dev/exit-code";
+
 /// The reason why stdin is not a state.
 #[derive(Debug, Error)]
 pub(super) enum StateError {

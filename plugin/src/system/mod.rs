@@ -3,11 +3,13 @@
 #![allow(unsafe_code)]
 
 mod descriptors;
+mod exit_code;
 mod memory;
 mod process;
 mod readable;
 
 pub use descriptors::{receive_with_descriptor, send_with_descriptor, take_descriptor};
+pub use exit_code::{exit_code, knows_exit_codes};
 pub use memory::{return_free_memory, share_heap};
 pub use process::{
     allow_waiting_for_children, close_descriptors_except, close_descriptors_on_exec, fork_child,

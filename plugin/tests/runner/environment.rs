@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nri_oci_hooks::ledger::EntryDirectory;
 use nri_oci_hooks::model::Stage;
 use serde_json::{Value, json};
 
@@ -152,4 +153,39 @@ fn what_a_hook_writes_is_on_record_with_the_time_it_took() {
     );
     assert_eq!((run.file, run.line), ("/etc/spec.json", 10));
     assert!(run.began < end.at && end.at <= record.finished_at().unwrap());
+}
+
+#[test]
+fn poststop_gets_the_exit_code_that_a_daemon_has_seen_and_nobody_elses_word_for_it() {
+    type Note<'n> = &'n dyn Fn(&EntryDirectory);
+    let notes: [(Note, Option<&str>); 4] = [
+        (&|_| {}, None),
+        (&|files| files.note_init_watched().unwrap(), None),
+        (&|files| files.note_init_exited(7).unwrap(), Some("7")),
+        (
+            &|files| {
+                files.note_init_watched().unwrap();
+                files.note_init_exited(137).unwrap();
+            },
+            Some("137"),
+        ),
+    ];
+    for (note, expected) in notes {
+        let script = "#!/bin/sh\ncat >$D/state-$(basename $0)\n";
+        let fixture = Fixture::new()
+            .hook(Stage::Prestart, script)
+            .hook(Stage::Poststop, script);
+        let fixture = fixture.entered();
+        assert!(fixture.run(Stage::Prestart).status.success());
+        note(&fixture.container());
+        assert!(fixture.run(Stage::Poststop).status.success());
+        let code = |stage: &str| {
+            let state = fs::read_to_string(fixture.path(&format!("state-{stage}-0"))).unwrap();
+            let state: Value = serde_json::from_str(&state).unwrap();
+            let code = &state["annotations"]["nri-oci-hooks.noderesource.dev/exit-code"];
+            code.as_str().map(str::to_owned)
+        };
+        assert_eq!(code("poststop").as_deref(), expected);
+        assert_eq!(code("prestart"), None, "it runs, whatever its pod says");
+    }
 }

@@ -136,6 +136,7 @@ impl Fixture {
             ("a", "of the pod"),
             ("tap.example/dir", "/srv/tap"),
             ("nri-oci-hooks.noderesource.dev/pod-name", "another"),
+            ("nri-oci-hooks.noderesource.dev/exit-code", "0"),
         ];
         let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
         self.ledger

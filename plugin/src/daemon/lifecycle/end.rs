@@ -1,15 +1,25 @@
 //! The end of inits: where no OCI runtime starts poststop at that moment, the daemon does.
 
 use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use super::containers::{Containers, Registered, warn};
-use crate::ledger::Trigger;
-use crate::model::ContainerId;
+use crate::ledger::{Created, Trigger};
+use crate::model::{ContainerId, Stage};
 use crate::process::Init;
-use crate::system;
+use crate::system::{self, knows_exit_codes};
+
+/// How long the parent of an init may take to ask with what that ended.
+const PARENT_LIMIT: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether it has.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The containers whose init is watched.
 #[derive(Debug, Default)]
@@ -22,6 +32,8 @@ enum Duty {
     Poststop,
     /// Running what is pending and archiving the records: no event will come.
     Resolve,
+    /// Nothing: the OCI runtime starts poststop, and is told the exit code.
+    Note,
 }
 
 impl Watched {
@@ -31,12 +43,15 @@ impl Watched {
 }
 
 impl Containers {
-    /// Runs poststop as soon as `init` ends, unless the OCI runtime does so itself. To be called on
+    /// Notes with what `init` ends, for poststop, and runs that unless the OCI runtime does so itself. To be called on
     /// the thread of the containers.
     pub(super) fn watch(&self, registered: &Registered, init: Option<Init>) {
+        let Some(init) = init else { return };
         let deletes = registered.header.injected && self.deletes_at_end();
-        if let Some(init) = init.filter(|_| !deletes) {
+        if !deletes {
             self.watch_for(registered, init, Duty::Poststop);
+        } else if notes_exit(registered) {
+            self.watch_for(registered, init, Duty::Note);
         }
     }
 
@@ -52,8 +67,14 @@ impl Containers {
             return;
         }
         let containers = self.clone();
+        let notes_exit = notes_exit(registered);
         let at_end = async move {
-            match (ended(init).await, duty) {
+            let ended = match notes_exit {
+                true => containers.note_end(&key.0, init).await,
+                false => ended(init).await.map(drop),
+            };
+            match (ended, duty) {
+                (Ok(()), Duty::Note) => {}
                 (Ok(()), Duty::Poststop) => containers.ended(&key.0),
                 (Ok(()), Duty::Resolve) => {
                     // What cannot be read is reported when it is looked at again.
@@ -69,10 +90,29 @@ impl Containers {
         self.behind(at_end.instrument(registered.span()));
     }
 
+    /// Waits for the end of `init`, and notes with what that came. What cannot be noted is not known to poststop.
+    async fn note_end(&self, id: &ContainerId, init: Init) -> io::Result<()> {
+        let files = self.find(id.as_str()).ok().flatten().map(|found| found.files);
+        // Those of a later init are none of ours.
+        let is_of_another = |created: &Created| Init::of(created).is_some_and(|other| other != init);
+        let files =
+            files.filter(|files| !matches!(files.created(), Ok(Some(created)) if is_of_another(&created)));
+        let Some(pidfd) = init.pidfd()? else { return Ok(()) };
+        if let Some(files) = &files {
+            let _ = files.note_init_watched();
+        }
+        let pidfd = system::readable(pidfd.into()).await?;
+        let code = exit_code(&pidfd).await;
+        if let (Some(files), Some(code)) = (files, code) {
+            let _ = files.note_init_exited(code);
+        }
+        Ok(())
+    }
+
     /// The same for the container with this id, by what its runner has noted: that has just reported
     /// that a stage is over.
     pub(in crate::daemon) fn reported(&self, id: &ContainerId) {
-        if self.deletes_at_end() {
+        if self.deletes_at_end() && !knows_exit_codes() {
             // Either it needs no watching, or StartContainer has begun that.
             return;
         }
@@ -102,10 +142,28 @@ impl Containers {
     }
 }
 
+/// Whether the end of the container's init is noted: its poststop hooks get the exit code.
+fn notes_exit(registered: &Registered) -> bool {
+    knows_exit_codes() && registered.header.count(Stage::Poststop) > 0
+}
+
 /// Ready when `init` has ended.
-async fn ended(init: Init) -> std::io::Result<()> {
+async fn ended(init: Init) -> io::Result<()> {
     match init.pidfd()? {
-        Some(pidfd) => system::readable(pidfd.into()).await,
+        Some(pidfd) => system::readable(pidfd.into()).await.map(drop),
         None => Ok(()),
     }
+}
+
+/// With what the process ended, as soon as its parent has asked; `None` if that does not.
+async fn exit_code(pidfd: &OwnedFd) -> Option<i32> {
+    let asked = async {
+        loop {
+            match system::exit_code(pidfd) {
+                Some(code) => return code,
+                None => sleep(POLL_INTERVAL).await,
+            }
+        }
+    };
+    timeout(PARENT_LIMIT, asked).await.ok()
 }
