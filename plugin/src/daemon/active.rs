@@ -1,4 +1,4 @@
-//! What is in force: the configuration, kept up with its file, and the selection by it.
+//! The active configuration, refreshed from its file, and the selection by it.
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
@@ -13,30 +13,30 @@ use crate::select::OlderVersion;
 use crate::shared::Shared;
 use crate::trust::access;
 
-/// What is in force, shared by all who handle events. No lock is held while a file is looked at.
+/// The active configuration, shared by all event handlers. No lock is held while a file is read.
 #[derive(Debug)]
 pub(super) struct ActiveConfiguration {
     now: Shared<Arc<Now>>,
     runner: RunnerProgram,
-    /// Held by whoever makes the first configuration: that may take its time, and has effects.
+    /// Held by the thread that makes the first configuration: that may take long, and has effects.
     first: Mutex<()>,
 }
 
-/// What is in force at one moment, and what it depends on.
+/// The active configuration at one moment, and its sources.
 #[derive(Debug, Clone)]
 pub(super) struct Now {
     reload: Reload,
-    /// `None` until a configuration could be read. Kept over reconnects, so that the last good default
-    /// spec is.
+    /// `None` until a configuration could be read. Survives reconnects, so that the last good default spec
+    /// does too.
     in_force: Option<Arc<InForce>>,
-    /// What the runtime handed over: then the file does not count.
+    /// The configuration that the runtime handed over: then the file does not count.
     handed_over: Option<Config>,
-    /// The state directory that the invalid file names, as long as nothing is in force.
+    /// The state directory that the invalid file names, as long as no configuration is active.
     state_dir: Option<Arc<str>>,
 }
 
 impl ActiveConfiguration {
-    /// Nothing is in force, and no file is looked at yet.
+    /// No configuration is active, and no file is read yet.
     pub(super) fn new(source: ConfigSource, runner: RunnerProgram) -> Self {
         ActiveConfiguration {
             now: Shared::new(Arc::new(Now {
@@ -50,15 +50,15 @@ impl ActiveConfiguration {
         }
     }
 
-    /// What is in force now, without a look at any file.
+    /// The active configuration now, without a look at any file.
     pub(super) fn now(&self) -> Arc<Now> {
         self.now.get()
     }
 
-    /// Goes by what the runtime hands over at Configure from now on; by the file, if that is nothing. No
-    /// file is looked at yet.
+    /// Uses the configuration that the runtime hands over at Configure from now on; the file, if that is
+    /// empty. Reads no file yet.
     ///
-    /// Fails with every error of what is handed over; then nothing changes.
+    /// Fails with every error of the configuration handed over; then nothing changes.
     pub(super) fn configure(&self, text: &str) -> Result<(), Vec<Diagnostic>> {
         let before = self.now();
         let handed_over = match text.trim().is_empty() {
@@ -84,9 +84,9 @@ impl ActiveConfiguration {
         Ok(())
     }
 
-    /// What is in force after a look at the file: what that says, all of it or nothing.
+    /// The active configuration, refreshed from the file: all of the file's settings or none.
     ///
-    /// Fails if its file system does not answer, or if nothing is in force: with what is wrong.
+    /// Fails with the errors if the file system does not answer, or if no configuration is active.
     pub(super) fn up_to_date(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
         let now = self.now();
         match &now.in_force {
@@ -130,7 +130,7 @@ impl ActiveConfiguration {
         Ok(in_force.clone())
     }
 
-    /// Reads the configuration for the first time, and makes what it says.
+    /// Reads the configuration for the first time, and makes the active configuration from it.
     fn make_first(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
         let _making = match self.first.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(self.being_made()),
@@ -162,7 +162,7 @@ impl ActiveConfiguration {
                 });
                 return Err(errors);
             }
-            // Only what is in force can be the same.
+            // Only an active configuration can be the same.
             Err(Look::Same | Look::Changed(_)) => return Err(self.being_made()),
         };
         let made = Arc::new(InForce::new(config, &self.runner));
@@ -181,7 +181,7 @@ impl ActiveConfiguration {
         Ok(made)
     }
 
-    /// That another is at the first configuration, and what that waits for.
+    /// The error that another thread makes the first configuration, with the path that it waits for.
     fn being_made(&self) -> Vec<Diagnostic> {
         let now = self.now();
         let file = now.reload.source().path();
@@ -201,14 +201,14 @@ impl ActiveConfiguration {
     }
 }
 
-/// Where a first configuration was taken from.
+/// The source of a first configuration.
 enum Taken {
     File(ReadFrom),
     LastGood(Box<LastGood>),
 }
 
 impl Now {
-    /// The files that say another than what is in force, and what is: an older version.
+    /// The files whose content differs from their active version, which is an older one.
     pub(super) fn older(&self) -> Vec<OlderVersion> {
         let of_config = self.reload.outdated().map(|(taken, since)| OlderVersion {
             file: self.reload.source().path().clone(),
@@ -223,12 +223,13 @@ impl Now {
         of_config.into_iter().chain(of_specs).collect()
     }
 
-    /// What is in force; `None` until a configuration could be read.
+    /// The active configuration; `None` until a configuration could be read.
     pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
         self.in_force.as_ref()
     }
 
-    /// The configuration in force; as long as there is none, the defaults with what the command line says.
+    /// The active configuration; as long as there is none, the defaults with the settings of the command
+    /// line.
     pub(super) fn config(&self) -> Config {
         match &self.in_force {
             Some(in_force) => in_force.selector.config().clone(),
@@ -242,12 +243,12 @@ impl Now {
         }
     }
 
-    /// The configuration file, whether it is there or not.
+    /// The configuration file, whether it exists or not.
     pub(super) fn file(&self) -> &Arc<str> {
         self.reload.source().path()
     }
 
-    /// Where that comes from.
+    /// The source of the configuration.
     pub(super) fn configured_by(&self) -> ConfiguredBy {
         match self.reload.file() {
             _ if self.handed_over.is_some() => ConfiguredBy::Runtime,
@@ -256,12 +257,12 @@ impl Now {
         }
     }
 
-    /// When that was taken over.
+    /// The time when it became active.
     pub(super) fn configured_at(&self) -> Timestamp {
         self.reload.taken()
     }
 
-    /// Why what the file says is not in force; empty if it is.
+    /// The errors that keep the file's content from being active; empty if it is active.
     pub(super) fn refused(&self) -> &[Diagnostic] {
         self.reload.refused()
     }
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_file_is_in_force_for_the_next_container() {
+    fn a_change_of_the_file_is_active_for_the_next_container() {
         let node = Node::new();
         let live = node.live();
         assert_eq!(chosen(&live), "", "no file leaves the defaults");
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_good_is_refused_whole_and_the_last_good_one_kept() {
+    fn an_invalid_file_is_refused_whole_and_the_last_good_one_stays_active() {
         let node = Node::new();
         node.configure("a.json");
         let live = node.live();
@@ -383,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_for_another_file_is_taken_when_that_is_mended() {
+    fn a_change_refused_because_of_another_file_is_taken_when_that_file_is_fixed() {
         let node = Node::new();
         node.configure("a.json");
         let live = node.live();
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_file_that_appears_where_none_was_is_refused_and_told() {
+    fn an_untrusted_file_that_appears_where_none_was_is_refused_and_reported() {
         let node = Node::new();
         let live = node.live();
         node.configure("a.json");
@@ -436,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_running_daemon_cannot_change_is_refused_and_told() {
+    fn a_setting_that_a_running_daemon_cannot_change_is_refused_and_reported() {
         let node = Node::new();
         let text = |delivery: &str, state_dir: &str| {
             let (spec, state_dir) = (node.with_default("a.json"), node.path(state_dir));
@@ -463,7 +464,7 @@ mod tests {
         live.up_to_date().unwrap();
         assert_eq!(refused(&live), []);
 
-        // With `events` it asks for more of them at the start.
+        // With `events` the daemon subscribes to more events at the start.
         text("runner", "state");
         live = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
         assert_eq!(chosen(&live), "a");
@@ -476,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_runtime_hands_over_counts_in_place_of_the_file() {
+    fn a_configuration_from_the_runtime_counts_in_place_of_the_file() {
         let node = Node::new();
         node.configure("a.json");
         let live = node.live();
@@ -488,7 +489,7 @@ mod tests {
         assert_eq!(chosen(&live), "b", "what is no good changes nothing");
     }
     #[test]
-    fn a_configuration_that_was_never_good_refuses_until_it_is() {
+    fn a_configuration_that_was_never_valid_refuses_containers_until_it_is() {
         let node = Node::new();
         node.write("config.toml", "hook_spec = ");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
@@ -504,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_who_makes_the_first_configuration() {
+    fn no_event_waits_for_the_thread_that_makes_the_first_configuration() {
         let node = Node::new();
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
         let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());

@@ -1,4 +1,4 @@
-//! How the hooks of a container that is being created get to run.
+//! Delivers the hooks of a container that is being created.
 
 use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
@@ -22,9 +22,9 @@ pub(super) enum DeliveryError {
          use fewer hooks or shorter args and env in its hook-specs, or another delivery than direct"
     )]
     TooLarge {
-        /// How many hooks.
+        /// The number of hooks.
         hooks: usize,
-        /// How large the answer would be.
+        /// The size of the answer.
         bytes: usize,
     },
     /// The ledger's file system does not answer.
@@ -38,8 +38,8 @@ pub(super) enum DeliveryError {
     NoLedger(#[from] NoLedger),
 }
 
-/// What is changed about the container, which no other daemon has marked, so that it gets `frozen`.
-/// If a runner is to run some of them, it is registered with those in the ledger.
+/// The adjustment of a container that no other daemon has marked, so that it gets the hooks in `resolved`.
+/// If a runner is to run some of them, the container is registered with those in the ledger.
 pub(super) fn deliver(
     delivery: Delivery,
     resolved: &ResolvedHooks,
@@ -49,7 +49,7 @@ pub(super) fn deliver(
 ) -> Result<Adjustment, DeliveryError> {
     let (of_runtime, of_runner) = match delivery {
         Delivery::Direct => (resolved.clone(), ResolvedHooks::default()),
-        // Those that run in the container's namespaces are the OCI runtime's with any delivery.
+        // Hooks that run in the container's namespaces are run by the OCI runtime with any delivery.
         Delivery::Runner | Delivery::Events => resolved.clone().split_in_container(),
     };
     let mut adjustment = Adjustment::new();
@@ -69,8 +69,8 @@ pub(super) fn deliver(
     Ok(mark(adjustment, container))
 }
 
-/// What is changed about a container that an earlier daemon has registered, whatever the configuration says by now; none
-/// if there is no such container.
+/// The adjustment of a container that an earlier daemon has registered, whatever the configuration is now.
+/// `None` if there is no such container.
 pub(super) fn redelivered(
     container: &Container,
     in_force: &InForce,

@@ -1,5 +1,5 @@
-//! Hooks that go into the container's OCI spec as they are: all with `direct` delivery, and those that run
-//! in the container's namespaces.
+//! Hooks that are added to the container's OCI spec unchanged: all with `direct` delivery, and with any
+//! delivery those that run in the container's namespaces.
 
 use containerd_nri::api::{self, MessageField};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
@@ -9,10 +9,10 @@ use super::mark::MARK_SIZE;
 use super::nri_hooks::{list, to_nri_stage};
 use crate::model::{ResolvedHook, ResolvedHooks};
 
-/// `adjustment`, which then appends the hooks to a container's too, stage by stage in order.
+/// Adds the hooks to `adjustment`, which appends them to the container's hooks too, stage by stage in order.
 ///
-/// Those that the container carries already, in this order, are left out: another instance of this
-/// plugin has been here (a rolling upgrade), perhaps with a hook-spec that has changed since.
+/// Hooks that the container carries already, in this order, are left out. Another instance of this plugin
+/// has added them (a rolling upgrade), perhaps with a hook-spec that has changed since.
 pub(super) fn append(
     mut adjustment: Adjustment,
     resolved: &ResolvedHooks,
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stage_lands_in_its_own_list_with_nothing_changed() {
+    fn every_stage_is_in_its_own_list_unchanged() {
         for stage in Stage::ALL {
             let adjustment = adjustment(
                 &resolved(stage, vec![hook(&["a"]), hook(&["b"])]),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn of_hooks_that_have_changed_meanwhile_only_the_new_ones_are_delivered() {
+    fn only_the_new_hooks_are_delivered_when_hooks_have_changed_meanwhile() {
         for (before, now, added) in [
             (&["a", "b"][..], &["a", "b", "c"][..], &["c"][..]),
             (&["a", "b", "c"], &["a", "c"], &[]),

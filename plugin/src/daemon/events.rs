@@ -29,14 +29,15 @@ use crate::model::{ContainerId, Stage, bounded_list, shown};
 use crate::select::{Deadline, Selected};
 use crate::system;
 
-/// How long after an event nothing of it is in memory any more.
+/// The time after an event until its message is no longer in memory.
 const ANSWERED: Duration = Duration::from_millis(200);
 
-/// How long before the deadline of its event a container goes without hooks that are not decided, if
+/// The time before its event's deadline at which a container goes without hooks that are not decided, if
 /// `failure_policy` is `"ignore"`.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// How long after a daemon has taken over, the runtime may ask what it asked before: no runtime waits longer.
+/// The time after a daemon has taken over in which the runtime may repeat a request: no runtime waits
+/// longer.
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Gives containers their hooks.
@@ -45,11 +46,11 @@ pub struct OciHooks {
     live: Arc<ActiveConfiguration>,
     /// Whether the runtime has listed its containers while no ledger was open.
     missed_synchronize: Arc<AtomicBool>,
-    /// When it has resumed the connection of an earlier daemon.
+    /// The time when the runtime resumed the connection of an earlier daemon.
     resumed: Arc<OnceLock<Instant>>,
-    /// Whether it is known where the configuration comes from.
+    /// Whether the source of the configuration is known.
     was_loaded: Arc<AtomicBool>,
-    /// What the runtime calls itself.
+    /// The runtime's name for itself.
     runtime: Arc<Mutex<String>>,
     /// The containers that were created without their hooks.
     missed: Arc<Missed>,
@@ -58,8 +59,8 @@ pub struct OciHooks {
 }
 
 impl OciHooks {
-    /// A plugin that goes by what `source` says, and keeps up with its changes, unless the runtime
-    /// hands over a configuration; `runner` is run as the runner. Looks at no file yet.
+    /// A plugin with the configuration of `source`, refreshed when that changes, unless the runtime hands
+    /// one over. `runner` is run as the runner. Reads no file yet.
     pub fn new(source: ConfigSource, runner: RunnerProgram) -> OciHooks {
         OciHooks {
             live: Arc::new(ActiveConfiguration::new(source, runner)),
@@ -72,38 +73,38 @@ impl OciHooks {
         }
     }
 
-    /// Reads the configuration and what it names, which may take long where that is much. Returns when
-    /// that is done, when `limit` has passed, or when a file system does not answer; it goes on behind
-    /// then, and until it is done containers are refused.
+    /// Reads the configuration and the files that it names, which may take long if they are large. Returns
+    /// when that is done, when `limit` has passed, or when a file system does not answer. Then it continues
+    /// in the background, and containers are refused until it is done.
     pub async fn load(&self, limit: Duration) {
         self.was_loaded.store(true, Ordering::Relaxed);
         let plugin = self.clone();
         let mut loading = spawn_blocking(move || {
             if let Ok(in_force) = plugin.live.up_to_date() {
-                // The outcome is logged, and comes again with the next container.
+                // The result is logged, and returned again for the next container.
                 let _ = in_force.ledger.open();
                 in_force.selector.look();
                 plugin.look_at_selectable();
             }
         });
-        // What is not read then is read behind; a panic of it is logged.
+        // Files that are not read by then are read in the background; a panic of it is logged.
         let _ = answered(&mut loading, limit).await;
     }
 
-    /// Whether a configuration is in force.
+    /// Whether a configuration is active.
     pub fn has_configuration(&self) -> bool {
         self.live.now().in_force().is_some()
     }
 
-    /// Whether a configuration is in force, and the ledger that it names has been opened.
+    /// Whether a configuration is active, and the ledger that it names has been opened.
     pub fn is_loaded(&self) -> bool {
         let now = self.live.now();
         now.in_force()
             .is_some_and(|in_force| in_force.ledger.opened().is_some())
     }
 
-    /// Reads the configuration and opens the ledger, if that is not done though they were to be
-    /// [loaded](OciHooks::load): what was wrong may be over. Blocks.
+    /// Reads the configuration and opens the ledger, if [`OciHooks::load`] was called and has not done so:
+    /// the fault may be over. Blocks.
     pub fn retry(&self) {
         if self.was_loaded.load(Ordering::Relaxed)
             && !self.is_loaded()
@@ -115,8 +116,8 @@ impl OciHooks {
         }
     }
 
-    /// Looks at every file now that the administrator may have changed, rather than with the next
-    /// container, and logs how they fare. Blocks.
+    /// Checks every file that the administrator may have changed now, rather than with the next container,
+    /// and logs the results. Blocks.
     pub fn reload(&self) {
         match self.live.up_to_date() {
             Ok(in_force) => {
@@ -168,7 +169,7 @@ impl OciHooks {
         &self.selectable
     }
 
-    /// What is in force, after a look at whether it still is what the configuration says.
+    /// The active configuration, after a check for changes of the configuration.
     fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
         let errors = match self.live.up_to_date() {
             Ok(in_force) => {
@@ -191,7 +192,7 @@ impl OciHooks {
         }
     }
 
-    /// Does what a Synchronize asks for that came while no ledger was open.
+    /// Does the work of a Synchronize that came while no ledger was open.
     fn make_up_for(&self, in_force: &InForce) {
         if let Some(Some(containers)) = in_force.ledger.opened()
             && self.missed_synchronize.swap(false, Ordering::Relaxed)
@@ -202,12 +203,12 @@ impl OciHooks {
         self.find_missed();
     }
 
-    /// The containers in the ledger, if that is open. Touches no path.
+    /// The containers in the ledger, if that is open. Accesses no path.
     fn containers(&self) -> Option<Containers> {
         self.live.now().in_force()?.ledger.opened()?.clone()
     }
 
-    /// The same, to be worked on; none if no ledger is needed.
+    /// The same, opened for the work of an event; none if no ledger is needed.
     ///
     /// Fails if the ledger cannot be used now.
     fn answering_containers(&self) -> Result<Option<Containers>, NoLedger> {
@@ -225,7 +226,7 @@ impl OciHooks {
         }
     }
 
-    /// As above; where the event's answer cannot say that it fails, the log does.
+    /// The same. If the event's answer cannot carry the error, it is logged.
     fn containers_or_warn(&self) -> Option<Containers> {
         self.answering_containers().unwrap_or_else(|error| {
             tracing::warn!(%error, "the ledger cannot be used");
@@ -237,18 +238,18 @@ impl OciHooks {
         self.runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The events that the runtime is asked for.
+    /// The events to subscribe to.
     async fn events(&self, limit: Duration) -> EventMask {
         let all = EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
         let now = self.live.now();
         let Some(in_force) = now.in_force().cloned() else {
-            // Whatever it will say; an event too many does no harm.
+            // The configuration may need any of them; an event too many does no harm.
             return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
         };
         let containers = match in_force.ledger.opened() {
             Some(Some(containers)) => containers.clone(),
             Some(None) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
-            // Whatever it will hold.
+            // The ledger may need any of them.
             None => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all,
         };
         containers.serve(&self.runtime());
@@ -265,10 +266,10 @@ impl OciHooks {
         }
     }
 
-    /// What the runtime is to do when the daemon does not answer. Without a configuration nothing is created, so
-    /// silence refuses too. One late answer disconnects in neither case. The runtime asks only when it connects: a
-    /// changed
-    /// `failure_policy` takes effect for this at the next connection.
+    /// The runtime's reaction when the daemon does not answer. Without a configuration nothing is created,
+    /// so a missing answer refuses too. One answer after the deadline disconnects in neither case. The
+    /// runtime asks only when it connects: a changed `failure_policy` takes effect for this at the next
+    /// connection.
     fn silence(&self) -> Silence {
         let policy = Silence::default().keep_connected();
         match self.live.now().in_force() {
@@ -277,7 +278,7 @@ impl OciHooks {
         }
     }
 
-    /// What is changed about a container that is being created, told within `time`.
+    /// The adjustment of a container that is being created, decided within `time`.
     fn hooks(&self, pod: &PodSandbox, container: &Container, time: Duration) -> Result<Adjustment, Status> {
         let creation = self.containers().map(|ours| (ours.creation(container), ours));
         let hooks = self.decided_hooks(pod, container, time);
@@ -301,7 +302,7 @@ impl OciHooks {
         if is_marked(container) {
             return Ok(Adjustment::new());
         }
-        // The other half is for the ledger.
+        // The other half of the time is for the ledger.
         let deadline = Deadline::at(Instant::now() + time / 2);
         let in_force = self.up_to_date()?;
         let selector = &in_force.selector;
@@ -316,8 +317,8 @@ impl OciHooks {
             .as_ref()
             .is_ok_and(|selected| !selected.resolved.is_empty());
         if !has_hooks && self.may_be_asked_again() {
-            // The configuration may have been another when it was first asked.
-            // A ledger that cannot be read is no concern of a container without hooks.
+            // The configuration may have been another at the first request. An unreadable ledger does not
+            // concern a container without hooks.
             if let Ok(Some(adjustment)) = redelivered(container, &in_force) {
                 return Ok(mark(adjustment, container));
             }
@@ -325,7 +326,8 @@ impl OciHooks {
         let selected = selected.map_err(|error| failed(&error))?;
         let may_ignore = selector.config().failure_policy == FailurePolicy::Ignore;
         let adjustment = delivered(selected).or_else(|error| match error {
-            // What the pod selects may be what is too large, and takes nothing else from the container.
+            // The pod's selection may be the part that is too large; it must not cost the container its
+            // other hooks.
             DeliveryError::TooLarge { .. } if may_ignore => {
                 tracing::warn!(%error, "it goes without the hooks that its pod selects, as failure_policy is ignore");
                 delivered(selector.select_without_annotation(&subject, deadline).map_err(|_| error)?)
@@ -347,7 +349,7 @@ impl OciHooks {
 }
 
 impl OciHooks {
-    /// The same, or no hooks if that is not known when the time is almost up.
+    /// The same, or no hooks if they are not decided shortly before the deadline.
     async fn hooks_or_none(
         &self,
         pod: PodSandbox,
@@ -362,7 +364,7 @@ impl OciHooks {
             if Instant::now() >= deadline
                 && let Some(containers) = plugin.containers()
             {
-                // It has gone without the hooks that it is registered with.
+                // The container was created without the hooks in its ledger record.
                 containers.forget(&container);
                 container
                     .id
@@ -385,14 +387,14 @@ impl OciHooks {
         }
     }
 
-    /// Whether what the runtime asks may be what an earlier daemon was asked, which died before it had answered.
+    /// Whether a request may be a repeated one: an earlier daemon got it, and died before it answered.
     fn may_be_asked_again(&self) -> bool {
         self.resumed
             .get()
             .is_some_and(|resumed| resumed.elapsed() < ASKED_AGAIN)
     }
 
-    /// The configuration in force, if any. Looks at no file.
+    /// The active configuration, if any. Reads no file.
     fn config<T>(&self, of: impl FnOnce(&Config) -> T) -> Option<T> {
         let now = self.live.now();
         now.in_force().map(|in_force| of(in_force.selector.config()))
@@ -412,7 +414,7 @@ impl Plugin for OciHooks {
             }
             Status::invalid_argument(bounded_list(&errors).to_string())
         })?;
-        // An error here, or none in time, has the runtime go on without the plugin.
+        // After an error here, or no answer in time, the runtime continues without the plugin.
         if !self.has_configuration() {
             self.load(ctx.remaining() / 2).await;
         }
@@ -454,7 +456,7 @@ impl Plugin for OciHooks {
             self.missed.synchronized();
             self.find_missed();
         }
-        // The message itself, which is large, is let go of after the answer.
+        // The message itself, which is large, is freed after the answer.
         tokio::spawn(async {
             sleep(ANSWERED).await;
             system::return_free_memory();
@@ -481,13 +483,13 @@ impl Plugin for OciHooks {
         let failed = match self.answering_containers() {
             Ok(None) => return Ok(()),
             Ok(Some(ours)) if needs_it => ours.starting(container, ctx.remaining()).await,
-            // Earlier releases left no mark. A runner of theirs ends a container that does not wait for it.
+            // Earlier releases left no mark. Their runner ends a container that does not wait for it.
             Ok(Some(ours)) => {
                 let starting = ours.starting(container, ctx.remaining());
                 timeout(ctx.remaining() / 2, starting).await.unwrap_or(Ok(()))
             }
             Err(error) if needs_it => {
-                // Not every runtime heeds the answer.
+                // Not every runtime obeys the answer.
                 end_init(&container);
                 Err(error.to_string())
             }

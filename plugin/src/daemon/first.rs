@@ -1,4 +1,4 @@
-//! The configuration that a daemon begins with: what its file says, or else its last good version.
+//! The first configuration of a daemon: the content of its file, or else its last good version.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use crate::model::Timestamp;
 use crate::select::{Copies, Format, LoadedSpec, is_gone, is_not_answered};
 use crate::trust::{FileIdentity, PathCache};
 
-/// How long the check of the default hook-spec may take: containers wait for the configuration meanwhile.
+/// The maximum time for the check of the default hook-spec: containers wait for the configuration meanwhile.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The configuration that a daemon begins with.
+/// The first configuration of a daemon.
 pub(super) enum First {
-    /// What the file says.
+    /// The content of the file.
     File(Box<Config>, ReadFrom),
-    /// What it said to an earlier daemon: what it says now is invalid.
+    /// The content that an earlier daemon took over: the content is invalid now.
     LastGood(Box<LastGood>),
 }
 
 /// The last good version of the configuration.
 pub(super) struct LastGood {
     pub(super) config: Config,
-    /// Where it was read from.
+    /// The copy that it was read from.
     pub(super) copy: FileIdentity,
     pub(super) taken: Timestamp,
-    /// What is wrong with the file.
+    /// The errors of the file.
     pub(super) refused: Vec<Diagnostic>,
 }
 
 /// Reads the file of `reload` for the first time.
 ///
-/// Fails with what is wrong with it, if there is no last good version, or the file was removed.
+/// Fails with the errors of the file, if there is no last good version, or the file was removed.
 pub(super) fn first(reload: &Reload) -> Result<First, Look> {
     let source = reload.source();
     match reload.look() {
@@ -49,7 +49,7 @@ pub(super) fn first(reload: &Reload) -> Result<First, Look> {
     }
 }
 
-/// What is made of a file that is valid itself.
+/// The first configuration by a file that is valid itself.
 fn of_valid(source: &ConfigSource, read: Changed) -> First {
     let Changed {
         config,
@@ -73,7 +73,8 @@ fn of_valid(source: &ConfigSource, read: Changed) -> First {
     First::File(Box::new(config), read_from)
 }
 
-/// The last good version of the configuration whose file says `text` now, if its default hook-spec can be used.
+/// The last good version of the configuration whose file has the content `text` now, if its default
+/// hook-spec can be used.
 fn last_good(source: &ConfigSource, text: &[u8], refused: &[Diagnostic]) -> Option<Box<LastGood>> {
     let state_dir = state_dir_of(text, source.overrides());
     let copies = Copies::in_state_dir(&state_dir, false);
@@ -91,14 +92,15 @@ fn last_good(source: &ConfigSource, text: &[u8], refused: &[Diagnostic]) -> Opti
     })
 }
 
-/// Fails with what is wrong with a default hook-spec if no version of it can be used.
+/// Fails with the errors of a default hook-spec if no version of it can be used.
 fn check_default(config: &Config, copies: &Copies) -> Result<(), Vec<Diagnostic>> {
     let files: Vec<Arc<str>> = config.defaults().map(|(file, _)| file.clone()).collect();
     if files.is_empty() {
         return Ok(());
     }
     let copies = copies.clone();
-    // Nobody knows what a file system that hangs would say, and what does not need it is decided meanwhile.
+    // The content behind a file system that hangs is unknown, and containers that do not need it are decided
+    // meanwhile.
     let checked = within(CHECK_TIMEOUT, move || {
         files.iter().try_for_each(|file| check(file, &copies))
     });
@@ -108,7 +110,7 @@ fn check_default(config: &Config, copies: &Copies) -> Result<(), Vec<Diagnostic>
 fn check(file: &Arc<str>, copies: &Copies) -> Result<(), Vec<Diagnostic>> {
     match LoadedSpec::load(file) {
         Ok(_) => Ok(()),
-        // Nobody knows.
+        // The content is unknown.
         Err(errors) if is_not_answered(&errors) => Ok(()),
         Err(errors) if is_gone(&errors) => Err(errors),
         Err(errors) => LoadedSpec::last_good(Format::HookSpec, file, &mut PathCache::new(), copies)
@@ -180,15 +182,15 @@ mod tests {
             self.write("config.toml", &text);
         }
 
-        /// A daemon that begins now.
+        /// A daemon that starts now.
         fn daemon(&self) -> ActiveConfiguration {
             let source = ConfigSource::file(&self.path("config.toml"), Overrides::default());
             ActiveConfiguration::new(source, RunnerProgram::this().unwrap())
         }
     }
 
-    /// The files whose hooks a container gets that selects `gpu`; what is wrong if it is refused. What was taken over
-    /// is kept when this returns.
+    /// The files whose hooks a container gets that selects `gpu`; the errors if it is refused. Copies of the
+    /// active files are stored when this returns.
     fn chosen(daemon: &ActiveConfiguration) -> Result<Vec<String>, String> {
         let annotations = HashMap::from([("hook-spec.noderesource.dev".to_owned(), "gpu".to_owned())]);
         let subject = Subject {
@@ -259,13 +261,13 @@ mod tests {
         assert_eq!(chosen(&daemon).unwrap(), ALL);
         assert_eq!(older(&daemon), ["d.json"]);
 
-        // Their programs are checked anew.
+        // Their programs are checked again.
         node.allow("program", 0o777);
         assert!(chosen(&node.daemon()).is_err());
     }
 
     #[test]
-    fn a_configuration_whose_new_default_hook_spec_is_invalid_is_not_begun_with() {
+    fn a_daemon_does_not_start_with_a_configuration_whose_new_default_hook_spec_is_invalid() {
         let node = Node::new();
         assert_eq!(chosen(&node.daemon()).unwrap(), ALL);
         node.write("new.json", "{");
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_removed_is_not_brought_back() {
+    fn a_removed_file_is_not_restored() {
         let node = Node::new();
         assert_eq!(chosen(&node.daemon()).unwrap(), ALL);
         fs::remove_file(node.path("specs/gpu.json")).unwrap();

@@ -1,4 +1,4 @@
-//! What is made of one configuration.
+//! The selector and the ledger of one configuration.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::select::{Copies, Selector};
 
-/// What is made of the configuration in force.
+/// The selector and the ledger of the active configuration.
 #[derive(Debug)]
 pub(super) struct InForce {
     pub(super) selector: Selector,
@@ -16,7 +16,7 @@ pub(super) struct InForce {
 }
 
 impl InForce {
-    /// Looks at no file yet.
+    /// Reads no file yet.
     pub(super) fn new(config: Config, runner: &RunnerProgram) -> InForce {
         InForce {
             ledger: Arc::new(LazyLedger::new(&config, runner)),
@@ -27,11 +27,11 @@ impl InForce {
         }
     }
 
-    /// What is made of another configuration, read from `source`, in place of this one; see
+    /// The same for another configuration, read from `source`, which replaces this one; see
     /// [`Selector::succeed`].
     ///
-    /// Fails with every error, and if it needs another ledger, or events of the runtime that are
-    /// subscribed to only at the start.
+    /// Fails with every error. Fails too if the configuration needs another ledger, or events of the runtime
+    /// that are subscribed to only at the start.
     pub(super) fn succeed(&self, source: &Arc<str>, config: Config) -> Result<InForce, Vec<Diagnostic>> {
         let fixed = |field: &str, message: &str| {
             let help = "restart the daemon for it";

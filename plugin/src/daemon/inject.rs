@@ -1,4 +1,4 @@
-//! `runner` delivery: the OCI spec gets one hook per stage, and that is the runner.
+//! `runner` delivery: the OCI spec gets one hook per stage, which is the runner.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,13 +15,14 @@ use crate::runner::{COMMAND, Call, NAME};
 use crate::select::DEFAULT_PATH;
 use crate::system::knows_exit_codes;
 
-/// How much longer than its hooks a runner may take: to wait for init or for another runner.
+/// The additional time of a runner beside that of its hooks: it may wait for init or for another runner.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// The adjustment that lets the OCI runtime start the runner of each stage that has hooks.
+/// The adjustment with which the OCI runtime starts the runner of each stage that has hooks.
 ///
-/// Where the OCI runtime does not delete a container when it ends, the daemon starts poststop, and
-/// has to know init; and it has to where poststop gets the exit code. So the runner is started at prestart then.
+/// The daemon has to know init in two cases: it starts poststop where the OCI runtime does not delete a
+/// container at its end, or poststop gets the exit code. In these cases the runner is started at prestart
+/// too.
 pub(super) fn adjustment(resolved: &ResolvedHooks, containers: &Containers) -> Adjustment {
     let (program, state_dir) = (containers.program(), containers.state_dir());
     let notes_exit = knows_exit_codes() && !resolved.stage(Stage::Poststop).is_empty();
@@ -55,8 +56,8 @@ fn runners(resolved: &ResolvedHooks, also: Option<Stage>, program: &Path, state_
     })
 }
 
-/// Whether the container carries a runner already: another instance of this plugin has been here
-/// (a rolling upgrade), and has entered the container into the ledger.
+/// Whether the container carries a runner already: another instance of this plugin has added it (a rolling
+/// upgrade), and has registered the container.
 pub(super) fn carries_runner(hooks: &api::Hooks) -> bool {
     let is_runner = |hook: &api::Hook| matches!(hook.args.as_slice(), [name, word, ..] if name == NAME && word == COMMAND);
     Stage::STARTED
@@ -64,8 +65,8 @@ pub(super) fn carries_runner(hooks: &api::Hooks) -> bool {
         .any(|stage| list(hooks, *stage).iter().any(is_runner))
 }
 
-/// After how many seconds the OCI runtime may give a runner up. poststop waits for what the stages
-/// before it still do.
+/// The seconds after which the OCI runtime may kill a runner. poststop also waits for the unfinished work of
+/// the stages before it.
 fn limit(resolved: &ResolvedHooks, stage: Stage) -> i64 {
     let stages = match stage {
         Stage::Prestart => &Stage::BEFORE_START[..],
@@ -74,7 +75,7 @@ fn limit(resolved: &ResolvedHooks, stage: Stage) -> i64 {
     };
     let hooks = stages.iter().flat_map(|stage| resolved.stage(*stage));
     let sum: u64 = hooks.map(|hook| u64::from(hook.timeout.seconds())).sum();
-    // What an `int` of the OCI runtimes holds.
+    // The largest value of an `int` in the OCI runtimes.
     i64::from(i32::try_from(sum + MARGIN.as_secs()).unwrap_or(i32::MAX))
 }
 
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_carries_a_runner_wherever_that_lies_and_nothing_else_is_taken_for_one() {
+    fn a_runner_is_recognised_at_any_path_and_nothing_else_is_taken_for_one() {
         let resolved = resolved(&[(Stage::Poststop, &[1])]);
         let ours = runners(&resolved, None, Path::new("/opt/other/x"), Path::new("/a"));
         assert!(carries_runner(&ours.raw().hooks));

@@ -1,4 +1,4 @@
-//! What the plugin says of itself when it is asked.
+//! The plugin's report about itself.
 
 use std::sync::Arc;
 
@@ -11,27 +11,27 @@ use crate::ledger::Ledger;
 use crate::model::{Origin, Timestamp};
 use crate::select::{ImageProgram, LoadedSpec, OlderVersion};
 
-/// What the plugin says of itself.
+/// The plugin's report about itself.
 #[derive(Debug, Clone)]
 pub struct Inspection {
-    /// The configuration in force; as long as there is none, the defaults with what the command line
-    /// says.
+    /// The active configuration; as long as there is none, the defaults with the settings of the command
+    /// line.
     pub config: Config,
-    /// Where it comes from.
+    /// Its source.
     pub configured_by: ConfiguredBy,
-    /// When that was taken over; absent if there is none.
+    /// The time when it became active; absent if there is none.
     pub configured_at: Option<Timestamp>,
-    /// Whether a configuration is in force.
+    /// Whether a configuration is active.
     pub has_configuration: bool,
-    /// The ledger, or why there is none; absent as long as it has not been opened.
+    /// The ledger, or the reason why there is none; absent as long as it has not been opened.
     pub ledger: Option<Result<Ledger, String>>,
-    /// The files in force without being picked, and what they are.
+    /// The files that are active without being selected, and their content.
     pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
-    /// What is wrong with the configuration, the default hook-spec and hooks.d, as last looked at.
+    /// The errors in the configuration, the default hook-spec and hooks.d, at the last check.
     pub errors: Vec<Diagnostic>,
-    /// The files of these of which an older version is active.
+    /// Those of these files that have an older version active.
     pub older: Vec<OlderVersion>,
-    /// What is wrong with hook-specs that pods may select.
+    /// The errors in hook-specs that pods may select.
     pub invalid_specs: Vec<Diagnostic>,
     /// The programs of valid hook-specs that are from images, each once.
     pub image_programs: Vec<ImageProgram>,
@@ -41,11 +41,11 @@ pub struct Inspection {
     pub without_hooks: Vec<Arc<WithoutHooks>>,
 }
 
-/// Where a configuration comes from.
+/// The source of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfiguredBy {
-    /// There is no file: the defaults, and what the command line says.
+    /// There is no file: the defaults, and the settings of the command line.
     Defaults,
     /// This file.
     File(Arc<str>),
@@ -54,12 +54,12 @@ pub enum ConfiguredBy {
 }
 
 impl OciHooks {
-    /// The configuration file, whether it is there or not.
+    /// The configuration file, whether it exists or not.
     pub fn config_file(&self) -> Arc<str> {
         self.live().now().file().clone()
     }
 
-    /// What there is to say now. Looks at no file, and waits for nobody who does.
+    /// The report now. Reads no file, and does not wait for threads that do.
     pub fn inspect(&self) -> Inspection {
         let now = self.live().now();
         let mut inspection = Inspection {

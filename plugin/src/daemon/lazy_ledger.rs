@@ -1,4 +1,5 @@
-//! The ledger of the active configuration, opened by whoever needs it first: its file system may not answer.
+//! The ledger of the active configuration, opened by the first thread that needs it: its file system may not
+//! answer.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
@@ -13,13 +14,13 @@ use crate::ledger::Ledger;
 use crate::trust::access::{Access, NotAnswering, Use};
 use crate::trust::{TrustError, TrustedDir, TrustedFile};
 
-/// How long an event may wait for another thread that opens the ledger.
+/// The maximum time for which an event waits for another thread that opens the ledger.
 const OPENING_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How often it looks whether that is done.
+/// The interval at which it checks whether that is done.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The ledger, or that there is none, as soon as that is known. Only [`LazyLedger::open`] touches a path.
+/// The ledger, or the fact that there is none, once known. Only [`LazyLedger::open`] accesses a path.
 #[derive(Debug)]
 pub(super) struct LazyLedger {
     state_dir: Arc<str>,
@@ -28,16 +29,16 @@ pub(super) struct LazyLedger {
     /// The path of the state directory without links, once that is known.
     real_path: OnceLock<PathBuf>,
     opened: OnceLock<Opened>,
-    /// Why the last attempt to open it failed.
+    /// The reason why the last attempt to open it failed.
     failure: Mutex<Option<String>>,
-    /// Held by whoever opens it.
+    /// Held by the thread that opens it.
     opening: Mutex<()>,
 }
 
 /// The tracked containers; `None` if no ledger is needed and none is there.
 type Opened = Option<Containers>;
 
-/// Why the ledger cannot be used now.
+/// The reason why the ledger cannot be used now.
 #[derive(Debug, Error)]
 pub(super) enum NoLedger {
     /// Its file system does not answer.
@@ -68,20 +69,21 @@ impl LazyLedger {
         }
     }
 
-    /// What opening it resulted in; `None` as long as it could not be opened.
+    /// The opened ledger; `None` as long as it could not be opened.
     pub(super) fn opened(&self) -> Option<&Opened> {
         self.opened.get()
     }
 
-    /// Why the last attempt to open it failed, if it did.
+    /// The reason why the last attempt to open it failed, if it did.
     pub(super) fn failure(&self) -> Option<String> {
         self.lock_failure().clone()
     }
 
-    /// Opens it, unless it is open. Makes it if it is needed and not there.
+    /// Opens it, unless it is open. Creates it if it is needed and missing.
     ///
     /// # Errors
-    /// Its file system does not answer, or another thread waits for that, or it cannot be opened, or there is none.
+    /// Its file system does not answer, another thread waits for that, it cannot be opened, or there is
+    /// none.
     pub(super) fn open(&self) -> Result<&Containers, NoLedger> {
         let opened = match self.opened.get() {
             Some(opened) => opened,
@@ -106,7 +108,7 @@ impl LazyLedger {
         }
         let state_dir = Path::new(&*self.state_dir);
         let found = TrustedDir::at(state_dir);
-        // What is not there yet is made on the file system of what is named.
+        // A missing directory is created on the file system of its path.
         let real_path = found.map_or_else(|_| state_dir.to_owned(), |found| found.real_path().to_owned());
         let _access = Use::Write
             .begin(&real_path)
@@ -137,7 +139,7 @@ impl LazyLedger {
         }
     }
 
-    /// The next one to need it tries again: a full disk, or a directory with a wrong owner, can be put right.
+    /// The next caller tries again: a full disk, or a directory with a wrong owner, can be fixed.
     fn failed(&self, error: String) -> NoLedger {
         let before = self.lock_failure().replace(error.clone());
         if before.is_none_or(|before| before != error) {
@@ -156,15 +158,16 @@ fn not_answering(path: &Path, hangs: NotAnswering) -> TrustError {
     TrustError { component, fault }
 }
 
-/// Whether a ledger from before, with another delivery, still has containers: what is owed to them
-/// is paid whatever the configuration says now.
+/// Whether a ledger from before, with another delivery, still has containers: their pending hooks are run
+/// whatever the configuration is now.
 fn has_containers(state_dir: &Path) -> bool {
     let live = Ledger::open(state_dir).and_then(|ledger| ledger.live());
     live.is_ok_and(|containers| !containers.is_empty())
 }
 
 fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, String> {
-    // Told and no more: whoever could replace it could have replaced this daemon before it started.
+    // A warning only: a user who could replace the program could have replaced this daemon before it
+    // started.
     if let Err(error) = TrustedFile::to_execute(runner.path()) {
         let help = error.help();
         tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");

@@ -1,16 +1,16 @@
-//! The mark of a container that has been given its hooks: another daemon leaves it alone, whatever the delivery,
-//! index or name of either.
+//! The mark of a container that has been given its hooks: other daemons do not change it, whatever the
+//! delivery, index or name of either.
 
 use containerd_nri::Adjustment;
 use containerd_nri::api::Container;
 
 use super::inject;
 
-/// The annotation that a container gets with its hooks. Its value is the container's id, which nobody knows
-/// who writes a pod or an image: so neither can keep the hooks away from a container.
+/// The annotation that a container gets with its hooks. Its value is the container's id, which authors of
+/// pods and images cannot know. So neither can keep the hooks away from a container.
 const MARK: &str = "nri-oci-hooks.noderesource.dev/given-to";
 
-/// More bytes than the mark takes in a message.
+/// An upper limit for the size of the mark in a message, in bytes.
 pub(super) const MARK_SIZE: usize = 256;
 
 /// Marks `container`, which gets its hooks by `adjustment` or is registered for them.

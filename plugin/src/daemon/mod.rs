@@ -1,4 +1,4 @@
-//! NRI's events: select, ledger, and an answer or a runner.
+//! NRI's events: selects hooks, records them in the ledger, and answers or starts a runner.
 
 mod active;
 mod deliver;

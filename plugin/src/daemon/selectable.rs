@@ -8,10 +8,10 @@ use crate::diagnostic::Diagnostic;
 use crate::model::bounded_list;
 use crate::select::ImageProgram;
 
-/// What is wrong with them, by file.
+/// Their errors, by file.
 pub(super) type Errors = BTreeMap<Arc<str>, Vec<Diagnostic>>;
 
-/// What was found when they were last looked at.
+/// The result of the last check.
 #[derive(Debug, Default)]
 pub(super) struct Selectable(Mutex<Found>);
 
@@ -22,7 +22,7 @@ struct Found {
 }
 
 impl Selectable {
-    /// What was wrong with them.
+    /// Their errors.
     pub(super) fn errors(&self) -> Vec<Diagnostic> {
         self.found().errors.values().flatten().cloned().collect()
     }
@@ -32,12 +32,12 @@ impl Selectable {
         self.found().image_programs.clone()
     }
 
-    /// What a panic leaves behind is whole: all is replaced at once.
+    /// The result is consistent after a panic: all of it is replaced at once.
     fn found(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of what is found now, and logs which errors have changed.
+    /// Stores the new result, and logs the errors that have changed.
     fn take(&self, now: Errors, image_programs: Vec<ImageProgram>) {
         let found = Found {
             errors: now.clone(),
@@ -62,8 +62,8 @@ impl Selectable {
 }
 
 impl OciHooks {
-    /// Looks at every hook-spec that pods may select, and forgets the last good versions of files that are gone.
-    /// Blocks.
+    /// Checks every hook-spec that pods may select, and forgets the last good versions of files that are
+    /// gone. Blocks.
     pub fn look_at_selectable(&self) {
         let now = self.live().now();
         let Some(in_force) = now.in_force() else { return };

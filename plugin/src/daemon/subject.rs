@@ -1,11 +1,11 @@
-//! What of a container, as NRI tells it, its hooks are chosen by.
+//! The facts of a container in NRI's messages by which its hooks are selected.
 
 use containerd_nri::api::{Container, Mount, PodSandbox};
 
 use crate::config::Config;
 use crate::select::Subject;
 
-/// The container to choose hooks for.
+/// The container as input of the selection.
 pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container, config: &Config) -> Subject<'s> {
     Subject {
         namespace: &pod.namespace,
@@ -18,7 +18,7 @@ pub(super) fn subject<'s>(pod: &'s PodSandbox, container: &'s Container, config:
     }
 }
 
-/// As the OCI runtime-spec has it (config.md, "Mounts"): by its type or by its options.
+/// Whether a mount is a bind mount, by its type or by its options (OCI runtime-spec, config.md, "Mounts").
 pub(super) fn is_bind_mount(mount: &Mount) -> bool {
     let by_option = |option: &String| option == "bind" || option == "rbind";
     mount.type_ == "bind" || mount.options.iter().any(by_option)

@@ -1,4 +1,4 @@
-//! The containers in the ledger, and what each event needs to act on one.
+//! The containers in the ledger, and the operations on one that each event needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
@@ -24,14 +24,14 @@ use crate::model::{ContainerId, ResolvedHooks, Stage};
 use crate::process::{Init, process};
 use crate::runner::{Call, State};
 
-/// How many bytes of a pod's annotations its hooks get: as many as Kubernetes lets one have.
+/// The maximum size of a pod's annotations for its hooks, in bytes: the limit of Kubernetes.
 const MAX_ANNOTATIONS: usize = 256 * 1024;
 
-/// What a handler keeps of its time for its own answer.
+/// The part of its time that a handler reserves for its own answer.
 const MARGIN: Duration = Duration::from_millis(50);
 
-/// The containers in the ledger. All that is done about them after their creation is done on a
-/// thread of its own: the ledger's file system may be slow, and the thread that speaks NRI must not be.
+/// The containers in the ledger. All work on them after their creation is done on a thread of its own: the
+/// ledger's file system may be slow, and the thread that speaks NRI must not wait.
 #[derive(Debug, Clone)]
 pub(in crate::daemon) struct Containers(Arc<Shared>);
 
@@ -45,7 +45,8 @@ struct Shared {
     /// The inits whose end starts poststop.
     watched: Watched,
     handlers: Handlers,
-    /// Those whose poststop was begun and could not be recorded: nothing else may say that they were created.
+    /// The containers whose poststop was started and could not be recorded: only this says that they were
+    /// created.
     unrecorded: Mutex<BTreeSet<ContainerId>>,
     /// Whether the runtime deletes a container when it ends.
     deletes_at_end: AtomicBool,
@@ -61,11 +62,11 @@ pub(super) struct Registered {
 }
 
 impl Containers {
-    /// The containers in the ledger at `state_dir`, which is made if it is not there; `program` is
-    /// run as the runner.
+    /// The containers in the ledger at `state_dir`, which is created if it is missing; `program` is run as
+    /// the runner.
     ///
     /// # Errors
-    /// The ledger cannot be used, or the node has no room for a thread.
+    /// The ledger cannot be used, or the kernel refuses another thread.
     pub(in crate::daemon) fn new(
         state_dir: &Path,
         program: RunnerProgram,
@@ -91,12 +92,12 @@ impl Containers {
         })))
     }
 
-    /// What is run as the runner.
+    /// The path of the program that is run as the runner.
     pub(in crate::daemon) fn program(&self) -> &Path {
         self.0.program.path()
     }
 
-    /// Where the ledger is.
+    /// The directory of the ledger.
     pub(in crate::daemon) fn state_dir(&self) -> &Path {
         self.0.ledger.root()
     }
@@ -108,8 +109,8 @@ impl Containers {
 
     /// From now on events come from this `runtime`.
     ///
-    /// containerd deletes a container at its end, and waits for the OCI poststop hooks of that. Others
-    /// delete it when it is removed.
+    /// containerd deletes a container at its end, and waits for the OCI poststop hooks of the deletion.
+    /// Other runtimes delete it when it is removed.
     pub(in crate::daemon) fn serve(&self, runtime: &str) {
         let deletes_at_end = runtime == "containerd";
         self.0.deletes_at_end.store(deletes_at_end, Ordering::Relaxed);
@@ -137,24 +138,24 @@ impl Containers {
         &self.0.watched
     }
 
-    /// Does `work` on the thread of the containers; it goes on there if nobody waits any more.
+    /// Does `work` on the thread of the containers; it continues there if the caller stops waiting.
     pub(super) async fn on_own_thread<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
         match self.0.thread.spawn(work.in_current_span()).await {
             Ok(done) => done,
-            // It panicked, or the daemon ends: the event is answered for at its deadline.
+            // It panicked, or the daemon ends: the event is answered at its deadline.
             Err(_) => pending().await,
         }
     }
 
-    /// The same, without anybody waiting.
+    /// The same, without a caller that waits.
     pub(super) fn behind(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.0.thread.spawn(work.in_current_span()));
     }
 
-    /// The creation of this container begins.
+    /// Marks the beginning of this container's creation.
     pub(in crate::daemon) fn creation(&self, container: &Container) -> Creation {
         self.0.creating.begin(&container.id)
     }
@@ -164,8 +165,8 @@ impl Containers {
         self.0.creating.remove(&container.id)
     }
 
-    /// Registers a container that is being created; `injected` if the OCI runtime will start runners. Returns whether it
-    /// is new: one that a daemon has registered that died before its answer stays as it is.
+    /// Registers a container that is being created; `injected` if the OCI runtime will start runners.
+    /// Returns whether it is new. The registration by a daemon that died before its answer stays unchanged.
     pub(in crate::daemon) fn register(
         &self,
         pod: &PodSandbox,
@@ -187,7 +188,8 @@ impl Containers {
             .add_with(identity, &annotations, resolved, injected)?)
     }
 
-    /// The hooks that a container is registered with, and whether the OCI runtime starts runners; none if it is not.
+    /// The hooks that a container is registered with, and whether the OCI runtime starts runners; `None` if
+    /// it is not registered.
     pub(in crate::daemon) fn registered(
         &self,
         id: &str,
@@ -200,7 +202,7 @@ impl Containers {
 
     /// The container with this id; `None` if it got no hooks.
     pub(super) fn find(&self, id: &str) -> Result<Option<Registered>, LedgerError> {
-        // One with another id was never registered.
+        // A container with an invalid id was never registered.
         let Ok(id) = id.parse() else { return Ok(None) };
         let Some(files) = self.0.ledger.find(&id)? else {
             return Ok(None);
@@ -209,7 +211,7 @@ impl Containers {
         Ok(Some(Registered { id, files, header }))
     }
 
-    /// Starts a runner for a container of which `created` is known.
+    /// Starts a runner for a container; `created` are the known facts of its creation.
     pub(super) fn start(
         &self,
         registered: &Registered,
@@ -232,20 +234,20 @@ impl Containers {
         start(self.0.program.path(), &call, &state)
     }
 
-    /// Starts a runner of poststop, which also resolves what should have come before it.
+    /// Starts a runner of poststop, which also resolves the stages before it.
     pub(super) fn start_poststop(&self, registered: &Registered, by: Trigger) -> io::Result<Running> {
         let created = registered.files.created().ok().flatten().unwrap_or_default();
         self.start(registered, Stage::Poststop, by, &created)
     }
 
-    /// Takes a container that goes without its hooks out of the ledger.
+    /// Removes a container that goes without its hooks from the ledger.
     pub(in crate::daemon) fn forget(&self, container: &Container) {
         if let Ok(id) = container.id.parse() {
             self.archive(&id);
         }
     }
 
-    /// Notes that this container gets no hooks, as was decided. Returns at once.
+    /// Notes the decision that this container gets no hooks. Returns at once.
     pub(in crate::daemon) fn note_without(&self, id: ContainerId) {
         let containers = self.clone();
         self.behind(async move {
@@ -255,7 +257,7 @@ impl Containers {
         });
     }
 
-    /// Whether a container that runs has started no runner, though its OCI runtime should have.
+    /// Whether a running container has started no runner, though its OCI runtime should have.
     pub(in crate::daemon) fn lacks_runner(&self, id: &ContainerId) -> bool {
         let Ok(Some(registered)) = self.find(id.as_str()) else {
             return false;
@@ -263,10 +265,10 @@ impl Containers {
         self.starts_early(&registered) && matches!(registered.files.created(), Ok(None))
     }
 
-    /// Takes a removed container out of the ledger; its records are kept for a while.
+    /// Archives the records of a removed container, for the time of the retention.
     pub(super) fn archive(&self, id: &ContainerId) {
         let archived = self.0.ledger.archive(id).and_then(|()| {
-            // What a panic leaves behind is at worst a size that is looked at again.
+            // After a panic the value is at worst a size that is measured again.
             let mut archive = self.0.archive.lock().unwrap_or_else(PoisonError::into_inner);
             archive.prune()
         });
@@ -276,7 +278,7 @@ impl Containers {
     }
 }
 
-/// As many of a pod's annotations as Kubernetes lets one have; those behind them in order are left out.
+/// The pod's annotations in order, up to the size limit of Kubernetes; the rest is left out.
 fn bounded(annotations: &HashMap<String, String>) -> BTreeMap<String, String> {
     let sorted: BTreeMap<&String, &String> = annotations.iter().collect();
     let mut left = MAX_ANNOTATIONS;
@@ -289,7 +291,7 @@ fn bounded(annotations: &HashMap<String, String>) -> BTreeMap<String, String> {
 }
 
 impl Registered {
-    /// What log lines about it carry that are written behind an event, or outside of one.
+    /// The span for log lines about it that are written in the background of an event, or outside of one.
     pub(super) fn span(&self) -> Span {
         let Identity {
             id,
@@ -307,8 +309,8 @@ impl Registered {
         Ok(!self.files.is_complete(stage, self.header.count(stage))?)
     }
 
-    /// What the runtime's message tells of its creation. `has_started`: what its init executes now
-    /// may be the container's own program.
+    /// The facts of its creation in the runtime's message. `has_started`: its init may execute the
+    /// container's own program by now.
     pub(super) fn seen(&self, container: &Container, has_started: bool) -> Created {
         let pid = i32::try_from(container.pid).ok().filter(|pid| *pid > 0);
         let process = pid.and_then(process);
@@ -324,8 +326,8 @@ impl Registered {
         created
     }
 
-    /// What is known of its creation by the OCI runtime; noted now if it has a process and nobody
-    /// has noted it.
+    /// The known facts of its creation by the OCI runtime; noted now if it has a process and they are not
+    /// noted.
     pub(super) fn created(
         &self,
         container: &Container,
@@ -339,7 +341,7 @@ impl Registered {
         if created.process.is_none() {
             return Ok(None);
         }
-        // Whichever of its runners comes first; createRuntime has none of its own.
+        // The first of its runners notes them; createRuntime has no runner of its own.
         let stages = self.header.hooks.keys();
         let first = stages.map(|stage| {
             if Stage::BEFORE_START.contains(stage) {
@@ -355,7 +357,7 @@ impl Registered {
     }
 }
 
-/// Why a container cannot be registered.
+/// The reason why a container cannot be registered.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::daemon) enum RegisterError {
     #[error(transparent)]
@@ -364,12 +366,12 @@ pub(in crate::daemon) enum RegisterError {
     Ledger(#[from] LedgerError),
 }
 
-/// How long an event that must be answered in `remaining` may wait for a runner.
+/// The maximum time for which an event that must be answered in `remaining` may wait for a runner.
 pub(super) fn budget(remaining: Duration) -> Duration {
     remaining.saturating_sub(MARGIN)
 }
 
-/// Says what went wrong where the event's answer cannot.
+/// Logs an error that the event's answer cannot carry.
 pub(super) fn warn(error: &dyn std::fmt::Display) {
     tracing::warn!(%error, "its hooks are not as they should be");
 }

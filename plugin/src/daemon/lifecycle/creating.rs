@@ -1,7 +1,7 @@
 //! Containers that are being created, so that a removal that overtakes the creation is not lost.
 //!
-//! A runtime that has given up CreateContainer sends RemoveContainer at once, and a daemon that was late handles
-//! both at the same time.
+//! A runtime whose CreateContainer has timed out sends RemoveContainer at once. A daemon that answers after
+//! the deadline handles both at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Creating(Arc<Mutex<BTreeMap<String, bool>>>);
 
 impl Creating {
-    /// The creation of the container `id` begins.
+    /// Marks the beginning of the creation of the container `id`.
     pub(super) fn begin(&self, id: &str) -> Creation {
         self.ids().insert(id.to_owned(), false);
         Creation {
@@ -20,7 +20,8 @@ impl Creating {
         }
     }
 
-    /// The container `id` is removed. Returns whether it is still being created: then its creation undoes itself.
+    /// Marks the container `id` as removed. Returns whether it is still being created: then its creation
+    /// undoes itself.
     pub(super) fn remove(&self, id: &str) -> bool {
         self.ids().get_mut(id).map(|removed| *removed = true).is_some()
     }

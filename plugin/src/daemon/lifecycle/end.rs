@@ -1,4 +1,4 @@
-//! The end of inits: where no OCI runtime starts poststop at that moment, the daemon does.
+//! The end of inits: the daemon starts poststop at that moment where no OCI runtime does.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,24 +15,24 @@ use crate::model::{ContainerId, Stage};
 use crate::process::Init;
 use crate::system::{self, knows_exit_codes};
 
-/// How long the parent of an init may take to ask with what that ended.
+/// The maximum time for the parent of an init to wait for its exit code.
 const PARENT_LIMIT: Duration = Duration::from_millis(200);
 
-/// How often it is looked whether it has.
+/// The interval at which the daemon checks whether the parent has done so.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The containers whose init is watched.
 #[derive(Debug, Default)]
 pub(super) struct Watched(Mutex<HashSet<(ContainerId, Init)>>);
 
-/// What is to be done when an init ends.
+/// The action when an init ends.
 #[derive(Debug, Clone, Copy)]
 enum Duty {
-    /// Starting poststop; an event waits for it.
+    /// Starts poststop; an event waits for it.
     Poststop,
-    /// Running what is pending and archiving the records: no event will come.
+    /// Runs pending hooks and archives the records: no event will come.
     Resolve,
-    /// Nothing: the OCI runtime starts poststop, and is told the exit code.
+    /// Nothing: the OCI runtime starts poststop, and gets the exit code.
     Note,
 }
 
@@ -43,8 +43,8 @@ impl Watched {
 }
 
 impl Containers {
-    /// Notes with what `init` ends, for poststop, and runs that unless the OCI runtime does so itself. To be called on
-    /// the thread of the containers.
+    /// Notes the exit code of `init` for poststop, and runs poststop unless the OCI runtime does so itself.
+    /// Call it on the thread of the containers.
     pub(super) fn watch(&self, registered: &Registered, init: Option<Init>) {
         let Some(init) = init else { return };
         let deletes = registered.header.injected && self.deletes_at_end();
@@ -55,8 +55,8 @@ impl Containers {
         }
     }
 
-    /// As soon as `init` ends, runs what is pending of its container, which the runtime does not list, and archives
-    /// its records. To be called on the thread of the containers.
+    /// Runs the pending hooks of a container that the runtime does not list, as soon as `init` ends, and
+    /// archives its records. Call it on the thread of the containers.
     pub(super) fn watch_lost(&self, registered: &Registered, init: Init) {
         self.watch_for(registered, init, Duty::Resolve);
     }
@@ -77,7 +77,7 @@ impl Containers {
                 (Ok(()), Duty::Note) => {}
                 (Ok(()), Duty::Poststop) => containers.ended(&key.0),
                 (Ok(()), Duty::Resolve) => {
-                    // What cannot be read is reported when it is looked at again.
+                    // An unreadable record is reported at the next look at it.
                     if let Ok(Some(registered)) = containers.find(key.0.as_str()) {
                         containers.resolve(registered, Trigger::InitEnded).await;
                     }
@@ -90,10 +90,11 @@ impl Containers {
         self.behind(at_end.instrument(registered.span()));
     }
 
-    /// Waits for the end of `init`, and notes with what that came. What cannot be noted is not known to poststop.
+    /// Waits for the end of `init`, and notes its exit code. poststop does not get a code that cannot be
+    /// noted.
     async fn note_end(&self, id: &ContainerId, init: Init) -> io::Result<()> {
         let files = self.find(id.as_str()).ok().flatten().map(|found| found.files);
-        // Those of a later init are none of ours.
+        // Records of a later init do not belong to this one.
         let is_of_another = |created: &Created| Init::of(created).is_some_and(|other| other != init);
         let files =
             files.filter(|files| !matches!(files.created(), Ok(Some(created)) if is_of_another(&created)));
@@ -109,16 +110,16 @@ impl Containers {
         Ok(())
     }
 
-    /// The same for the container with this id, by what its runner has noted: that has just reported
-    /// that a stage is over.
+    /// The same for the container with this id, by the note of its runner, which has just reported that a
+    /// stage is over.
     pub(in crate::daemon) fn reported(&self, id: &ContainerId) {
         if self.deletes_at_end() && !knows_exit_codes() {
-            // Either it needs no watching, or StartContainer has begun that.
+            // Either it needs no watching, or StartContainer has started that.
             return;
         }
         let (containers, id) = (self.clone(), id.clone());
         self.behind(async move {
-            // What cannot be read is reported when its container is next needed.
+            // An unreadable record is reported when its container is next needed.
             let Ok(Some(registered)) = containers.find(id.as_str()) else {
                 return;
             };
@@ -155,7 +156,7 @@ async fn ended(init: Init) -> io::Result<()> {
     }
 }
 
-/// With what the process ended, as soon as its parent has asked; `None` if that does not.
+/// The exit code of the process, as soon as its parent has waited for it; `None` if that does not.
 async fn exit_code(pidfd: &OwnedFd) -> Option<i32> {
     let asked = async {
         loop {

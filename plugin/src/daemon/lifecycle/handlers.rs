@@ -1,5 +1,4 @@
-//! Which runtime handlers run no OCI hooks: the containers of such a handler go through life without
-//! their runner being started.
+//! Finds runtime handlers that run no OCI hooks: the runner of their containers is never started.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,15 +7,15 @@ use containerd_nri::api::Container;
 
 use crate::model::shown;
 
-/// From how many removed containers on whose runner was never started, and none whose was, a
-/// handler is named without further proof: a single one may never have been started itself.
+/// A handler is reported without further proof after this number of removed containers, if no runner of the
+/// handler was ever started. A single container may never have been started itself.
 const PROOF: u64 = 3;
 
-/// What is known of each runtime handler of the containers that the runner was injected into.
+/// The observations about each runtime handler of the containers that the runner was injected into.
 #[derive(Debug, Default)]
 pub(super) struct Handlers(Mutex<BTreeMap<String, Seen>>);
 
-/// What was seen of one handler.
+/// The observations about one handler.
 #[derive(Debug, Default)]
 struct Seen {
     /// Removed containers whose runner was never started.
@@ -39,8 +38,8 @@ impl Handlers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a removed container of `handler`, and whether a runner `was_started` for it. Logs
-    /// once that a handler runs no hooks.
+    /// Records a removed container of `handler`, and whether a runner `was_started` for it. Logs once that a
+    /// handler runs no hooks.
     pub(super) fn note(&self, handler: &str, container: &Container, was_started: bool) {
         let mut handlers = self.lock();
         let seen = handlers.entry(handler.to_owned()).or_default();
@@ -49,7 +48,7 @@ impl Handlers {
             return;
         }
         seen.without += 1;
-        // Times are given since containerd 2.3 and CRI-O 1.36.
+        // The times are set since containerd 2.3 and CRI-O 1.36.
         seen.is_proven |= container.started_at > 0 || container.finished_at > 0;
         if seen.is_unhooked() && !seen.is_reported {
             seen.is_reported = true;
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_is_named_when_one_container_is_known_to_have_run_without_its_runner() {
+    fn a_handler_is_reported_when_one_container_is_known_to_have_run_without_its_runner() {
         let handlers = Handlers::default();
         handlers.note("kata", &started_at(7), false);
         assert_eq!(handlers.unhooked(), ["kata"]);
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_has_started_a_runner_is_not_named() {
+    fn a_handler_that_has_started_a_runner_is_not_reported() {
         let handlers = Handlers::default();
         handlers.note("runc", &started_at(7), true);
         for _ in 0..PROOF {

@@ -1,8 +1,8 @@
-//! A container's life after its creation: which events of NRI start a runner, what they wait for,
-//! and what is pending from before they came.
+//! A container's life after its creation: the NRI events that start a runner, their waiting, and stages that
+//! are pending from before.
 //!
-//! Everything is decided from the ledger. Nothing is remembered between two events but which inits are watched, and
-//! which containers are still being created.
+//! All decisions are made from the ledger. Between two events only two things are remembered: the watched
+//! inits, and the containers that are still being created.
 
 mod bundle;
 mod containers;

@@ -8,8 +8,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A thread that does what it is given, one thing beside the other, until this is dropped. What
-/// blocks it blocks nothing else.
+/// A thread that does its tasks concurrently, until this is dropped. A task that blocks it blocks no other
+/// thread.
 #[derive(Debug)]
 pub(super) struct OwnThread {
     handle: Handle,
@@ -20,7 +20,7 @@ impl OwnThread {
     /// Starts it.
     ///
     /// # Errors
-    /// The node has no room for another thread.
+    /// The kernel refuses another thread.
     pub(super) fn new() -> io::Result<OwnThread> {
         let (end, ended) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
@@ -30,7 +30,7 @@ impl OwnThread {
                 Ok(runtime) => runtime,
                 Err(error) => return drop(sender.send(Err(error))),
             };
-            // Whoever started it is waiting.
+            // The function that started the thread is waiting.
             let _ = sender.send(Ok(runtime.handle().clone()));
             runtime.block_on(async {
                 // Ready when the sender is dropped.
@@ -44,7 +44,7 @@ impl OwnThread {
         Ok(OwnThread { handle, _end: end })
     }
 
-    /// Has `work` done there.
+    /// Runs `work` on the thread.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

@@ -1,4 +1,4 @@
-//! NRI Synchronize: what the ledger says is pending, compared with what the runtime has.
+//! NRI Synchronize: compares the pending stages in the ledger with the containers of the runtime.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::ledger::{BootId, LedgerError, Trigger};
 use crate::model::{ContainerId, Stage, Timestamp};
 use crate::process::Init;
 
-/// How many runners are at work at once: after a reboot every container of the node may have a
-/// pending poststop.
+/// The maximum number of runners at once: after a reboot every container of the node may have a pending
+/// poststop.
 const MAX_RUNNERS: usize = 8;
 
-/// How long a registered container may take to be known to its runtime. Between the two the
-/// runtime may have lost its connection to one instance of this plugin and found another.
+/// The maximum time until the runtime knows a registered container. Meanwhile the runtime may have lost its
+/// connection to one instance of this plugin and found another.
 const CREATE_TIMEOUT: Duration = LONG_RETRY;
 
-/// How long it may take to register a container: longer than its runtime waits for it.
+/// The maximum time to register a container: longer than its runtime waits for it.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the runtime's list of containers may wait for the ledger's.
+/// The maximum time for which the runtime's list of containers waits for the ledger's.
 const LIST_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Containers {
-    /// Keeps of the containers that the runtime lists those in the ledger, which alone
-    /// [`Containers::reconcile`] looks at: the others are not to be held in memory.
+    /// Reduces the listed containers to those in the ledger. [`Containers::reconcile`] looks only at them,
+    /// and the others should not stay in memory.
     pub(in crate::daemon) fn retain_registered(&self, listed: &mut Vec<Container>) {
-        // All of them, if it cannot be told: to be missing means to be gone.
+        // All of them if the ledger gives no list: a missing container counts as gone.
         let ledger = self.ledger().clone();
         let Some(Ok(ids)) = within(LIST_TIMEOUT, move || ledger.live()) else {
             return;
@@ -42,10 +42,10 @@ impl Containers {
         listed.shrink_to_fit();
     }
 
-    /// Runs what is pending of the containers in the ledger, of which the runtime lists `listed`:
-    /// poststart of those that run, poststop of those that are gone. Returns at once; the work is
-    /// done behind. Those of which it cannot be told yet whether they are gone are looked at again
-    /// later: no event may ever come for them.
+    /// Runs the pending stages of the containers in the ledger: poststart of running ones, poststop of those
+    /// that are gone. `listed` are the containers that the runtime lists. Returns at once; the work is done
+    /// in the background. If it is unknown whether a container is gone, it is checked again later: no event
+    /// may ever come for it.
     pub(in crate::daemon) fn reconcile(&self, listed: Vec<Container>) {
         let containers = self.clone();
         self.behind(async move {
@@ -64,8 +64,9 @@ impl Containers {
         });
     }
 
-    /// Takes over from a daemon that died, on its connection: no event was missed, and the runtime lists nothing.
-    /// Those whose init has ended are looked at as in [`Containers::reconcile`]; for the others an event will come.
+    /// Takes over the connection of a daemon that died: no event was missed, and the runtime lists nothing.
+    /// Containers whose init has ended are handled as in [`Containers::reconcile`]; for the others an event
+    /// will come.
     pub(in crate::daemon) fn resume(&self) {
         let containers = self.clone();
         self.behind(async move {
@@ -88,7 +89,7 @@ impl Containers {
         });
     }
 
-    /// Whether init of a container has ended. One that goes on is watched.
+    /// Whether init of a container has ended. An init that still runs is watched.
     fn has_ended(&self, id: &ContainerId) -> Result<bool, LedgerError> {
         let Some(registered) = self.find(id.as_str())? else {
             return Ok(false);
@@ -101,7 +102,7 @@ impl Containers {
         Ok(init.is_none())
     }
 
-    /// Returns those that are not `listed` and still in the ledger.
+    /// Returns the containers that are not `listed` and still in the ledger.
     async fn reconcile_each(&self, ids: Vec<ContainerId>, listed: Vec<Container>) -> Vec<ContainerId> {
         let listed: HashMap<&str, &Container> = listed.iter().map(|it| (it.id.as_str(), it)).collect();
         // A node has many containers, and reading their files takes long.
@@ -141,7 +142,7 @@ impl Containers {
                     }
                 }
             }
-            // Events come in meanwhile.
+            // Events may be handled meanwhile.
             tokio::task::yield_now().await;
         }
         runners.join_all().await;
@@ -166,8 +167,7 @@ impl Containers {
         }
     }
 
-    /// The stage that is pending of a container that the runtime lists as `container`, or does not
-    /// list.
+    /// The pending stage of a container, which the runtime lists as `container`, or does not list.
     fn pending(
         &self,
         id: &ContainerId,
@@ -211,8 +211,8 @@ impl Containers {
         registered.header.injected && is_early
     }
 
-    /// Whether prestart began and nobody is left who would end it: daemon and runner died. The
-    /// runtime did not wait for it any longer.
+    /// Whether prestart began and neither daemon nor runner is left to end it: both died. The runtime no
+    /// longer waited for it.
     fn lost_prestart(&self, registered: &Registered) -> Result<bool, LedgerError> {
         let files = &registered.files;
         for stage in Stage::BEFORE_START {
@@ -236,13 +236,13 @@ impl Containers {
             return Ok(None);
         };
         let init = Init::of(&created).filter(|init| is_of_this_boot && init.is_alive());
-        // A poststop that has begun was asked for by a removal.
+        // A poststop that has begun was requested by a removal.
         let is_removed = registered
             .files
             .record(Stage::Poststop)?
             .is_some_and(|record| record.next() > 0);
         if let (Some(init), false) = (init, is_removed) {
-            // It is being created, or its runtime has lost it; its end will tell.
+            // It is being created, or its runtime has lost it; its end will decide.
             self.watch_lost(&registered, init);
             return Ok(None);
         }

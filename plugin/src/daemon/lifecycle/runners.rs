@@ -1,4 +1,4 @@
-//! Starting runners, and learning how they ended.
+//! Starts runners, and waits for their result.
 
 use std::future::pending;
 use std::io;
@@ -20,7 +20,7 @@ pub struct RunnerProgram {
 }
 
 impl RunnerProgram {
-    /// The program that runs now. It is found now: its file may be replaced while it runs.
+    /// The program that runs now. Its path is resolved now: its file may be replaced while it runs.
     ///
     /// # Errors
     /// There is no `/proc`.
@@ -31,8 +31,7 @@ impl RunnerProgram {
         })
     }
 
-    /// The one at `path` on the host, for a daemon that lives in a pod: what that starts enters the
-    /// host.
+    /// The program at `path` on the host, for a daemon in a pod: a runner that it starts enters the host.
     pub fn on_host(path: PathBuf) -> RunnerProgram {
         RunnerProgram {
             path,
@@ -40,7 +39,7 @@ impl RunnerProgram {
         }
     }
 
-    /// Where it is.
+    /// The path of the program.
     pub(in crate::daemon) fn path(&self) -> &Path {
         &self.path
     }
@@ -51,17 +50,17 @@ impl RunnerProgram {
     }
 }
 
-/// A runner at work. It goes on when this is dropped, and when the daemon dies.
+/// A runner at work. It continues when this is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub(super) struct Running(JoinHandle<Ended>);
 
-/// What became of a runner.
+/// The result of a runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// Whether the container may go on.
-    pub(super) is_good: bool,
-    /// What it told: a line per failure.
-    pub(super) told: String,
+    /// Whether the container may continue.
+    pub(super) succeeded: bool,
+    /// Its output: a line per failure.
+    pub(super) output: String,
 }
 
 /// Starts `program` as a runner.
@@ -83,16 +82,16 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
     let ended = async move {
         let ended = match child.wait_with_output().await {
             Ok(output) => Ended {
-                is_good: output.status.success(),
-                told: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                succeeded: output.status.success(),
+                output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             },
             Err(error) => Ended {
-                is_good: false,
-                told: format!("its runner cannot be waited for: {error}"),
+                succeeded: false,
+                output: format!("its runner cannot be waited for: {error}"),
             },
         };
-        // Failed hooks are on record, and reported by whoever reads that; a runner's own trouble is not.
-        for trouble in ended.told.lines().filter(|line| line.starts_with(NAME)) {
+        // Failed hooks are on record and reported by readers of the records; a runner's own trouble is not.
+        for trouble in ended.output.lines().filter(|line| line.starts_with(NAME)) {
             tracing::warn!(%stage, %by, "{trouble}");
         }
         ended
@@ -101,7 +100,7 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
 }
 
 impl Running {
-    /// Waits until it has ended, but no longer than `limit`; then it is given back.
+    /// Waits until it has ended, at most `limit`; after that returns the runner.
     pub(super) async fn within(mut self, limit: Duration) -> Result<Ended, Running> {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! NRI StartContainer and PostStartContainer, which are asked for with `events` delivery alone.
+//! NRI StartContainer and PostStartContainer, which are subscribed to with `events` delivery alone.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::model::Stage;
 use crate::process::{Init, process};
 
 impl Containers {
-    /// A container is being started: its prestart hooks run before its init runs its program, and
-    /// its poststart is prepared, so that the OCI runtime's start waits for it where it can.
+    /// Runs the prestart hooks of a container that is being started, before its init runs its program.
+    /// Prepares its poststart, so that the OCI runtime's start waits for it where it can.
     ///
-    /// Fails with what to tell people if the container must not start. Then its init is killed: not
-    /// every runtime heeds the answer.
+    /// Fails with a text for people if the container must not start. Then its init is killed: not every
+    /// runtime obeys the answer.
     pub(in crate::daemon) async fn starting(
         &self,
         container: Container,
@@ -38,11 +38,11 @@ impl Containers {
             return Ok(());
         };
         if registered.header.injected {
-            // Its OCI runtime has started the runner, and would not have gone on otherwise.
+            // Its OCI runtime has started the runner, and would have stopped otherwise.
             return Ok(());
         }
         self.watch(&registered, init(container));
-        // A runner of prestart prepares poststart when it is done. One of them notes the init, for
+        // A runner of prestart prepares poststart when it is done. One of these runners notes the init, for
         // poststop.
         let has_hooks = |stage| registered.header.count(stage) > 0;
         let stage = match Stage::BEFORE_START.into_iter().any(has_hooks) {
@@ -54,8 +54,8 @@ impl Containers {
         let running = running.map_err(|error| format!("its {stage} hooks cannot be run: {error}"))?;
         let limit = budget(remaining);
         match running.within(limit).await {
-            Ok(ended) if ended.is_good => Ok(()),
-            Ok(ended) => Err(ended.told),
+            Ok(ended) if ended.succeeded => Ok(()),
+            Ok(ended) => Err(ended.output),
             Err(_) => Err(format!(
                 "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer: raise the \
                  runtime's plugin_request_timeout, or use delivery runner",
@@ -64,8 +64,8 @@ impl Containers {
         }
     }
 
-    /// A container was started: waits for its poststart hooks, as long as the event allows, where
-    /// the OCI runtime's start has not.
+    /// Waits for the poststart hooks of a started container, as long as the event allows, where the OCI
+    /// runtime's start has not.
     pub(in crate::daemon) async fn started(&self, container: Container, remaining: Duration) {
         let containers = self.clone();
         let started = async move {
@@ -96,14 +96,13 @@ pub(in crate::daemon) fn end_init(container: &Container) {
     init(container).into_iter().for_each(Init::kill);
 }
 
-/// The init of a container that is being started, as the runtime names it.
+/// The init of a container that is being started, as the runtime reports it.
 fn init(container: &Container) -> Option<Init> {
     let pid = i32::try_from(container.pid).ok().filter(|pid| *pid > 0)?;
     process(pid).map(Init::new)
 }
 
-/// Waits for a runner as long as the event allows. If that is not enough, notes it and gives the
-/// runner back.
+/// Waits for a runner as long as the event allows. If that is not enough, notes it and returns the runner.
 pub(super) async fn await_or_note(
     registered: &Registered,
     stage: Stage,

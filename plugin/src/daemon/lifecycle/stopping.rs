@@ -11,20 +11,20 @@ use super::starting::await_or_note;
 use crate::ledger::{LedgerError, Trigger};
 use crate::model::{ContainerId, Stage};
 
-/// After how long is tried again what failed: the node lacked processes, or room on its disk. Each
-/// time it is ten times as long, up to [`LONG_RETRY`].
+/// The pause before a failed action is tried again: the node lacked processes, or space on its disk. Each
+/// pause is ten times as long, up to [`LONG_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is at least looked whether a ledger that was full has room.
+/// The maximum interval between checks whether a ledger that was full has space.
 const ROOM_RETRY: Duration = Duration::from_secs(10);
 
-/// How often is tried again what is nobody's hurry.
+/// The interval at which actions without urgency are tried again.
 pub(super) const LONG_RETRY: Duration = Duration::from_secs(10 * 60);
 
 impl Containers {
     /// Whether containers from before depend on all events: their OCI runtime starts no runner.
     pub(in crate::daemon) fn need_all_events(&self) -> bool {
-        // What cannot be read is reported when its container is next needed.
+        // An unreadable record is reported when its container is next needed.
         let depends = |id: &ContainerId| {
             let registered = self.find(id.as_str());
             registered.is_ok_and(|found| found.is_some_and(|registered| !registered.header.injected))
@@ -34,8 +34,8 @@ impl Containers {
         ids.is_ok_and(|ids| ids.iter().any(depends))
     }
 
-    /// A container has stopped: its poststop hooks are run now, unless the OCI runtime starts the
-    /// runner at this moment itself. Waits for them as long as the event allows.
+    /// Runs the poststop hooks of a stopped container, unless the OCI runtime starts the runner at this
+    /// moment itself. Waits for them as long as the event allows.
     pub(in crate::daemon) async fn stopped(&self, container: Container, remaining: Duration) {
         let containers = self.clone();
         let stopped = async move {
@@ -54,11 +54,11 @@ impl Containers {
         if in_time || !self.has_pending(&registered)? {
             return Ok(());
         }
-        // Whoever saw init end may have started one: then this one waits for it.
+        // The task that saw init end may have started one: then this one waits for it.
         let by = Trigger::StopContainer;
         let running = self.start_poststop(&registered, by)?;
-        // A poststart that nobody is at is run in an event that waits for this answer: a program that
-        // ends at once is reported as stopped before it is as started.
+        // A poststart without a runner is run in an event that waits for this answer. For a program that
+        // ends at once, the stop is reported before the start.
         let files = &registered.files;
         let waits_for_us = !registered.header.injected
             && registered.is_pending(Stage::Poststart)?
@@ -68,9 +68,9 @@ impl Containers {
         Ok(())
     }
 
-    /// A container is removed: pending stages are run, then its records are archived, all behind the
-    /// event. Until then the container stays where a runner that the OCI runtime starts finds it, and
-    /// the next daemon.
+    /// Runs pending stages of a removed container, then archives its records, all in the background of the
+    /// event. Until then a runner of the OCI runtime and the next daemon find the container at the same
+    /// path.
     pub(in crate::daemon) fn removed(&self, handler: String, container: Container) {
         let containers = self.clone();
         self.behind(async move {
@@ -91,7 +91,7 @@ impl Containers {
                 return Ok(id.map_or(Ok(()), |id| self.ledger().forget_without(&id))?);
             }
             Err(error) => {
-                // What is damaged is never read again.
+                // Damaged records are never read again.
                 if let (true, Ok(id)) = (error.is_damaged(), container.id.parse()) {
                     self.archive(&id);
                 }
@@ -106,8 +106,8 @@ impl Containers {
         Ok(())
     }
 
-    /// A runner of the container could not write the record of `stage`, because of this `trouble`, and has run
-    /// nothing more. A poststop is tried again as soon as the ledger has room.
+    /// A runner of the container could not write the record of `stage`, because of this `trouble`, and has
+    /// run nothing more. A poststop is tried again as soon as the ledger has space.
     pub(in crate::daemon) fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
         let (containers, id, trouble) = (self.clone(), id.clone(), trouble.to_owned());
         if stage == Stage::Poststop {
@@ -141,7 +141,7 @@ impl Containers {
                 .find(&registered.id)
                 .is_ok_and(|found| found.is_none());
             match is_pending {
-                // Whoever removes it runs what is pending.
+                // The removal runs pending hooks.
                 _ if is_removed => return,
                 Ok(false) => return,
                 Err(error) if error.is_damaged() => return warn(&error),
@@ -155,7 +155,7 @@ impl Containers {
         }
     }
 
-    /// Runs what is pending of a container that its runtime no longer has, and archives its records.
+    /// Runs the pending hooks of a container that its runtime no longer has, and archives its records.
     pub(super) async fn resolve(&self, registered: Registered, by: Trigger) {
         let span = registered.span();
         let resolve = async {
@@ -175,8 +175,8 @@ impl Containers {
         resolve.instrument(span).await;
     }
 
-    /// Whether something is pending of a container that its runtime no longer has. If not, or if that
-    /// can never be told again, its records are archived.
+    /// Whether a container that its runtime no longer has, has pending hooks. If not, or if that can never
+    /// be known again, its records are archived.
     fn is_pending_or_archived(&self, registered: &Registered) -> bool {
         match self.has_pending(registered) {
             Ok(true) => return true,
@@ -191,8 +191,8 @@ impl Containers {
         false
     }
 
-    /// Archives a container with hooks that can never be read, as a runner has found. Returns whether
-    /// it is one.
+    /// Archives a container with hooks that can never be read, as a runner has found. Returns whether it is
+    /// such a container.
     fn archive_unreadable(&self, registered: &Registered) -> bool {
         let mut hooks = [Stage::Poststart, Stage::Poststop]
             .into_iter()
@@ -204,8 +204,8 @@ impl Containers {
         are_damaged
     }
 
-    /// Whether something is still to be done for a container that has stopped. The runner of
-    /// poststop also resolves what should have come before it.
+    /// Whether a stopped container has pending stages. The runner of poststop also resolves the stages
+    /// before it.
     pub(super) fn has_pending(&self, registered: &Registered) -> Result<bool, LedgerError> {
         if registered.files.created()?.is_none() && !self.unrecorded().contains(&registered.id) {
             // The OCI runtime never created it.

@@ -1,4 +1,4 @@
-//! Ending the inits of containers without hooks, so that the kubelet creates them anew.
+//! Ends the inits of containers without hooks, so that the kubelet creates them again.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -15,19 +15,19 @@ use super::verdict::{Keep, Then};
 use crate::config::MissedAction;
 use crate::process::{Init, Pidfd};
 
-/// How many are ended at a time.
+/// The maximum number of inits that are ended at a time.
 const MAX_AT_ONCE: usize = 4;
 
-/// How long a container that was ended is not ended again.
+/// The time for which a container that was ended is not ended again.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// How long an init that handles SIGTERM may take to end: the grace that Kubernetes gives by default.
+/// The time for an init that handles SIGTERM to end: the default grace period of Kubernetes.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long after a Synchronize the runtime certainly calls the plugin for new containers.
+/// The time after a Synchronize from which the runtime certainly calls the plugin for new containers.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How often is looked whether the runtime is still connected.
+/// The interval of checks whether the runtime is still connected.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// SIGTERM among the signals of `/proc/PID/status`.
@@ -39,8 +39,8 @@ pub(super) struct ToEnd {
     pub(super) init: Init,
 }
 
-/// Ends the inits of `all`, a few at a time, as long as the runtime stays connected: what is created without it would
-/// lack its hooks again. Blocks until it is done.
+/// Ends the inits of `all`, a few at a time, as long as the runtime stays connected: containers created
+/// without it would lack their hooks again. Blocks until it is done.
 pub(super) fn end_all(plugin: &OciHooks, connection: Connection, all: Vec<ToEnd>) {
     if all.is_empty() {
         return;
@@ -56,7 +56,7 @@ pub(super) fn end_all(plugin: &OciHooks, connection: Connection, all: Vec<ToEnd>
             }
         };
         for _ in 0..threads {
-            // Those threads that the node has room for do the work.
+            // Those threads that the kernel allows do the work.
             let _ = thread::Builder::new()
                 .name("missed".into())
                 .spawn_scoped(scope, work);
@@ -99,7 +99,7 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
     one.init.kill();
 }
 
-/// Whether the container may be ended now, which is noted; else why not.
+/// Notes that the container is ended, if that is allowed now; fails with the reason otherwise.
 fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
     let in_force = plugin
         .live()
@@ -121,7 +121,7 @@ fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
     }
 }
 
-/// Whether an init has a handler for SIGTERM. The kernel keeps the signal from one that has none.
+/// Whether an init has a handler for SIGTERM. The kernel does not deliver the signal to an init without one.
 fn handles_term(init: Init) -> bool {
     let status = init
         .pid()

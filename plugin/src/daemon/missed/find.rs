@@ -1,4 +1,4 @@
-//! Comparing what runs with what should have hooks by the active configuration, behind a Synchronize.
+//! Compares the running containers with the hooks of the active configuration, after a Synchronize.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -22,18 +22,19 @@ use crate::process::{Init, process};
 use crate::select::{Deadline, Selector};
 use crate::system;
 
-/// How long the selection for one container may take: nobody waits for it.
+/// The maximum time of the selection for one container: no request waits for it.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a decision may be noted about a container that its runtime does not list yet.
+/// The time for which a decision is kept about a container that its runtime does not list yet.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// How many lines the log takes at once; further ones are written slowly, so that it loses none.
+/// The number of lines that the log takes at once; further ones are written slowly, so that none is lost.
 const MAX_LINES_AT_ONCE: usize = 256;
 const SLOWLY: Duration = Duration::from_millis(2);
 
 impl OciHooks {
-    /// Compares what the last Synchronize listed, unless that is done, on a thread of its own. Returns at once.
+    /// Compares the containers of the last Synchronize, unless that is done, on a thread of its own. Returns
+    /// at once.
     pub(in crate::daemon) fn find_missed(&self) {
         if !self.missed().begin_comparing() {
             return;
@@ -47,7 +48,8 @@ impl OciHooks {
         }
     }
 
-    /// Forgets containers without hooks whose init has ended, and compares what could not be compared before. Blocks.
+    /// Forgets containers without hooks whose init has ended, and compares those that could not be compared
+    /// before. Blocks.
     pub fn tend_missed(&self) {
         self.missed().prune();
         self.find_missed();
@@ -57,7 +59,7 @@ impl OciHooks {
         while let Some((listed, connection)) = self.missed().next_to_compare() {
             let compared = match Ground::of(self) {
                 Ok(Some(ground)) => self.compare(&listed, &ground),
-                // There will be a configuration and a ledger, or this is not compared.
+                // Either a configuration and a ledger follow, or this is not compared.
                 Ok(None) => return self.missed().put_back(listed),
                 Err(error) => {
                     tracing::warn!(%error, "cannot look for containers without hooks, trying again");
@@ -74,7 +76,7 @@ impl OciHooks {
         }
     }
 
-    /// Reports what lacks its hooks.
+    /// Reports containers that lack their hooks.
     fn compare(&self, listed: &Listed, ground: &Ground) -> Compared {
         let mut without_init = HashSet::new();
         let remembered = self.missed().remembered_decisions(&listed.ids);
@@ -85,7 +87,7 @@ impl OciHooks {
             };
             let entry = ground.entry(&candidate.id);
             if matches!(entry, Entry::Registered) {
-                // Most of them: nothing else is looked at.
+                // Most containers: nothing else is checked.
                 continue;
             }
             let init = ground.init(candidate);
@@ -99,7 +101,7 @@ impl OciHooks {
                 always_restarts: pod.always_restarts,
                 daemon: &ground.daemon,
             };
-            match situation.judge() {
+            match situation.verdict() {
                 Verdict::Settled => {}
                 Verdict::DecidedNow => self.decided_without(&ground.in_force, &candidate.id),
                 Verdict::Missed(why, then) => {
@@ -129,7 +131,8 @@ impl OciHooks {
         Compared { to_end, without_init }
     }
 
-    /// Takes over what an earlier daemon has found on the connection that this one resumes. Returns at once.
+    /// Takes over the findings of an earlier daemon on the connection that this one resumes. Returns at
+    /// once.
     pub(in crate::daemon) fn take_over_missed(&self) {
         let plugin = self.clone();
         let take_over = move || {
@@ -148,7 +151,8 @@ impl OciHooks {
         }
     }
 
-    /// A daemon decided that the container gets no hooks: it is no miss, whatever the configuration says later.
+    /// Notes a daemon's decision that the container gets no hooks: it is no miss, whatever the configuration
+    /// is later.
     pub(in crate::daemon) fn decided_without(&self, in_force: &InForce, id: &str) {
         match (in_force.ledger.opened(), id.parse()) {
             (Some(Some(containers)), Ok(id)) => containers.note_without(id),
@@ -156,7 +160,7 @@ impl OciHooks {
         }
     }
 
-    /// Why the active configuration is not to be relied on, as last looked at; none if it is.
+    /// The reason why the active configuration is not reliable, at the last check; `None` if it is.
     pub(super) fn unsound(&self, in_force: &InForce) -> Option<String> {
         let mut errors = self.live().now().refused().to_vec();
         errors.extend(in_force.selector.errors());
@@ -182,15 +186,15 @@ impl OciHooks {
     }
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 struct Compared {
     /// The containers whose init is to be ended.
     to_end: Vec<ToEnd>,
-    /// The ids of those whose init is not there yet.
+    /// The ids of containers whose init does not exist yet.
     without_init: HashSet<String>,
 }
 
-/// One warning per container.
+/// Logs one warning per container.
 fn report(found: &[Arc<WithoutHooks>]) {
     for (number, container) in found.iter().enumerate() {
         let WithoutHooks {
@@ -209,16 +213,16 @@ fn report(found: &[Arc<WithoutHooks>]) {
     }
 }
 
-/// What containers are compared with.
+/// The data that containers are compared with.
 struct Ground {
     in_force: Arc<InForce>,
     /// None if there is no ledger.
     containers: Option<Containers>,
-    /// In the ledger.
+    /// The containers in the ledger.
     registered: HashSet<ContainerId>,
-    /// Those of them whose start may not be over: of the others a runner was started.
+    /// Those of them whose start may not be over: for the others a runner was started.
     starting: HashSet<ContainerId>,
-    /// Decided to get no hooks.
+    /// The containers that were decided to get no hooks.
     decided: HashSet<ContainerId>,
     daemon: Daemon,
 }
@@ -273,7 +277,7 @@ impl Ground {
         &self.in_force.selector
     }
 
-    /// Without a ledger the daemon may not see the node's processes.
+    /// The process of the candidate's init. Without a ledger the daemon may not see the node's processes.
     fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
         self.containers.as_ref()?;
         match i32::try_from(candidate.pid).ok()? {
@@ -298,7 +302,7 @@ impl Ground {
         id.parse().is_ok_and(|id: ContainerId| self.decided.contains(&id))
     }
 
-    /// What the active configuration gives the container.
+    /// The hooks that the active configuration gives the container.
     fn hooks(&self, candidate: &Candidate, pod: &PodFacts) -> Hooks {
         let deadline = Deadline::at(Instant::now() + SELECTION_TIMEOUT);
         let subject = candidate.subject(pod, self.config());
@@ -309,7 +313,7 @@ impl Ground {
         }
     }
 
-    /// Notes what was found for the daemon that may resume this connection.
+    /// Notes the findings for the daemon that may resume this connection.
     fn note(&self, found: &[Noted]) {
         if let Some(containers) = &self.containers
             && let Err(error) = containers.ledger().note_missed(&found)

@@ -1,36 +1,37 @@
-//! The init of a container that its runtime does not name yet.
+//! Finds the init of a container that its runtime does not report yet.
 
 use std::fs;
 
 use crate::model::ProcessId;
 use crate::process::{process, processes};
 
-/// The init of the container `id`, by its control group: the process that is the first of its namespace. None if there
-/// is none yet, if the container has no process namespace of its own, or if the runtime names control groups otherwise.
+/// The init of the container `id`, by its control group: the first process of its namespace. `None` if there
+/// is none yet, if the container has no process namespace of its own, or if the runtime names control groups
+/// otherwise.
 pub(super) fn init_in_group(id: &str) -> Option<ProcessId> {
     let read = |pid: i32, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let inits =
         processes().filter(|pid| are_of(&read(*pid, "cgroup"), id) && is_first(&read(*pid, "status")));
-    // A container may have containers of its own.
+    // A container may contain containers of its own.
     inits.filter_map(process).min_by_key(|process| process.started)
 }
 
-/// Whether a process with this status is the first of a namespace within ours. Those by which an OCI runtime makes the
-/// init are in the control group before it, and end at once.
+/// Whether a process with this status is the first of a namespace within ours. The processes with which an
+/// OCI runtime makes the init are in the control group before it, and end at once.
 fn is_first(status: &str) -> bool {
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     let numbers: Vec<&str> = numbers.unwrap_or_default().split_whitespace().collect();
     numbers.len() > 1 && numbers.last() == Some(&"1")
 }
 
-/// Whether control groups, as the kernel lists them, are of the container `id` or below: by containerd and CRI-O, with
-/// systemd or without.
+/// Whether control groups, as the kernel lists them, belong to the container `id` or are below it. The forms
+/// are those of containerd and CRI-O, with systemd or without.
 fn are_of(groups: &str, id: &str) -> bool {
     let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     let mut names = paths.flat_map(|path| path.split('/'));
     names.any(|name| {
         let scope = name.strip_suffix(".scope").and_then(|name| name.strip_suffix(id));
-        // CRI-O's monitor is beside the container.
+        // CRI-O's monitor has a control group beside the container's.
         name == id || scope.is_some_and(|prefix| prefix.ends_with('-') && !prefix.contains("conmon"))
     })
 }
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_is_not_there_has_no_init() {
+    fn a_container_that_does_not_exist_has_no_init() {
         assert_eq!(init_in_group("no-container-has-this-id"), None);
     }
 

@@ -1,4 +1,4 @@
-//! What is kept of the pods and containers that a runtime lists: no more than a decision about their hooks needs.
+//! The part of a runtime's list of pods and containers that a decision about their hooks needs.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use crate::config::Config;
 use crate::manifest::always_restarts;
 use crate::select::Subject;
 
-/// How long an annotation may be to be kept before it is known which are needed.
+/// The maximum length of an annotation that is stored before the needed ones are known, in bytes.
 const MAX_UNKNOWN_ANNOTATION: usize = 1024;
 
-/// What is kept of one Synchronize.
+/// The stored part of one Synchronize.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    /// By id.
+    /// The pods by id.
     pub(super) pods: HashMap<String, PodFacts>,
-    /// The containers that run, or are about to, and carry no mark of ours.
+    /// The containers that run or will run soon, and carry no mark of this plugin.
     pub(super) candidates: Vec<Candidate>,
     /// The ids of all containers.
     pub(super) ids: HashSet<String>,
-    /// How often it was compared.
+    /// The number of comparisons so far.
     looks: u32,
-    /// When it is to be compared; at once if there is none.
+    /// The time of the next comparison; at once if there is none.
     due: Option<Instant>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct PodFacts {
     pub(super) namespace: String,
     pub(super) runtime_handler: String,
     pub(super) annotations: HashMap<String, String>,
-    /// Whether the kubelet certainly creates its containers anew when they end.
+    /// Whether the kubelet certainly creates its containers again when they end.
     pub(super) always_restarts: bool,
 }
 
@@ -46,14 +46,15 @@ pub(super) struct Candidate {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) pod: String,
-    /// Of its init, as the runtime counts; 0 if it has none.
+    /// The process id of its init, as the runtime counts; 0 if it has none.
     pub(super) pid: u32,
     annotations: HashMap<String, String>,
     command: Option<String>,
     has_bind_mounts: bool,
 }
 
-/// How often containers are compared that have no init yet. The time in between doubles: a minute all in all.
+/// The maximum number of comparisons of containers that have no init yet. The time in between doubles: one
+/// minute in total.
 const MAX_LOOKS: u32 = 6;
 
 impl Listed {
@@ -62,7 +63,7 @@ impl Listed {
         self.due.is_none_or(|due| Instant::now() >= due)
     }
 
-    /// Whether it is what is left of a Synchronize that was compared before.
+    /// Whether it is the rest of a Synchronize that was compared before.
     pub(super) fn is_again(&self) -> bool {
         self.looks > 0
     }
@@ -72,7 +73,8 @@ impl Listed {
         self.candidates.retain(|candidate| candidate.id != id);
     }
 
-    /// What is to be compared again later, of these containers; none if it was often enough.
+    /// The rest with these containers, to be compared again later; `None` after the maximum number of
+    /// comparisons.
     pub(super) fn again(mut self, ids: &HashSet<String>) -> Option<Listed> {
         if ids.is_empty() || self.looks == MAX_LOOKS {
             return None;
@@ -85,10 +87,11 @@ impl Listed {
         Some(self)
     }
 
-    /// Adds what one message brings. `config` says which annotations matter; all short ones do if there is none yet.
+    /// Adds the pods and containers of one message. `config` decides which annotations matter; all short
+    /// ones do if there is none yet.
     pub(super) fn add(&mut self, pods: &[PodSandbox], containers: &[Container], config: Option<&Config>) {
         let matters = |key: &str, value: &str| match config {
-            // A condition may be about any.
+            // A condition may be about any annotation.
             Some(config) if !config.hooks_dirs.is_empty() => true,
             Some(config) => key.starts_with(config.annotation.key.as_str()),
             None => value.len() <= MAX_UNKNOWN_ANNOTATION,
@@ -141,7 +144,7 @@ impl Candidate {
         }
     }
 
-    /// The container to choose hooks for, as it is when it is created.
+    /// The container as input of the selection, as it is when it is created.
     pub(super) fn subject<'s>(&'s self, pod: &'s PodFacts, config: &Config) -> Subject<'s> {
         Subject {
             namespace: &pod.namespace,

@@ -1,5 +1,5 @@
-//! Containers that were created without the hooks that they should have: found at Synchronize, reported, and on
-//! request created anew.
+//! Containers that were created without the hooks that they should have: found at Synchronize, reported, and
+//! on request created again.
 
 mod end;
 mod find;

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::model::ProcessId;
 use crate::process::Init;
 
-/// How many decisions are remembered where there is no ledger to note them in: more than a node has containers.
+/// The maximum number of decisions in memory where there is no ledger to note them in: more than a node has
+/// containers.
 const MAX_REMEMBERED: usize = 16_384;
 
 /// A container that lacks the hooks that it should have.
@@ -25,26 +26,27 @@ pub struct WithoutHooks {
     pub container: String,
     /// Its id.
     pub id: String,
-    /// Why it lacks them.
+    /// The reason why it lacks them.
     pub why: String,
-    /// What is done about it, or what is to be done.
+    /// The action that was taken, or that is to be taken.
     pub then: String,
 }
 
-/// What is known of containers without hooks, shared by all who handle events. No path is touched with its lock held.
+/// The containers without hooks that are known, shared by all event handlers. No path is accessed with its
+/// lock held.
 #[derive(Debug, Default)]
 pub(in crate::daemon) struct Missed(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of the Synchronize that is coming in.
+    /// The list of the Synchronize that is being received.
     incoming: Listed,
-    /// Of the last one, until it is compared.
+    /// The list of the last Synchronize, until it is compared.
     pending: Option<Listed>,
     /// Whether a thread compares.
     is_comparing: bool,
     connection: Connection,
-    /// By id.
+    /// The containers without hooks, by id.
     found: BTreeMap<String, Found>,
     /// The containers that were decided to get no hooks, where no ledger has them.
     decided: HashSet<String>,
@@ -60,11 +62,11 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) container: Arc<WithoutHooks>,
-    /// Its end is the container's; none if it cannot be watched.
+    /// Its end is the container's end; `None` if it cannot be watched.
     pub(super) init: Option<Init>,
 }
 
-/// The same, for the daemon that comes after this one.
+/// The same, for the next daemon.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Noted {
     container: WithoutHooks,
@@ -79,7 +81,7 @@ impl Missed {
         state.connection = state.connection.next(false);
     }
 
-    /// Keeps what one message of a Synchronize brings.
+    /// Stores the pods and containers of one message of a Synchronize.
     pub(in crate::daemon) fn add(
         &self,
         pods: &[PodSandbox],
@@ -91,7 +93,7 @@ impl Missed {
         self.state().incoming = incoming;
     }
 
-    /// All messages are there.
+    /// All messages have arrived.
     pub(in crate::daemon) fn synchronized(&self) {
         let mut state = self.state();
         state.pending = Some(std::mem::take(&mut state.incoming));
@@ -104,7 +106,7 @@ impl Missed {
         state.connection = state.connection.next(false);
     }
 
-    /// Whether there is something to compare and nobody is at it; if so, the caller is from now on.
+    /// Whether there is something to compare and no thread does so; if so, the caller does from now on.
     pub(super) fn begin_comparing(&self) -> bool {
         let mut state = self.state();
         let begins = state.pending.as_ref().is_some_and(Listed::is_due) && !state.is_comparing;
@@ -112,7 +114,7 @@ impl Missed {
         begins
     }
 
-    /// What is to be compared next, and on which connection it came; if there is nothing, the caller's work is over.
+    /// The next list to compare, and its connection; if there is none, the caller's work is over.
     pub(super) fn next_to_compare(&self) -> Option<(Listed, Connection)> {
         let mut state = self.state();
         let is_due = state.pending.as_ref().is_some_and(Listed::is_due);
@@ -121,20 +123,20 @@ impl Missed {
         next.map(|next| (next, state.connection))
     }
 
-    /// It cannot be compared now, and is kept unless there is a newer one. The caller's work is over.
+    /// Stores a list that cannot be compared now, unless there is a newer one. The caller's work is over.
     pub(super) fn put_back(&self, listed: Listed) {
         let mut state = self.state();
         state.pending.get_or_insert(listed);
         state.is_comparing = false;
     }
 
-    /// Whether the runtime is still connected as it was then.
+    /// Whether the runtime is still connected by this connection.
     pub(super) fn is_connected(&self, connection: Connection) -> bool {
         connection.is_open && self.state().connection == connection
     }
 
-    /// Replaces what was found, or that alone which was compared again. Returns the containers that were not found
-    /// before.
+    /// Replaces the findings, or only those that were compared again. Returns the containers that were not
+    /// found before.
     pub(super) fn replace(&self, found: BTreeMap<String, Found>, is_again: bool) -> Vec<Arc<WithoutHooks>> {
         let mut state = self.state();
         let before: HashSet<String> = state.found.keys().cloned().collect();
@@ -147,14 +149,14 @@ impl Missed {
         self.list().into_iter().filter(is_new).collect()
     }
 
-    /// What is done about a container is this now.
+    /// Sets the action for a container.
     pub(super) fn set_then(&self, id: &str, then: String) {
         if let Some(found) = self.state().found.get_mut(id) {
             Arc::make_mut(&mut found.container).then = then;
         }
     }
 
-    /// The container is removed.
+    /// Forgets a removed container.
     pub(in crate::daemon) fn removed(&self, id: &str) {
         let mut state = self.state();
         state.found.remove(id);
@@ -164,7 +166,7 @@ impl Missed {
         state.decided.remove(id);
     }
 
-    /// It was decided that the container gets no hooks, and there is no ledger to note it in.
+    /// Remembers the decision that the container gets no hooks where there is no ledger to note it in.
     pub(in crate::daemon) fn remember_decision(&self, id: &str) {
         let mut state = self.state();
         if state.decided.len() < MAX_REMEMBERED {
@@ -172,14 +174,14 @@ impl Missed {
         }
     }
 
-    /// The decisions that no ledger has, but of the containers that are there.
+    /// The decisions that no ledger has, limited to the containers that exist.
     pub(super) fn remembered_decisions(&self, there: &HashSet<String>) -> HashSet<String> {
         let mut state = self.state();
         state.decided.retain(|id| there.contains(id));
         state.decided.clone()
     }
 
-    /// Forgets containers whose init has ended. Looks into `/proc`.
+    /// Forgets containers whose init has ended. Reads `/proc`.
     pub(super) fn prune(&self) {
         let watched: Vec<(String, Init)> = {
             let state = self.state();
@@ -192,7 +194,7 @@ impl Missed {
         }
     }
 
-    /// What was found of containers whose end can be watched.
+    /// The findings about containers whose end can be watched.
     pub(super) fn noted(&self) -> Vec<Noted> {
         let state = self.state();
         let noted = state.found.values().filter_map(|found| {
@@ -202,7 +204,8 @@ impl Missed {
         noted.collect()
     }
 
-    /// Takes over what an earlier daemon on the same connection has found, as far as it still runs. Looks into `/proc`.
+    /// Takes over the findings of an earlier daemon on the same connection whose containers still run. Reads
+    /// `/proc`.
     pub(super) fn take_over(&self, noted: Vec<Noted>) {
         for Noted { container, init } in noted {
             let init = Init::new(init);
@@ -217,14 +220,14 @@ impl Missed {
         }
     }
 
-    /// What was found.
+    /// The containers that were found.
     pub(in crate::daemon) fn list(&self) -> Vec<Arc<WithoutHooks>> {
         let state = self.state();
         let found = state.found.values();
         found.map(|found| found.container.clone()).collect()
     }
 
-    /// What a panic leaves behind is whole: each change is a single assignment.
+    /// The state is consistent after a panic: each change is a single assignment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Whether a container should have hooks that it does not have, and what is to be done about it.
+//! Decides whether a container should have hooks that it does not have, and the action for it.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use crate::config::MissedAction;
 use crate::ledger::{BootId, DecidedSince};
 use crate::model::ProcessId;
 
-/// What is known of one container that carries no mark of ours.
+/// The known facts about one container that carries no mark of this plugin.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Situation<'s> {
-    /// Its init; none if the runtime names none, or if it has ended.
+    /// Its init; `None` if the runtime reports none, or if it has ended.
     pub(super) init: Option<ProcessId>,
-    /// What the ledger has.
+    /// The state of the container in the ledger.
     pub(super) entry: Entry,
-    /// Whether a daemon decided that it gets no hooks, when it was created.
+    /// Whether a daemon decided at its creation that it gets no hooks.
     pub(super) was_decided: bool,
-    /// What the active configuration gives it.
+    /// The hooks that the active configuration gives it.
     pub(super) hooks: &'s Hooks,
     /// Whether its namespace is among `exclude_namespaces`.
     pub(super) is_excluded: bool,
-    /// Whether the kubelet certainly creates the pod's containers anew when they end.
+    /// Whether the kubelet certainly creates the pod's containers again when they end.
     pub(super) always_restarts: bool,
     /// This daemon.
     pub(super) daemon: &'s Daemon,
 }
 
-/// What the ledger has of a container.
+/// The state of a container in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     None,
     /// It is registered.
     Registered,
-    /// It is registered and runs, and none of the runners that its OCI runtime should have started was.
+    /// It is registered and runs, and its OCI runtime started none of its runners.
     NothingRan,
 }
 
-/// What the active configuration gives a container.
+/// The hooks that the active configuration gives a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hooks {
     None,
@@ -44,20 +44,20 @@ pub(super) enum Hooks {
     Refused(String),
 }
 
-/// What is the same for all containers.
+/// The facts that are the same for all containers.
 #[derive(Debug, Clone)]
 pub(super) struct Daemon {
-    /// Its process.
+    /// The daemon's process.
     pub(super) process: ProcessId,
     pub(super) boot: BootId,
-    /// Since when decisions are noted; none if there is no ledger to note them in.
+    /// The time since when decisions are noted; `None` if there is no ledger to note them in.
     pub(super) decided_since: Option<DecidedSince>,
     pub(super) action: MissedAction,
-    /// Why the active configuration is not to be relied on.
+    /// The reason why the active configuration is not reliable.
     pub(super) unsound: Option<String>,
 }
 
-/// What comes of it.
+/// The result of the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It has its hooks, or a daemon decided that it gets none.
@@ -68,33 +68,33 @@ pub(super) enum Verdict {
     Missed(Why, Then),
 }
 
-/// Why a container lacks its hooks.
+/// The reason why a container lacks its hooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Why {
     /// It was created before the daemon started.
     Before,
     /// It was created while the daemon was not connected.
     Away,
-    /// It was created without the daemon, nobody knows when.
+    /// It was created without the daemon, at an unknown time.
     Without,
     /// The runtime did not take the daemon's answer, or its OCI runtime runs no hooks.
     AnswerLost,
-    /// It would not be created now.
+    /// It would be refused now, for this reason.
     Refused(String),
 }
 
-/// What is done about it.
+/// The action for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Then {
-    /// It is reported.
+    /// Report it.
     Report,
-    /// It is reported, though `action` is `"restart"`.
+    /// Report it, though `action` is `"restart"`.
     Keep(Keep),
-    /// Its init is ended, too.
+    /// End its init, too.
     End,
 }
 
-/// Why the init of a container without hooks is not ended.
+/// The reason why the init of a container without hooks is not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Keep {
     Excluded,
@@ -110,7 +110,7 @@ pub(super) enum Keep {
 }
 
 impl Situation<'_> {
-    pub(super) fn judge(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         let why = match (self.entry, self.hooks) {
             (Entry::NothingRan, _) => Why::AnswerLost,
             (Entry::Registered, _) => return Verdict::Settled,
@@ -135,7 +135,7 @@ impl Situation<'_> {
         }
     }
 
-    /// Why its init is not to be ended; none if it is.
+    /// The reason why its init is not to be ended; `None` if it is.
     fn keep(&self, why: &Why) -> Option<Keep> {
         let daemon = self.daemon;
         Some(match (why, self.init, &daemon.decided_since) {
@@ -221,7 +221,7 @@ mod tests {
         Some(ProcessId { pid: 200, started })
     }
 
-    /// One that is ended.
+    /// The facts about a container whose init is ended.
     fn situation<'s>(daemon: &'s Daemon, hooks: &'s Hooks) -> Situation<'s> {
         Situation {
             init: init(900),
@@ -407,7 +407,7 @@ mod tests {
                 always_restarts,
                 ..situation(&daemon, &hooks)
             };
-            assert_eq!(it.judge(), *expected, "{name}");
+            assert_eq!(it.verdict(), *expected, "{name}");
         }
     }
 }
