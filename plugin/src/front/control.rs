@@ -1,4 +1,4 @@
-//! What front and daemon say to each other beside the connection: one datagram each.
+//! The messages between front and daemon beside the connection: one datagram each.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::system;
 
-/// The descriptor of the daemon's end.
+/// Names the descriptor of the daemon's end.
 pub(super) const VARIABLE: &str = "NRI_OCI_HOOKS_FRONT";
 
-/// Longest message.
+/// The maximum length of a message.
 const MAX_LENGTH: usize = 4096;
 
-/// What the daemon says.
+/// A message of the daemon.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromDaemon {
     /// It has begun, and its program takes over a front that hands over in this format.
@@ -22,52 +22,53 @@ pub(super) enum FromDaemon {
     Alive,
     /// It has entered the host's mount namespace.
     EnteredHost,
-    /// It wants a connection to the runtime that the front holds.
+    /// It requests a connection to the runtime that the front holds.
     Wanted,
-    /// The front is to hold the connection that comes with this.
+    /// The front must hold the connection that comes with this.
     Connected,
-    /// For the service manager, as sd_notify(3) says.
+    /// A message for the service manager, in the form of sd_notify(3).
     Notify(String),
-    /// It ends with this status. The kernel may keep a thread of it, and so the process, for as long as it likes.
+    /// It ends with this status. The kernel may keep a thread of it, and so the process, for an unlimited
+    /// time.
     Ended(u8),
 }
 
-/// What the front says.
+/// A message of the front.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromFront {
     /// The daemon's end of a connection comes with this.
     Session(Report),
     /// The front holds no connection.
     NoSession,
-    /// Something has happened.
+    /// The report has changed.
     Changed(Report),
     /// The front is of another release than before.
     Upgraded,
 }
 
-/// What has happened since the front began.
+/// The events since the front began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Whether the connection was another daemon's before.
     pub is_resumed: bool,
-    /// How often the plugin was registered, by reason.
+    /// The number of registrations of the plugin, by reason.
     pub registrations: Registrations,
-    /// How many daemons ended before their time.
+    /// The number of daemons that ended before their time.
     pub ended: u64,
-    /// How many daemons were killed since they did not run.
+    /// The number of daemons that were killed because they hung.
     pub hung: u64,
-    /// How many requests the daemon was answered for.
+    /// The number of requests that the front answered for the daemon.
     pub answered: u64,
 }
 
-/// How often the plugin was registered, by reason.
+/// The number of registrations of the plugin, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registrations {
     /// The front has begun.
     pub start: u64,
     /// The runtime had closed the connection.
     pub runtime: u64,
-    /// The daemon wanted other events, or another failure policy.
+    /// The daemon requested other events, or another failure policy.
     pub subscription: u64,
 }
 
@@ -80,7 +81,7 @@ pub(super) fn send(
     system::send_with_descriptor(to, &serde_json::to_vec(message)?, descriptor)
 }
 
-/// Receives the next message that is there, and the descriptor that comes with it; none at the end.
+/// Receives the next message, and the descriptor that comes with it; none at the end.
 ///
 /// # Errors
 /// There is none yet ([`io::ErrorKind::WouldBlock`]), or it cannot be read.

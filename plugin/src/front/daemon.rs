@@ -1,4 +1,4 @@
-//! The process that the front keeps: the daemon of the moment.
+//! The daemon as the front's child process.
 
 use std::env;
 use std::io;
@@ -17,14 +17,14 @@ use nix::unistd::Pid;
 use super::control::{self, FromFront, Report, VARIABLE};
 use super::handover;
 
-/// How long a daemon may give no sign of life before it is killed: the next one is to run within 20 s of a hang, as
-/// where systemd's watchdog or a probe sees it.
+/// The time without a sign of life after which a daemon is killed. The next one should run within 20 s of a
+/// hang, as with systemd's watchdog or a probe.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
-/// The program of this process, whatever has become of its file.
+/// The program of this process, even if its file was replaced or removed.
 pub(super) const SELF: &str = "/proc/self/exe";
 
-/// The socket of a plugin that the runtime has launched.
+/// The variable with the socket of a plugin that the runtime has launched.
 pub(super) const LAUNCHED: &str = "NRI_PLUGIN_SOCKET";
 
 /// A daemon that has not ended.
@@ -35,24 +35,24 @@ pub(super) struct Daemon {
     pub(super) began: Instant,
     /// Its last sign of life.
     pub(super) alive: Instant,
-    /// Whether it has had its end of a connection: one that asks again has given that up.
+    /// Whether it has received its end of a connection: a daemon that requests another has given that up.
     pub(super) has_connected: bool,
 }
 
 impl Daemon {
-    /// Starts one, from `program` or what that was when this process began; `session` is what a launched plugin
-    /// inherits.
+    /// Starts one from `program`, or else from the program of this process as it was at its start. A
+    /// launched plugin inherits `session`.
     ///
     /// # Errors
     /// The kernel refuses.
     pub(super) fn start(program: &Path, session: Option<&UnixStream>, report: &Report) -> io::Result<Daemon> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (control, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        // It finds this when it begins.
+        // The daemon finds this message when it begins.
         control::send(&control, &FromFront::Changed(*report), None)?;
         let mut inherited = vec![theirs.as_fd()];
         let mut command = Command::new(program);
-        // The front is what the service manager watches.
+        // The service manager watches the front.
         command.env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
         command.env_remove(handover::VARIABLE);
         command.env(VARIABLE, theirs.as_raw_fd().to_string());
@@ -65,7 +65,7 @@ impl Daemon {
             command.arg0(name);
         }
         command.args(arguments);
-        // This process has one thread, so that no other program gets them.
+        // This process has one thread, so no other program inherits them.
         for descriptor in &inherited {
             fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
         }
@@ -84,7 +84,7 @@ impl Daemon {
         Ok(Daemon::new(pid, control, session.is_some()))
     }
 
-    /// One that has begun.
+    /// A daemon that has begun.
     pub(super) fn new(pid: Pid, control: OwnedFd, has_connected: bool) -> Daemon {
         let now = Instant::now();
         Daemon {
@@ -96,12 +96,12 @@ impl Daemon {
         }
     }
 
-    /// Sends it a signal. One that has ended needs none.
+    /// Sends it a signal. A daemon that has ended needs none.
     pub(super) fn signal(&self, signal: Signal) {
         let _ = kill(self.pid, signal);
     }
 
-    /// Says something to it. One that does not listen asks again, or is replaced.
+    /// Sends it a message. A daemon that does not read it requests again, or is replaced.
     pub(super) fn say(&self, message: &FromFront, session: Option<&UnixStream>) {
         let _ = control::send(&self.control, message, session.map(AsFd::as_fd));
     }

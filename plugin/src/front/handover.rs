@@ -1,4 +1,4 @@
-//! What a front holds, handed over to the next release of its program: the process and its descriptors stay.
+//! Hands a front's state over to the next release of its program: the process and its descriptors stay.
 
 use std::env;
 use std::fs::File;
@@ -27,13 +27,14 @@ use crate::system;
 /// Names the memory that holds the handover, and the process id of the daemon.
 pub(super) const VARIABLE: &str = "NRI_OCI_HOOKS_HANDOVER";
 
-/// What a handover means. A daemon says which one its program reads, before the front becomes that program.
+/// The format of a handover. A daemon reports the format of its program before the front executes that
+/// program.
 pub(super) const FORMAT: u32 = 1;
 
-/// Longest handover: a Configure of the longest kind, written as numbers.
+/// The maximum length of a handover: a Configure of the maximum length, written as numbers.
 const MAX_LENGTH: u64 = 24 << 20;
 
-/// What the next program goes on with.
+/// The state for the next program.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Handover {
     pub(super) format: u32,
@@ -48,7 +49,7 @@ pub(super) struct Handover {
     pub(super) control: RawFd,
 }
 
-/// What the program before this one has handed over.
+/// The state from the program before this one.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) handover: Handover,
@@ -59,7 +60,7 @@ pub(super) struct Taken {
 }
 
 impl Handover {
-    /// Has this process execute the next program, with `descriptors` open. Returns why it does not.
+    /// Makes this process execute the next program, with `descriptors` open. Returns the error if it fails.
     pub(super) fn execute(&self, daemon: Pid, descriptors: &[BorrowedFd<'_>]) -> io::Error {
         let execute = || -> io::Result<io::Error> {
             let mut memory = File::from(memfd_create("handover", MFdFlags::MFD_CLOEXEC)?);
@@ -88,12 +89,12 @@ fn set_flags(descriptors: &[BorrowedFd<'_>], flags: FdFlag) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes over from the program that this process ran before; none if there was none. To be called before anything is
-/// opened.
+/// Takes over from the program that this process ran before; none if there was none. Call it before anything
+/// is opened.
 ///
 /// # Errors
-/// The handover cannot be read. The daemon is killed then, and every descriptor closed: the runtime must not wait for a
-/// connection that nobody reads.
+/// The handover cannot be read. Then the daemon is killed, and every descriptor closed: the runtime must not
+/// wait for a connection that no process reads.
 pub(super) fn take() -> io::Result<Option<Taken>> {
     let Some(value) = env::var_os(VARIABLE) else {
         return Ok(None);

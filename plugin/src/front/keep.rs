@@ -1,4 +1,4 @@
-//! The loop of the front: what it waits for, and what it does about it.
+//! The loop of the front: the events that it waits for, and its reactions.
 
 mod upgrade;
 
@@ -28,26 +28,26 @@ use super::relay::{Change, Relay};
 use crate::system;
 use upgrade::Upgrade;
 
-/// How many daemons may end before their time within [`DEATHS_WITHIN`].
+/// The maximum number of daemons that may end before their time within [`DEATHS_WITHIN`].
 const MAX_DEATHS: usize = 10;
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long a daemon lives at least whose successor is started at once.
+/// The minimum life of a daemon whose successor is started at once.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
-/// How long the successor of another one has to wait.
+/// The delay before the successor of a daemon with a shorter life.
 const RESTART_DELAY: Duration = Duration::from_millis(80);
 
-/// How long a daemon may take to end that is asked to: less than its unit and its pod give both.
+/// The maximum time for a daemon to end after the request: less than both its unit and its pod give.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The status of a daemon that was killed, as a shell has it.
+/// The status of a daemon that was killed, in the form of a shell.
 const KILLED: u8 = 128 + Signal::SIGKILL as u8;
 
-/// How much later than asked for the front may be woken before it counts as stopped itself.
+/// The delay of a wake-up beyond which the front counts as stopped itself.
 const STALL: Duration = Duration::from_secs(1);
 
-/// The longest wait.
+/// The maximum wait.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Whether this process is to be a front: it is to run the daemon, and has none.
@@ -56,7 +56,7 @@ pub fn is_front(first_argument: Option<&OsStr>) -> bool {
     runs && env::var_os(VARIABLE).is_none()
 }
 
-/// Runs daemons until one ends as it was asked to, or has nothing to hold.
+/// Runs daemons until one ends on request, or the front has nothing to hold.
 pub fn main() -> ExitCode {
     match Front::new().and_then(Front::run) {
         Ok(status) => ExitCode::from(status),
@@ -75,18 +75,18 @@ struct Front {
     is_launched: bool,
     mounts: Mounts,
     daemon: Option<Daemon>,
-    /// When the next daemon is started, if none runs.
+    /// The time when the next daemon is started, if none runs.
     restart: Instant,
     deaths: VecDeque<Instant>,
-    /// Until when the daemon is to have ended, once it is asked to.
+    /// The time by which the daemon must have ended, once it is requested.
     stop: Option<Instant>,
     report: Report,
-    /// Why the next registration will be made.
+    /// The reason of the next registration.
     reason: Reason,
     upgrade: Option<Upgrade>,
 }
 
-/// Why a registration is made.
+/// The reason of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reason {
     Start,
@@ -94,7 +94,7 @@ pub(super) enum Reason {
     Subscription,
 }
 
-/// What has something to be read, or has ended.
+/// Sources with data to be read, or that have ended.
 #[derive(Debug, Clone, Copy)]
 struct Ready {
     signals: bool,
@@ -105,7 +105,7 @@ struct Ready {
 
 impl Front {
     fn new() -> io::Result<Front> {
-        // Before anything is opened.
+        // Must run before anything is opened.
         let taken = handover::take().unwrap_or_else(|error| {
             complain(&format!(
                 "cannot take over from the earlier release, so the plugin is registered anew: {error}"
@@ -146,7 +146,7 @@ impl Front {
             return Ok(front);
         }
         let number = env::var(LAUNCHED).ok().and_then(|text| text.parse().ok());
-        // What is wrong with it, the daemon says.
+        // The daemon reports errors of the descriptor.
         let launched = number.and_then(|number| system::take_descriptor(number).ok());
         if let Some(runtime) = launched {
             front.is_launched = true;
@@ -201,7 +201,8 @@ impl Front {
         Ok(())
     }
 
-    /// Waits until there is something to do. The runtime waits too, so nothing is asked that the kernel has just said.
+    /// Waits until there is something to do. The runtime waits too, so the kernel is not asked again for a
+    /// fact that it has just reported.
     fn wait(&mut self) -> io::Result<Ready> {
         let now = Instant::now();
         let due = [
@@ -214,7 +215,7 @@ impl Front {
         ];
         let due = due.into_iter().flatten().min().unwrap_or(now + HEARTBEAT);
         let limit = due.saturating_duration_since(now).min(HEARTBEAT);
-        // Rounded up: what is due is over then.
+        // Rounded up, so that the due time has passed after the wait.
         let limit = Duration::from_millis(limit.as_millis() as u64 + 1);
         let absent = PollFd::new(self.signals.as_fd(), PollFlags::empty());
         let mut waited_for = [
@@ -242,7 +243,7 @@ impl Front {
         if now.elapsed() > limit + STALL
             && let Some(daemon) = &mut self.daemon
         {
-            // What has stopped the front may have stopped the daemon.
+            // The cause that stopped the front may have stopped the daemon.
             daemon.alive = Instant::now();
         }
         Ok(Ready {
@@ -253,7 +254,7 @@ impl Front {
         })
     }
 
-    /// Returns the status to end with, if it is time to.
+    /// Handles signals. Returns the status to end with, if the front must end.
     fn take_signals(&mut self) -> io::Result<Option<u8>> {
         while let Some(signal) = self.signals.read_signal()? {
             match Signal::try_from(signal.ssi_signo.cast_signed()) {
@@ -276,7 +277,7 @@ impl Front {
         Ok(None)
     }
 
-    /// Takes in every child that has ended: in a pod, the front is the parent of orphans.
+    /// Collects every child that has ended: in a pod, the front is the parent of orphans.
     fn reap(&mut self) -> Option<u8> {
         loop {
             let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -293,9 +294,9 @@ impl Front {
         }
     }
 
-    /// The daemon has ended. Returns the status to end with, if it is not to be replaced.
+    /// Handles the end of the daemon. Returns the status to end with, if the daemon is not replaced.
     fn ended(&mut self, status: u8) -> Option<u8> {
-        // What it has answered counts, and the status that it has named itself.
+        // Its answers count, and the status that it has reported itself.
         let status = self.take_requests().unwrap_or(status);
         while self.relay.session().is_some_and(is_readable) {
             let change = self.relay.serve_session();
@@ -340,7 +341,7 @@ impl Front {
         self.deaths.len() <= MAX_DEATHS
     }
 
-    /// Does what the daemon asks for. Returns its status, if it says that it ends.
+    /// Handles the daemon's messages. Returns its status, if it reports its end.
     fn take_requests(&mut self) -> Option<u8> {
         while let Some(daemon) = &mut self.daemon {
             let (request, descriptor) = control::receive(&daemon.control).ok().flatten()?;
@@ -351,12 +352,13 @@ impl Front {
                 (FromDaemon::Ended(status), _) => return Some(status),
                 // Commands that are executed in the pod get the namespaces of its first process: the front.
                 (FromDaemon::EnteredHost, _) => self.mounts.follow(daemon.pid),
-                // The unit goes on.
+                // The unit continues.
                 (FromDaemon::Notify(_), _) if self.upgrade.is_some_and(Upgrade::is_ending) => {}
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
                 (FromDaemon::Wanted, _) if daemon.has_connected => {
-                    // It closes a connection that the runtime does not answer on, or breaks the protocol on.
+                    // The daemon closes a connection if the runtime does not answer on it, or breaks the
+                    // protocol.
                     self.relay.drop_runtime();
                     self.offer();
                 }
@@ -396,7 +398,7 @@ impl Front {
         match change {
             None => return,
             Some(Change::RuntimeGone) => self.relay.drop_runtime(),
-            // It ends: from here on the runtime is not to wait for it.
+            // The daemon ends: from here on the runtime must not wait for it.
             Some(Change::DaemonGone) if self.stop.is_some() => self.relay.drop_runtime(),
             Some(Change::DaemonGone) => self.relay.drop_session(),
             Some(Change::OtherSubscription) => {
@@ -410,7 +412,7 @@ impl Front {
         }
     }
 
-    /// Does what is due. Returns the status to end with, if it is time to.
+    /// Does the work that is due. Returns the status to end with, if the front must end.
     fn look_at_the_clock(&mut self) -> Option<u8> {
         let now = Instant::now();
         self.manager.tick(now);
@@ -441,7 +443,7 @@ impl Front {
         }
         if is_over(Some(daemon.alive + SILENCE)) {
             daemon.signal(Signal::SIGKILL);
-            // The kernel may keep it for as long as it likes: the next one is not to wait for that.
+            // The kernel may keep it for an unlimited time: the next one must not wait for that.
             self.daemon = None;
             self.relay.drop_session();
             self.restart = now;
@@ -463,7 +465,7 @@ fn is_readable(socket: &impl AsFd) -> bool {
     poll(&mut waited_for, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
-/// Says why the front ends, unless whoever reads that does not.
+/// Prints the reason why the front ends, unless its output is full: it does not wait for the reader.
 fn complain(text: &str) {
     let stderr = io::stderr();
     let mut waited_for = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];

@@ -1,4 +1,4 @@
-//! The daemon's end: asking the front for its connection, and showing it that the daemon runs.
+//! The daemon's end: requests its connection from the front, and shows it that the daemon runs.
 
 use std::env;
 use std::io;
@@ -31,19 +31,19 @@ pub fn link() -> Option<&'static Link> {
 pub struct Link {
     control: OwnedFd,
     report: Mutex<Report>,
-    /// Whether the next Synchronize stands for one that an earlier daemon has answered.
+    /// Whether the next Synchronize replaces one that an earlier daemon has answered.
     is_resumed: AtomicBool,
     sessions: OnceLock<AsyncMutex<mpsc::Receiver<Option<UnixStream>>>>,
 }
 
 impl Link {
-    /// Takes the front over from the environment, if this is its daemon; from here on this process ends with it.
-    /// To be called once, before there are other threads.
+    /// Takes the link to the front from the environment, if this is its daemon; from here on this process
+    /// ends with the front. Call it once, before there are other threads.
     ///
     /// # Errors
-    /// The environment does not say what it should.
+    /// The environment is invalid.
     pub fn take() -> io::Result<()> {
-        // None at all, for measurements.
+        // No front at all, for measurements.
         let Some(value) = env::var_os(VARIABLE).filter(|value| value != "none") else {
             return Ok(());
         };
@@ -52,7 +52,7 @@ impl Link {
             .map(system::take_descriptor)
             .unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))?;
         set_pdeathsig(Signal::SIGKILL)?;
-        // The front waits for some of them otherwise, and its child inherits that.
+        // The front waits for some signals by a mask, which its child inherits.
         SigSet::empty().thread_set_mask()?;
         let report = match control::receive(&control)? {
             Some((FromFront::Changed(report), _)) => report,
@@ -64,17 +64,17 @@ impl Link {
             report: Mutex::new(report),
             sessions: OnceLock::new(),
         };
-        // It may have ended before.
+        // The front may have ended before.
         control::send(&link.control, &FromDaemon::Began(handover::FORMAT), None)?;
         let _ = LINK.set(link);
         Ok(())
     }
 
-    /// Reads what the front says, for ever; in a task of its own, before [`Link::connect`].
+    /// Reads the front's messages, forever; in a task of its own, before [`Link::connect`].
     pub async fn listen(&'static self) -> io::Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let _ = self.sessions.set(AsyncMutex::new(receiver));
-        // It is one of packets, which end with the front; tokio has a name for none but this.
+        // It is a packet socket, which ends with the front; tokio has no other type for it.
         let control = net::UnixDatagram::from(self.control.try_clone()?);
         control.set_nonblocking(true)?;
         let control = UnixDatagram::from_std(control)?;
@@ -101,12 +101,13 @@ impl Link {
                 }
                 _ => None,
             };
-            // Whoever asked may have given up.
+            // The caller may have given up.
             let _ = sender.try_send(session);
         }
     }
 
-    /// A connection to the runtime: that of the front, or a new one to `socket`, which it holds from here on.
+    /// A connection to the runtime: that of the front, or a new one to `socket`, which the front holds from
+    /// here on.
     ///
     /// # Errors
     /// The runtime cannot be connected to, or the front is gone.
@@ -131,13 +132,13 @@ impl Link {
     ) -> io::Result<Option<UnixStream>> {
         let gone = || io::Error::other("the front of the daemon is gone");
         let mut sessions = self.sessions.get().ok_or_else(gone)?.lock().await;
-        // The answer to a question that was given up.
+        // The answer to an abandoned request.
         while sessions.try_recv().is_ok() {}
         control::send(&self.control, question, runtime.as_ref().map(AsFd::as_fd))?;
         sessions.recv().await.ok_or_else(gone)
     }
 
-    /// The daemon runs. Never waits.
+    /// Reports that the daemon runs. Never waits.
     ///
     /// # Errors
     /// The front does not take it.
@@ -145,7 +146,7 @@ impl Link {
         control::send(&self.control, &FromDaemon::Alive, None)
     }
 
-    /// The daemon has entered the host's mount namespace. Never waits.
+    /// Reports that the daemon has entered the host's mount namespace. Never waits.
     ///
     /// # Errors
     /// The front does not take it.
@@ -153,7 +154,7 @@ impl Link {
         control::send(&self.control, &FromDaemon::EnteredHost, None)
     }
 
-    /// Has the service manager notified. Never waits.
+    /// Sends `state` to the service manager. Never waits.
     ///
     /// # Errors
     /// The front does not take it.
@@ -161,18 +162,18 @@ impl Link {
         control::send(&self.control, &FromDaemon::Notify(state), None)
     }
 
-    /// The daemon ends with this `status`, and has nothing more to do. Never waits.
+    /// Reports that the daemon ends with this `status`, and has nothing more to do. Never waits.
     pub fn ended(&self, status: u8) {
         // A front that does not take it waits for the process.
         let _ = control::send(&self.control, &FromDaemon::Ended(status), None);
     }
 
-    /// What has happened since the front began.
+    /// The events since the front began.
     pub fn report(&self) -> Report {
         *self.lock()
     }
 
-    /// Whether the Synchronize that is handled now stands for one that an earlier daemon has answered.
+    /// Whether the Synchronize that is handled now replaces one that an earlier daemon has answered.
     pub fn take_resumed(&self) -> bool {
         self.is_resumed.swap(false, Ordering::Relaxed)
     }

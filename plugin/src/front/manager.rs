@@ -1,4 +1,5 @@
-//! The service manager, if there is one: what the daemon has for it, and that the front runs.
+//! Notifies the service manager, if there is one: passes the daemon's messages on, and reports that the
+//! front runs.
 
 use std::env;
 use std::os::linux::net::SocketAddrExt;
@@ -6,16 +7,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-/// As sd_notify(3) has it. Nothing is said twice, and nothing waits.
+/// The protocol of sd_notify(3). No message is sent twice, and none waits.
 #[derive(Debug)]
 pub(super) struct Manager {
     peer: Option<UnixDatagram>,
-    /// How often it wants to hear from the front, and when it does next.
+    /// The interval in which it expects a message from the front, and the time of the next one.
     watchdog: Option<(Duration, Instant)>,
 }
 
 impl Manager {
-    /// That of this process.
+    /// The service manager of this process.
     pub(super) fn from_env() -> Manager {
         let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
         Manager {
@@ -24,19 +25,19 @@ impl Manager {
         }
     }
 
-    /// Passes on what the daemon says.
+    /// Passes on a message of the daemon.
     pub(super) fn notify(&self, state: &str) {
         if let Some(socket) = &self.peer {
             let _ = socket.send(state.as_bytes());
         }
     }
 
-    /// When it is to hear from the front.
+    /// The time of the front's next message.
     pub(super) fn due(&self) -> Option<Instant> {
         self.watchdog.map(|(_, due)| due)
     }
 
-    /// Says that the front runs, if that is due.
+    /// Reports that the front runs, if that is due.
     pub(super) fn tick(&mut self, now: Instant) {
         if let Some((interval, due)) = &mut self.watchdog
             && *due <= now
@@ -47,7 +48,8 @@ impl Manager {
     }
 }
 
-/// Connected at once: the front may leave the mount namespace in which the name leads to the manager.
+/// The socket is connected at once: the front may leave the mount namespace in which the name leads to the
+/// manager.
 fn peer() -> Option<UnixDatagram> {
     let name = env::var_os("NOTIFY_SOCKET")?;
     let address = match name.as_bytes().strip_prefix(b"@") {

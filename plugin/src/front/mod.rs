@@ -1,7 +1,7 @@
-//! The process that holds the connection to the runtime while daemons come and go.
+//! The process that holds the connection to the runtime while daemons start and end.
 //!
-//! It reads and writes whole messages between the two, answers for a daemon that does not, and starts the next one.
-//! It opens no file, writes no log, and has one thread.
+//! It reads and writes whole messages between the two, answers in place of a silent daemon, and starts the
+//! next one. It opens no file, writes no log, and has one thread.
 
 mod control;
 mod daemon;

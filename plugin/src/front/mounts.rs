@@ -10,16 +10,16 @@ use nix::unistd::Pid;
 /// The namespace of this process.
 const OWN: &str = "/proc/self/ns/mnt";
 
-/// Where the front is.
+/// The mount namespace of the front.
 #[derive(Debug, Default)]
 pub(super) struct Mounts {
-    /// Where it was, if it has left.
+    /// The first namespace, if the front has left it.
     home: Option<File>,
 }
 
 impl Mounts {
-    /// Goes where the process `daemon` is, if that is elsewhere. If it fails, commands that are executed in the pod
-    /// find the pod's files.
+    /// Enters the namespace of the process `daemon`, if that is another. If it fails, commands that are
+    /// executed in the pod find the pod's files.
     pub(super) fn follow(&mut self, daemon: Pid) {
         let follow = || -> io::Result<Option<File>> {
             let (home, theirs) = (File::open(OWN)?, File::open(format!("/proc/{daemon}/ns/mnt"))?);
@@ -32,12 +32,12 @@ impl Mounts {
         self.home = follow().ok().flatten();
     }
 
-    /// Whether it is where it began.
+    /// Whether the front is in its first namespace.
     pub(super) fn is_home(&self) -> bool {
         self.home.is_none()
     }
 
-    /// Goes back: the next daemon looks for the files of its pod.
+    /// Returns to the first namespace: the next daemon needs the files of its pod.
     ///
     /// # Errors
     /// Those of setns(2).

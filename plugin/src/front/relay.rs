@@ -1,4 +1,4 @@
-//! The connection to the runtime, and what of it the daemon of the moment gets.
+//! The connection to the runtime, and the part of it that the current daemon gets.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,40 +11,41 @@ use serde::{Deserialize, Serialize};
 use super::rpc::{self, Method, Subscription};
 use super::wire::{Message, PLUGIN, RUNTIME, Wire};
 
-/// How many bytes of requests may wait for their answer before the runtime is no longer read.
+/// The maximum size of requests that wait for their answer, in bytes; beyond it the runtime is no longer
+/// read.
 const MAX_WAITING: usize = 8 << 20;
 
-/// How many bytes of requests that were answered for are kept for the daemon.
+/// The maximum size of requests that are kept for the daemon after the front has answered them, in bytes.
 const MAX_MISSED: usize = 256 << 10;
 
-/// How many bytes the daemon may leave unread before it gets no further request.
+/// The maximum size of unread data of the daemon, in bytes; beyond it the daemon gets no further request.
 const MAX_UNREAD: usize = 64 << 10;
 
-/// What became of the connection, if it is no longer as it was.
+/// A change of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// The runtime has closed it, or sends what is no NRI.
+    /// The runtime has closed it, or sends data that is not NRI.
     RuntimeGone,
-    /// The daemon has closed its end, or sends what is no NRI.
+    /// The daemon has closed its end, or sends data that is not NRI.
     DaemonGone,
-    /// The daemon wants other events, or another failure policy, than the runtime was told.
+    /// The daemon requests other events, or another failure policy, than the runtime knows.
     OtherSubscription,
 }
 
-/// Holds the connection to the runtime. Daemons come and go.
+/// Holds the connection to the runtime while daemons start and end.
 #[derive(Debug, Default)]
 pub(super) struct Relay {
     runtime: Option<Wire>,
     session: Option<Session>,
     known: Known,
     open: VecDeque<Open>,
-    /// How many requests the daemon was answered for.
+    /// The number of requests that the front answered for the daemon.
     answered: u64,
-    /// Whether the plugin can be registered anew.
+    /// Whether the plugin can be registered again.
     is_replaceable: bool,
 }
 
-/// What the next release of the front goes on with.
+/// The state for the next release of the front.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     known: Known,
@@ -52,14 +53,14 @@ pub(super) struct Held {
     is_replaceable: bool,
 }
 
-/// What was agreed with the runtime on this connection.
+/// The agreement with the runtime on this connection.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Known {
     registration: Registration,
     configured: Option<(Message, Subscription)>,
     /// The stream of the last Synchronize whose answer the runtime has, and whether another part follows.
     synchronized: Option<(u32, bool)>,
-    /// Whether a daemon that is gone has earlier parts of a Synchronize that goes on.
+    /// Whether earlier parts of an unfinished Synchronize are lost with their daemon.
     has_lost_part: bool,
 }
 
@@ -75,7 +76,8 @@ enum Registration {
 #[derive(Debug)]
 struct Session {
     wire: Wire,
-    /// Requests that an earlier daemon has answered, to be answered again before any other; the first is sent.
+    /// Requests that an earlier daemon has answered, to be answered again before any other; the first is
+    /// sent.
     greeting: VecDeque<Message>,
     /// The stream of the registration that the daemon waits for.
     registration: Option<u32>,
@@ -86,17 +88,18 @@ struct Session {
 struct Open {
     method: Method,
     request: Message,
-    /// Since when the runtime waits.
+    /// The time since when the runtime waits.
     received: Instant,
-    /// Until when the runtime is to be answered; none if it is.
+    /// The time by which the runtime must be answered; none if it is.
     deadline: Option<Instant>,
-    /// Whether the daemon of the moment has it.
+    /// Whether the current daemon has it.
     is_sent: bool,
 }
 
 impl Open {
-    /// The time at which the front answers. If no daemon has the request and the answer is empty in any case, that is
-    /// half of the time before the deadline: the runtime waits for less, and a front that gets no processor is not late.
+    /// The time at which the front answers. It is half of the time before the deadline if no daemon has the
+    /// request and the answer is empty in any case. The runtime waits for less, and a front without a
+    /// processor still answers in time.
     fn due(&self) -> Option<Instant> {
         let deadline = self.deadline?;
         match self.method {
@@ -117,7 +120,7 @@ impl Session {
 }
 
 impl Held {
-    /// Whether it can be gone on with.
+    /// Whether the state is valid, so that a front can continue with it.
     pub(super) fn is_sound(&self) -> bool {
         self.known
             .configured
@@ -127,7 +130,7 @@ impl Held {
 }
 
 impl Relay {
-    /// Goes on with what an earlier release held.
+    /// Continues with the state of an earlier release.
     ///
     /// # Errors
     /// Those of the sockets.
@@ -146,8 +149,8 @@ impl Relay {
         })
     }
 
-    /// What the next release goes on with, beside the ends of the connection; none while a message or a request is
-    /// under way.
+    /// The state for the next release, beside the ends of the connection; none during the transfer of a
+    /// message or request.
     pub(super) fn held(&self) -> Option<Held> {
         let is_quiet = match (&self.runtime, &self.session) {
             (None, None) => true,
@@ -179,7 +182,7 @@ impl Relay {
         self.runtime.is_some()
     }
 
-    /// The ends of the connection, and whether they wait to be written to and may be read.
+    /// The runtime's end of the connection, and whether it may be read.
     pub(super) fn runtime(&self) -> Option<(&Wire, bool)> {
         let waiting: usize = self.open.iter().map(|open| open.request.len()).sum();
         self.runtime.as_ref().map(|wire| (wire, waiting < MAX_WAITING))
@@ -189,12 +192,12 @@ impl Relay {
         self.session.as_ref().map(|session| &session.wire)
     }
 
-    /// How many requests were answered for the daemon.
+    /// The number of requests that the front answered for the daemon.
     pub(super) fn answered(&self) -> u64 {
         self.answered
     }
 
-    /// Whether a daemon that connects now gets no Synchronize of the runtime, since another one has.
+    /// Whether a daemon that connects now gets no Synchronize of the runtime, because another one has.
     pub(super) fn is_resumed(&self) -> bool {
         self.known.synchronized.is_some()
     }
@@ -207,13 +210,13 @@ impl Relay {
         self.open.clear();
     }
 
-    /// Closes the end of the daemon. What it has not answered waits for the next one.
+    /// Closes the end of the daemon. Requests without an answer wait for the next daemon.
     pub(super) fn drop_session(&mut self) {
         self.session = None;
         self.known.has_lost_part |= matches!(self.known.synchronized, Some((_, true)));
         self.open.retain_mut(|open| {
             open.is_sent = false;
-            // Decided without it.
+            // Such a decision was made without the daemon.
             open.deadline.is_some() || open.method != Method::Decision
         });
     }
@@ -236,7 +239,7 @@ impl Relay {
         Ok(theirs)
     }
 
-    /// Reads what the runtime has sent, and passes it on.
+    /// Reads the data of the runtime, and passes it on.
     pub(super) fn serve_runtime(&mut self) -> Option<Change> {
         let wire = self.runtime.as_mut()?;
         let mut messages = Vec::new();
@@ -254,7 +257,7 @@ impl Relay {
         }
     }
 
-    /// Reads what the daemon has sent, and passes it on.
+    /// Reads the data of the daemon, and passes it on.
     pub(super) fn serve_session(&mut self) -> Option<Change> {
         let session = self.session.as_mut()?;
         let mut messages = Vec::new();
@@ -277,7 +280,7 @@ impl Relay {
         }
     }
 
-    /// Sends what waits, as far as the sockets take it.
+    /// Sends waiting messages, as far as the sockets take them.
     pub(super) fn pass_on(&mut self) -> Option<Change> {
         if self.runtime.as_mut().is_some_and(|wire| wire.flush().is_err()) {
             return Some(Change::RuntimeGone);
@@ -296,12 +299,12 @@ impl Relay {
         sent.is_err().then_some(Change::DaemonGone)
     }
 
-    /// When the next request is to be answered for the daemon.
+    /// The time when the next request is to be answered for the daemon.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.open.iter().filter_map(Open::due).min()
     }
 
-    /// Answers for the daemon what it has not answered at `now`; `why` is what is the matter with it.
+    /// Answers requests for the daemon that are due at `now`; `why` describes the state of the daemon.
     pub(super) fn expire(&mut self, now: Instant, why: &str) -> Option<Change> {
         let runtime = self.runtime.as_mut()?;
         let fails = self
@@ -316,7 +319,7 @@ impl Relay {
             open.deadline = None;
             let stream = open.request.stream();
             let answer = match open.method {
-                // Only the daemon knows. The runtime closes the connection.
+                // Only the daemon can answer it. The runtime closes the connection.
                 Method::Configure => continue,
                 Method::Decision if fails => rpc::refusal(stream, &format!("nri-oci-hooks: {why}")),
                 method => rpc::empty(stream, method),
@@ -365,12 +368,12 @@ impl Relay {
         });
     }
 
-    /// Answers a part of a Synchronize that the daemon has not from its beginning. At the end it gets an empty one, as
-    /// one that connects later.
+    /// Answers a part of a Synchronize whose beginning the daemon does not have. At the end the daemon gets
+    /// an empty one, like a daemon that connects later.
     fn take_rest_of_synchronize(&mut self, stream: u32, more: bool) {
         self.known.synchronized = Some((stream, more));
         self.known.has_lost_part = more;
-        // Who is gone shows when the connection is read.
+        // A closed connection is noticed when it is read.
         let _ = self
             .runtime
             .as_mut()
@@ -391,7 +394,7 @@ impl Relay {
         if let Some(session) = &mut self.session
             && let Some(stream) = session.registration.take()
         {
-            // A daemon that is gone shows when it is read.
+            // A dead daemon is noticed when its connection is read.
             let _ = session.wire.send(RUNTIME, &response.on_stream(stream));
         }
         is_accepted
@@ -433,7 +436,7 @@ impl Relay {
             .iter()
             .position(|open| open.request.stream() == response.stream())?;
         let open = self.open.remove(at)?;
-        // Without one it was answered for.
+        // Without a deadline, the front has answered it.
         open.deadline?;
         match open.method {
             Method::Configure if rpc::is_ok(response.body()) => {
@@ -466,14 +469,14 @@ impl Relay {
     }
 }
 
-/// How long the daemon may take to answer a request for which the runtime waits for `given`: longer than it allows
-/// itself, and less than the runtime does.
+/// The time for the daemon's answer to a request for which the runtime waits for `given`. It is longer than
+/// the daemon's own limit, and shorter than the runtime's.
 fn time_to_answer(given: Duration) -> Duration {
     let margin = (given / 20).clamp(Duration::from_millis(25), Duration::from_millis(125));
     given - margin.min(given / 4)
 }
 
-/// By the monotonic clock, which is the same in every process.
+/// The time of the monotonic clock, which is the same in every process.
 fn uptime() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from)
 }

@@ -1,5 +1,5 @@
-//! What the front knows of ttrpc and NRI: which request it is, until when it is to be answered, and answers without
-//! content.
+//! The front's knowledge of ttrpc and NRI: the kind of a request, the deadline of its answer, and answers
+//! without content.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::Message;
 
-/// What every runtime gives by default, and one that tells no limit.
+/// The default of every runtime, also used for a runtime that sends no limit.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The metadata that tells the daemon when a request came, in nanoseconds of the monotonic clock.
+/// The metadata with the time at which a request came, for the daemon, in nanoseconds of the monotonic
+/// clock.
 const RECEIVED_AT: &str = containerd_nri::RECEIVED_AT;
 
 /// `Event.START_CONTAINER`.
@@ -20,7 +21,7 @@ const START_CONTAINER: u64 = 6;
 const FAILED_PRECONDITION: u64 = 9;
 const UNIMPLEMENTED: u64 = 12;
 
-/// What a request asks for, as far as the front cares.
+/// The kind of a request, as far as the front needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     Register,
@@ -34,16 +35,16 @@ pub(super) enum Method {
     Other,
 }
 
-/// What the runtime was answered to Configure.
+/// The answer to the runtime's Configure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Subscription {
     events: u64,
-    /// Whether what cannot be decided is refused.
+    /// Whether a request without a decision is refused.
     pub(super) fails: bool,
     keeps_connected: bool,
 }
 
-/// What the request in `body` asks for, and how long the runtime waits for the answer.
+/// The kind of the request in `body`, and the time for which the runtime waits for the answer.
 pub(super) fn request(body: &[u8]) -> (Method, Duration) {
     let (mut method, mut payload, mut timeout) = (&[][..], &[][..], REQUEST_TIMEOUT);
     for field in Fields(body) {
@@ -71,7 +72,7 @@ pub(super) fn request(body: &[u8]) -> (Method, Duration) {
     (method, timeout)
 }
 
-/// The request, with the moment at which it came.
+/// The request, with the time at which it came.
 pub(super) fn received_at(request: &Message, moment: Duration) -> Message {
     let value = moment.as_nanos().to_string();
     let mut pair = Vec::new();
@@ -106,7 +107,7 @@ pub(super) fn refusal(stream: u32, text: &str) -> Message {
     failure(stream, FAILED_PRECONDITION, text)
 }
 
-/// The answer to a call that is not known.
+/// The answer to an unknown call.
 pub(super) fn unknown(stream: u32) -> Message {
     failure(
         stream,
@@ -133,7 +134,7 @@ pub(super) fn is_ok(body: &[u8]) -> bool {
     matches!(code, None | Some((_, Value::Number(0))))
 }
 
-/// What the response to Configure in `body` subscribes to.
+/// The subscription in the response to Configure in `body`.
 pub(super) fn subscription(body: &[u8]) -> Subscription {
     let mut subscription = Subscription {
         events: 0,

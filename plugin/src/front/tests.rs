@@ -1,4 +1,4 @@
-//! The relay between a runtime and daemons, played by this test over sockets.
+//! The relay between a runtime and daemons. The tests play both over sockets.
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -58,7 +58,7 @@ impl Peer {
         die(&self.0.into_socket());
     }
 
-    /// What has come since the last time; nothing more comes if the other end has closed.
+    /// The messages since the last call; no more come if the other end has closed.
     fn received(&mut self) -> Vec<Message> {
         for _ in 0..4 {
             let _ = self
@@ -69,13 +69,13 @@ impl Peer {
     }
 }
 
-/// What the kernel does with the socket of a process that ends. Dropping it is not enough: processes that other tests
-/// start hold it for a moment.
+/// Closes the socket like the kernel after the end of its process. Dropping it is not enough: processes that
+/// other tests start hold it for a moment.
 fn die(socket: &UnixStream) {
     socket.shutdown(std::net::Shutdown::Both).unwrap();
 }
 
-/// Does what there is to do. Returns what has changed.
+/// Does all pending work of the relay. Returns the change.
 fn run(relay: &mut Relay) -> Option<Change> {
     let mut change = None;
     for _ in 0..8 {
@@ -117,7 +117,7 @@ fn connected(fails: bool) -> (Relay, Peer, Peer) {
     (relay, runtime, daemon)
 }
 
-/// The next daemon, which has answered what it is asked first.
+/// The next daemon, which has answered its first requests.
 fn next_daemon(relay: &mut Relay, fails: bool) -> Peer {
     let mut daemon = Peer::new(relay.offer().unwrap());
     run(relay);
@@ -207,7 +207,7 @@ fn a_request_that_is_cut_by_the_death_of_the_runtime_never_reaches_a_daemon() {
 }
 
 #[test]
-fn at_the_deadline_a_decision_is_refused_or_let_go_by_the_policy_and_all_else_is_answered_empty() {
+fn at_the_deadline_a_decision_is_refused_or_allowed_by_the_policy_and_all_else_is_answered_empty() {
     for fails in [true, false] {
         let (mut relay, mut runtime, mut daemon) = connected(fails);
         let methods = [
@@ -228,11 +228,11 @@ fn at_the_deadline_a_decision_is_refused_or_let_go_by_the_policy_and_all_else_is
         let are_ok: Vec<bool> = answers.iter().map(|answer| rpc::is_ok(answer.body())).collect();
         assert_eq!(are_ok, [!fails, !fails, true, true]);
         assert_eq!((relay.deadline(), relay.answered()), (None, 4));
-        // Late.
+        // After the deadline.
         daemon.send(PLUGIN, &answer(5, b"late"));
         run(&mut relay);
         assert_eq!(runtime.received(), []);
-        // What was decided without a daemon is not decided again.
+        // A request that was decided without a daemon is not decided again.
         daemon.die();
         assert_eq!(run(&mut relay), Some(Change::DaemonGone));
         relay.drop_session();
@@ -261,7 +261,7 @@ fn without_a_daemon_a_request_whose_answer_is_empty_is_answered_at_half_the_time
 }
 
 #[test]
-fn what_was_missed_is_kept_for_the_next_daemon_up_to_a_limit() {
+fn missed_requests_are_kept_for_the_next_daemon_up_to_a_limit() {
     let (mut relay, mut runtime, daemon) = connected(true);
     daemon.die();
     assert_eq!(run(&mut relay), Some(Change::DaemonGone));
@@ -351,7 +351,7 @@ fn a_registration_that_is_refused_ends_the_connection_and_the_daemon_has_the_rea
 }
 
 #[test]
-fn what_is_no_nri_ends_the_connection_and_allocates_nothing() {
+fn data_that_is_not_nri_ends_the_connection_and_allocates_nothing() {
     let (mut relay, runtime, _daemon) = connected(true);
     let mut socket = runtime.0.into_socket();
     std::io::Write::write_all(&mut socket, &[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]).unwrap();
@@ -359,7 +359,7 @@ fn what_is_no_nri_ends_the_connection_and_allocates_nothing() {
 }
 
 #[test]
-fn the_next_release_goes_on_with_the_connection_once_nothing_is_open() {
+fn the_next_release_continues_with_the_connection_once_no_request_is_open() {
     let (mut relay, mut runtime, mut daemon) = connected(true);
     runtime.send(PLUGIN, &request(5, "CreateContainer", b"app"));
     run(&mut relay);
@@ -375,7 +375,7 @@ fn the_next_release_goes_on_with_the_connection_once_nothing_is_open() {
     assert!(held.is_sound());
     let mut relay = Relay::go_on(held, Some(of_runtime.into()), Some(of_daemon.into())).unwrap();
     runtime.received();
-    // Known to the daemon still, and to its successor.
+    // Still known to the daemon, and to its successor.
     runtime.send(PLUGIN, &request(7, "CreateContainer", b"app"));
     run(&mut relay);
     assert_eq!(streams(&daemon.received()), [7]);

@@ -1,7 +1,7 @@
 //! A socket that carries NRI: whole ttrpc messages in, whole ttrpc messages out.
 //!
-//! A frame is 8 bytes (connection, length) and its payload; the payloads of one connection are its ttrpc messages, each
-//! 10 bytes (length, stream, kind, flags) and its body.
+//! A frame is 8 bytes (connection, length) and its payload. The payloads of one connection are its ttrpc
+//! messages, each 10 bytes (length, stream, kind, flags) and its body.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,16 +20,16 @@ const HEADER: usize = 10;
 const REQUEST: u8 = 1;
 const RESPONSE: u8 = 2;
 
-/// Longest body of a message.
+/// The maximum length of a message's body.
 const MAX_BODY: usize = 4 << 20;
 
-/// Longest payload of a frame in which a message begins: runtimes close the connection on a longer one.
+/// The maximum payload of a frame in which a message begins: runtimes close the connection on a longer one.
 const MAX_FIRST_PAYLOAD: usize = 4096;
 
-/// Bytes that are read at once.
+/// The number of bytes that are read at once.
 const READ_SIZE: usize = 16 << 10;
 
-/// A buffer that has grown beyond this is given back when it is empty.
+/// A buffer that has grown beyond this is freed when it is empty.
 const KEPT_CAPACITY: usize = 64 << 10;
 
 /// A ttrpc message, header and body.
@@ -54,7 +54,7 @@ impl Message {
         Message(bytes)
     }
 
-    /// Whether it is as long as its header says: one that was not read from a socket may not be.
+    /// Whether it is as long as its header says: a message that was not read from a socket may not be.
     pub(super) fn is_whole(&self) -> bool {
         self.0.len() >= HEADER && self.0.len() == HEADER + u32_at(&self.0, 0) as usize
     }
@@ -91,9 +91,9 @@ impl Message {
 pub(super) struct Wire {
     socket: UnixStream,
     frame_header: Vec<u8>,
-    /// Of the frame that is being received: its connection, and how much of its payload is to come.
+    /// The connection of the frame that is being received, and the number of its bytes that are to come.
     frame: (u32, usize),
-    /// What was received of the next message, by connection.
+    /// The received part of the next message, by connection.
     incoming: [Vec<u8>; 2],
     outgoing: Vec<u8>,
     sent: usize,
@@ -114,11 +114,11 @@ impl Wire {
         })
     }
 
-    /// Reads what is there, at most [`READ_SIZE`] bytes, and hands over each message that is complete with its
-    /// connection. Returns whether more may come.
+    /// Reads the available data, at most [`READ_SIZE`] bytes, and passes each complete message to `take`
+    /// with its connection. Returns whether more may come.
     ///
     /// # Errors
-    /// Those of the socket; what comes is no NRI.
+    /// Those of the socket; the data is not NRI.
     pub(super) fn receive(&mut self, mut take: impl FnMut(u32, Message)) -> io::Result<bool> {
         let mut buffer = [0; READ_SIZE];
         let count = match self.socket.read(&mut buffer) {
@@ -145,7 +145,7 @@ impl Wire {
             self.frame.1 -= part.len();
             bytes = rest;
             let Some(incoming) = index(connection).map(|at| &mut self.incoming[at]) else {
-                // As the runtime's own mux does.
+                // The runtime's own mux does the same.
                 continue;
             };
             incoming.extend(part);
@@ -177,7 +177,7 @@ impl Wire {
         self.flush()
     }
 
-    /// Sends what is left, as far as the socket takes it without waiting.
+    /// Sends the rest, as far as the socket takes it without waiting.
     ///
     /// # Errors
     /// Those of the socket.
@@ -207,7 +207,7 @@ impl Wire {
         self.socket
     }
 
-    /// How many bytes the socket has not taken yet.
+    /// The number of bytes that the socket has not taken yet.
     pub(super) fn unsent(&self) -> usize {
         self.outgoing.len() - self.sent
     }

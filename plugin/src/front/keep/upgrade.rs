@@ -8,25 +8,27 @@ use nix::sys::signal::Signal;
 use super::{Front, KILLED, complain};
 use crate::front::handover::{self, FORMAT, Handover};
 
-/// How long a daemon may take to end that another release replaces: less than the runtime waits for an answer.
+/// The maximum time for a daemon to end that another release replaces: less than the runtime waits for an
+/// answer.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the program of another release may take to say that it takes over.
+/// The maximum time until the program of another release reports that it takes over.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where an upgrade in place is. The next daemon shows that the program runs before the front becomes it.
+/// The step of an upgrade in place. The next daemon shows that the program runs before the front executes
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Upgrade {
-    /// The daemon is to have ended until then.
+    /// The daemon must have ended by this time.
     Ending(Instant),
-    /// The next one is to have begun until then.
+    /// The next daemon must have begun by this time.
     Beginning(Instant),
     /// The front executes the program when no request is open.
     Ready,
 }
 
 impl Upgrade {
-    /// Until when the next step is to be done.
+    /// The time by which the next step must be done.
     pub(super) fn limit(self) -> Option<Instant> {
         match self {
             Upgrade::Ending(limit) | Upgrade::Beginning(limit) => Some(limit),
@@ -34,14 +36,14 @@ impl Upgrade {
         }
     }
 
-    /// Whether the daemon ends, and its unit goes on.
+    /// Whether the daemon ends, and its unit continues.
     pub(super) fn is_ending(self) -> bool {
         matches!(self, Upgrade::Ending(_))
     }
 }
 
 impl Front {
-    /// Has the daemon look at its files, or another release of the program take over if that is what is on the disk.
+    /// Makes the daemon check its files, or another release of the program take over if the disk has one.
     pub(super) fn reload(&mut self) {
         let is_another = match self.upgrade {
             // The next daemon reads them.
@@ -121,7 +123,7 @@ impl Front {
         is_replaced
     }
 
-    /// The step that is due is not done. Returns the status to end with, if it is time to.
+    /// Handles a step that is not done in time. Returns the status to end with, if the front must end.
     pub(super) fn upgrade_is_late(&mut self) -> Option<u8> {
         if let Some(daemon) = &self.daemon {
             daemon.signal(Signal::SIGKILL);
