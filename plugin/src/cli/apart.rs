@@ -1,5 +1,5 @@
-//! Commands that look at what may hang, in a process of their own: the caller's ends in time, whatever the kernel
-//! keeps.
+//! Runs commands that read from places that may hang, in a process of their own. The caller's process ends in
+//! time, even if the kernel blocks the other.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -14,27 +14,27 @@ use crate::bounded::within;
 use crate::process::detach_from_caller;
 use crate::system::{close_descriptors_except, fork_child};
 
-/// How long a command has to come to its result.
+/// The maximum time until a command has its result.
 pub(super) const LIMIT: Duration = Duration::from_secs(8);
 
-/// How long its process has to pass that on.
+/// The maximum time until its process has passed the result on.
 const PROCESS_LIMIT: Duration = Duration::from_millis(9500);
 
-/// How a command ended, and what it has printed.
+/// How a command ended, and the text that it has printed.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ended {
-    /// Whether all is well, or why that cannot be told.
+    /// Whether the command returned true, or why it returned nothing.
     is_good: Result<bool, String>,
     printed: String,
 }
 
-/// Runs `command`, and prints what it prints. Exits 0 if it returns true, else 1.
+/// Runs `command`, and prints its output. Exits 0 if it returns true, else 1.
 ///
-/// It runs in a copy of this process. The kernel does not end a process while one of its threads waits for a file
-/// system that does not answer, and whoever has called this one waits for its end.
+/// The command runs in a fork of this process, because the caller waits for the end of this one. The kernel
+/// does not end a process while one of its threads waits for a file system that does not answer.
 pub(super) fn run(command: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<bool>) -> ExitCode {
     let ended = ended(command);
-    // Nobody may be left to read it.
+    // The reader may be gone.
     let written = io::stdout().write_all(ended.printed.as_bytes());
     match ended.is_good {
         Ok(true) if written.is_ok() => ExitCode::SUCCESS,
@@ -66,11 +66,11 @@ impl Ended {
     }
 }
 
-/// Has a copy of this process do `work`, which sends a result. Returns where that comes.
+/// Forks a process that does `work`, which sends a result. Returns the reader of the result.
 fn begin(work: impl FnOnce(PipeWriter)) -> io::Result<PipeReader> {
     let (result, sender) = io::pipe()?;
     fork_child(|| {
-        // Whoever reads what this command prints reads until nobody holds the other end.
+        // A reader of this command's output reads until no process holds the other end.
         if close_descriptors_except(&[sender.as_raw_fd()]).is_err() || detach_from_caller().is_err() {
             return 1;
         }
@@ -90,7 +90,7 @@ fn of(command: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<bool>) -> Ended {
 }
 
 fn send(ended: &Ended, mut sender: PipeWriter) {
-    // Whoever waited for it may be gone.
+    // The process that waited for it may be gone.
     let _ = serde_json::to_writer(&mut sender, ended);
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_command_prints_and_returns_comes_through_the_pipe() {
+    fn the_output_and_result_of_a_command_come_through_the_pipe() {
         let (result, sender) = io::pipe().unwrap();
         let command = |out: &mut Vec<u8>| {
             out.extend(b"a line\n");

@@ -1,4 +1,4 @@
-//! The command line as a whole.
+//! The whole command line.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ const MORE: &str = "\
 Files:
   /etc/nri-oci-hooks/config.toml  the configuration
   /etc/nri-oci-hooks/specs        hook-specs that pods may select
-  /var/lib/nri-oci-hooks          what each container is owed and what it got";
+  /var/lib/nri-oci-hooks          the ledger: the hooks of each container, and their records";
 
 /// OCI hooks for every Kubernetes container, through NRI
 #[derive(Debug, Parser)]
@@ -23,18 +23,18 @@ pub struct CommandLine {
     command: Command,
 }
 
-// In the order in which somebody new needs them.
+// The order in which a new user needs them.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon
     Run(RunArgs),
-    /// Tell every error of hook-specs and of the configuration
+    /// Validate hook-specs and the configuration
     Check(CheckArgs),
-    /// Tell which hooks the containers of a pod would get, and why
+    /// Show which hooks the containers of a pod would get, and why
     Explain(ExplainArgs),
-    /// Tell what the daemon says of itself: runtime, configuration, what is in force
+    /// Show the status of the daemon: runtime, active configuration, problems
     Status(StatusArgs),
-    /// List the containers that have hooks, and where each stage stands
+    /// List the containers that have hooks, and the status of each stage
     Ps(PsArgs),
     /// Show which hooks ran for which container, and how they ended
     Log(LogArgs),
@@ -42,19 +42,19 @@ enum Command {
     Doctor(DoctorArgs),
     /// Switch NRI on or off in the configuration of this node's runtime
     Runtime(RuntimeArgs),
-    /// In a pod: have the node run the daemon as a unit, and serve its health
+    /// In a pod: run the daemon as a unit of the node, and serve its health
     HostUnit(HostUnitArgs),
     /// In a pod: hand hook programs of an image over to the daemon
     HandOver(HandOverArgs),
 }
 
 impl CommandLine {
-    /// Its definition, of which man pages and completions are made.
+    /// The definition of the command line, from which man pages and completions are generated.
     pub fn definition() -> clap::Command {
         CommandLine::command()
     }
 
-    /// Does what it says.
+    /// Executes the command.
     pub fn execute(self) -> ExitCode {
         match self.command {
             Command::Run(args) => run(args),
@@ -76,13 +76,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_valid() {
         CommandLine::definition().debug_assert();
     }
 
     #[test]
     fn every_help_text_is_as_it_was_reviewed() {
-        // A terminal that is wider or narrower would wrap otherwise.
+        // In a terminal that is wider or narrower, the text would wrap at other places.
         let mut definition = CommandLine::definition().term_width(0);
         let mut help = definition.render_long_help().to_string();
         let names = definition

@@ -1,4 +1,4 @@
-//! What a command says when something is wrong.
+//! Prints the errors of a command.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use crate::model::one_line;
 
-/// Says on stderr what is wrong; the command may go on.
+/// Prints an error to stderr; the command may continue.
 pub(super) fn complain(about: &dyn Display) {
     let text = about.to_string();
     let lines: Vec<String> = text.lines().map(one_line).collect();
-    // Nobody is left to be told if this fails; `eprintln` would panic.
+    // If this fails, there is no reader of the error; `eprintln` would panic.
     let _ = writeln!(
         io::stderr(),
         "nri-oci-hooks: {}",
@@ -21,7 +21,8 @@ pub(super) fn complain(about: &dyn Display) {
     );
 }
 
-/// Says why the command ends, and with which status: 1. Whoever has read enough is not told: 0.
+/// Prints why the command ends, and returns its exit status: 1. If the reader of its output has closed the
+/// pipe, it prints nothing and returns 0.
 pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
     let is_closed = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>();
@@ -37,7 +38,7 @@ pub(super) fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// An error with its causes, each of them once: some print theirs themselves.
+/// An error with its causes, each of them once: some errors print their causes themselves.
 pub(super) fn with_causes(error: &anyhow::Error) -> String {
     error.chain().fold(String::new(), |text, cause| {
         let cause = cause.to_string();
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_enough_is_no_failure() {
+    fn a_reader_that_closes_the_pipe_is_no_failure() {
         let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
         let exit = |error: &anyhow::Error| format!("{:?}", fail(error));
         let good = format!("{:?}", ExitCode::SUCCESS);

@@ -1,4 +1,4 @@
-//! Which configuration a command goes by.
+//! The configuration that a command uses.
 
 use std::path::{self, Path};
 
@@ -7,13 +7,13 @@ use clap::Args;
 use crate::config::{Config, ConfigSource, Overrides};
 use crate::diagnostic::Diagnostic;
 
-/// Where the configuration is unless a command is told otherwise.
+/// The configuration file that is used unless the command line names another.
 pub const DEFAULT_CONFIG: &str = "/etc/nri-oci-hooks/config.toml";
 
-/// The option that every command has which goes by the daemon's configuration.
+/// The option of every command that uses the daemon's configuration.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConfigArg {
-    /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it is there]
+    /// Configuration file [default: /etc/nri-oci-hooks/config.toml, if it exists]
     #[arg(long, value_name = "FILE", value_parser = absolute)]
     pub config: Option<String>,
 }
@@ -24,18 +24,18 @@ pub struct ConfigArg {
 /// It is empty, or there is no working directory.
 pub fn absolute(given: &str) -> Result<String, String> {
     let path = path::absolute(given).map_err(|error| error.to_string())?;
-    // What was a string still is one, and so is the working directory unless it has a strange name.
+    // A path that was a string remains one, and so is the working directory unless its name is no UTF-8.
     path.into_os_string()
         .into_string()
         .map_err(|_| "the working directory's name is not UTF-8".to_owned())
 }
 
 impl ConfigArg {
-    /// The file: the one that was named, or else the default one if it is there.
+    /// The file: the named one, or else the default one if it exists.
     pub fn file(&self) -> Option<&str> {
         match &self.config {
             Some(file) => Some(file),
-            // One that cannot be looked at is there for all we know; reading it says what is wrong.
+            // A file whose existence is unknown is assumed to exist; reading it reports the error.
             None => Path::new(DEFAULT_CONFIG)
                 .try_exists()
                 .unwrap_or(true)
@@ -43,19 +43,19 @@ impl ConfigArg {
         }
     }
 
-    /// Where the configuration is, or would be.
+    /// The path of the configuration, whether it exists or not.
     pub fn path(&self) -> &Path {
         Path::new(self.config.as_deref().unwrap_or(DEFAULT_CONFIG))
     }
 
     /// The configuration in that file, or the defaults if there is none, with `overrides`.
     ///
-    /// Fails with every error there is.
+    /// Fails with all errors.
     pub fn read(&self, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         self.source(overrides.clone()).read().map(|(config, _)| config)
     }
 
-    /// Where the configuration comes from, with `overrides`.
+    /// The source of the configuration, with `overrides`.
     pub fn source(&self, overrides: Overrides) -> ConfigSource {
         match &self.config {
             Some(file) => ConfigSource::file(file, overrides),

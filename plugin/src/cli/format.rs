@@ -1,8 +1,8 @@
-//! How a command prints what it found.
+//! The format in which a command prints its result.
 
 use clap::ValueEnum;
 
-/// How a command prints what it found.
+/// The format in which a command prints its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
     /// For people

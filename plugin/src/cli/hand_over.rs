@@ -11,11 +11,12 @@ use crate::model::shown;
 use crate::pod::{HOOKS, hand_over_files, hand_over_program};
 
 const MORE: &str = "\
-For init containers of the daemon's pod. The first hands over this program, from its own image; one for each hook image
-runs it there, so that a hook image needs nothing but its files. The daemon takes them from DIR: run --hook-images-from.
+For init containers of the daemon's pod. The first hands over this program, from its own image. One for
+each hook image then runs this program, so that a hook image needs only its files. The daemon reads the files from DIR:
+run --hook-images-from.
 
 Exit status:
-  0  they are handed over; or the image cannot be taken, which the daemon reports
+  0  the files are handed over; or the image is invalid, which the daemon reports
   1  nothing can be handed over
   2  wrong usage
 
@@ -23,7 +24,7 @@ Examples:
   nri-oci-hooks hand-over --to /handover
   /handover/nri-oci-hooks hand-over --to /handover --name gpu --image registry.example.com/gpu-hooks:1.4";
 
-/// What `hand-over` is asked.
+/// The arguments of `hand-over`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct HandOverArgs {
@@ -31,11 +32,11 @@ pub struct HandOverArgs {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// What the image is called on the host; without it, this program is handed over
+    /// Name of the image on the host; without a name, this program is handed over
     #[arg(long, requires = "image")]
     name: Option<String>,
 
-    /// Reference of the image, as the pod has it; only to be shown
+    /// Reference of the image, as in the pod; only for display
     #[arg(long, value_name = "REFERENCE", requires = "name")]
     image: Option<String>,
 
@@ -60,7 +61,7 @@ pub fn hand_over(args: HandOverArgs) -> ExitCode {
         Ok(Err(error)) => format!("{name}, {}: not handed over: {error}", shown(image)),
         Err(error) => return fail(&error.into()),
     };
-    // Nobody may read it.
+    // There may be no reader.
     let _ = writeln!(io::stdout(), "{told}");
     ExitCode::SUCCESS
 }

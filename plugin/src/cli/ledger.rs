@@ -1,4 +1,4 @@
-//! Which ledger a command looks into.
+//! The ledger that a command reads.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::config::{Overrides, state_dir_of};
 use crate::ledger::{Header, Ledger};
 use crate::model::{ContainerId, shown};
 
-/// The options of commands that look into the ledger.
+/// The options of commands that read the ledger.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LedgerArg {
     /// The configuration, which names the directory of the ledger
@@ -24,7 +24,7 @@ pub struct LedgerArg {
 }
 
 impl LedgerArg {
-    /// The state directory: as far as it can be understood, also of an invalid configuration.
+    /// The state directory. An invalid configuration is read as far as possible.
     pub fn state_dir(&self) -> Arc<str> {
         let overrides = Overrides {
             state_dir: self.state_dir.clone(),
@@ -40,7 +40,7 @@ impl LedgerArg {
     /// The ledger.
     ///
     /// # Errors
-    /// There is no ledger where the configuration says.
+    /// The configured directory has no ledger.
     pub fn open(&self) -> anyhow::Result<Ledger> {
         let state_dir = self.state_dir();
         let root = Path::new(&*state_dir);
@@ -54,15 +54,15 @@ impl LedgerArg {
     }
 }
 
-/// Whether a container is the one that a person means: by the beginning of its id, by its name, by
-/// its pod's name, or by `NAMESPACE/POD` and `NAMESPACE/POD/CONTAINER`.
+/// Whether a container matches the argument: the beginning of its id, its name, its pod's name,
+/// `NAMESPACE/POD` or `NAMESPACE/POD/CONTAINER`.
 pub(super) fn is_meant(wanted: &str, id: &ContainerId, header: &Header) -> bool {
     let identity = &header.identity;
     let names = [&identity.namespace, &identity.pod, &identity.container];
     is_named(wanted, id.as_str(), names)
 }
 
-/// The same, of a container with these names: namespace, pod and container.
+/// The same check for a container with these names: namespace, pod and container.
 pub(super) fn is_named(wanted: &str, id: &str, [namespace, pod, container]: [&String; 3]) -> bool {
     id.starts_with(wanted)
         || container == wanted

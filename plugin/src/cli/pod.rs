@@ -1,4 +1,4 @@
-//! What `run` is asked of the host if it lives in a pod.
+//! The options of `run` in a pod.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,70 +18,70 @@ use crate::pod::{
     HookImages, IMAGES, Kept, Mirror, Needs, PodError, Program, Required, report_images, require,
 };
 
-/// How often it is looked whether a ConfigMap has changed. kubelet itself takes a minute.
+/// The interval of checks for a changed ConfigMap. The kubelet itself needs a minute.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Where a pod puts the program on its node.
+/// The path on the node at which a pod installs the program.
 const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
 
-/// How a daemon lives in a pod.
+/// The options of a daemon in a pod.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "In a pod")]
 pub struct PodArgs {
-    /// Enter the host: its files are seen, and hooks run on it. Takes a privileged pod with hostPID
-    /// that has the directory of the NRI socket mounted under its own path
+    /// Enter the host: use its files, and run hooks on it. Requires a privileged pod with hostPID that mounts
+    /// the directory of the NRI socket under its own path
     #[arg(long)]
     enter_host: bool,
 
-    /// Where this program is put on the host, to run hooks
+    /// Path on the host at which this program is installed, to run hooks
     #[arg(long, value_name = "PATH", default_value = PROGRAM, requires = "enter_host")]
     host_program: PathBuf,
 
-    /// Have the runtime create no container without this daemon once it is restarted: puts the drop-in of required
-    /// plugins on the host. Without the option, one that a pod has put there is removed
+    /// Install the drop-in of required plugins on the host. After its restart, the runtime creates no
+    /// container without this daemon. Without the option, a drop-in from a pod is removed
     #[arg(long, requires = "enter_host")]
     require: bool,
 
-    /// Directory, as a ConfigMap is mounted, whose files are kept in that of the configuration
+    /// Directory, as a ConfigMap is mounted, whose files are copied to the directory of the configuration
     #[arg(long, value_name = "DIR")]
     files_from: Option<PathBuf>,
 
-    /// Directory in which `hand-over` has put images: their programs are put on the host, and replace those of earlier
-    /// pods
+    /// Directory in which `hand-over` has put images. Their programs are installed on the host, and replace
+    /// those of earlier pods
     #[arg(long, value_name = "DIR")]
     hook_images_from: Option<PathBuf>,
 
-    /// Where the programs of images are put on the host: hook-specs name DIR/NAME/current/PROGRAM
+    /// Directory on the host for the programs of images: hook-specs name DIR/NAME/current/PROGRAM
     #[arg(long, value_name = "DIR", default_value = IMAGES)]
     hook_images_dir: PathBuf,
 }
 
-/// A daemon that is where it belongs.
+/// A daemon that has entered its place.
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) runner: RunnerProgram,
     pub(super) files: PodFiles,
 }
 
-/// What a daemon brings from its pod to the host.
+/// The files that a daemon brings from its pod to the host.
 #[derive(Debug)]
 pub(super) struct PodFiles {
-    /// And where it is to be put.
+    /// The program, and its path on the host.
     program: Option<(Program, PathBuf)>,
     images: Option<HookImages>,
     mirror: Option<Mirror>,
-    /// Whether the runtime is to create no container without the plugin of this name; `None` until it is known and
-    /// outside of a pod.
+    /// Whether the runtime must create no container without the plugin of this name; `None` until that is
+    /// known, and outside of a pod.
     required: Option<Option<String>>,
-    /// The daemon's configuration, by which its files are judged.
+    /// The daemon's configuration, by which its files are checked.
     config: ConfigSource,
 }
 
-/// Files that are being put on the host.
+/// A write of the files to the host, in progress.
 type Putting = JoinHandle<(PodFiles, anyhow::Result<()>)>;
 
 impl PodArgs {
-    /// The words for a daemon in the same pod that leaves the host's files to this process.
+    /// The arguments of a daemon in the same pod that leaves the host's files to this process.
     pub(super) fn words(&self) -> Vec<String> {
         let program = self.host_program.to_string_lossy().into_owned();
         let words = ["--enter-host".to_owned(), "--host-program".to_owned(), program];
@@ -91,15 +91,15 @@ impl PodArgs {
             .collect()
     }
 
-    /// Where this program is put on the host.
+    /// The path of this program on the host.
     pub(super) fn host_program(&self) -> &Path {
         &self.host_program
     }
 
-    /// Goes where the daemon belongs. To be called while this process has one thread.
+    /// Enters the daemon's place. Must be called while this process has one thread.
     ///
     /// # Errors
-    /// The pod is not what it must be.
+    /// The pod lacks a property that is required.
     pub(super) fn arrive(
         &self,
         nri_socket: &Path,
@@ -110,7 +110,7 @@ impl PodArgs {
         let mirror = self.files_from.as_ref().map(|from| Mirror::open(from, to));
         let mirror = mirror.transpose()?;
         let from = self.hook_images_from.as_deref();
-        // Without images, only a pod on the host may have to remove those of earlier ones.
+        // Without images, only a pod on the host may have to remove those of earlier pods.
         let images =
             (from.is_some() || self.enter_host).then(|| HookImages::open(from, &self.hook_images_dir));
         let images = images.transpose()?;
@@ -144,11 +144,12 @@ impl PodArgs {
 }
 
 impl PodFiles {
-    /// Puts them on the host, and keeps them there as the pod has them, for ever. Returns when they are there for the
-    /// first time; after `limit`, or when a file system does not answer, that is done behind.
+    /// Writes the files to the host, and updates them when the pod's files change, forever. Returns after the
+    /// first write. After `limit`, or if a file system does not answer, it returns too, and the write
+    /// continues in the background.
     ///
     /// # Errors
-    /// The host takes something not in.
+    /// The host does not accept a file.
     pub(super) async fn put(mut self, plugin: Arc<OciHooks>, limit: Duration) -> anyhow::Result<()> {
         if self.program.is_none() && self.mirror.is_none() && self.images.is_none() {
             return Ok(());
@@ -171,11 +172,11 @@ impl PodFiles {
         Ok(())
     }
 
-    /// Puts them on the host now, and the program unless that was done before. Returns whether the daemon has something
-    /// new to look at. Blocks.
+    /// Writes the files to the host now, and the program unless that was done before. Returns whether there
+    /// are new files for the daemon to read. Blocks.
     ///
     /// # Errors
-    /// The host takes something not in.
+    /// The host does not accept a file.
     pub(super) fn put_now(&mut self) -> Result<bool, PodError> {
         if let Some((program, path)) = &mut self.program {
             program.put(path)?;
@@ -194,7 +195,8 @@ impl PodFiles {
         self.refresh()
     }
 
-    /// As [`PodFiles::put_now`], of what may change: the images, and then the files, which name their programs.
+    /// The part of [`PodFiles::put_now`] that may change: the images, and then the files, which name their
+    /// programs.
     fn refresh(&mut self) -> Result<bool, PodError> {
         let mut is_anew = false;
         if let Some(images) = &mut self.images {
@@ -226,12 +228,12 @@ impl PodFiles {
             }
         }
         let reloading = plugin.clone();
-        // It logs what comes of it.
+        // The reload logs its result.
         let _ = spawn_blocking(move || reloading.reload()).await;
         files.keep(plugin).await;
     }
 
-    /// Keeps them on the host as the pod has them, for ever.
+    /// Updates the files on the host when the pod's files change, forever.
     async fn keep(mut self, plugin: Arc<OciHooks>) {
         let mut told = String::new();
         loop {
@@ -263,7 +265,7 @@ impl PodFiles {
     }
 }
 
-/// Where the daemon's configuration is.
+/// The directory of the daemon's configuration.
 fn directory(config: &ConfigSource) -> &Path {
     Path::new(&**config.path()).parent().unwrap_or(Path::new("/"))
 }

@@ -24,41 +24,41 @@ use crate::observe::{
 };
 use crate::system;
 
-/// How long the configuration and what it names may take to be read before the runtime is connected to.
-/// What is not read then is read behind, and containers are refused until it is.
+/// The maximum time to read the configuration and its files before the daemon connects to the runtime. After
+/// that, reading continues in the background, and containers are refused until it ends.
 const LOADING: Duration = Duration::from_secs(60);
 
-/// How long the host may take to take in the pod's files before the configuration is read.
+/// The maximum time to write the pod's files to the host before the configuration is read.
 const ARRIVING: Duration = Duration::from_secs(10);
 
-/// How long stages that are over may take to be counted at the end.
+/// The maximum time at the end to count stages that are over.
 const LAST_STAGES: Duration = Duration::from_millis(200);
 
-/// How long a thread that has nothing to do is kept.
+/// The time until an idle thread ends.
 const KEEP_THREADS: Duration = Duration::from_millis(500);
 
 const MORE: &str = "\
-Launched by the runtime from its plugin directory it needs no options; what the runtime's directory of
-plugin configurations has for it is read in place of the file.
+If the runtime launches the daemon from its plugin directory, no options are needed. Then the configuration from
+the runtime's directory of plugin configurations is used instead of the file.
 
 Signals:
-  HUP        look at configuration and hook-specs now, rather than with the next container
-  TERM, INT  end; hooks that run go on
+  HUP        read configuration and hook-specs now, rather than with the next container
+  TERM, INT  end; running hooks continue
 
 Exit status:
-  0  asked to end, or, launched by the runtime, that closed the connection
-  1  it cannot start, or the runtime refuses the plugin
+  0  end on request, or, if launched by the runtime, when the runtime closes the connection
+  1  the daemon cannot start, or the runtime refuses the plugin
   2  wrong usage
 
 Examples:
   nri-oci-hooks run
   nri-oci-hooks run --hook-spec /etc/nri-oci-hooks/default.json --log-format json";
 
-/// How the daemon is started.
+/// The options of the daemon.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct RunArgs {
-    /// Configuration to go by
+    /// The configuration that is used
     #[command(flatten)]
     pub config: ConfigArg,
 
@@ -78,7 +78,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "oci-hooks")]
     pub name: String,
 
-    /// How hooks get to run: runner, direct or events; wins over the configuration
+    /// Delivery of hooks: runner, direct or events; wins over the configuration
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
 
@@ -86,29 +86,29 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<String>,
 
-    /// Where metrics and health are served: an address and a port, the path of a socket, or none; wins over the
+    /// Address of metrics and health: an address and a port, the path of a socket, or none; wins over the
     /// configuration
     #[arg(long, value_name = "WHERE")]
     pub listen: Option<ListenAt>,
 
-    /// Its log lines
+    /// The options of its log
     #[command(flatten)]
     pub logs: LogArgs,
 
-    /// Its host
+    /// The options of its pod
     #[command(flatten)]
     pub pod: PodArgs,
 }
 
-/// Runs the daemon until SIGTERM or SIGINT, or, launched by the runtime, until that closes the
-/// connection. Exits 0 then; 1 if the configuration is no good or the runtime refuses us.
+/// Runs the daemon until SIGTERM or SIGINT. A daemon that the runtime has launched also ends when the runtime
+/// closes the connection. Exits 0 then; 1 if the configuration is invalid or the runtime refuses the plugin.
 pub fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     if let Err(error) = Link::take() {
         complain(&format_args!("cannot find the front of the daemon: {error}"));
         return ExitCode::FAILURE;
     }
-    // First of all: what is opened from here on is the host's.
+    // This is first: files that are opened after this are the host's.
     let source = args.source();
     let arrived = args.pod.arrive(&args.nri_socket, &args.name, source.clone());
     start_logs(&args.logs);
@@ -126,14 +126,14 @@ pub fn run(args: RunArgs) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Whether the runtime launched this process as a plugin; it gives no arguments then.
+/// Whether the runtime launched this process as a plugin; the runtime gives it no arguments.
 pub fn is_launched() -> bool {
     std::env::var_os("NRI_PLUGIN_SOCKET").is_some()
 }
 
 impl RunArgs {
-    /// The words that have the host run the same daemon, without its program: a unit's command. Health is served at no
-    /// port there, for the pod does that at its own address.
+    /// The arguments for the same daemon on the host, without its program: the command of a unit. That daemon
+    /// serves no port, because the pod serves health at its own address.
     pub(super) fn words(&self) -> Vec<String> {
         let mut words = vec!["run".to_owned()];
         let socket = self.nri_socket.to_string_lossy().into_owned();
@@ -153,7 +153,7 @@ impl RunArgs {
         words
     }
 
-    /// Where the configuration comes from.
+    /// The source of the configuration.
     pub(super) fn source(&self) -> ConfigSource {
         self.config.source(Overrides {
             hook_spec: self.hook_spec.clone(),
@@ -188,7 +188,7 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
         tokio::spawn(tend(observer.clone(), endpoint.clone()));
         let connected = Observed::new(observer.clone(), endpoint.clone());
         let ended = match launched {
-            // It may yet be handed another configuration, and another state directory.
+            // The runtime may still send another configuration, with another state directory.
             Some(launched) => launched.run_until(connected, stop).await,
             None => {
                 tokio::select! {
@@ -219,7 +219,7 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
     ended
 }
 
-/// Ready when the daemon is asked to end; asked to reload, `plugin` does.
+/// Is ready when the daemon is to end. Reloads `plugin` on request.
 fn stop(plugin: Arc<OciHooks>) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -227,7 +227,7 @@ fn stop(plugin: Arc<OciHooks>) -> std::io::Result<impl Future<Output = ()>> {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             let plugin = plugin.clone();
-            // One after the other: of those that come meanwhile, one more look is enough.
+            // Reloads run one after the other: one more is enough for all requests that arrive meanwhile.
             let _ = spawn_blocking(move || plugin.reload()).await;
         }
     });

@@ -1,4 +1,4 @@
-//! What `check` is asked, and what it exits with.
+//! The arguments of `check`, and its exit status.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::cli::{ConfigArg, Format, absolute};
 
 const MORE: &str = "\
 Exit status:
-  0  all files are good (there may be warnings)
+  0  all files are valid (there may be warnings)
   1  a file has an error, or with --deny-warnings a warning
   2  wrong usage
 
@@ -20,7 +20,7 @@ Examples:
   nri-oci-hooks check --config /etc/nri-oci-hooks/config.toml
   nri-oci-hooks check --format json /etc/nri-oci-hooks/specs/*.json | jq .files[].errors";
 
-/// What `check` is asked.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct CheckArgs {
@@ -28,11 +28,11 @@ pub struct CheckArgs {
     #[arg(required_unless_present = "config", value_name = "FILE", value_parser = absolute)]
     pub files: Vec<String>,
 
-    /// The configuration: checked too if named, and it tells how the hooks would be run
+    /// The configuration. It is checked too if it is named, and it decides how the hooks would be run
     #[command(flatten)]
     pub config: ConfigArg,
 
-    /// Warn of what iSulad would read otherwise: onFailure, and stages that it does not have
+    /// Warn where iSulad reads a hook-spec in another way: onFailure, and stages that iSulad does not have
     #[arg(long)]
     pub strict_isulad: bool,
 
@@ -40,13 +40,13 @@ pub struct CheckArgs {
     #[arg(long)]
     pub deny_warnings: bool,
 
-    /// How to print the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Checks hook-specs, and the configuration if one is named. Exits 0 if all is good, 1 if something
-/// is bad or the result could not be printed.
+/// Checks hook-specs, and the configuration if one is named. Exits 0 if all files are valid, 1 if there is an
+/// error or the result could not be printed.
 pub fn check(args: CheckArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(true) => ExitCode::SUCCESS,
@@ -54,7 +54,7 @@ pub fn check(args: CheckArgs) -> ExitCode {
     }
 }
 
-/// Whether all is good.
+/// Whether all files are valid.
 pub(super) fn run(args: &CheckArgs, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
     let report = Report { files: gather(args) };
     match args.format {

@@ -1,4 +1,4 @@
-//! Looking at the files.
+//! Reads the files, and gathers their findings.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::lint::{Looked, lint_for_isulad, look_at, named_by};
 use crate::select::{Format, LoadedSpec};
 use crate::spec::is_hooks_d;
 
-/// What was found in each file: in the configuration first, if one is asked for, then in the
-/// hook-specs; without a list of these, in all that the configuration names.
+/// The findings of each file: of the configuration first, if one is requested, then of the hook-specs.
+/// Without a list of hook-specs, all files that the configuration names.
 pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
     let mut checked = Vec::new();
     let config = match args.config.file() {
         None => Some(Config::default()),
         Some(file) => {
             let (text, read) = Config::from_file_with_text(file, &Overrides::default());
-            // Whoever names files and no configuration asks about those files.
+            // If files are named and no configuration is, only those files are checked.
             if args.config.config.is_some() {
                 checked.push(Looked {
                     file: file.into(),
@@ -42,7 +42,7 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
     checked
 }
 
-/// Adds the warnings of what iSulad would read otherwise, unless it reads no such file.
+/// Adds the warnings for iSulad, unless iSulad reads no such file.
 fn warn_for_isulad(looked: &mut Looked) {
     if let (text, Ok(spec)) = LoadedSpec::load_with_text(&looked.file) {
         looked.warnings.extend(lint_for_isulad(&spec, &text));
@@ -52,7 +52,7 @@ fn warn_for_isulad(looked: &mut Looked) {
     }
 }
 
-/// What is found in a file that nobody says the format of.
+/// The findings of a file whose format is not given.
 fn look_at_either(file: &Arc<str>, config: &Config) -> Looked {
     let looked = look_at(file, Format::HookSpec, config);
     if is_hooks_d(&looked.text) {

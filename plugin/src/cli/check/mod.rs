@@ -1,5 +1,5 @@
-//! `check`: tells every error of hook-specs, by exactly the rules that the daemon goes by, and
-//! warns of what is hardly meant.
+//! `check`: reports every error of hook-specs, by exactly the rules of the daemon, and warns of probable
+//! errors.
 
 mod command;
 mod gather;

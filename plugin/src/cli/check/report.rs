@@ -1,4 +1,4 @@
-//! What `check` found, for people and for programs.
+//! The findings of `check`, for people and for programs.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
 use crate::lint::Looked;
 use crate::model::{counted, shown};
 
-/// What was found.
+/// The findings of all files.
 pub(super) struct Report {
     pub(super) files: Vec<Looked>,
 }
@@ -32,7 +32,7 @@ fn is_good(looked: &Looked) -> bool {
     looked.errors.is_empty()
 }
 
-/// Every finding as it counts.
+/// Every finding with the severity that counts.
 fn findings(looked: &Looked) -> impl Iterator<Item = (Severity, &Diagnostic)> {
     let errors = looked.errors.iter().map(|error| (Severity::Error, error));
     errors.chain(looked.warnings.iter().map(|warning| (Severity::Warning, warning)))
@@ -47,7 +47,7 @@ impl Report {
         self.files.iter().any(|checked| !checked.warnings.is_empty())
     }
 
-    /// Good files on `out`, a line each; findings on `err`, and behind them how many there are.
+    /// Prints valid files to `out`, a line each, and findings to `err`, with their number at the end.
     pub(super) fn print_text(&self, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         for checked in &self.files {
             let text = SourceText::new(&checked.text, &checked.errors);
@@ -72,7 +72,7 @@ impl Report {
         Ok(())
     }
 
-    /// `{"files": [{"file", "good", "errors": [...], "warnings": [...]}]}` on `out`.
+    /// Prints `{"files": [{"file", "good", "errors": [...], "warnings": [...]}]}` to `out`.
     pub(super) fn print_json(&self, out: &mut impl Write) -> io::Result<()> {
         let files = self.files.iter().map(|checked| CheckedJson {
             file: &checked.file,

@@ -1,4 +1,4 @@
-//! What `check` prints, and whether it is content.
+//! The output of `check`, and its result.
 
 use std::{env, fs};
 
@@ -15,7 +15,7 @@ struct Cli {
     check: CheckArgs,
 }
 
-/// A directory that is no place of others, so that nothing is warned of for lying in it.
+/// A directory that only root can write to, so that no warning is about its place.
 struct Directory(TempDir);
 
 impl Directory {
@@ -32,7 +32,7 @@ impl Directory {
         self.path(name)
     }
 
-    /// Whether all is good, and what is printed, with the directory called DIRECTORY.
+    /// Whether all files are valid, and the output, with the directory called DIRECTORY.
     fn checked(&self, args: &[&str]) -> (bool, String, String) {
         let (good, out, err) = checked(args);
         let directory = self.0.path().to_str().unwrap();
@@ -44,7 +44,7 @@ impl Directory {
     }
 }
 
-/// Whether all is good, what is on stdout, what is on stderr.
+/// Whether all files are valid, and the texts on stdout and stderr.
 fn checked(args: &[&str]) -> (bool, String, String) {
     let cli = Cli::try_parse_from([&["check"], args].concat()).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ fn a_file_of_hooks_d_is_checked_as_one_by_its_path_alone() {
 }
 
 #[test]
-fn what_isulad_reads_otherwise_is_warned_of_on_demand_only() {
+fn parts_that_isulad_reads_in_another_way_are_warned_of_on_demand_only() {
     let directory = Directory::new();
     let text = r#"{
   "prestart": [{"path": "/bin/true", "onFailure": "ignore"}, {"path": "/bin/true", "onFailure": "fail"}],
@@ -137,7 +137,7 @@ fn findings_are_shown_with_their_line_a_caret_and_the_remedy() {
   "postart": []
 }"#,
     );
-    // The one in which containerd's limit holds.
+    // The delivery to which containerd's limit applies.
     let config = directory.file("config.toml", "delivery = \"direct\"\n");
     let (all_good, out, err) = directory.checked(&["--config", &config, &good, &odd, &bad]);
     assert!(!all_good);
@@ -202,7 +202,7 @@ fn json_holds_every_file_with_its_errors_and_warnings() {
 }
 
 #[test]
-fn warnings_alone_leave_a_file_good_unless_they_are_denied() {
+fn warnings_alone_leave_a_file_valid_unless_they_are_denied() {
     let directory = Directory::new();
     let odd = directory.file("odd.json", r#"{"prestart":[{"path":"/bin/ls","args":["/tmp"]}]}"#);
     assert!(directory.checked(&[&odd]).0);
@@ -238,7 +238,7 @@ fn a_configuration_is_checked_with_all_that_it_names() {
 }
 
 #[test]
-fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
+fn an_invalid_configuration_is_shown_and_none_of_its_files_is_read() {
     let directory = Directory::new();
     let config = directory.file(
         "config.toml",
@@ -251,7 +251,7 @@ fn a_bad_configuration_is_shown_and_nothing_it_names_is_looked_at() {
 }
 
 #[test]
-fn one_error_in_toml_is_told_once() {
+fn one_error_in_toml_is_reported_once() {
     let directory = Directory::new();
     let config = directory.file("config.toml", &format!("hook_spec = {}", "[".repeat(50_000)));
     let (_, _, err) = directory.checked(&["--config", &config]);
@@ -259,7 +259,7 @@ fn one_error_in_toml_is_told_once() {
 }
 
 #[test]
-fn the_configuration_tells_by_which_rules_hooks_are_warned_of() {
+fn the_configuration_decides_by_which_rules_hooks_are_warned_of() {
     let directory = Directory::new();
     let spec = directory.file("x.json", r#"{"prestart":[{"path":"/bin/ls"}]}"#);
     let config = directory.file("config.toml", "default_timeout = 121\n");
@@ -269,7 +269,7 @@ fn the_configuration_tells_by_which_rules_hooks_are_warned_of() {
 }
 
 #[test]
-fn wrong_usage_is_told_from_a_bad_file() {
+fn wrong_usage_differs_from_an_invalid_file() {
     for args in [&["check"][..], &["check", "--format", "xml", "/x"]] {
         assert_eq!(Cli::try_parse_from(args).err().unwrap().exit_code(), 2);
     }

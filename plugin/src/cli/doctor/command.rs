@@ -1,4 +1,4 @@
-//! What `doctor` is asked, and what it prints.
+//! The arguments of `doctor`, and its output.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use crate::model::counted;
 use crate::node::{Finding, Level, Node};
 
 const MORE: &str = "\
-Looks at the runtime's configuration, NRI's socket and plugin directory, the configuration, hook-specs
-and programs, the state directory, and asks the daemon. Changes nothing.
+Checks the runtime's configuration, NRI's socket and plugin directory, the configuration, hook-specs and
+programs, the state directory, and the daemon's status. Changes nothing.
 
 Exit status:
   0  no problem was found (there may be warnings)
@@ -25,23 +25,23 @@ Examples:
   nri-oci-hooks doctor
   nri-oci-hooks doctor --format json | jq '.findings[] | select(.level == \"problem\")'";
 
-/// What `doctor` is asked.
+/// The arguments of `doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct DoctorArgs {
-    /// The configuration that the daemon goes by
+    /// The configuration of the daemon
     #[command(flatten)]
     pub config: ConfigArg,
 
-    /// Directory with the files of the node, if they are not this node's; nothing that runs is asked then
+    /// Directory with the files of the node, if they are not this node's; no process is queried then
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
 
-    /// Tell what is good, too
+    /// Also print the checks that pass
     #[arg(long, short)]
     pub verbose: bool,
 
-    /// How to print it
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -51,13 +51,13 @@ pub fn doctor(args: DoctorArgs) -> ExitCode {
     apart::run(|out| Ok(run(&args, out)?))
 }
 
-/// Whether there is no problem.
+/// Whether no problem is found.
 pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
     let node = Node::new(&args.root);
     let of_image = node.path(DEFAULT_CONFIG);
     let config = match &args.config.config {
         None if !node.is_live() => {
-            // One that cannot be looked at is there for all we know; reading it says what is wrong.
+            // A file whose existence is unknown is assumed to exist; reading it reports the error.
             let is_there = of_image.try_exists().unwrap_or(true);
             is_there.then(|| of_image.display().to_string())
         }

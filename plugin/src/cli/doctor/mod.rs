@@ -1,4 +1,4 @@
-//! `doctor`: is everything on this node that hooks need, and is it as it should be?
+//! `doctor`: checks whether this node has all that hooks need, in the right state.
 
 mod command;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What `doctor` prints.
+//! The output of `doctor`.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ struct Cli {
     doctor: DoctorArgs,
 }
 
-/// Whether there is no problem, and what is printed, of the image of a node with these files.
+/// Whether there is no problem, and the output, for the image of a node with these files.
 fn examined(files: &[(&str, &str)], more: &[&str]) -> (bool, String) {
     let root = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -50,7 +50,7 @@ fn findings_are_listed_with_their_remedies_problems_first() {
 }
 
 #[test]
-fn what_is_good_is_told_on_request() {
+fn passed_checks_are_printed_on_request() {
     let files = [FAULTY[0], ("etc/nri-oci-hooks/config.toml", "")];
     let (good, out) = examined(&files, &["--verbose"]);
     assert!(good);

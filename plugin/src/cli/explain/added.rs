@@ -1,4 +1,4 @@
-//! The annotations that the runtime adds to a container, as far as a manifest tells them.
+//! The annotations that the runtime adds to a container, as far as they follow from a manifest.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::manifest::ManifestPod;
 use crate::select::Unknown;
 
-/// Where CRI-O has its socket.
+/// The path of CRI-O's socket.
 const CRIO_SOCKET: &str = "/run/crio/crio.sock";
 
 /// The runtimes whose annotations are known.
@@ -17,7 +17,7 @@ pub(super) enum Runtime {
 }
 
 impl Runtime {
-    /// The one of this node; containerd's where there is none.
+    /// The runtime of this node; containerd if there is none.
     pub(super) fn of_node() -> Runtime {
         match Path::new(CRIO_SOCKET).exists() {
             true => Runtime::Crio,
@@ -25,7 +25,7 @@ impl Runtime {
         }
     }
 
-    /// The keys of what it adds whose values only it, the cluster or the image knows.
+    /// The keys of added annotations whose values only the runtime, the cluster or the image knows.
     fn unknown(self) -> &'static [&'static str] {
         match self {
             Runtime::Containerd => &[
@@ -49,7 +49,7 @@ impl Runtime {
         }
     }
 
-    /// What it adds to `container` of `pod` in `namespace`.
+    /// The annotations that it adds to `container` of `pod` in `namespace`.
     pub(super) fn adds(self, pod: &ManifestPod, namespace: &str, container: &str) -> HashMap<String, String> {
         let pod_name = pod.object.strip_prefix("Pod/");
         let known = match self {
@@ -72,7 +72,7 @@ impl Runtime {
             .collect()
     }
 
-    /// What of a container, of which `known` is known, only it can tell.
+    /// The properties of a container that only the runtime knows; `known` are its known annotations.
     pub(super) fn unknown_of(self, known: &HashMap<String, String>, has_command: bool) -> Unknown {
         let unknown = self.unknown().iter().filter(|key| !known.contains_key(**key));
         Unknown {

@@ -1,4 +1,4 @@
-//! What `explain` is asked, and what it exits with.
+//! The arguments of `explain`, and its exit status.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -15,10 +15,10 @@ use crate::model::bounded_list;
 use crate::select::Selector;
 
 const MORE: &str = "\
-The files of this node are looked at as they are now; no daemon and no runtime is asked. A daemon
-that runs may still hold an earlier default hook-spec, if the one in the file is no good. Conditions
-of hooks.d files: the command of a container that names none is its image's and not known here, so
-none matches it; of bind mounts every container is taken to have one, as kubelet sees to.
+Reads the files of this node as they are now, without the daemon and the runtime. If the file of the
+default hook-spec is invalid, a running daemon may still use an earlier version. Conditions of hooks.d
+files: if a container names no command, that of its image is unknown here, and no condition matches it.
+Every container is assumed to have a bind mount, because the kubelet adds one.
 
 Exit status:
   0  every container can be created
@@ -30,7 +30,7 @@ Examples:
   kubectl get deployment web -o json | nri-oci-hooks explain -
   nri-oci-hooks explain --namespace apps --annotation hook-spec.noderesource.dev=gpu";
 
-/// What `explain` is asked.
+/// The arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct ExplainArgs {
@@ -38,11 +38,11 @@ pub struct ExplainArgs {
     #[arg(required_unless_present_any = ["namespace", "annotations", "containers"])]
     pub manifest: Option<String>,
 
-    /// Namespace of what names none itself [default: default]
+    /// Namespace of objects that name none [default: default]
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// Annotation that the pod has, or has besides those of the manifest; may be repeated
+    /// Annotation of the pod, in addition to those of the manifest; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
     pub annotations: Vec<(String, String)>,
 
@@ -50,33 +50,33 @@ pub struct ExplainArgs {
     #[arg(long = "container", value_name = "NAME")]
     pub containers: Vec<String>,
 
-    /// The configuration to go by
+    /// The configuration that is used
     #[command(flatten)]
     pub config: ConfigArg,
 
-    /// Default hook-spec, as the daemon is given it; wins over the configuration
+    /// Default hook-spec, as for the daemon; wins over the configuration
     #[arg(long, value_name = "FILE")]
     pub hook_spec: Option<String>,
 
-    /// How hooks get to run, as the daemon is told; wins over the configuration
+    /// Delivery of hooks, as for the daemon: runner, direct or events; wins over the configuration
     #[arg(long, value_name = "HOW")]
     pub delivery: Option<Delivery>,
 
-    /// Runtime handler of the pods, as their RuntimeClass names it [default: what runtimeClassName says]
+    /// Runtime handler of the pods, as their RuntimeClass names it [default: runtimeClassName]
     #[arg(long, value_name = "NAME")]
     pub runtime_handler: Option<String>,
 
-    /// Print every hook-spec of the node that does not apply, too
+    /// Also print every hook-spec of the node that does not apply
     #[arg(long)]
     pub all: bool,
 
-    /// How to print the result; JSON has everything
+    /// Format of the result; JSON has everything
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
 impl ExplainArgs {
-    /// Whether the container called `name` is asked about.
+    /// Whether the container called `name` is to be explained.
     pub(super) fn asks_about(&self, name: &str) -> bool {
         self.containers.is_empty() || self.containers.iter().any(|asked| asked == name)
     }
@@ -87,8 +87,8 @@ fn annotation(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// Explains which hooks containers would get. Exits 0 if all of them can be created, 1 if one would
-/// not be or something could not be read.
+/// Explains which hooks containers would get. Exits 0 if all of them can be created, 1 if one cannot be
+/// created or something could not be read.
 pub fn explain(args: ExplainArgs) -> ExitCode {
     match run(&args, &mut io::stdin().lock(), &mut io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! What each container would get, and why.
+//! The hooks that each container would get, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ use crate::manifest::{ContainerKind, Manifest, ManifestPod};
 use crate::model::{Chosen, Origin, ResolvedHook, ResolvedHooks, Stage, shown};
 use crate::select::{Deadline, ImageProgram, Selected, Selector, Subject, Unknown, Unused};
 
-/// What each container of some pods would get.
+/// The hooks that each container of some pods would get.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
-    /// The configuration's file; none if there is none.
+    /// The configuration's file; `None` if there is none.
     pub(super) config: Option<String>,
-    /// How the hooks get to run, but for pods that say otherwise.
+    /// The delivery of the hooks, except for pods that select another.
     pub(super) delivery: Delivery,
-    /// What is done about a container that was created without the daemon.
+    /// The action for a container that was created without the daemon.
     pub(super) missed: MissedAction,
     pub(super) pods: Vec<PodExplanation>,
-    /// What is wrong with the default hook-spec and with hooks.d.
+    /// The errors of the default hook-spec and of hooks.d.
     pub(super) errors: Vec<Diagnostic>,
     /// Objects that describe no pod.
     pub(super) others: Vec<String>,
@@ -33,9 +33,9 @@ pub(super) struct Explanation {
 pub(super) struct PodExplanation {
     pub(super) object: String,
     pub(super) namespace: String,
-    /// How the hooks get to run in it.
+    /// The delivery of the hooks in this pod.
     pub(super) delivery: Delivery,
-    /// What is done about its containers if they were created without the daemon.
+    /// The action for its containers that were created without the daemon.
     pub(super) missed: MissedAction,
     pub(super) warnings: Vec<String>,
     pub(super) containers: Vec<ContainerExplanation>,
@@ -45,10 +45,10 @@ pub(super) struct PodExplanation {
 pub(super) struct ContainerExplanation {
     pub(super) container: String,
     pub(super) kind: ContainerKind,
-    /// Why it would not be created.
+    /// The reason why it would not be created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<String>,
-    /// What it would go without, because `failure_policy` is `"ignore"`.
+    /// The parts that it would lack, because `failure_policy` is `"ignore"`.
     pub(super) ignored: Vec<String>,
     /// Its hooks, in order.
     pub(super) stages: BTreeMap<Stage, Vec<HookExplanation>>,
@@ -59,11 +59,11 @@ pub(super) struct ContainerExplanation {
 #[derive(Debug, Serialize)]
 pub(super) struct HookExplanation {
     pub(super) path: String,
-    /// The image that it is from; absent if it is from none.
+    /// The image that the program is from; absent if it is from none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) image: Option<ImageProgram>,
     pub(super) args: Vec<String>,
-    /// The names alone: the values may be secrets.
+    /// Only the names: the values may be secrets.
     pub(super) env: Vec<String>,
     /// In seconds.
     pub(super) timeout: u32,
@@ -77,12 +77,12 @@ pub(super) struct HookExplanation {
 pub(super) struct UnusedExplanation {
     #[serde(flatten)]
     pub(super) what: Unused,
-    /// The same for people.
+    /// The explanation for people.
     pub(super) text: String,
 }
 
 impl Explanation {
-    /// What `selector` gives those containers of `manifest` that `args` ask about. All pods have a
+    /// The hooks that `selector` gives to the containers of `manifest` that `args` name. All pods have a
     /// namespace.
     pub(super) fn new(selector: &Selector, args: &ExplainArgs, manifest: &Manifest) -> Explanation {
         let pods = manifest.pods.iter();
@@ -125,7 +125,7 @@ impl PodExplanation {
                 container_annotations: &added,
                 container: &container.name,
                 command: container.command.as_deref(),
-                // Kubelet mounts something of the host into every container, such as /etc/hosts.
+                // Kubelet mounts a file of the host into every container, such as /etc/hosts.
                 has_bind_mounts: true,
                 delivery,
             };
@@ -197,7 +197,7 @@ impl ContainerExplanation {
     }
 }
 
-/// A warning for each annotation that is about a container which the pod does not have.
+/// A warning for each annotation about a container that the pod does not have.
 fn nobodys_annotations(explained: &[ContainerExplanation], pod: &ManifestPod) -> Vec<String> {
     let unused = explained.iter().flat_map(|container| &container.unused);
     let about: BTreeSet<(&String, &String)> = unused
@@ -251,11 +251,11 @@ fn stages(selected: &Selected) -> BTreeMap<Stage, Vec<HookExplanation>> {
     explained.collect()
 }
 
-/// The hooks of one stage, each with what it was chosen by.
+/// The hooks of one stage, each with the reason why it was selected.
 ///
-/// They are in the order of the hook-specs, and those of one spec have indices that rise: so a hook
-/// is of the first spec with its file, from that of the hook before on, or behind that one if its
-/// index does not rise (a spec may be chosen twice).
+/// They are in the order of the hook-specs, and indices rise within one spec. So a hook is of the first spec
+/// with its file, counted from the spec of the previous hook. If its index does not rise, the count starts
+/// after that spec, because a spec may be selected twice.
 fn explained(hooks: &[ResolvedHook], specs: &[Chosen]) -> Vec<HookExplanation> {
     let mut explained = Vec::new();
     let mut from = 0;

@@ -1,4 +1,4 @@
-//! `explain`: which hooks a container would get, and why, by the very selection that the daemon uses.
+//! `explain`: shows which hooks a container would get, and why, by the selection of the daemon itself.
 
 mod added;
 mod command;

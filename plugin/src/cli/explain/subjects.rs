@@ -1,4 +1,4 @@
-//! The pods that are asked about.
+//! The pods to explain.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,15 +9,15 @@ use super::ExplainArgs;
 use crate::manifest::{self, ContainerKind, Manifest, ManifestContainer, ManifestPod};
 use crate::model::shown;
 
-/// The namespace of what names none, as for kubectl.
+/// The namespace of objects that name none, as for kubectl.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The container of a pod that was described by its annotations alone.
+/// The container of a pod that was described only by its annotations.
 const DEFAULT_CONTAINER: &str = "main";
 
-/// The pods that `args` ask about, each with a namespace, and the objects that describe none.
+/// The pods to explain, each with a namespace, and the objects that describe none.
 ///
-/// Fails if the manifest cannot be read, or has none of the containers asked about.
+/// Fails if the manifest cannot be read, or has none of the requested containers.
 pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Manifest> {
     let mut manifest = match &args.manifest {
         Some(file) => from_file(file, input)?,
@@ -51,7 +51,7 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
 
 fn from_file(file: &str, input: &mut impl Read) -> anyhow::Result<Manifest> {
     let mut bytes = Vec::new();
-    // One byte more than allowed shows that there is more.
+    // One byte more than allowed shows that the manifest is longer.
     let most = manifest::MAX_SIZE as u64 + 1;
     let read = match file {
         "-" => input.take(most).read_to_end(&mut bytes),

@@ -1,4 +1,4 @@
-//! What `explain` says.
+//! The output of `explain`.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ struct Cli {
     explain: ExplainArgs,
 }
 
-/// A node with a default hook-spec and three that may be selected, of which two by anyone.
+/// A node with a default hook-spec and three others that pods may select, two of them any pod.
 struct Node(TempDir);
 
 impl Node {
@@ -58,7 +58,7 @@ impl Node {
         Ok((good, out.replace(self.0.path().to_str().unwrap(), "NODE")))
     }
 
-    /// Whether all can be created, and what is printed, with the node's directory called NODE.
+    /// Whether all containers can be created, and the output, with the node's directory called NODE.
     fn explained(&self, args: &[&str], input: &str) -> (bool, String) {
         self.asked(args, input).unwrap()
     }
@@ -105,7 +105,7 @@ fn every_container_of_a_manifest_is_explained_hook_by_hook() {
 }
 
 #[test]
-fn json_says_the_same() {
+fn json_has_the_same_content() {
     let node = Node::new();
     let manifest = node.file("pod.yaml", MANIFEST);
     let (good, out) = node.explained(&["--format", "json", "--container", "main", &manifest], "");
@@ -124,7 +124,7 @@ fn a_pod_can_be_described_without_a_manifest() {
 }
 
 #[test]
-fn a_spec_that_is_picked_twice_is_told_twice() {
+fn a_spec_that_is_selected_twice_is_shown_twice() {
     let pick = "hook-spec.noderesource.dev=gpu,gpu";
     let (_, out) = Node::new().explained(&["--format", "json", "--annotation", pick], "");
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -144,7 +144,7 @@ fn an_annotation_about_a_container_that_the_pod_does_not_have_is_warned_of() {
 }
 
 #[test]
-fn the_daemons_options_count_here_too() {
+fn the_daemons_options_apply_here_too() {
     let node = Node::new();
     let spec = node.file("other.json", "{\"poststart\":[{\"path\":\"/bin/true\"}]}");
     let (good, out) = node.explained(&["--hook-spec", &spec, "--namespace", "apps"], "");
@@ -153,7 +153,7 @@ fn the_daemons_options_count_here_too() {
 }
 
 #[test]
-fn failure_policy_ignore_tells_what_would_be_left_out() {
+fn failure_policy_ignore_shows_which_parts_would_be_left_out() {
     let node = Node::new();
     let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
     node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
@@ -190,7 +190,7 @@ fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
 }
 
 #[test]
-fn what_the_runtime_adds_to_a_containers_annotations_is_known_or_said_to_be_unknown() {
+fn annotations_that_the_runtime_adds_are_known_or_reported_as_unknown() {
     let node = Node::new();
     let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
     let hooks_d = node.0.path().join("hooks.d");
@@ -236,7 +236,7 @@ fn what_the_runtime_adds_to_a_containers_annotations_is_known_or_said_to_be_unkn
 }
 
 #[test]
-fn a_runtime_class_is_taken_for_its_handler_and_that_is_said() {
+fn a_runtime_class_is_used_as_its_handler_and_that_is_reported() {
     let node = Node::new();
     let config = fs::read_to_string(node.0.path().join("config.toml")).unwrap();
     let pod = "kind: Pod\nmetadata: {name: p}\nspec: {runtimeClassName: kata, containers: [{name: c}]}\n";
@@ -298,7 +298,7 @@ fn a_container_goes_without_the_file_that_cannot_be_delivered_alone() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_place() {
+fn unreadable_input_is_reported_with_its_place() {
     let node = Node::new();
     assert!(
         node.failed(&["/none.yaml"], "")

@@ -1,4 +1,4 @@
-//! An explanation for people.
+//! Prints an explanation for people.
 
 use std::io::{self, Write};
 
@@ -7,8 +7,8 @@ use crate::config::{Delivery, MissedAction};
 use crate::manifest::ContainerKind;
 use crate::model::{counted, one_line, shown};
 
-/// Prints `explanation`. Text that others wrote is escaped and bounded. What could give hooks and does not is left out
-/// unless it is near to what was asked for, or `all` is to be printed.
+/// Prints `explanation`. Text from other sources is escaped and bounded. Hook-specs that could apply and do
+/// not are left out unless they resemble the request, or `all` is to be printed.
 pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) -> io::Result<()> {
     for pod in &explanation.pods {
         writeln!(out, "{}, namespace {}", label(&pod.object), shown(&pod.namespace))?;
@@ -47,7 +47,7 @@ pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) 
     writeln!(out, "if missed: {missed}")
 }
 
-/// An object's name is plain in any manifest that Kubernetes takes.
+/// The label of an object. Its name needs no escapes in any manifest that Kubernetes accepts.
 fn label(object: &str) -> String {
     match object {
         "the pod described" => object.to_owned(),

@@ -1,4 +1,4 @@
-//! What `host-unit` is asked, and its life.
+//! The arguments of `host-unit`, and its life.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -19,27 +19,27 @@ use crate::config::{Config, ConfigSource, Listen};
 use crate::observe::{flush_logs, start_logs};
 use crate::pod::{HostUnit, UnitError};
 
-/// How often the host is looked at.
+/// The interval between checks of the host.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the end waits for what is being done on the host.
+/// The maximum time that the end waits for a round on the host.
 const LAST: Duration = Duration::from_secs(4);
 
 const MORE: &str = "\
 The pod puts the program, the files of the ConfigMap and a unit on its host, starts the unit, and serves its health. The
-options are those of `run`, and the unit passes them on. Where the host does not run systemd, the pod is the daemon.
+options are those of `run`, and the unit passes them on. If the host does not run systemd, the pod is the daemon.
 
 When the pod ends, systemd removes the unit after 5 minutes, unless the next pod takes over.
 
 Exit status:
-  0  asked to end
-  1  the host does not take it in, such as where it has a unit of this name that is not from a pod
+  0  end on request
+  1  the host does not accept the unit, for example because it has one of this name that is not from a pod
   2  wrong usage
 
 Example:
   nri-oci-hooks host-unit --enter-host --files-from /config --listen 0.0.0.0:9790";
 
-/// What `host-unit` is asked.
+/// The arguments of `host-unit`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct HostUnitArgs {
@@ -47,7 +47,8 @@ pub struct HostUnitArgs {
     run: RunArgs,
 }
 
-/// Has the host run the daemon as a unit, until SIGTERM or SIGINT. Exits 0 then; 1 if the host does not take it in.
+/// Runs the daemon as a unit of the host, until SIGTERM or SIGINT. Exits 0 then; 1 if the host does not
+/// accept the unit.
 pub fn host_unit(args: HostUnitArgs) -> ExitCode {
     if !HostUnit::is_possible() {
         start_logs(&args.run.logs);
@@ -59,7 +60,7 @@ pub fn host_unit(args: HostUnitArgs) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let source = args.run.source();
-    // While this process has one thread.
+    // This process must have one thread here.
     let run = &args.run;
     let arrived = run.pod.arrive(&run.nri_socket, &run.name, source.clone());
     start_logs(&args.run.logs);
@@ -78,7 +79,7 @@ pub fn host_unit(args: HostUnitArgs) -> ExitCode {
     ended
 }
 
-/// Becomes `run` with the same options; returns only why that failed.
+/// Becomes `run` with the same options; returns only the error if that fails.
 fn be_daemon() -> std::io::Error {
     let options = env::args_os().skip(2);
     Command::new("/proc/self/exe")
@@ -97,7 +98,7 @@ fn live(source: ConfigSource, rounds: Rounds) -> anyhow::Result<()> {
         let mut stop = Stop::new()?;
         keep(source, rounds, &mut stop).await
     });
-    // What is stuck in the kernel is not waited for.
+    // A thread that is stuck in the kernel is not waited for.
     runtime.shutdown_background();
     ended
 }
@@ -111,13 +112,13 @@ async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyh
         });
         let (back, is_over) = tokio::select! {
             done = &mut round => (done?, false),
-            // So far the unit is nobody's, or this pod's: what is being done ends first.
+            // Until here the unit is this pod's or has no owner: the current round ends first.
             () = stop.asked() => (timeout(LAST, &mut round).await.context("the host does not answer")??, true),
         };
         let done;
         (rounds, done) = back;
         match done {
-            // The kubelet tells, and tries again.
+            // The kubelet reports the error, and tries again.
             Err(error @ UnitError::Foreign(_)) => return Err(error.into()),
             Err(error) => rounds.report(Some(error.to_string())),
             Ok(()) => rounds.report(None),
@@ -133,7 +134,7 @@ async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyh
     Ok(())
 }
 
-/// Where the pod's health is asked for.
+/// The address at which the pod serves its health.
 fn place(source: &ConfigSource) -> Option<std::net::SocketAddr> {
     let config = Config::from_file(source.path(), source.overrides());
     match config.unwrap_or_else(|_| source.overridden_defaults()).listen {
@@ -142,7 +143,7 @@ fn place(source: &ConfigSource) -> Option<std::net::SocketAddr> {
     }
 }
 
-/// The signals that ask for the end.
+/// The signals that request the end.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,

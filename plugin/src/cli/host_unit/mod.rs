@@ -1,4 +1,4 @@
-//! `host-unit`: a pod that has its host run the daemon as a unit.
+//! `host-unit`: a pod that runs the daemon as a unit of its host.
 
 mod command;
 mod probes;

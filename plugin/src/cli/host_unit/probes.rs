@@ -13,19 +13,19 @@ use tokio::time::{sleep, timeout};
 use crate::config::{Config, ConfigSource};
 use crate::observe::STATUS_SOCKET;
 
-/// How long one question may take, its answer included.
+/// The maximum time for one request, with its answer.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// How long until a port that cannot be had is tried again.
+/// The time until an unavailable port is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Longest request, in bytes.
+/// The maximum length of a request, in bytes.
 const MAX_REQUEST: usize = 8 * 1024;
 
-/// Longest answer of the daemon, in bytes.
+/// The maximum length of an answer of the daemon, in bytes.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 
-/// Serves at `place`, for ever. `source` names the daemon's state directory.
+/// Serves at `place`, forever. `source` names the daemon's state directory.
 pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
     let mut reported = String::new();
     loop {
@@ -41,7 +41,7 @@ pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
     }
 }
 
-/// Answers whoever connects, one after the other: each within the limit. Returns why nobody can connect.
+/// Answers clients one after the other, each within the limit. Returns why no client can connect.
 async fn accept(listener: &TcpListener, source: &ConfigSource) -> io::Error {
     loop {
         let stream = match listener.accept().await {
@@ -50,7 +50,7 @@ async fn accept(listener: &TcpListener, source: &ConfigSource) -> io::Error {
         };
         let source = source.clone();
         tokio::spawn(async move {
-            // What becomes of its answer is the client's concern.
+            // A failure of the answer concerns only the client.
             let _ = timeout(LIMIT, answer(stream, source)).await;
         });
     }
@@ -59,10 +59,11 @@ async fn accept(listener: &TcpListener, source: &ConfigSource) -> io::Error {
 async fn answer(mut stream: TcpStream, source: ConfigSource) -> io::Result<()> {
     let request = head(&mut stream).await?;
     let answer = match path(&request) {
-        // Of this process, not of the daemon: that is systemd's to replace, and the kubelet's only to report.
+        // The health of this process, not of the daemon: systemd replaces that one, and the kubelet only has
+        // to report it.
         Some("/healthz") => response("200 OK", "ok\n"),
         Some(path @ ("/readyz" | "/metrics")) => match ask(path, source).await {
-            // What files are called on this node is not for anyone.
+            // The names of files on this node are not for every client.
             Ok(answer) if path == "/readyz" && !is_good(&answer) => {
                 response("503 Service Unavailable", "not ready\n")
             }
@@ -78,7 +79,7 @@ async fn answer(mut stream: TcpStream, source: ConfigSource) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// The path that is asked for.
+/// The requested path.
 fn path(request: &[u8]) -> Option<&str> {
     let line = str::from_utf8(request.split(|byte| *byte == b'\r').next()?).ok()?;
     let target = line.strip_prefix("GET ")?.split(' ').next()?;
@@ -110,7 +111,7 @@ async fn head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     Ok(request)
 }
 
-/// What the daemon answers.
+/// The answer of the daemon.
 async fn ask(path: &str, source: ConfigSource) -> io::Result<Vec<u8>> {
     let socket = spawn_blocking(move || {
         let config = Config::from_file(source.path(), source.overrides());
@@ -148,7 +149,7 @@ mod tests {
         }
     }
 
-    /// Answers `request` where the daemon answers `daemon`, and no daemon where that is `None`.
+    /// The answer to `request` if the daemon answers `daemon`; without a daemon if that is `None`.
     async fn answered(request: &str, daemon: Option<&'static str>) -> String {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn readiness_is_the_daemons_and_tells_nobody_what_files_are_called() {
+    async fn readiness_is_the_daemons_and_reports_no_names_of_files() {
         let ready = "HTTP/1.1 200 OK\r\n\r\nok\n";
         assert_eq!(answered("GET /readyz HTTP/1.1\r\n\r\n", Some(ready)).await, ready);
         let not = "HTTP/1.1 503 Service Unavailable\r\n\r\n/etc/secret\n";

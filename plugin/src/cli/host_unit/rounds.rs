@@ -1,4 +1,4 @@
-//! What is done for the host again and again: its files, its unit.
+//! The periodic work on the host: its files, its unit.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use crate::cli::pod::PodFiles;
 use crate::model::bounded_list;
 use crate::pod::{HostUnit, Needed, StandIn, UnitError, refused_in};
 
-/// What is done for the host again and again. All of it blocks.
+/// The periodic work on the host. All of it blocks.
 pub(super) struct Rounds {
     files: PodFiles,
     unit: HostUnit,
-    /// The daemon that stands in while that of the unit is replaced.
+    /// The daemon that runs while that of the unit is replaced.
     stand_in: Vec<String>,
-    /// Whether the last round has had the unit's program upgraded in place.
+    /// Whether the last round has requested an upgrade of the unit's program in place.
     is_upgrading: bool,
-    /// What was reported last; empty if nothing.
+    /// The last report; empty if there was none.
     reported: String,
     refused: Vec<String>,
 }
 
 impl Rounds {
-    /// Nothing is done yet. Fails if a unit cannot name an option of `args`.
+    /// Starts with no work done. Fails if a unit cannot name an option of `args`.
     pub(super) fn new(args: &RunArgs, files: PodFiles) -> Result<Rounds, UnitError> {
         let program = args.pod.host_program().to_string_lossy().into_owned();
         let mut command = vec![program];
@@ -38,10 +38,10 @@ impl Rounds {
         })
     }
 
-    /// Has the host's files and its unit be as the pod has them.
+    /// Brings the host's files and its unit into the state of the pod.
     ///
     /// # Errors
-    /// The host does not take something in; the next round tries again.
+    /// The host does not accept a part; the next round tries again.
     pub(super) fn next(&mut self) -> Result<(), UnitError> {
         let kept = self.files.put_now();
         self.report_refused();
@@ -66,7 +66,7 @@ impl Rounds {
         }
     }
 
-    /// Logs what went wrong, once.
+    /// Logs an error, once.
     pub(super) fn report(&mut self, error: Option<String>) {
         let error = error.unwrap_or_default();
         if error != self.reported && !error.is_empty() {
@@ -79,7 +79,7 @@ impl Rounds {
         tracing::info!(
             "the unit runs with other options, or cannot be upgraded in place: it is restarted, and the pod stands in"
         );
-        // It is better replaced with a gap than not at all: the old one may be why there is a new one.
+        // A replacement with a gap is better than none: the old program may be the reason for the new one.
         let stand_in = StandIn::start(&self.stand_in);
         if let Err(error) = &stand_in {
             tracing::warn!(%error, "the unit is restarted without a daemon that stands in");

@@ -1,4 +1,4 @@
-//! What `log` is asked, and what it exits with.
+//! The arguments of `log`, and its exit status.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -17,18 +17,18 @@ use crate::cli::{Format, LedgerArg};
 use crate::ledger::{ArchivedContainer, Ledger, LedgerError};
 use crate::model::{Timestamp, shown};
 
-/// How often `--follow` looks for what is new.
+/// The interval at which `--follow` looks for new events.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How long ago what `--follow` has not printed may have happened: a record is written at once.
+/// The maximum age of an event that `--follow` has not printed yet: a record is written at once.
 const RECENT: Duration = Duration::from_secs(60);
 
 const MORE: &str = "\
 Hooks of containers that were removed are shown too: the ledger keeps the last 200 of them, for seven
-days. It knows nothing of hooks with delivery direct, which the OCI runtime runs itself.
+days. It has no records of hooks with delivery direct, which the OCI runtime runs itself.
 
 Exit status:
-  0  everything is printed, even if it is nothing
+  0  all events are printed, even if there are none
   1  there is no ledger, it cannot be read, or it has no container of this name
   2  wrong usage
 
@@ -39,15 +39,15 @@ Examples:
   nri-oci-hooks log --timeline default/web
   nri-oci-hooks log --format json | jq 'select(.event == \"hook\" and .outcome != \"exited\")'";
 
-/// What `log` is asked.
+/// The arguments of `log`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct LogArgs {
-    /// Only these: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
+    /// Select containers: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
     #[arg(value_name = "CONTAINER|POD")]
     pub wanted: Option<String>,
 
-    /// Go on with what happens from now on
+    /// Continue with new events
     #[arg(long, short)]
     pub follow: bool,
 
@@ -55,17 +55,17 @@ pub struct LogArgs {
     #[arg(long, conflicts_with_all = ["follow", "format"])]
     pub timeline: bool,
 
-    /// Where the ledger is
+    /// The options of the ledger
     #[command(flatten)]
     pub ledger: LedgerArg,
 
-    /// How to print the result; JSON is one object a line
+    /// Format of the result; JSON is one object a line
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Prints what happened to containers, in order of time. Exits 0; or 1 if there is no ledger, it could not be printed, or
-/// nothing is known of the container that is asked for.
+/// Prints the events of containers, in order of time. Exits 0. Exits 1 if there is no ledger, it could not be
+/// printed, or it has no container of the requested name.
 pub fn log(args: LogArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,8 +100,8 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
         if args.timeline {
             return draw(&ledger, &containers, out);
         }
-        // What is new: an event is told by its time, its container and its stage. What is new to the ledger is of the last
-        // moments.
+        // New events: an event is identified by its time, its container and its stage. Events that are new in
+        // the ledger are recent.
         let now = Timestamp::now();
         let mut seen = HashSet::new();
         History::of(&ledger, containers, &mut complain_once).each(&ledger, |event| {
@@ -126,7 +126,7 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How far back the records reach: to the first creation of a container that is on record.
+/// The start of the records: the first creation of a container in them.
 fn reach(ledger: &Ledger) -> anyhow::Result<String> {
     let oldest = |past: &ArchivedContainer| Some(ledger.open_archived(past).ok()??.header().ok()?.at);
     let past = ledger.archived()?.iter().find_map(oldest);

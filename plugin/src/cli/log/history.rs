@@ -1,4 +1,4 @@
-//! What happened to containers, event by event.
+//! The events of containers, in order of time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,10 +11,10 @@ use crate::ledger::{
 };
 use crate::model::{ContainerId, Stage, Timestamp};
 
-/// One thing that happened to one container.
+/// One event of one container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Event {
-    /// When it was over; of a hook that still runs, when it began.
+    /// The end of the event; for a hook that still runs, its beginning.
     pub(super) at: Timestamp,
     pub(super) namespace: String,
     pub(super) pod: String,
@@ -25,7 +25,7 @@ pub(super) struct Event {
     pub(super) what: What,
 }
 
-/// What happened.
+/// The kinds of event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum What {
@@ -36,7 +36,7 @@ pub(super) enum What {
         /// How many hooks the stage has.
         hooks: usize,
         path: String,
-        /// The hook-spec, and the line of it on which the hook begins.
+        /// The hook-spec, and the line on which the hook begins in it.
         file: String,
         line: usize,
         began: Timestamp,
@@ -50,7 +50,7 @@ pub(super) enum What {
     Late { by: Trigger, waited_ms: u64 },
     /// The container's start did not wait for the stage.
     NotHeld { reason: String },
-    /// The stage was over.
+    /// The stage has ended.
     Stage {
         #[serde(flatten)]
         result: StageResult,
@@ -67,11 +67,11 @@ pub(super) struct HookEnded {
     pub(super) stderr: Output,
 }
 
-/// What the ledger tells of containers, event by event in order of time. Only the events of one moment are held in memory,
+/// The ledger's events of containers, in order of time. Only the events of one instant are held in memory,
 /// however many containers there are.
 pub(super) struct History {
     containers: Vec<Tracked>,
-    /// When the first thing happened at a stage of the container with this index.
+    /// The time of the first event at a stage of the container with this index.
     stages: Vec<(Timestamp, usize, Stage)>,
 }
 
@@ -111,7 +111,7 @@ impl History {
             while let Some(first) = waiting.first_entry().filter(|first| first.key().0 < at) {
                 print(&first.remove())?;
             }
-            // What cannot be read was complained about.
+            // Errors of reading have been printed already.
             for event in self.containers[index].events(ledger, stage).unwrap_or_default() {
                 count += 1;
                 waiting.insert((event.at, count), event);
@@ -121,12 +121,12 @@ impl History {
     }
 }
 
-/// A container in the ledger that is meant, removed or not.
+/// A matching container in the ledger, removed or not.
 pub(super) struct Tracked {
     id: ContainerId,
     /// Present if it was removed.
     past: Option<ArchivedContainer>,
-    /// When it was created.
+    /// The time of its creation.
     pub(super) at: Timestamp,
 }
 
@@ -149,7 +149,7 @@ impl Tracked {
             return Ok(Vec::new());
         };
         let header = directory.header()?;
-        // Without hooks there is only what runners settled among themselves.
+        // Without hooks, the record is only for the runners.
         let Some(record) = directory.record(stage)?.filter(|_| header.count(stage) > 0) else {
             return Ok(Vec::new());
         };
@@ -172,8 +172,9 @@ impl Tracked {
     }
 }
 
-/// The containers in the ledger that are `wanted`, that created first first. Of one of which an earlier init's records are
-/// archived there are both. Those that the name of their directory rules out are not opened.
+/// The containers in the ledger that match `wanted`, in order of creation. If an earlier init's records of a
+/// container are archived, both are listed. Containers excluded by the name of their directory are not
+/// opened.
 pub(super) fn containers(
     ledger: &Ledger,
     wanted: Option<&str>,
@@ -181,7 +182,7 @@ pub(super) fn containers(
 ) -> Result<Vec<Tracked>, LedgerError> {
     let mut found = Vec::new();
     let mut inodes = HashSet::new();
-    // First those that may be archived meanwhile: none is missed, and none is there twice.
+    // First those that may be archived meanwhile: so none is missed, and none is listed twice.
     let live = ledger.live()?.into_iter().map(|id| (id, None));
     let past = ledger.archived()?;
     let past = past
@@ -218,7 +219,7 @@ pub(super) fn containers(
     Ok(found)
 }
 
-/// Whether a removed container may be the one that a person means.
+/// Whether a removed container may match the argument.
 fn may_be(wanted: &str, past: &ArchivedContainer) -> bool {
     // NAMESPACE/POD or NAMESPACE/POD/CONTAINER, or a name alone.
     let name = wanted.split('/').nth(1).unwrap_or(wanted);

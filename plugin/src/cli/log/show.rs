@@ -6,8 +6,8 @@ use super::history::{Event, HookEnded, What};
 use crate::ledger::{Output, StageResult};
 use crate::model::{one_line, shown};
 
-/// Prints one event; what a hook wrote stands indented below it. Who started which runner is for
-/// programs.
+/// Prints one event; the output of a hook is indented below it. The triggers of runners are only in the
+/// output for programs.
 pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
     let who = format!(
         "{}  {}/{}/{}  {}",

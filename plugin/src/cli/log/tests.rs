@@ -1,4 +1,4 @@
-//! What `log` prints.
+//! The output of `log`.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Identity, Ledger};
 use crate::model::{ResolvedHook, ResolvedHooks, Stage};
 
-/// A ledger with two containers, of which one was removed.
+/// A ledger with two containers, one of them removed.
 fn ledger() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let ledger = Ledger::create(directory.path()).unwrap();
@@ -93,7 +93,7 @@ fn programs_get_an_object_for_each_event() {
 }
 
 #[test]
-fn a_container_is_meant_by_its_id_its_name_its_pod_or_both_with_their_namespace() {
+fn a_container_matches_by_its_id_its_name_its_pod_or_both_with_their_namespace() {
     let directory = ledger();
     let lines = |wanted| printed(&directory, Some(wanted), Format::Json).lines().count();
     assert_eq!(lines("app"), 7);
@@ -113,7 +113,7 @@ fn a_container_is_meant_by_its_id_its_name_its_pod_or_both_with_their_namespace(
 }
 
 #[test]
-fn no_ledger_is_an_error_that_says_where_it_was_looked_for() {
+fn no_ledger_is_an_error_that_names_the_searched_directory() {
     let args = LogArgs {
         wanted: None,
         follow: false,
@@ -128,7 +128,7 @@ fn no_ledger_is_an_error_that_says_where_it_was_looked_for() {
     assert!(error.starts_with("there is no ledger at /nowhere: "), "{error}");
 }
 
-/// A container whose life has an end.
+/// A container that has ended.
 const LIFE: [(&str, &str); 3] = [
     (
         "prestart",
@@ -160,7 +160,7 @@ fn a_life_is_drawn_as_bars_in_the_order_in_which_things_begin() {
     for (stage, lines) in LIFE {
         fs::write(directory.path().join("live/abc123").join(stage), lines).unwrap();
     }
-    // When it was created is not for a test to say.
+    // The time of creation is not fixed in a test.
     let entry = directory.path().join("entries/abc123");
     let text = fs::read_to_string(&entry).unwrap();
     let (header, rest) = text.split_once('\n').unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ledger::{EntryDirectory, Header, LedgerError, Line, Record, StageResult};
 use crate::model::{Stage, Timestamp, one_line, shown};
 
-/// How many characters the time axis is wide.
+/// The width of the time axis, in characters.
 const WIDTH: usize = 48;
 
 /// The life of one container.
@@ -15,17 +15,17 @@ pub(super) struct Life {
     bars: Vec<Bar>,
 }
 
-/// Something that took its time.
+/// A bar: something with a duration.
 struct Bar {
     label: String,
     from: Timestamp,
-    /// Absent if it goes on.
+    /// Absent if it continues.
     to: Option<Timestamp>,
     what: String,
 }
 
 impl Life {
-    /// That of the container with these files.
+    /// The life of the container with these files.
     pub(super) fn read(directory: &EntryDirectory) -> Result<Life, LedgerError> {
         let header = directory.header()?;
         let mut bars = vec![Bar::point("created", header.at)];
@@ -43,8 +43,8 @@ impl Life {
         Ok(Life { header, bars })
     }
 
-    /// Prints it. The axis is not to scale: what is short is drawn longer, so that it can be seen;
-    /// each bar has its numbers beside it.
+    /// Prints the life. The axis is not to scale: short durations are drawn longer, so that they can be seen.
+    /// Each bar has its numbers beside it.
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let identity = &self.header.identity;
         let name =
@@ -115,8 +115,8 @@ fn hooks(stage: Stage, record: &Option<Record>, header: &Header) -> Vec<Bar> {
     bars
 }
 
-/// Process 1, as far as its stages tell: not before prestart was over, and not after poststop was
-/// begun. None if it was never started.
+/// The init process, as far as the stages show it: not before the end of prestart, and not after the start of
+/// poststop. `None` if it was never started.
 fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Option<Record>) -> Option<Bar> {
     let result = prestart.as_ref().and_then(Record::finished);
     if matches!(
@@ -135,7 +135,7 @@ fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Opt
     })
 }
 
-/// When a runner first took the claim on a stage.
+/// The time when a runner first took the claim on a stage.
 fn began(record: &Option<Record>) -> Option<Timestamp> {
     record.as_ref()?.lines.iter().find_map(|line| match line {
         Line::Claimed { at, .. } => Some(*at),
@@ -143,9 +143,9 @@ fn began(record: &Option<Record>) -> Option<Timestamp> {
     })
 }
 
-/// A time axis on which every moment that matters is apart from the next.
+/// A time axis on which each relevant timestamp is apart from the next.
 struct Axis {
-    /// Each moment, and how far along it is, from 0 to 1.
+    /// Each timestamp, and its position, from 0 to 1.
     marks: Vec<(Timestamp, f64)>,
 }
 

@@ -1,4 +1,4 @@
-//! What `ps` is asked, and the table it prints.
+//! The arguments of `ps`, and the table that it prints.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,15 +19,15 @@ use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
 use crate::observe::ask;
 use crate::runner::needs_program;
 
-/// How long the daemon may take to answer.
+/// The maximum time for the daemon's answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 const MORE: &str = "\
 Lists the containers that still need this program: until their init has ended and their poststop hooks have run.
-Containers that run without the hooks that they should have follow, if the daemon answers.
+If the daemon answers, the list ends with containers that run without their hooks.
 
-A stage is waiting (nothing of it has happened), running, interrupted (its runner died; the next one
-goes on), done, failed (prestart: the container did not start) or skipped; then, which of its hooks.
+A stage is waiting (not started), running, interrupted (its runner died; the next one continues), done,
+failed (prestart: the container did not start) or skipped. The hook of the stage follows.
 
 Exit status:
   0  the list is printed, even if it is empty
@@ -39,23 +39,24 @@ Examples:
   nri-oci-hooks ps default/web
   nri-oci-hooks ps --format json | jq 'select(.poststop.standing == \"interrupted\")'";
 
-/// What `ps` is asked.
+/// The arguments of `ps`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct PsArgs {
-    /// Only these: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
+    /// Select containers: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
     #[arg(value_name = "CONTAINER|POD")]
     pub wanted: Option<String>,
 
-    /// Those too that are over and that their runtime has not removed, as when one is named
+    /// Also list containers that are over and that their runtime has not removed. A named container is always
+    /// listed
     #[arg(long, short)]
     pub all: bool,
 
-    /// Where the ledger is
+    /// The options of the ledger
     #[command(flatten)]
     pub ledger: LedgerArg,
 
-    /// How to print the result; JSON is one object a line
+    /// Format of the result; JSON is one object a line
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
@@ -155,7 +156,7 @@ fn without_hooks(state_dir: &Path, wanted: Option<&str>) -> Vec<WithoutHooks> {
     found.into_iter().filter(is_wanted).collect()
 }
 
-/// One of them, for programs.
+/// One of these containers, for programs.
 #[derive(Serialize)]
 struct WithoutRow<'r> {
     namespace: &'r str,
@@ -204,7 +205,7 @@ fn rows(ledger: &Ledger, wanted: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for id in ledger.live()? {
         let row = ledger.find(&id).and_then(|directory| {
-            // It may be removed while we look.
+            // It may be removed at the same time.
             let Some(directory) = directory else {
                 return Ok(None);
             };

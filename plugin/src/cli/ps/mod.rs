@@ -1,4 +1,4 @@
-//! `ps`: the containers that have hooks, and where each stage stands.
+//! `ps`: the containers that have hooks, and the status of each stage.
 
 mod command;
 

@@ -1,4 +1,4 @@
-//! What `ps` prints.
+//! The output of `ps`.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn printed(state_dir: &Path, wanted: Option<&str>, format: Format) -> String {
 }
 
 #[test]
-fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stage() {
+fn each_container_that_was_not_removed_has_a_line_with_the_status_of_each_stage() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = Ledger::create(directory.path()).unwrap();
     let resolved = ResolvedHooks {
@@ -90,7 +90,7 @@ fn each_container_that_was_not_removed_has_a_line_with_the_standing_of_each_stag
     );
     drop(at_it);
 
-    // One that is damaged hides none of the others.
+    // A damaged container hides none of the others.
     fs::write(directory.path().join("entries/1"), "").unwrap();
     assert_eq!(printed(directory.path(), None, Format::Json).lines().count(), 3);
 }

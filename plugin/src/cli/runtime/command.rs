@@ -1,4 +1,4 @@
-//! What `runtime` is asked, and what it prints and does.
+//! The arguments, the output and the work of `runtime`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use crate::node::{InstalledRuntime, Node};
 use crate::runtime::{Plan, Target, disable, enable};
 
 const MORE_ENABLE: &str = "\
-Writes a drop-in. containerd's own file is changed only if it does not import the drop-in: by one line, and the file as
-it was is kept beside it. What the administrator has set for NRI stays. No service is restarted. A second time, nothing
-is changed.
+Writes a drop-in. containerd's own file is changed only if it does not import the drop-in: by one line. A copy of
+the old file is kept beside it. The administrator's settings for NRI stay. No service is restarted. A second call
+changes nothing.
 
 Exit status:
   0  NRI is on, once the runtime is restarted
-  1  it is not: something failed
+  1  something failed
   2  wrong usage
 
 Examples:
@@ -26,12 +26,12 @@ Examples:
   nri-oci-hooks runtime enable --root /mnt/image --runtime containerd-2";
 
 const MORE_DISABLE: &str = "\
-Removes the drop-in, and makes containerd's own file what it was. If that was changed since, only the import is taken
-out. No service is restarted. A second time, nothing is changed.
+Removes the drop-in, and restores containerd's own file. If that file was changed since, only the import is removed.
+No service is restarted. A second call changes nothing.
 
 Exit status:
-  0  nothing of `runtime enable` is left
-  1  something is: something failed
+  0  all changes of `runtime enable` are undone
+  1  not all: something failed
   2  wrong usage";
 
 const MORE: &str = "\
@@ -40,7 +40,7 @@ Exit status:
   1  something failed
   2  wrong usage";
 
-/// What `runtime` is asked.
+/// The arguments of `runtime`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct RuntimeArgs {
@@ -48,25 +48,25 @@ pub struct RuntimeArgs {
     pub(super) switch: Switch,
 }
 
-/// On or off.
+/// The two subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Switch {
     /// Switch NRI on in the runtime's configuration
     #[command(after_help = MORE_ENABLE)]
     Enable(SwitchArgs),
-    /// Undo what `runtime enable` did
+    /// Undo `runtime enable`
     #[command(after_help = MORE_DISABLE)]
     Disable(SwitchArgs),
 }
 
-/// What both are asked.
+/// The arguments of both subcommands.
 #[derive(Debug, Args)]
 pub(super) struct SwitchArgs {
     /// Directory with the files of the node
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 
-    /// The runtime [default: the one that is there]
+    /// The runtime [default: the installed one]
     #[arg(long, value_enum)]
     runtime: Option<InstalledRuntime>,
 

@@ -1,4 +1,4 @@
-//! `runtime`: NRI switched on or off in the configuration of the node's runtime.
+//! `runtime`: switches NRI on or off in the configuration of the node's runtime.
 
 mod command;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What `runtime` prints, and that a dry run changes nothing.
+//! The output of `runtime`, and that a dry run changes nothing.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ enum Cli {
     Runtime(RuntimeArgs),
 }
 
-/// What is printed, with the image's directory called NODE.
+/// The output, with the image's directory called NODE.
 fn printed(root: &TempDir, args: &[&str]) -> String {
     let directory = root.path().to_str().unwrap();
     let Cli::Runtime(args) =

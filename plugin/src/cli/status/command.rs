@@ -1,4 +1,4 @@
-//! What `status` is asked, and what it prints.
+//! The arguments of `status`, and its output.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,31 +22,31 @@ use crate::trust::access;
 
 const MORE: &str = "\
 Exit status:
-  0  the daemon is registered and synchronized, and what is in force is what the files say
-  1  it is not, or no daemon answers
+  0  the daemon is registered and synchronized, and the active configuration is that of the files
+  1  the daemon is not ready, or no daemon answers
   2  wrong usage
 
 Examples:
   nri-oci-hooks status
   nri-oci-hooks status --format json | jq .connection";
 
-/// How long it may take to look whether the daemon is a required plugin.
+/// The maximum time of the check whether the daemon is a required plugin.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 
-/// What `status` is asked.
+/// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct StatusArgs {
-    /// Whose state directory has the daemon's socket
+    /// The options of the ledger: the daemon's socket is in its state directory
     #[command(flatten)]
     pub ledger: LedgerArg,
 
-    /// How to print it
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Tells the daemon's status. Exits 0 if it is ready, 1 if not or if none answers.
+/// Prints the daemon's status. Exits 0 if it is ready, 1 if it is not or if no daemon answers.
 pub fn status(args: StatusArgs) -> ExitCode {
     apart::run(|out| run(&args, out))
 }
@@ -71,7 +71,7 @@ fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     Ok(status.not_ready.is_empty() && status.degraded.is_empty())
 }
 
-/// What the daemon's socket cannot be found for.
+/// The error if the search for the daemon's socket does not end in time.
 fn not_answered() -> anyhow::Error {
     match access::unanswered().first() {
         Some(unanswered) => anyhow!("{unanswered}; check its disk or its server"),
@@ -79,8 +79,8 @@ fn not_answered() -> anyhow::Error {
     }
 }
 
-/// For people; `is_required` is whether the runtime creates no container without the daemon, if that is known. Text
-/// that others wrote is escaped.
+/// Prints the status for people. `is_required` is whether the runtime creates no container without the
+/// daemon, if that is known. Text from other sources is escaped.
 pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl Write) -> io::Result<()> {
     let since = status.since.to_the_millisecond();
     let (version, pid) = (shown(&status.version), status.pid);

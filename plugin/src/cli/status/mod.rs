@@ -1,4 +1,4 @@
-//! `status`: what the daemon says of itself.
+//! `status`: the daemon's report about itself.
 
 mod command;
 mod newer;

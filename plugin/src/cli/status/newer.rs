@@ -1,4 +1,4 @@
-//! Files that were changed since the daemon took them over.
+//! Files that were changed since the daemon read them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,8 @@ use crate::model::Timestamp;
 use crate::observe::Status;
 use crate::select::Digest;
 
-/// Those of which another version is active. What cannot be read here is left to the daemon, which reports it.
+/// The files of which another version is active. Files that cannot be read here are left to the daemon, which
+/// reports them.
 pub(super) fn newer(status: &Status) -> Vec<String> {
     let config = match (&status.configured_by, status.configured_at) {
         (ConfiguredBy::File(file), Some(at)) if is_changed_since(file, at) => Some(file.to_string()),
@@ -18,7 +19,7 @@ pub(super) fn newer(status: &Status) -> Vec<String> {
     let specs = status.in_force.iter().filter(|active| {
         fs::read(&active.file).is_ok_and(|text| Digest::of(&text).to_string() != active.digest)
     });
-    // What the daemon has refused it has seen.
+    // The daemon knows the versions that it has refused.
     let is_news = |file: &String| !status.degraded.iter().any(|known| known.starts_with(&**file));
     let specs = specs.map(|active| active.file.clone());
     config.into_iter().chain(specs).filter(is_news).collect()

@@ -1,4 +1,4 @@
-//! What `status` prints.
+//! The output of `status`.
 
 use super::command::print;
 use super::newer::newer;
@@ -42,17 +42,17 @@ fn printed_with(json: &str, is_required: Option<bool>) -> String {
 }
 
 #[test]
-fn a_daemon_that_is_ready_says_with_which_runtime_and_what_is_in_force() {
+fn a_ready_daemon_shows_its_runtime_and_its_active_configuration() {
     insta::assert_snapshot!("ready", printed(CONNECTED));
 }
 
 #[test]
-fn a_daemon_that_is_not_ready_says_why() {
+fn a_daemon_that_is_not_ready_shows_why() {
     insta::assert_snapshot!("not_ready", printed(LOST));
 }
 
 #[test]
-fn what_the_runtime_does_without_an_answer_and_without_the_daemon_is_printed() {
+fn the_runtimes_reaction_to_no_answer_and_to_no_daemon_is_printed() {
     for (does, required, hangs, gone) in [
         (
             "refuse",
@@ -85,7 +85,7 @@ fn what_the_runtime_does_without_an_answer_and_without_the_daemon_is_printed() {
 }
 
 #[test]
-fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
+fn without_an_answer_the_error_names_the_socket() {
     let directory = tempfile::tempdir().unwrap();
     let error = ask(directory.path()).unwrap_err().to_string();
     let socket = directory.path().join("status.sock");
@@ -94,11 +94,11 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
         "{error}"
     );
 
-    // One that listens and says something else.
+    // A process that listens and sends another answer.
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let answering = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // Closed before that is read, the connection would be reset.
+        // If the connection is closed before the request is read, it is reset.
         std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
     });
@@ -108,13 +108,13 @@ fn where_no_daemon_answers_it_is_said_where_it_was_asked() {
 }
 
 #[test]
-fn an_answer_that_drips_is_not_waited_for() {
+fn an_answer_that_arrives_byte_by_byte_is_not_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("status.sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let dripping = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // Until nobody takes it any more.
+        // Until the other end is closed.
         while std::io::Write::write_all(&mut stream, b"x").is_ok() {
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
@@ -127,7 +127,7 @@ fn an_answer_that_drips_is_not_waited_for() {
 }
 
 #[test]
-fn a_file_that_was_changed_since_the_daemon_took_it_over_is_named() {
+fn a_file_that_was_changed_since_the_daemon_read_it_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let mut status: Status = serde_json::from_str(CONNECTED).unwrap();
