@@ -1,4 +1,4 @@
-//! Whether the daemon would go by a file that a pod brings.
+//! Checks whether the daemon would accept a file that a pod brings.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use crate::diagnostic::Diagnostic;
 use crate::lint::look_at;
 use crate::select::{Format, LoadedSpec};
 
-/// Holds the files of a pod to the rules that the daemon goes by.
+/// Checks the files of a pod by the daemon's rules.
 pub(super) struct Judge<'s> {
     source: &'s ConfigSource,
     /// The configuration on the host; `None` if there is none, or it is invalid.
     active: Option<Config>,
-    /// The configuration that the pod brings; that on the host if it brings none, or an invalid one.
+    /// The configuration that the pod brings; the host's if the pod brings none, or an invalid one.
     coming: Config,
 }
 
 impl<'s> Judge<'s> {
-    /// For files beside the configuration `source`; `text` is the one that the pod brings.
+    /// For files beside the configuration `source`; `text` is the pod's configuration.
     pub(super) fn new(source: &'s ConfigSource, text: Option<&[u8]>) -> Judge<'s> {
         let active = Config::from_file(source.path(), source.overrides()).ok();
         let coming = text
@@ -31,8 +31,8 @@ impl<'s> Judge<'s> {
         }
     }
 
-    /// The errors for which the daemon would refuse the file at `path` if it were `target`; empty if it would not, or
-    /// reads no such file.
+    /// The errors for which the daemon would refuse the file at `path` if it were `target`. Empty if the
+    /// daemon would accept it, or reads no such file.
     pub(super) fn errors(&self, target: &Path, path: &Path) -> Vec<Diagnostic> {
         let file: Arc<str> = path.to_string_lossy().into();
         if self.is_config(target) {
@@ -42,7 +42,7 @@ impl<'s> Judge<'s> {
         format.map_or_else(Vec::new, |format| look_at(&file, format, &self.coming).errors)
     }
 
-    /// Whether the daemon cannot do without `target`.
+    /// Whether the daemon needs `target`.
     pub(super) fn needs(&self, target: &Path) -> bool {
         let configs = self.active.iter().chain([&self.coming]);
         self.is_config(target) || configs.into_iter().any(|config| has_default(config, target))
@@ -59,7 +59,8 @@ impl<'s> Judge<'s> {
                 .iter()
                 .any(|active| has_default(active, Path::new(&**file)))
         };
-        // As the daemon sees it: another default hook-spec must be valid, for by an invalid one nothing is created.
+        // As the daemon reads it: another default hook-spec must be valid, because with an invalid one no
+        // container is created.
         let mut others = config
             .defaults()
             .map(|(file, _)| file)
@@ -67,7 +68,7 @@ impl<'s> Judge<'s> {
         others.try_for_each(|default| LoadedSpec::load(default).map(drop))
     }
 
-    /// As what the daemon would read `target`; `None` if it would not.
+    /// The format in which the daemon would read `target`; `None` if it would not.
     fn format(&self, target: &Path) -> Option<Format> {
         let is_in = |directories: &[Arc<str>]| {
             let parent = target.parent();

@@ -1,4 +1,4 @@
-//! Why something of a pod cannot be put on its host.
+//! Errors of writing a pod's files to its host.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,17 +8,17 @@ use thiserror::Error;
 use crate::model::{shown, shown_path};
 use crate::write::WriteError;
 
-/// Why something of a pod cannot be put on its host.
+/// The reason why a pod's file cannot be put on its host.
 #[derive(Debug, Error)]
 pub enum PodError {
     /// The kernel refuses.
     #[error("cannot {action} {}: {source}", shown_path(.path))]
     Io {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The program cannot be put on the host.
@@ -30,27 +30,27 @@ pub enum PodError {
          with --host-program", shown_path(.path)
     )]
     NotExecutable {
-        /// Where it is.
+        /// The path of the program.
         path: PathBuf,
-        /// What the kernel says, or what it says itself, escaped.
+        /// The kernel's error, or the output of the program, escaped.
         reason: String,
     },
     /// A file cannot be put on the host.
     #[error("cannot put the pod's files on the host: {0}")]
     File(WriteError),
-    /// A file is larger than anything that is read from there.
+    /// A file is larger than any file that the daemon reads from there.
     #[error("{} is larger than any hook-spec may be", shown_path(.0))]
     TooLarge(PathBuf),
 }
 
 impl PodError {
-    /// Turns what the kernel says of `path` into an error.
+    /// Turns the kernel's error about `path` into an error.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> PodError {
         let path = path.into();
         move |source| PodError::Io { action, path, source }
     }
 
-    /// The program at `path` has said something else than its version.
+    /// The program at `path` has printed something else than its version.
     pub(super) fn not_executable(path: impl Into<PathBuf>, reason: &str) -> PodError {
         PodError::NotExecutable {
             path: path.into(),

@@ -1,4 +1,4 @@
-//! The systemd unit by which the host has the daemon before any pod starts, and while none is there.
+//! The systemd unit with which the host runs the daemon before any pod starts, and without a pod.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,7 +9,7 @@ use crate::write::{is_put, put};
 
 const UNIT: &str = "nri-oci-hooks.service";
 
-/// Where the unit is put, and where packages put theirs.
+/// The directory of the unit, and the directories of packages.
 const DIRECTORY: &str = "/etc/systemd/system";
 const PACKAGES: [&str; 3] = [
     "/usr/local/lib/systemd/system",
@@ -17,40 +17,40 @@ const PACKAGES: [&str; 3] = [
     "/lib/systemd/system",
 ];
 
-/// Locked by the pod that sees to the unit, as long as it lives.
+/// Locked by the pod that owns the unit, as long as the pod lives.
 const LOCK: &str = "/run/nri-oci-hooks-unit.lock";
 
-/// How the unit begins that a pod has put there.
+/// The beginning of a unit from a pod.
 const MARK: &str =
     "# Put here by a pod of nri-oci-hooks, which also removes it: change the DaemonSet instead.\n";
 
 const SERVICE: &str = include_str!("../../../deploy/systemd/nri-oci-hooks.service");
 
-/// The transient unit that waits for the end of the pod, however that comes.
+/// The transient unit that waits for any end of the pod.
 const WATCH: &str = "nri-oci-hooks-pod";
 
 /// The transient unit that removes the unit.
 const REMOVAL: &str = "nri-oci-hooks-removal";
 
-/// How long after the end of a pod the unit is removed, in seconds, unless the next pod takes over: so a rollout or a
-/// deleted pod is told from a deleted DaemonSet.
+/// The time from the end of a pod to the removal of its unit, in seconds, unless the next pod takes over. The
+/// time distinguishes a rollout or a deleted pod from a deleted DaemonSet.
 const GRACE: u64 = 300;
 
 const MODE: u32 = 0o644;
 
-/// The unit, as it is to be on the host. All of it blocks.
+/// The unit, as it must be on the host. All of its work blocks.
 #[derive(Debug)]
 pub struct HostUnit {
-    /// What it executes.
+    /// The executed command.
     command: Vec<String>,
     text: String,
     lock: Option<File>,
 }
 
-/// What the unit on the host needs.
+/// The action that the unit on the host needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needed {
-    /// It is as it is to be.
+    /// The unit is up to date.
     Nothing,
     /// It does not run.
     Start,
@@ -61,7 +61,7 @@ pub enum Needed {
 }
 
 impl HostUnit {
-    /// Whether the host of this pod runs systemd; before its namespaces are entered.
+    /// Whether the host of this pod runs systemd. Must be called before its namespaces are entered.
     pub fn is_possible() -> bool {
         Path::new("/proc/1/root/run/systemd/system").is_dir()
     }
@@ -69,9 +69,9 @@ impl HostUnit {
     /// The unit that executes `command`, whose first word is the program on the host.
     ///
     /// # Errors
-    /// A word is not one that a unit can name.
+    /// A word cannot be part of a unit.
     pub fn new(command: Vec<String>) -> Result<HostUnit, UnitError> {
-        // What systemd takes as it stands, with no meaning of its own.
+        // Characters that systemd takes literally.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
         if let Some(word) = command
             .iter()
@@ -87,8 +87,8 @@ impl HostUnit {
         })
     }
 
-    /// Whether this pod is the one that sees to the unit: the first that asks, until it ends. Then no earlier pod has
-    /// the unit removed any more, and systemd removes it after the end of this one, unless the next takes over.
+    /// Whether this pod owns the unit: the first that asks, until it ends. Then no earlier pod removes the
+    /// unit any more. After the end of this pod, systemd removes the unit, unless the next pod takes over.
     ///
     /// # Errors
     /// The kernel or systemd refuses.
@@ -110,10 +110,10 @@ impl HostUnit {
         Ok(true)
     }
 
-    /// Puts it on the host and enables it, unless it is there. Returns what it needs to run as it is to.
+    /// Writes the unit to the host and enables it, unless it exists. Returns the action that it needs.
     ///
     /// # Errors
-    /// A unit of somebody else is there, or the host refuses it.
+    /// The host has a unit that is not from a pod, or refuses this one.
     pub fn put(&self) -> Result<Needed, UnitError> {
         if let Some(path) = foreign() {
             return Err(UnitError::Foreign(path));
@@ -132,7 +132,7 @@ impl HostUnit {
         })
     }
 
-    /// Has systemd start it, and does not wait for that.
+    /// Requests its start from systemd, and does not wait for that.
     ///
     /// # Errors
     /// systemd refuses.
@@ -140,7 +140,7 @@ impl HostUnit {
         systemd::systemctl(&["start", "--no-block", UNIT]).map(drop)
     }
 
-    /// Has systemd end what runs and start it as it is to be. Returns when the new daemon has its containers.
+    /// Requests a restart from systemd. Returns when the new daemon has its containers.
     ///
     /// # Errors
     /// systemd refuses, or the daemon does not become ready.
@@ -148,7 +148,8 @@ impl HostUnit {
         systemd::systemctl(&["restart", UNIT]).map(drop)
     }
 
-    /// Has the daemon look at its files now, or the program on the host take over in place, without a new registration.
+    /// Requests a reload. The daemon reads its files now, or the program on the host takes over in place,
+    /// without a new registration.
     ///
     /// # Errors
     /// systemd refuses.
@@ -156,7 +157,7 @@ impl HostUnit {
         systemd::systemctl(&["reload", UNIT]).map(drop)
     }
 
-    /// What it needs that runs as process `pid`: to be the program on the host, with these arguments.
+    /// The action that the running process `pid` needs, to be the program on the host with these arguments.
     fn needed_by(&self, pid: u32) -> Needed {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
@@ -174,20 +175,21 @@ impl HostUnit {
     }
 }
 
-/// Nobody is to remove the unit.
+/// Cancels every removal of the unit.
 fn keep() {
     for unit in [
         &format!("{WATCH}.service"),
         &format!("{REMOVAL}.timer"),
         &format!("{REMOVAL}.service"),
     ] {
-        // There is none, most of the time.
+        // Usually there is none.
         let _ = systemd::systemctl(&["stop", unit]);
     }
 }
 
-/// Has systemd wait until the lock is free, as it is when this process has ended, and then remove the unit after the
-/// time of grace. The lock is held while that is arranged, so the next pod finds it arranged and calls it off.
+/// Starts a transient unit that waits until the lock is free, which is when this process has ended. Then that
+/// unit removes the daemon's unit after the grace period. The lock is held during the setup, so the next pod
+/// finds the transient unit and cancels it.
 fn watch() -> Result<(), UnitError> {
     let removal = format!(
         "systemctl disable --now {UNIT}; rm -f {}; systemctl daemon-reload",
@@ -203,7 +205,7 @@ fn path() -> PathBuf {
     Path::new(DIRECTORY).join(UNIT)
 }
 
-/// A unit that no pod has put on the host.
+/// A unit on the host that is not from a pod.
 fn foreign() -> Option<PathBuf> {
     let path = path();
     if path.symlink_metadata().is_ok() {
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_systemd_would_read_otherwise_is_refused() {
+    fn words_that_systemd_would_read_in_another_way_are_refused() {
         for word in ["a b", "%h", "$A", "a\nExecStartPre=/bin/x", "\"", ""] {
             let command = vec!["/p".to_owned(), "run".to_owned(), word.to_owned()];
             let error = HostUnit::new(command).unwrap_err();
@@ -256,7 +258,7 @@ mod tests {
             let mut command = std::process::Command::new(program);
             let piped = std::process::Stdio::piped;
             let mut child = command.arg("-").stdin(piped()).stdout(piped()).spawn().unwrap();
-            // From here on it is the program that has its words.
+            // From here on, the process is the program with its words.
             child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
             child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
             child
@@ -266,11 +268,12 @@ mod tests {
         assert_eq!(unit(command.clone()).needed_by(same.id()), Needed::Nothing);
         command.push("--more".into());
         assert_eq!(unit(command).needed_by(same.id()), Needed::Replace);
-        // As a release that was put in its place: the words are the same, the file is not.
+        // A replaced release: the words are the same, the file is not.
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("cat").to_str().unwrap().to_owned();
         let copy = |to: &str| {
-            // By a process of its own: what is open for writing in this one, a child of another test might keep open.
+            // Copied by another process: a file that is open for writing here could stay open in a child of
+            // another test.
             let copied = std::process::Command::new("cp").args(["/bin/cat", to]).status();
             assert!(copied.unwrap().success());
         };

@@ -1,5 +1,4 @@
-//! Files that are kept on the host as a directory of the pod has them: the mount of a ConfigMap, which
-//! changes while the pod runs.
+//! Copies a directory of the pod to the host: the mount of a ConfigMap, which changes while the pod runs.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -17,54 +16,54 @@ use crate::spec::MAX_SIZE;
 use crate::trust::access::Use;
 use crate::write::{back_up, is_put, put};
 
-/// The directory below with hook-specs that pods may select; there are no others.
+/// The subdirectory with hook-specs that pods may select; there are no other subdirectories.
 const SPECS: &str = "specs";
 
-/// Where it is noted, one name a line, which files were put there. The name begins with a dot, as no
-/// file that is put there does.
+/// The note of the files from the pod, one name a line. The name of the note begins with a dot; no file from
+/// the pod has such a name.
 const NOTE: &str = ".files-from";
 
-/// Locked by whoever puts files there, as long as it lives.
+/// Locked by the process that writes files there, as long as it lives.
 const LOCK: &str = ".files-from.lock";
 
 const MOUNTS: &str = "/proc/self/ns/mnt";
 
 const MODE: u32 = 0o644;
 
-/// Keeps files of the pod on the host.
+/// Keeps the host's copy of the pod's files up to date.
 ///
-/// A ConfigMap's mount is not to be trusted as it is: its directories may be written to by all, and its
-/// files are links. So they are copied, as root's own.
+/// A ConfigMap's mount cannot be trusted as it is: all users may write to its directories, and its files are
+/// links. So the files are copied, as root's own.
 #[derive(Debug)]
 pub struct Mirror {
-    /// Open, so that it is found after the host was entered.
+    /// Open, so that it is accessible after the daemon has entered the host.
     directory: File,
-    /// The pod's mount namespace, which would end when its last process has entered the host's; with
-    /// it would go what is mounted below the directory.
+    /// The pod's mount namespace. It would end when its last process has entered the host's, and with it the
+    /// mounts below the directory.
     _mounts: File,
-    /// What it was called in the pod.
+    /// The path of the directory in the pod.
     from: PathBuf,
     to: PathBuf,
     lock: Option<File>,
 }
 
-/// What came of looking whether the host has the pod's files.
+/// The result of a comparison of the host with the pod's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// It had them.
+    /// The host had the files.
     AsTheyWere,
-    /// It has them now.
+    /// The host has the files now.
     Anew,
-    /// Another pod sees to its files until that ends: the old one, while a new one takes over. The
-    /// two may have been told of a change at different times.
+    /// Another pod owns its files until that pod ends: the old one, while a new one takes over. A change may
+    /// reach the two at different times.
     ByAnother,
 }
 
 impl Mirror {
-    /// Of the directory `from`, to be opened before the host is entered; `to` is on the host.
+    /// For the directory `from`, to be opened before the daemon enters the host; `to` is on the host.
     ///
     /// # Errors
-    /// There is no such directory.
+    /// The directory does not exist.
     pub fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
         Ok(Mirror {
             directory: File::open(from).map_err(PodError::io("open", from))?,
@@ -75,14 +74,15 @@ impl Mirror {
         })
     }
 
-    /// Makes the directory on the host the same as the pod's, unless it is. It reads and writes files,
-    /// which takes its time.
+    /// Makes the directory on the host equal to the pod's, unless it is. Reads and writes files, which takes
+    /// time.
     ///
-    /// A file of somebody else that is in the way is kept beside it. A file that the daemon would refuse does not
-    /// replace one that it goes by: it lies beside that one, and is reported. `config` is the daemon's configuration.
+    /// A file of another owner in the same place is kept beside the new one. A file that the daemon would
+    /// refuse does not replace an active one: it is written beside that one, and reported. `config` is the
+    /// daemon's configuration.
     ///
     /// # Errors
-    /// A file cannot be read or written; those that can be are.
+    /// A file cannot be read or written; the others are.
     pub fn refresh(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
         let to = &self.to;
         let _access = Use::Write
@@ -102,7 +102,7 @@ impl Mirror {
                 Err(error) => work.failed(error),
             }
         }
-        // Noted first: what was put there is never taken for somebody else's.
+        // The note is first: then a file from the pod is never mistaken for one of another owner.
         let besides = changed.iter().map(|(name, _)| beside(name));
         let ours: BTreeSet<PathBuf> = noted.iter().chain(&names).cloned().chain(besides).collect();
         if ours != noted {
@@ -119,7 +119,7 @@ impl Mirror {
                 Err(error) => work.failed(error),
             }
         }
-        // By the configuration as it is now.
+        // By the current configuration.
         let judge = Judge::new(config, None);
         for name in ours.difference(&wanted.clone()) {
             let path = self.to.join(name);
@@ -146,7 +146,7 @@ impl Mirror {
         })
     }
 
-    /// What the pod's files are held to.
+    /// The check for the pod's files.
     fn judge<'s>(&self, config: &'s ConfigSource) -> Result<Judge<'s>, PodError> {
         let name = Path::new(&**config.path()).strip_prefix(&self.to).ok();
         let text = match name {
@@ -174,8 +174,7 @@ impl Mirror {
         Ok(true)
     }
 
-    /// The files there are, in the order in which they are to be copied: what names others comes
-    /// after them.
+    /// The files of the pod, in the order of their copies: files that name others are last.
     fn look(&self) -> Result<Vec<PathBuf>, PodError> {
         let mut all = Vec::new();
         for directory in [Path::new(SPECS), Path::new("")] {
@@ -220,14 +219,15 @@ impl Mirror {
         }
     }
 
-    /// What the pod has as `name`, unless the host has the same.
+    /// The pod's content of `name`, unless the host has the same.
     fn change(&self, name: &Path) -> Result<Option<Vec<u8>>, PodError> {
         let content = self.content(name)?;
         let is_there = is_put(&self.to.join(name), &content, MODE);
         Ok((!is_there).then_some(content))
     }
 
-    /// Puts `content` on the host as `name`, or only beside it: then returns why the daemon would refuse it.
+    /// Writes `content` to the host as `name`, or only beside it. In the second case, returns why the daemon
+    /// would refuse it.
     fn replace(
         &self,
         name: &Path,
@@ -252,7 +252,7 @@ impl Mirror {
         Ok(Vec::new())
     }
 
-    /// Returns whether it was there.
+    /// Returns whether it existed.
     fn remove(&self, name: &Path) -> Result<bool, PodError> {
         let path = self.to.join(name);
         match fs::remove_file(&path) {
@@ -262,12 +262,12 @@ impl Mirror {
         }
     }
 
-    /// The path under which a file of the directory is found, wherever the directory is.
+    /// The path of a file of the directory, wherever the directory is.
     fn real(&self, name: &Path) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
     }
 
-    /// What was put there before.
+    /// The names in the note.
     fn noted(&self) -> Result<BTreeSet<PathBuf>, PodError> {
         let path = self.to.join(NOTE);
         match fs::read_to_string(&path) {
@@ -287,12 +287,12 @@ impl Mirror {
     }
 }
 
-/// What is done with the files of a pod.
+/// The work on the files of a pod.
 #[derive(Default)]
 struct Work {
     is_anew: bool,
     refused: Vec<Diagnostic>,
-    /// The first that went wrong.
+    /// The first error.
     trouble: Option<PodError>,
 }
 
@@ -302,7 +302,7 @@ impl Work {
     }
 }
 
-/// That the pod has no longer what the daemon needs.
+/// The error that the pod lacks a file that the daemon needs.
 fn missing(path: &Path) -> Diagnostic {
     let message = "is no longer among the pod's files, and stays as it was because the daemon needs it";
     let help = "put it into the ConfigMap again, or take its name out of the configuration";
@@ -315,7 +315,7 @@ fn is_hidden(name: &Path) -> bool {
     file.as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a name is one that may have been noted: what a damaged note says is not removed.
+/// Whether the note can contain this name: a damaged note must not lead to the removal of other files.
 fn is_inside(name: &Path) -> bool {
     let file = name.strip_prefix(SPECS).unwrap_or(name);
     file.components().count() == 1 && file.file_name().is_some() && !file.to_string_lossy().starts_with('.')

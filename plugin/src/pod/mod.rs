@@ -1,4 +1,4 @@
-//! What a daemon that lives in a pod brings to its host: its program, to run hooks, and the files of a
+//! The files that a daemon in a pod brings to its host: its program, to run hooks, and the files of a
 //! ConfigMap.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! This program, for the host.
+//! Installs this program on the host.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -11,13 +11,13 @@ use crate::trust::TrustedFile;
 use crate::trust::access::Use;
 use crate::write::{is_put, put};
 
-/// Everybody may execute it, root alone may write it.
+/// All users may execute it, only root may write it.
 const MODE: u32 = 0o755;
 
 const SELF: &str = "/proc/self/exe";
 
-/// This program's file, opened while it could be found: after the host was entered, its path means
-/// another file or none.
+/// This program's file, opened while its path was valid: after the daemon has entered the host, its path
+/// means another file or none.
 #[derive(Debug)]
 pub struct Program(File);
 
@@ -30,12 +30,12 @@ impl Program {
         Ok(Program(File::open(SELF).map_err(PodError::io("open", SELF))?))
     }
 
-    /// Puts it at `path`, unless it is there: written aside and renamed, so that whoever starts it
-    /// meanwhile gets one that is whole. A later release stays: it reads what this one writes, and an
-    /// old pod that is started once more must not take it from the daemon of a new one.
+    /// Installs the program at `path`, unless it is there. The file is written aside and renamed, so that a
+    /// concurrent start executes a whole file. A later release stays. It reads the files that this one
+    /// writes, and an old pod must not remove it from a new pod's daemon.
     ///
     /// # Errors
-    /// The file system refuses, or lets nothing be executed.
+    /// The file system refuses, or does not allow execution.
     pub fn put(&mut self, path: &Path) -> Result<(), PodError> {
         let _access = Use::Write
             .begin(path)
@@ -48,18 +48,18 @@ impl Program {
         if !is_put(path, &content, MODE) && !is_later(path) {
             put(path, &content, MODE).map_err(PodError::Program)?;
         }
-        // Hooks would be refused one by one otherwise.
+        // Without this check, hooks would be refused one by one.
         version_of(path).map(drop)
     }
 }
 
-/// Whether there is a program of a later release, which only root can have put there.
+/// Whether the path has a program of a later release. Only root can have put it there.
 fn is_later(path: &Path) -> bool {
     let is_trusted = TrustedFile::to_execute(path).is_ok();
     is_trusted && version_of(path).is_ok_and(|there| Some(there) > Version::ours())
 }
 
-/// What the program at `path` says of itself when it is executed.
+/// The version that the program at `path` prints.
 fn version_of(path: &Path) -> Result<Version, PodError> {
     let told = Command::new(path).arg("--version").env_clear().output();
     let told = told.map_err(|error| PodError::not_executable(path, &error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Which files of a pod the daemon would refuse: where they lie, and the report of them.
+//! The files of a pod that the daemon would refuse: their paths, and the report of them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,19 +10,20 @@ use crate::diagnostic::Diagnostic;
 use crate::trust::access::Use;
 use crate::write::{is_put, put};
 
-/// What the name of a refused file ends with, beside the one that stays.
+/// The ending of a refused file's name, beside the active file.
 const ENDING: &str = ".refused";
 
-/// The reports: one error a line. Whoever asks the daemon reads them there, for another process may keep the files.
+/// The reports: one error a line. Clients of the daemon read them there, because another process may own the
+/// files.
 const REPORT: &str = ".files-refused";
 const REPORT_OF_IMAGES: &str = ".images-refused";
 
-/// How many errors are reported.
+/// The maximum number of reported errors.
 const MAX_LINES: usize = 100;
 
 const MODE: u32 = 0o644;
 
-/// Where the file `name` lies if it is refused.
+/// The path of the file `name` if it is refused.
 pub(super) fn beside(name: &Path) -> PathBuf {
     let mut name = OsString::from(name);
     name.push(ENDING);
@@ -34,13 +35,14 @@ pub(super) fn is_beside(name: &Path) -> bool {
     name.as_os_str().as_encoded_bytes().ends_with(ENDING.as_bytes())
 }
 
-/// Reports `errors` of files in `directory`, in place of those before.
+/// Reports `errors` of files in `directory`. Replaces the earlier report.
 pub(super) fn report(directory: &Path, errors: &[Diagnostic]) -> Result<(), PodError> {
     let lines = errors.iter().take(MAX_LINES).map(ToString::to_string);
     write(&directory.join(REPORT), &lines.collect::<Vec<_>>())
 }
 
-/// Reports `errors` of hook images in `directory`, where the daemon's configuration is, in place of those before.
+/// Reports `errors` of hook images in `directory`, that of the daemon's configuration. Replaces the earlier
+/// report.
 ///
 /// # Errors
 /// The report cannot be written.
@@ -51,7 +53,7 @@ pub fn report_images(directory: &Path, errors: &[String]) -> Result<(), PodError
 fn write(path: &Path, errors: &[String]) -> Result<(), PodError> {
     if errors.is_empty() {
         if path.symlink_metadata().is_err() {
-            // Nor could it be removed from a file system that is read-only.
+            // On a read-only file system, it could not be removed either.
             return Ok(());
         }
         return match fs::remove_file(path) {
@@ -67,7 +69,7 @@ fn write(path: &Path, errors: &[String]) -> Result<(), PodError> {
     put(path, text.as_bytes(), MODE).map_err(PodError::File)
 }
 
-/// The errors of the files and images that were refused in `directory`, where the daemon's configuration is. Blocks.
+/// The errors of the refused files and images in `directory`, that of the daemon's configuration. Blocks.
 ///
 /// # Errors
 /// A report cannot be read.

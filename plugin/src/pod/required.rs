@@ -1,4 +1,4 @@
-//! The drop-in by which the runtime of the host creates no container without this plugin.
+//! The drop-in with which the host's runtime creates no container without this plugin.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,30 +8,30 @@ use super::PodError;
 use crate::node::{Node, RequiredDropIn, required_drop_ins};
 use crate::write::{is_put, put};
 
-/// How a drop-in begins that a pod has put there.
+/// The beginning of a drop-in from a pod.
 const MARK: &str =
     "# Put here by a pod of nri-oci-hooks, which also removes it: change the DaemonSet instead.\n";
 
-/// The name in the drop-ins as they are shipped.
+/// The name in the shipped drop-ins.
 const NAME: &str = "\"oci-hooks\"";
 
 const MODE: u32 = 0o644;
 
-/// What came of the drop-in of the host.
+/// The result for the drop-in of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Required {
-    /// It is as it was.
+    /// It is unchanged.
     AsItWas,
-    /// It was put there or removed: the runtime is to be restarted.
+    /// It was written or removed: the runtime must be restarted.
     Changed(PathBuf),
-    /// Somebody else has put one there, which stays.
+    /// The host has a drop-in that is not from a pod; it stays.
     Foreign(PathBuf),
-    /// No runtime of the host knows required plugins.
+    /// No runtime of the host supports required plugins.
     Impossible,
 }
 
-/// Has the runtime of the host create no container without the plugin `name`, once it is restarted; or no longer, if
-/// `name` is `None` and a pod has had it do so. Blocks.
+/// Writes the drop-in with which the host's runtime creates no container without the plugin `name`, once the
+/// runtime is restarted. If `name` is `None`, removes a drop-in from a pod. Blocks.
 ///
 /// # Errors
 /// A file cannot be written or removed.
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_drop_in_names_the_plugin_and_goes_when_it_is_wanted_no_more() {
+    fn the_drop_in_names_the_plugin_and_is_removed_when_it_is_no_longer_wanted() {
         let directory = tempfile::tempdir().unwrap();
         let all = [drop_in(directory.path(), true)];
         let path = all[0].path.clone();

@@ -1,4 +1,5 @@
-//! A daemon of the pod that stands in while the host's is replaced, so that no container is created between the two.
+//! A daemon of the pod that runs while the host's is replaced, so that no container is created between the
+//! two.
 
 use std::fs;
 use std::io;
@@ -13,10 +14,10 @@ use nix::unistd::Pid;
 
 use super::UnitError;
 
-/// How long it may take to be ready.
+/// The maximum time until it is ready.
 const READY: Duration = Duration::from_secs(30);
 
-/// How long it may take to end.
+/// The maximum time until it has ended.
 const END: Duration = Duration::from_secs(10);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -25,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct StandIn {
     child: Child,
-    /// Where it says that it is ready.
+    /// The socket for its message that it is ready.
     socket: PathBuf,
 }
 
@@ -68,7 +69,7 @@ impl StandIn {
             if left.is_zero() || self.child.try_wait()?.is_some() {
                 return Ok(false);
             }
-            // In between it is looked whether it lives.
+            // Between reads, the loop checks whether the process lives.
             socket.set_read_timeout(Some(left.min(Duration::from_secs(1))))?;
             match socket.recv(&mut news) {
                 Ok(length) if is_ready(&news[..length]) => return Ok(true),
@@ -90,7 +91,7 @@ fn is_ready(news: &[u8]) -> bool {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        // Its number is its own as long as nobody has waited for it.
+        // The process id is not reused as long as the process was not waited for.
         if let (Ok(None), Ok(pid)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ready_when_it_says_so_among_other_news() {
+    fn it_is_ready_when_its_message_arrives_among_others() {
         assert!(is_ready(b"STATUS=connected\nREADY=1\n"));
         assert!(!is_ready(b"STATUS=READY=1"));
         assert!(!is_ready(b"READY=0"));

@@ -1,11 +1,11 @@
-//! What systemd is asked, by its own tools on the host.
+//! Requests to systemd, by its own tools on the host.
 
 use std::process::Command;
 
 use super::UnitError;
 use crate::host::TOOLS_PATH;
 
-/// How a unit is.
+/// The state of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) is_up: bool,
@@ -13,12 +13,12 @@ pub(super) struct State {
     pub(super) pid: Option<u32>,
 }
 
-/// Has systemd do something.
+/// Sends a request to systemd.
 pub(super) fn systemctl(arguments: &[&str]) -> Result<String, UnitError> {
     run("systemctl", arguments)
 }
 
-/// Has systemd run `command` as the transient unit `name`, and does not wait for its end. It does not outlive a reboot.
+/// Runs `command` as the transient unit `name`, and does not wait for its end. It does not survive a reboot.
 pub(super) fn run_now(name: &str, command: &[&str]) -> Result<(), UnitError> {
     let unit = format!("--unit={name}");
     let mut arguments = vec!["--quiet", "--collect", &unit];
@@ -26,7 +26,7 @@ pub(super) fn run_now(name: &str, command: &[&str]) -> Result<(), UnitError> {
     run("systemd-run", &arguments).map(drop)
 }
 
-/// The command that has systemd run `script` after `seconds`, as the transient unit `name`.
+/// The command with which systemd runs `script` after `seconds`, as the transient unit `name`.
 pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Vec<String> {
     let (unit, when) = (format!("--unit={name}"), format!("--on-active={seconds}s"));
     let words = [
@@ -42,7 +42,7 @@ pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Vec<String> {
     words.map(str::to_owned).into()
 }
 
-/// How `unit` is.
+/// The state of `unit`.
 pub(super) fn state(unit: &str) -> Result<State, UnitError> {
     let told = systemctl(&["show", "--property=ActiveState,MainPID", unit])?;
     Ok(State::read(&told))
@@ -56,7 +56,7 @@ impl State {
         };
         let pid = value("MainPID").and_then(|pid| pid.parse().ok());
         State {
-            // One that ends or has failed is to be started, which waits until it has ended.
+            // A unit that ends or has failed must be started; the start waits until it has ended.
             is_up: matches!(value("ActiveState"), Some("active" | "activating" | "reloading")),
             pid: pid.filter(|pid| *pid != 0),
         }

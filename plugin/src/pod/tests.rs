@@ -1,4 +1,4 @@
-//! What a ConfigMap's mount becomes on the host.
+//! The host's copy of a ConfigMap's mount.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use super::{Kept, Mirror, PodError, refused_in};
 use crate::config::{ConfigSource, Overrides};
 use crate::spec::MAX_SIZE;
 
-/// A ConfigMap's mount, which kubelet makes of a directory with a date for each version and links to the
-/// newest, and the directory on the host.
+/// A ConfigMap's mount, and the directory on the host. The kubelet makes the mount of a directory with a date
+/// for each version, and of links to the newest.
 struct Pod {
     directory: TempDir,
     versions: u32,
@@ -35,7 +35,7 @@ impl Pod {
         self.directory.path().join(name)
     }
 
-    /// Has the mount show `files` and no others, at one stroke.
+    /// Makes the mount show `files` and no others, atomically.
     fn publish(&mut self, files: &[(&str, &str)]) {
         self.versions += 1;
         for (directory, below) in [("mount", ""), ("mount/specs", "specs/")] {
@@ -73,7 +73,7 @@ impl Pod {
         ConfigSource::file(file.to_str().unwrap(), Overrides::default())
     }
 
-    /// A configuration with this text more, by which the files on the host are the daemon's.
+    /// A configuration with additional text. By it, the files on the host are the daemon's.
     fn config_text(&self, more: &str) -> String {
         let (default, specs) = (self.path("host/default.json"), self.path("host/specs"));
         format!("hook_spec = {default:?}\nannotation.spec_dirs = [{specs:?}]\n{more}")
@@ -84,7 +84,7 @@ impl Pod {
         fs::read_to_string(self.path("host").join(name)).ok()
     }
 
-    /// What the daemon reports.
+    /// The errors that the daemon reports.
     fn refused(&self) -> String {
         refused_in(&self.path("host")).unwrap().join("\n")
     }
@@ -115,7 +115,7 @@ fn files(files: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_host_has_what_the_configmap_has_and_keeps_up_with_it() {
+fn the_host_has_the_files_of_the_configmap_and_follows_its_changes() {
     let first = [
         ("config.toml", "a"),
         ("default.json", "b"),
@@ -134,7 +134,7 @@ fn the_host_has_what_the_configmap_has_and_keeps_up_with_it() {
 }
 
 #[test]
-fn what_is_put_there_is_for_root_to_write_whatever_the_mount_allows() {
+fn only_root_may_write_the_copied_files_whatever_the_mount_allows() {
     let pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "c")]);
     for name in ["mount", "mount/specs", "mount/..data/config.toml"] {
         fs::set_permissions(pod.path(name), fs::Permissions::from_mode(0o777)).unwrap();
@@ -169,7 +169,7 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
 }
 
 #[test]
-fn the_next_daemon_removes_what_an_earlier_one_put_there() {
+fn the_next_daemon_removes_the_files_of_an_earlier_one() {
     let mut pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "c")]);
     pod.mirror().refresh(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "a")]);
@@ -196,7 +196,7 @@ fn no_note_leads_to_the_removal_of_anything_outside() {
 }
 
 #[test]
-fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
+fn a_file_that_cannot_be_copied_is_named_and_tried_again() {
     let mut pod = Pod::new(&[("config.toml", "a")]);
     let large = fs::File::create(pod.path("mount/default.json")).unwrap();
     large.set_len(MAX_SIZE + 1).unwrap();
@@ -213,7 +213,7 @@ fn a_file_that_cannot_be_taken_over_is_named_and_tried_again() {
 }
 
 #[test]
-fn what_somebody_changes_on_the_host_is_put_right() {
+fn changes_on_the_host_are_undone() {
     let pod = Pod::new(&[("config.toml", "a"), ("default.json", "b")]);
     let mut mirror = pod.mirror();
     mirror.refresh(&pod.config()).unwrap();
@@ -226,7 +226,7 @@ fn what_somebody_changes_on_the_host_is_put_right() {
 }
 
 #[test]
-fn of_two_pods_the_first_keeps_the_files_until_it_ends() {
+fn the_first_of_two_pods_keeps_the_files_until_it_ends() {
     let mut pod = Pod::new(&[("config.toml", "old")]);
     let mut old = pod.mirror();
     old.refresh(&pod.config()).unwrap();
@@ -240,7 +240,7 @@ fn of_two_pods_the_first_keeps_the_files_until_it_ends() {
 }
 
 #[test]
-fn one_bad_file_keeps_none_of_the_others_back() {
+fn one_invalid_file_keeps_none_of_the_others_back() {
     let pod = Pod::new(&[("config.toml", "a"), ("specs/gpu.json", "b")]);
     let large = fs::File::create(pod.path("mount/default.json")).unwrap();
     large.set_len(MAX_SIZE + 1).unwrap();
@@ -259,7 +259,7 @@ fn spec(path: &str) -> String {
 const GOOD: &str = "/bin/sh";
 
 #[test]
-fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
+fn no_file_that_the_daemon_refuses_replaces_an_active_one() {
     let mut pod = Pod::new(&[]);
     let (config, good) = (pod.config_text(""), spec(GOOD));
     let all = |config: &str, default: &str, selectable: &str| {
@@ -308,7 +308,7 @@ fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
             host.remove(&aside);
             assert_eq!(host, before, "{name}");
         }
-        // The next pod finds it as the one before left it.
+        // The next pod finds the directory as the previous one left it.
         mirror = {
             drop(mirror);
             pod.mirror()
@@ -321,7 +321,7 @@ fn no_file_that_the_daemon_refuses_replaces_one_that_it_goes_by() {
 }
 
 #[test]
-fn a_refused_file_is_taken_as_soon_as_its_program_is_there() {
+fn a_refused_file_is_copied_as_soon_as_its_program_exists() {
     let mut pod = Pod::new(&[]);
     let program = pod.path("program");
     let (config, good, late) = (pod.config_text(""), spec(GOOD), spec(program.to_str().unwrap()));
@@ -340,7 +340,7 @@ fn a_refused_file_is_taken_as_soon_as_its_program_is_there() {
 }
 
 #[test]
-fn where_no_good_file_is_the_daemon_gets_the_invalid_one_to_refuse() {
+fn without_a_valid_file_the_daemon_gets_the_invalid_one_to_refuse() {
     let pod = Pod::new(&[("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")]);
     assert_eq!(pod.mirror().refresh(&pod.config()).unwrap(), Kept::Anew);
     let expected = [("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")];
@@ -375,7 +375,7 @@ fn a_configuration_whose_new_default_hook_spec_is_invalid_is_refused() {
 }
 
 #[test]
-fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
+fn files_that_the_daemon_needs_stay_when_the_configmap_is_emptied() {
     let mut pod = Pod::new(&[]);
     let (config, good) = (pod.config_text(""), spec(GOOD));
     let all = [
@@ -402,14 +402,14 @@ fn what_the_daemon_needs_stays_when_the_configmap_is_emptied() {
     mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&all));
     assert_eq!(pod.refused(), "");
-    // Then they are the pod's again, and go when the configuration names others.
+    // Then the files are the pod's again, and are removed when the configuration names others.
     pod.publish(&[("config.toml", "default_timeout = 7")]);
     mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.host(), files(&[("config.toml", "default_timeout = 7")]));
 }
 
 #[test]
-fn a_good_file_of_the_administrator_is_not_replaced_by_an_invalid_one() {
+fn a_valid_file_of_the_administrator_is_not_replaced_by_an_invalid_one() {
     let pod = Pod::new(&[("config.toml", "hook_sepc = 1")]);
     fs::write(pod.path("host/config.toml"), "default_timeout = 7").unwrap();
     pod.mirror().refresh(&pod.config()).unwrap();

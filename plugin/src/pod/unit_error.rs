@@ -1,4 +1,4 @@
-//! Why the host cannot have the daemon as a unit.
+//! The reasons why the host cannot run the daemon as a unit.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,16 +10,16 @@ use super::PodError;
 use crate::model::{prose, shown, shown_path};
 use crate::write::WriteError;
 
-/// Why the host cannot have the daemon as a unit.
+/// The reason why the host cannot run the daemon as a unit.
 #[derive(Debug, Error)]
 pub enum UnitError {
-    /// Somebody else has put a unit of this name there.
+    /// The host has a unit of this name that is not from a pod.
     #[error(
         "cannot put the unit on the host: {} is not from a pod; uninstall that daemon, or deploy without hostUnit",
         shown_path(.0)
     )]
     Foreign(PathBuf),
-    /// systemd would read a word of the command otherwise.
+    /// systemd would read a word of the command in another way.
     #[error(
         "cannot name {} in a unit: only letters, digits and /._-+@:,= may stand there; change the pod's arguments",
         shown(.0)
@@ -34,20 +34,20 @@ pub enum UnitError {
     /// A tool of systemd cannot be run.
     #[error("cannot run {tool} on the host: {source}; does systemd run there?")]
     Tool {
-        /// Which.
+        /// The tool.
         tool: &'static str,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
     /// A tool of systemd refuses.
     #[error("cannot {what}: {}; see `journalctl -u nri-oci-hooks` on the host", prose(.said))]
     Refused {
-        /// What it was asked for.
+        /// The request.
         what: String,
-        /// What it says.
+        /// The output of the tool.
         said: String,
     },
-    /// The daemon that stands in for the unit is not ready in time.
+    /// The daemon that replaces the unit's for a while is not ready in time.
     #[error("the daemon that stands in while the unit is replaced was not ready within {} s: see its log", .0.as_secs())]
     StandIn(Duration),
 }

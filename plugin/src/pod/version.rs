@@ -1,4 +1,4 @@
-//! Which release a program is of.
+//! The release of a program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use crate::runner::NAME;
 pub(super) struct Version([u64; 3]);
 
 impl Version {
-    /// Of this program.
+    /// The release of this program.
     pub(super) fn ours() -> Option<Version> {
         format!("{NAME} {}", env!("CARGO_PKG_VERSION")).parse().ok()
     }
@@ -19,13 +19,13 @@ impl Version {
 impl FromStr for Version {
     type Err = NotAVersion;
 
-    /// Reads what `--version` prints.
+    /// Reads the output of `--version`.
     fn from_str(printed: &str) -> Result<Version, NotAVersion> {
         let version = printed
             .trim_end()
             .strip_prefix(NAME)
             .and_then(|rest| rest.strip_prefix(' '));
-        // What follows a hyphen or a plus is a release of its own making (semver.org).
+        // Text after a hyphen or a plus marks a pre-release or a build (semver.org).
         let version = version.and_then(|text| text.split(['-', '+']).next());
         let parts: Option<Vec<u64>> =
             version.and_then(|text| text.split('.').map(|part| part.parse().ok()).collect());
@@ -34,7 +34,7 @@ impl FromStr for Version {
     }
 }
 
-/// What no program of ours prints.
+/// A text that no release of this program prints.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotAVersion;
 

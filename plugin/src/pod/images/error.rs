@@ -1,4 +1,4 @@
-//! Why the programs of an image cannot be taken.
+//! Errors of installing the programs of an image.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,28 @@ use thiserror::Error;
 use super::tree::{MAX_BYTES, MAX_DEPTH, MAX_FILES};
 use crate::model::{prose, shown, shown_path};
 
-/// Why the programs of an image cannot be taken.
+/// The reason why the programs of an image cannot be installed.
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// The kernel refuses.
     #[error("cannot {action} {}: {source}", shown_path(.path))]
     Io {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
     /// Something is neither a regular file nor a directory.
     #[error("{} is {kind}: put a regular file there", shown_path(.path))]
     Kind {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What it is.
+        /// The kind of the file.
         kind: &'static str,
     },
-    /// A file has a name that is none for a program.
+    /// The name of a file is not valid for a program.
     #[error(
         "{} cannot be the name of a file: use 1 to 100 of the characters A-Z a-z 0-9 . _ - + @ :, not a dot first",
         shown_path(.0)
@@ -47,22 +47,22 @@ pub enum ImageError {
     /// There is no file.
     #[error("has no file in {}", shown_path(.0))]
     Empty(PathBuf),
-    /// The image is called something else.
+    /// The name of the image is invalid.
     #[error("{} is no name of an image: use 1 to 63 of the characters a-z 0-9 -", shown(.0))]
     ImageName(String),
-    /// The reference of the image is too long or no text.
+    /// The reference of the image is too long or not UTF-8.
     #[error("the reference of the image is no line of at most 1024 characters")]
     Reference,
     /// The init container has handed over an error instead.
     #[error("{}", prose(.0))]
     NotHandedOver(String),
-    /// Others could change programs there.
+    /// Users other than root could change programs there.
     #[error("{0}; name another directory with --hook-images-dir")]
     Untrusted(crate::trust::TrustError),
 }
 
 impl ImageError {
-    /// Turns what the kernel says of `path` into an error.
+    /// Turns the kernel's error about `path` into an error.
     pub(super) fn io<E: Into<io::Error>>(
         action: &'static str,
         path: impl Into<PathBuf>,
@@ -75,7 +75,7 @@ impl ImageError {
         }
     }
 
-    /// Whether it may pass: what an image has does not change.
+    /// Whether the error may disappear: the content of an image does not change.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, ImageError::Io { .. } | ImageError::Untrusted(_))
     }
@@ -94,7 +94,7 @@ impl ImageError {
     }
 }
 
-/// What the kernel says, as the standard library has it.
+/// The kernel's error as the type of the standard library.
 pub(super) fn errno(errno: Errno) -> io::Error {
     errno.into()
 }

@@ -1,7 +1,9 @@
-//! What the init containers of the pod hand over to the daemon, in a directory that they share with it.
+//! The files that the init containers of the pod hand over to the daemon, in a directory that they share with
+//! it.
 //!
-//! `DIR/nri-oci-hooks` is this program, with which the init containers of the images are run: an image needs no program
-//! for that. `DIR/images/NAME` is an image: `files`, and `image`, its reference; or `error`, why there is nothing else.
+//! `DIR/nri-oci-hooks` is this program. The init containers of the images run it, so an image needs no
+//! program for the hand-over. `DIR/images/NAME` is an image: `files`, and `image`, its reference; or `error`,
+//! the reason why there are no files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
@@ -20,7 +22,7 @@ const ERROR: &str = "error";
 const PROGRAM: &str = "nri-oci-hooks";
 const SELF: &str = "/proc/self/exe";
 
-/// How long an error may be, in bytes.
+/// The maximum length of an error, in bytes.
 const MAX_ERROR: u64 = 4096;
 
 /// Hands this program over in `to`.
@@ -29,7 +31,7 @@ const MAX_ERROR: u64 = 4096;
 /// It cannot be copied.
 pub fn hand_over_program(to: &Path) -> Result<(), ImageError> {
     let path = to.join(PROGRAM);
-    // A program that is executed cannot be written to.
+    // A running program cannot be written to.
     remove(&path)?;
     let mut options = OpenOptions::new();
     let copied = File::open(SELF).and_then(|mut program| {
@@ -39,14 +41,14 @@ pub fn hand_over_program(to: &Path) -> Result<(), ImageError> {
     copied.map(drop).map_err(ImageError::io("write", path))
 }
 
-/// Hands the files of the image over that this process runs in: those of its directory `from`, in `to`, by `name` and
-/// with its reference `image`. What was there of an earlier one is replaced.
+/// Hands over the files of the image in which this process runs: those of its directory `from`, in `to`, by
+/// `name` and with its reference `image`. Files of an earlier image of this name are replaced.
 ///
-/// An image that cannot be taken is handed over as an error: the daemon reports it, and other images count. Returns
-/// the error then.
+/// An invalid image is handed over as an error: the daemon reports it, and other images are not affected.
+/// Returns the error then.
 ///
 /// # Errors
-/// Not even that can be handed over.
+/// Not even the error can be handed over.
 pub fn hand_over_files(
     from: &Path,
     to: &Path,
@@ -74,7 +76,7 @@ pub fn hand_over_files(
 /// The reference of the image that was handed over in `directory`.
 ///
 /// # Errors
-/// There is none, or the image could not be taken.
+/// There is none, or the image was invalid.
 pub(super) fn reference(directory: &Path) -> Result<String, ImageError> {
     if let Ok(error) = read(&directory.join(ERROR), MAX_ERROR) {
         return Err(ImageError::NotHandedOver(error));
@@ -85,7 +87,7 @@ pub(super) fn reference(directory: &Path) -> Result<String, ImageError> {
     Ok(image)
 }
 
-/// Fails unless an image may be called `name` on the host.
+/// Fails unless `name` is valid for an image on the host.
 pub(super) fn check_image_name(name: &str) -> Result<(), ImageError> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     match (1..=63).contains(&name.len()) && name.bytes().all(is_plain) {
@@ -114,7 +116,7 @@ fn write(path: &Path, text: &str) -> Result<(), ImageError> {
     fs::write(path, text).map_err(ImageError::io("write", path))
 }
 
-/// Removes what is at `path`, if something is.
+/// Removes the file or directory at `path`, if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), ImageError> {
     let removed = match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

@@ -1,4 +1,4 @@
-//! Hook programs that come to the host in images of a pod.
+//! Hook programs that reach the host in images of a pod.
 
 mod error;
 mod hand_over;
@@ -12,7 +12,7 @@ pub use hand_over::{hand_over_files, hand_over_program};
 pub use needs::Needs;
 pub use store::HookImages;
 
-/// Where the images are on the host unless the pod says otherwise: each in a directory of its name.
+/// The default directory of the images on the host: each image is in a directory of its name.
 pub const IMAGES: &str = "/usr/local/lib/nri-oci-hooks/images";
 
 /// The directory of an image that is handed over.

@@ -1,4 +1,4 @@
-//! Which versions of images the containers of the node need.
+//! The versions of images that the containers of the node need.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use crate::model::Stage;
 use crate::select::version_directory;
 use crate::trust::Fault;
 
-/// What the containers of the node need of images.
+/// The versions of images that the containers of the node need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needs {
-    /// That cannot be known now, so all of it.
+    /// All versions, because the needed ones cannot be known now.
     All,
-    /// These directories of versions, by the ledger. Containers of `direct` delivery are not in it, and have the hooks
-    /// by their links: `links` is whether there may be some.
+    /// These directories of versions, by the ledger. Containers of `direct` delivery are not in the ledger,
+    /// and use the hooks by their links: `links` is whether there may be such containers.
     Versions {
         /// The directories.
         versions: BTreeSet<PathBuf>,
@@ -25,7 +25,7 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// By the configuration and the ledger, as they are now. Blocks.
+    /// The needed versions by the current configuration and ledger. Blocks.
     pub fn now(config: &ConfigSource) -> Needs {
         let Ok(config) = Config::from_file(config.path(), config.overrides()) else {
             return Needs::All;
@@ -58,7 +58,7 @@ fn of_ledger(state_dir: &Path) -> Result<BTreeSet<PathBuf>, LedgerError> {
         };
         for stage in Stage::ALL {
             let hooks = match directory.hooks(stage) {
-                // Nobody runs them.
+                // No runner executes them.
                 Err(error) if error.is_damaged() => continue,
                 hooks => hooks?,
             };

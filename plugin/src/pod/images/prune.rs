@@ -1,4 +1,4 @@
-//! Removing versions of images that nobody needs.
+//! Removes versions of images that no container needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,18 +10,18 @@ use super::hand_over::{check_image_name, remove};
 use super::{CURRENT, ImageError, Needs};
 use crate::select::is_version;
 
-/// For how long a version stays that no link leads to: a container that is being created may have got it, and not be
-/// in the ledger yet.
+/// The time for which a version without a link stays: a container that is being created may use it, and not
+/// be in the ledger yet.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 
-/// How the directory begins into which a version is copied.
+/// The beginning of the name of a directory into which a version is copied.
 pub(super) const UNFINISHED: &str = ".new-";
 
-/// Removes from the images at `root` what nobody needs. `names` are those that the pod has; `needs` is asked only if
-/// something may go.
+/// Removes the unneeded versions from the images at `root`. `names` are those that the pod has; `needs` is
+/// called only if a version may be removed.
 ///
 /// # Errors
-/// Something cannot be removed.
+/// A version cannot be removed.
 pub(super) fn prune(
     root: &Path,
     names: &BTreeSet<String>,
@@ -53,13 +53,13 @@ pub(super) fn prune(
         tracing::info!(version = %version.display(), "a version of a hook image is removed: no container needs it");
     }
     for name in unlisted {
-        // Fails as long as something is in it.
+        // Fails as long as the directory is not empty.
         let _ = fs::remove_dir(root.join(name));
     }
     Ok(())
 }
 
-/// The versions in `directory` that no link has led to for a while.
+/// The versions in `directory` that no link has led to for the grace period.
 fn old_versions(directory: &Path, is_listed: bool) -> Result<Vec<PathBuf>, ImageError> {
     let current = fs::read_link(directory.join(CURRENT)).ok();
     let mut old = Vec::new();
@@ -81,7 +81,7 @@ fn is_old(version: &Path) -> bool {
     age.is_ok_and(|age| age >= GRACE)
 }
 
-/// Takes note that from now on no link leads to `version`.
+/// Records that from now on no link leads to `version`.
 pub(super) fn touch(version: &Path) {
     let touched = fs::File::open(version).and_then(|directory| directory.set_modified(SystemTime::now()));
     if let Err(error) = touched {
@@ -89,7 +89,7 @@ pub(super) fn touch(version: &Path) {
     }
 }
 
-/// The names in a directory; none if it is not there.
+/// The names in a directory; none if it does not exist.
 pub(super) fn list(directory: &Path) -> Result<Vec<String>, ImageError> {
     let listed = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

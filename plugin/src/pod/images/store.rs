@@ -1,5 +1,5 @@
-//! The images on the host: each version in a directory named by its digest, whole or not at all, and a link to the
-//! current one.
+//! The images on the host: each version in a directory named by its digest, whole or not at all, and a link
+//! to the current one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -22,33 +22,33 @@ const MOUNTS: &str = "/proc/self/ns/mnt";
 /// Puts images of the pod on the host.
 #[derive(Debug)]
 pub struct HookImages {
-    /// What the init containers have handed over; nothing if the pod has no images.
+    /// The directory from the init containers; `None` if the pod has no images.
     handed_over: Option<HandedOver>,
-    /// Where on the host.
+    /// The directory on the host.
     to: PathBuf,
-    /// Locked by the pod that sees to the images, as long as it lives.
+    /// Locked by the pod that owns the images, as long as the pod lives.
     lock: Option<File>,
-    /// What came of each image.
+    /// The result of each image.
     images: BTreeMap<String, Result<String, ImageError>>,
-    /// What went wrong with all of them.
+    /// An error that concerns all images.
     error: Option<ImageError>,
 }
 
-/// What the init containers have handed over.
+/// The directory from the init containers.
 #[derive(Debug)]
 struct HandedOver {
-    /// Open, so that it is found after the host was entered.
+    /// Open, so that it is accessible after the daemon has entered the host.
     directory: File,
-    /// The pod's mount namespace, which ends with its last process, and with it what is mounted there.
+    /// The pod's mount namespace, which ends with its last process; its mounts end with it.
     _mounts: File,
 }
 
 impl HookImages {
-    /// Of the directory `from`, to be opened before the host is entered; `to` is on the host. Without `from`, what
-    /// earlier pods have put on the host goes as soon as nobody needs it.
+    /// For the directory `from`, to be opened before the daemon enters the host; `to` is on the host. Without
+    /// `from`, images of earlier pods are removed as soon as no container needs them.
     ///
     /// # Errors
-    /// There is no such directory.
+    /// The directory does not exist.
     pub fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, ImageError> {
         let open = |from: &Path| {
             Ok(HandedOver {
@@ -65,8 +65,8 @@ impl HookImages {
         })
     }
 
-    /// Has the host have the pod's images, unless it has them, and removes what nobody needs. Returns whether a link
-    /// leads elsewhere now. What went wrong is in [`HookImages::errors`]. Blocks.
+    /// Installs the pod's images on the host, unless it has them, and removes unneeded versions. Returns
+    /// whether a link leads to another version now. Errors are in [`HookImages::errors`]. Blocks.
     pub fn put(&mut self, needs: impl FnOnce() -> Needs) -> bool {
         let put = self.try_put(needs);
         let is_anew = *put.as_ref().unwrap_or(&false);
@@ -74,7 +74,7 @@ impl HookImages {
         is_anew
     }
 
-    /// What went wrong, one text for each image.
+    /// The errors, one text for each image.
     pub fn errors(&self) -> Vec<String> {
         let failed = self.images.iter();
         let failed =
@@ -106,7 +106,7 @@ impl HookImages {
         Ok(before != self.current())
     }
 
-    /// Whether there is nothing more to do for the image.
+    /// Whether the image needs no more work.
     fn is_done(&self, name: &str) -> bool {
         match self.images.get(name) {
             Some(Ok(version)) => {
@@ -120,7 +120,7 @@ impl HookImages {
         }
     }
 
-    /// Puts an image on the host. Returns its version.
+    /// Installs an image on the host. Returns its version.
     fn put_image(&self, name: &str) -> Result<String, ImageError> {
         check_image_name(name)?;
         let image = Path::new(IMAGES).join(name);
@@ -143,7 +143,7 @@ impl HookImages {
         Ok(version)
     }
 
-    /// Copies a version aside and renames it into place, which takes that of a damaged one.
+    /// Copies a version aside and renames it into place; it replaces a damaged one.
     fn copy(&self, from: &Path, directory: &Path, version: &str) -> Result<(), ImageError> {
         let aside = directory.join(format!("{UNFINISHED}{version}"));
         remove(&aside)?;
@@ -169,7 +169,7 @@ impl HookImages {
         put(&path, text.as_bytes(), 0o644).map_err(failed)
     }
 
-    /// Where the links of the pod's images lead.
+    /// The targets of the links of the pod's images.
     fn current(&self) -> BTreeMap<String, Option<PathBuf>> {
         let names = list(&self.to).unwrap_or_default().into_iter();
         let lead = |name: String| {
@@ -200,24 +200,24 @@ impl HookImages {
 }
 
 impl HandedOver {
-    /// The path under which something of it is found, wherever that is.
+    /// The path of a file of the directory, wherever the directory is.
     fn path(&self, name: &Path) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
     }
 }
 
-/// Fails if others than root could change what is in `directory`.
+/// Fails if users other than root could change the content of `directory`.
 fn check_directory(directory: &Path) -> Result<(), ImageError> {
     let trusted = TrustedDir::at(directory).and_then(TrustedDir::unshared);
     trusted.map(drop).map_err(ImageError::Untrusted)
 }
 
-/// Whether the version at `path` has just the content that its name says, and is root's.
+/// Whether the version at `path` has exactly the content of its name, and is root's.
 fn is_whole(path: &Path, version: &str) -> bool {
     check_directory(path).is_ok() && Content::of_version(path).is_ok_and(|content| content.version == version)
 }
 
-/// Has the link in `directory` lead to `version`, at one stroke.
+/// Points the link in `directory` to `version`, atomically.
 fn link(directory: &Path, version: &str) -> Result<(), ImageError> {
     let link = directory.join(CURRENT);
     let before = fs::read_link(&link).ok();

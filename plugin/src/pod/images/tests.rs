@@ -19,7 +19,7 @@ struct Pod {
 
 impl Pod {
     fn new() -> Pod {
-        // The host's directories must be root's alone on the whole way.
+        // Only root may write to any directory on the way to the host's directories.
         let root = tempfile::tempdir_in("/run").unwrap();
         fs::create_dir(root.path().join("handover")).unwrap();
         Pod { root }
@@ -29,7 +29,7 @@ impl Pod {
         self.root.path().join(name)
     }
 
-    /// Has the image `name` hold these files: path, content, mode.
+    /// Fills the image `name` with these files: path, content, mode.
     fn image(&self, name: &str, files: &[(&str, &str, u32)]) -> PathBuf {
         let image = self.path(&format!("image-{name}"));
         let _ = fs::remove_dir_all(&image);
@@ -43,7 +43,7 @@ impl Pod {
         image
     }
 
-    /// As the init container of the image does. Returns what it reports as wrong.
+    /// Does the work of the image's init container. Returns the error that it reports.
     fn hand_over(&self, name: &str, reference: &str) -> Option<String> {
         let from = self.path(&format!("image-{name}"));
         let handed_over = hand_over_files(&from, &self.path("handover"), name, reference).unwrap();
@@ -54,14 +54,14 @@ impl Pod {
         HookImages::open(Some(&self.path("handover")), &self.path("host")).unwrap()
     }
 
-    /// A pod that comes up with these images takes them to the host.
+    /// Starts a pod with these images, which installs them on the host.
     fn comes_up(&self) -> HookImages {
         let mut images = self.images();
         images.put(|| Needs::All);
         images
     }
 
-    /// Where the link of an image leads.
+    /// The target of an image's link.
     fn version(&self, name: &str) -> PathBuf {
         fs::canonicalize(self.path(&format!("host/{name}/current"))).unwrap()
     }
@@ -89,7 +89,7 @@ const HOOK: &[(&str, &str, u32)] = &[("hook", "1", 0o755)];
 const NEXT: &[(&str, &str, u32)] = &[("hook", "2", 0o755)];
 
 #[test]
-fn programs_are_roots_whatever_they_are_in_the_image_and_a_link_leads_to_them() {
+fn programs_are_roots_whatever_their_owner_in_the_image_and_a_link_leads_to_them() {
     let pod = Pod::new();
     let image = pod.image(
         "gpu",
@@ -135,7 +135,7 @@ fn programs_are_roots_whatever_they_are_in_the_image_and_a_link_leads_to_them() 
 }
 
 #[test]
-fn what_is_no_plain_file_is_refused_and_the_version_before_stays() {
+fn a_file_that_is_not_regular_is_refused_and_the_version_before_stays() {
     let pod = Pod::new();
     pod.image("gpu", HOOK);
     pod.hand_over("gpu", "r");
@@ -171,7 +171,7 @@ fn what_is_no_plain_file_is_refused_and_the_version_before_stays() {
 
 /// The daemon trusts the init containers no more than their images.
 #[test]
-fn what_was_handed_over_is_judged_again() {
+fn handed_over_files_are_checked_again() {
     let pod = Pod::new();
     pod.image("gpu", HOOK);
     pod.hand_over("gpu", "r");
@@ -247,7 +247,7 @@ fn the_same_content_is_the_same_version_and_other_content_is_another() {
 }
 
 #[test]
-fn a_version_that_a_container_needs_stays_and_one_that_nobody_needs_goes_after_a_while() {
+fn a_version_that_a_container_needs_stays_and_an_unneeded_one_is_removed_after_a_while() {
     let pod = Pod::new();
     pod.image("gpu", HOOK);
     pod.hand_over("gpu", "r");
@@ -269,12 +269,12 @@ fn a_version_that_a_container_needs_stays_and_one_that_nobody_needs_goes_after_a
         fs::read_to_string(pod.path("host/gpu/current/hook")).unwrap(),
         "2"
     );
-    // Who needs what is asked only if something may go: that reads the ledger.
+    // The needs are determined only if a version may be removed, because that reads the ledger.
     images.put(|| unreachable!());
 }
 
 #[test]
-fn an_image_that_the_pod_no_longer_has_goes_when_nobody_needs_it() {
+fn an_image_that_the_pod_no_longer_has_is_removed_when_no_container_needs_it() {
     let pod = Pod::new();
     for name in ["gpu", "net"] {
         pod.image(name, HOOK);
@@ -297,11 +297,11 @@ fn an_image_that_the_pod_no_longer_has_goes_when_nobody_needs_it() {
     images.put(|| needs(&[], false));
     assert!(!pod.path("host/net").exists());
     drop(images);
-    // A pod without images sees to what earlier ones have put there.
+    // A pod without images removes those of earlier pods.
     let mut none = HookImages::open(None, &pod.path("host")).unwrap();
     none.put(|| needs(&[], false));
     assert!(!pod.path("host/gpu/current").exists());
-    // And touches no other directory.
+    // It touches no other directory.
     fs::create_dir_all(pod.path("other/net")).unwrap();
     symlink("x", pod.path("other/net/current")).unwrap();
     let mut none = HookImages::open(None, &pod.path("other")).unwrap();
@@ -310,7 +310,7 @@ fn an_image_that_the_pod_no_longer_has_goes_when_nobody_needs_it() {
 }
 
 #[test]
-fn of_two_pods_the_first_keeps_the_images_until_it_ends() {
+fn the_first_of_two_pods_keeps_the_images_until_it_ends() {
     let pod = Pod::new();
     pod.image("gpu", HOOK);
     pod.hand_over("gpu", "r");
@@ -326,7 +326,7 @@ fn of_two_pods_the_first_keeps_the_images_until_it_ends() {
 }
 
 #[test]
-fn what_somebody_changes_on_the_host_is_put_right_when_a_pod_comes_up() {
+fn changes_on_the_host_are_undone_when_a_pod_comes_up() {
     let pod = Pod::new();
     pod.image("gpu", HOOK);
     pod.hand_over("gpu", "registry/gpu:1");
@@ -350,7 +350,7 @@ fn what_somebody_changes_on_the_host_is_put_right_when_a_pod_comes_up() {
         let found = hook.metadata().unwrap();
         assert_eq!((found.uid(), found.mode() & 0o7777), (0, 0o755));
     }
-    // The link, at once.
+    // The link is restored at once.
     let mut images = pod.comes_up();
     fs::remove_file(&link).unwrap();
     assert!(images.put(|| Needs::All));

@@ -1,4 +1,4 @@
-//! The files of an image: read with bounds, copied without anything but their content, and their digest.
+//! The files of an image: read with bounds, copied with nothing but their content, and their digest.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
@@ -23,31 +23,32 @@ pub(super) const MAX_BYTES: u64 = 512 << 20;
 pub(super) const MAX_DEPTH: usize = 8;
 const MAX_NAME: usize = 100;
 
-/// How much is read at once.
+/// The number of bytes of one read.
 const CHUNK: usize = 64 * 1024;
 
 /// The files of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// Of the directory of this version.
+    /// The name of this version's directory.
     pub(super) version: String,
-    /// How many files there are.
+    /// The number of files.
     pub files: usize,
-    /// How large they are together.
+    /// Their total size, in bytes.
     pub bytes: u64,
 }
 
 impl Content {
-    /// Reads what is in the directory at `from`, and copies it into the directory `to`, if there is one, which is
-    /// empty.
+    /// Reads the files of the directory `from`, and copies them into the empty directory `to`, if one is
+    /// given.
     ///
-    /// The copy is root's: directories and programs may be used by all, and are written by root alone. A file is a
-    /// program if anybody may execute it. Nothing else of its mode is taken over, nor owner, times or attributes.
+    /// The copy is root's: all users may use directories and programs, and only root may write to them. A
+    /// file is a program if any user may execute it. The rest of its mode is not copied, nor owner, times or
+    /// attributes.
     pub(super) fn read(from: &Path, to: Option<&Path>) -> Result<Content, ImageError> {
         Content::read_as(false, from, to)
     }
 
-    /// Reads what is in the directory of a version.
+    /// Reads the files of a version's directory.
     ///
     /// # Errors
     /// It is not as [`Content::read`] has made it.
@@ -71,7 +72,7 @@ impl Content {
         reading.finish()
     }
 
-    /// The digest, as images have it.
+    /// The digest in the form of images.
     pub fn digest(&self) -> String {
         self.version.replacen('-', ":", 1)
     }
@@ -82,7 +83,7 @@ struct Reading<'r> {
     to: Option<&'r Path>,
     /// Whether the files must be root's.
     is_copy: bool,
-    /// For each file its path, and what the digest is made of.
+    /// For each file its path, and its part of the digest's input.
     lines: Vec<(PathBuf, String)>,
     entries: usize,
     bytes: u64,
@@ -122,7 +123,7 @@ impl Reading<'_> {
 
     fn entry(&mut self, parent: &Dir, name: &Path, at: &Path, depth: usize) -> Result<(), ImageError> {
         let from = self.from.join(at);
-        // First: to open a device may wake it.
+        // This check is first: opening a device may wake it.
         let found = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         let found = found.map_err(errno).map_err(ImageError::io("look at", &from))?;
         if self.is_copy && (found.st_uid != geteuid().as_raw() || found.st_mode & 0o7022 != 0) {
@@ -222,12 +223,12 @@ fn create(path: &Path) -> Result<File, ImageError> {
 
 pub(super) fn make_directory(path: &Path) -> Result<(), ImageError> {
     let made = DirBuilder::new().mode(0o755).create(path);
-    // Whatever the mask of this process is.
+    // Independent of the mask of this process.
     made.and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(0o755)))
         .map_err(ImageError::io("make directory", path))
 }
 
-/// Has the names in a directory on the disk.
+/// Writes the names in a directory to the disk.
 pub(super) fn sync(directory: &Path) -> Result<(), ImageError> {
     File::open(directory)
         .and_then(|file| file.sync_all())
