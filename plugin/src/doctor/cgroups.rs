@@ -13,7 +13,7 @@ const CHECK: &str = "control-groups";
 const REMEDY: &str =
     "mount control groups of version 2 at /sys/fs/cgroup, with the controllers pids, memory and cpu";
 
-/// Whether hooks can have control groups of their own: one is made and removed.
+/// Checks whether hooks can have control groups of their own: creates one, and removes it.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if !examined.node.is_live() || !examined.config.needs_ledger() {
         return;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_keeps_all_limits_is_good_and_nothing_stays_of_the_probe() {
+    fn a_node_that_has_all_limits_passes_and_the_probe_is_removed() {
         let name = GroupName::new("doctor", Stage::Prestart, 0, Timestamp::now().unix_nanos());
         let findings = of_probe(Group::create(name.clone(), HookLimits::default()));
         assert_eq!(findings[0].level, Level::Good, "{findings:?}");

@@ -14,16 +14,16 @@ use crate::node::Finding;
 use crate::observe::{AskError, OnSilence, Status};
 use crate::trust::{Fault, TrustedDir};
 
-/// Less free space than this, in bytes, and records may not be written.
+/// With less free space than this, in bytes, records may not be written.
 const LEAST_SPACE: u64 = 16 * 1024 * 1024;
 
-/// Fewer free inodes than this, and neither may entries.
+/// With fewer free inodes than this, records may not be written either.
 const LEAST_FILES: u64 = 1000;
 
-/// How many containers a finding names.
+/// The maximum number of containers in a finding.
 const MAX_NAMED: usize = 5;
 
-/// What is to be found about the daemon.
+/// Checks the daemon.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     check_state(examined, findings);
     match &examined.status {
@@ -36,7 +36,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// That several daemons use the state directory.
+/// The finding that several daemons use the state directory.
 pub(super) fn several(daemons: &[i32]) -> Option<Finding> {
     let numbers: Vec<String> = daemons.iter().map(ToString::to_string).collect();
     (daemons.len() > 1).then(|| {
@@ -107,8 +107,8 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     });
 }
 
-/// That there is too little left on the disk of the directory `name`: of bytes, or of files if they are
-/// counted.
+/// The finding that the disk of the directory `name` is nearly full: of bytes, or of files if the file system
+/// counts them.
 pub(super) fn full_disk(name: &str, space: u64, files: Option<u64>) -> Option<Finding> {
     if space >= LEAST_SPACE && files.is_none_or(|files| files >= LEAST_FILES) {
         return None;
@@ -118,7 +118,7 @@ pub(super) fn full_disk(name: &str, space: u64, files: Option<u64>) -> Option<Fi
     Some(Finding::problem("disk", what, remedy))
 }
 
-/// What the daemon says of itself, when the configuration that was asked for is `config_file`.
+/// The findings from the daemon's status; `config_file` is the configuration of this command.
 pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if status.not_ready.is_empty() {
@@ -188,7 +188,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     findings
 }
 
-/// That containers lack the hooks that they should have: the first of them are named.
+/// The finding that containers lack their hooks; it names the first of them.
 fn without_hooks(all: &[WithoutHooks]) -> Option<Finding> {
     let name = |it: &WithoutHooks| {
         prose(&format!(
@@ -216,7 +216,7 @@ fn without_hooks(all: &[WithoutHooks]) -> Option<Finding> {
     ))
 }
 
-/// What the runtime does when the daemon does not answer.
+/// The finding about the runtime's reaction if the daemon does not answer.
 fn silence(does: OnSilence) -> Finding {
     let name = "silence";
     match does {

@@ -1,4 +1,4 @@
-//! The examination: what is looked at first, then every check.
+//! The examination: it reads the common data first, then runs every check.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,22 +16,22 @@ use crate::observe::{AskError, Status, ask};
 use crate::select::LoadedSpec;
 use crate::trust::access;
 
-/// How long all checks together may take: a plugin or a daemon that is asked has five seconds of them.
+/// The maximum time of all checks together; a query of a plugin or a daemon may take five seconds of it.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// What is to be examined.
+/// The subject of an examination.
 #[derive(Debug, Clone)]
 pub struct Examination {
     /// The node.
     pub node: Node,
-    /// The configuration's file; none if there is none, which leaves the defaults.
+    /// The configuration's file; with `None`, the defaults are used.
     pub config: Option<String>,
-    /// Whether the files that the configuration names are to be looked at; not if they are those of
-    /// an image, where they have other paths.
+    /// Whether to examine the files that the configuration names. Not for an image, where they have other
+    /// paths.
     pub looks_at_files: bool,
 }
 
-/// What the checks look at.
+/// The data that the checks use.
 pub(super) struct Examined<'e> {
     pub(super) node: &'e Node,
     pub(super) runtimes: Vec<Settings>,
@@ -41,14 +41,15 @@ pub(super) struct Examined<'e> {
     /// All files of hooks that the configuration names.
     pub(super) looked: Vec<Looked>,
     pub(super) looks_at_files: bool,
-    /// What the daemon answers; none if it is not asked.
+    /// The daemon's answer; `None` if it is not queried.
     pub(super) status: Option<Result<Status, AskError>>,
     defaults: Vec<LoadedSpec>,
     /// The programs of the default hook-specs.
     pub(super) programs: Vec<Arc<str>>,
 }
 
-/// All findings, those that matter most first. What does not answer is one of them, and ends the examination.
+/// All findings, the most important first. A place that does not answer is a finding too, and ends the
+/// examination.
 pub fn examine(examination: &Examination) -> Vec<Finding> {
     let findings = Arc::new(Mutex::new(Vec::new()));
     let (examination, found) = (examination.clone(), findings.clone());
@@ -61,7 +62,7 @@ pub fn examine(examination: &Examination) -> Vec<Finding> {
     findings
 }
 
-/// Why an examination is not complete.
+/// The findings that explain why an examination is not complete.
 fn unanswered() -> Vec<Finding> {
     let unanswered = access::unanswered();
     let of_one = |one: &access::Unanswered| {
@@ -81,7 +82,7 @@ fn unanswered() -> Vec<Finding> {
     }
 }
 
-/// What a panic leaves behind is whole: findings are only added.
+/// A panic leaves no partial list: findings are only added.
 fn lock(findings: &Mutex<Vec<Finding>>) -> MutexGuard<'_, Vec<Finding>> {
     findings.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -97,7 +98,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
             Err(errors) => (Config::default(), errors),
         },
     };
-    // What the defaults name is nobody's error.
+    // A missing file is no error if only the defaults name it.
     let looks = examination.looks_at_files && config_errors.is_empty();
     let defaults = config.defaults().filter(|_| looks);
     let defaults: Vec<LoadedSpec> = defaults
@@ -133,14 +134,14 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
 }
 
 impl Finding {
-    /// Whether hooks do not run, or not safely, for it.
+    /// Whether hooks do not run, or not safely, because of this finding.
     pub fn is_problem(&self) -> bool {
         self.level == Level::Problem
     }
 }
 
 impl Examined<'_> {
-    /// How long the hooks of a stage of the default hook-specs may take together at the most, in seconds.
+    /// The maximum time that the hooks of a stage of the default hook-specs may take together, in seconds.
     pub(super) fn stage_seconds(&self, stage: Stage) -> u64 {
         let hooks = self
             .defaults
@@ -151,19 +152,20 @@ impl Examined<'_> {
         timeouts.map(|timeout| u64::from(timeout.seconds())).sum()
     }
 
-    /// Whether the daemon is, or is to be, in a pod: that of this command, or the one that it says it is in.
+    /// Whether the daemon runs, or will run, in a pod: that of this command, or the one in its status.
     pub(super) fn is_in_pod(&self) -> bool {
         let says_so = matches!(&self.status, Some(Ok(status)) if status.is_in_pod);
         self.node.is_live() && (is_in_pod() || says_so)
     }
 
-    /// Whether the runtime launches one of ours.
+    /// Whether the runtime launches this plugin.
     pub(super) fn is_launched(&self, settings: &Settings) -> bool {
         let files = plugins::launched(self.node, &settings.plugins);
         files.iter().any(|file| self.is_ours(file))
     }
 
-    /// Whether a plugin's file, as the node calls it, is ours, by its name or by what it leads to.
+    /// Whether a plugin's file, by its path on the node, is this program: by its name, or by the target of
+    /// its link.
     pub(super) fn is_ours(&self, file: &Path) -> bool {
         let leads_to = self.node.real(file);
         plugins::plugin_name(file) == Some("oci-hooks")

@@ -10,7 +10,7 @@ use crate::lint::Looked;
 use crate::model::shown;
 use crate::node::Finding;
 
-/// What is to be found about the files of hooks.
+/// Checks the files of hooks.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     for error in &examined.config_errors {
         findings.push(told("config", error, true));
@@ -39,7 +39,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     findings.extend(examined.programs.iter().filter_map(|program| noexec(program)));
 }
 
-/// That the kernel will not execute a program, whatever its mode.
+/// The finding that the kernel will not execute a program, whatever its mode.
 pub(super) fn noexec(program: &str) -> Option<Finding> {
     let on = statvfs(Path::new(program)).ok()?;
     on.flags().contains(FsFlags::ST_NOEXEC).then(|| {

@@ -1,4 +1,4 @@
-//! Examining a node: is everything there that hooks need, and is it as it should be?
+//! Examines a node: checks whether it has all that hooks need, in the right state.
 
 mod cgroups;
 mod daemon;

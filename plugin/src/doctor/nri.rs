@@ -1,4 +1,4 @@
-//! Is NRI on, reachable, and patient enough?
+//! Checks whether NRI is on and reachable, and whether its timeouts are long enough.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::node::{Finding, Kind, Node, Settings, Version, find};
 /// The name that the daemon registers with.
 const NAME: &str = "oci-hooks";
 
-/// What is to be found about the runtimes of the node.
+/// Checks the runtimes of the node.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if examined.runtimes.is_empty() {
         let what = "neither containerd nor CRI-O is to be found on this node";
@@ -83,7 +83,7 @@ fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
     findings.push(socket(&examined.node.path(&settings.socket)));
 }
 
-/// NRI's socket, which is to be at `path`.
+/// Checks NRI's socket, which should be at `path`.
 pub(super) fn socket(path: &Path) -> Finding {
     let socket = shown_path(path);
     match path.try_exists() {
@@ -113,7 +113,7 @@ pub(super) fn socket(path: &Path) -> Finding {
     }
 }
 
-/// Timeouts of the runtime against each other, and against the hooks that events wait for.
+/// Compares the timeouts of the runtime with each other, and with the hooks that events wait for.
 fn check_patience(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let (label, request) = (settings.label(), settings.request_timeout);
     if settings.registration_timeout <= request {
@@ -166,7 +166,7 @@ fn is_required(settings: &Settings) -> bool {
     settings.required_plugins.iter().any(|required| required == NAME)
 }
 
-/// Whether the runtime is of a version that has required plugins.
+/// Whether the runtime's version supports required plugins.
 fn can_require(settings: &Settings) -> bool {
     let since = match settings.kind {
         Kind::Containerd => Version(2, 2, 0),
@@ -175,8 +175,8 @@ fn can_require(settings: &Settings) -> bool {
     settings.version.is_some_and(|version| version >= since)
 }
 
-/// Whether this node's runtime creates no container while the daemon is not connected, by its files; nothing if there
-/// is no runtime to be found, or several that differ.
+/// Whether this node's runtime creates no container while the daemon is not connected, by its files. `None`
+/// if there is no runtime, or several that differ.
 pub(crate) fn requires_plugin(node: &Node) -> Option<bool> {
     let (runtimes, _) = find(node);
     let mut answers = runtimes.iter().map(is_required);
@@ -184,7 +184,7 @@ pub(crate) fn requires_plugin(node: &Node) -> Option<bool> {
     answers.all(|answer| answer == first).then_some(first)
 }
 
-/// What the version of runtime and OCI runtime means for the moment of hooks.
+/// Checks the effect of the versions of runtime and OCI runtime on the time at which hooks run.
 fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let direct = examined.config.delivery == Delivery::Direct;
     if let Some(runc) = examined

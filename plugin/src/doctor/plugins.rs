@@ -1,4 +1,4 @@
-//! The directory from which the runtime launches plugins, and others that inject hooks.
+//! Checks the directory from which the runtime launches plugins, and other plugins that inject hooks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +10,10 @@ use crate::node::{Finding, Kind, Node, Settings};
 use crate::process::processes;
 use crate::trust::TrustedFile;
 
-/// The other plugin that injects hooks, as it is known.
+/// The name of the known other plugin that injects hooks.
 const OTHER: &str = "hook-injector";
 
-/// What is to be found about plugins.
+/// Checks the plugins.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     for settings in &examined.runtimes {
         check_directory(examined, settings, findings);
@@ -24,7 +24,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The plugins that the runtime launches, as the node calls them: executables in its directory.
+/// The plugins that the runtime launches, by their paths on the node: executables in its directory.
 pub(super) fn launched(node: &Node, directory: &str) -> Vec<PathBuf> {
     let is_executable = |name: &PathBuf| {
         let file = node.path(name).metadata();
@@ -84,7 +84,7 @@ fn check_directory(examined: &Examined<'_>, settings: &Settings, findings: &mut 
     }
 }
 
-/// A directory of hooks.d that CRI-O reads and we do too.
+/// Checks for a directory of hooks.d that both CRI-O and the daemon read.
 fn check_twice(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     if settings.kind != Kind::Crio {
         return;
@@ -119,7 +119,7 @@ fn doubling(what: &str) -> Finding {
     )
 }
 
-/// The other plugin that injects hooks, running.
+/// The finding that the other plugin that injects hooks is running.
 pub(super) fn other_process() -> Option<Finding> {
     is_running(OTHER).then(|| doubling(&format!("a process called {OTHER} runs on this node")))
 }

@@ -1,4 +1,4 @@
-//! Whether the runtime has read its configuration since that was changed.
+//! Checks whether the runtime has read the last change of its configuration.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ use crate::model::{Timestamp, shown_path};
 use crate::node::{Finding, Kind, Settings};
 use crate::process::{processes, stat::Stat};
 
-/// What is to be found about the runtimes' processes.
+/// Checks the runtimes' processes.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if !examined.node.is_live() {
         return;
@@ -31,7 +31,8 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// That the runtime has run since before its file was changed. Both are in seconds since 1970.
+/// The finding that the runtime was started before its file was changed. Both times are in seconds since
+/// 1970.
 pub(super) fn needed(settings: &Settings, started: u64, file: &Path, changed: u64) -> Option<Finding> {
     let service = match settings.kind {
         Kind::Containerd => "containerd",
@@ -51,7 +52,7 @@ pub(super) fn needed(settings: &Settings, started: u64, file: &Path, changed: u6
     })
 }
 
-/// Whether the process is the runtime of the node, and no other that has its own configuration.
+/// Whether the process is the runtime of the node, and not another one with its own configuration.
 fn is_runtime(pid: i32, settings: &Settings) -> bool {
     let name = match settings.kind {
         Kind::Containerd => "containerd",
@@ -69,7 +70,7 @@ fn is_runtime(pid: i32, settings: &Settings) -> bool {
     read("comm").trim_end() == name && (!has_own || of_main)
 }
 
-/// When a process began, in seconds since 1970.
+/// The start of a process, in seconds since 1970.
 fn started(pid: i32) -> Option<u64> {
     let ticks = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
     let kernel = fs::read_to_string("/proc/stat").ok()?;
@@ -78,6 +79,6 @@ fn started(pid: i32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("btime "))?
         .parse()
         .ok()?;
-    // The second in which it began, and the whole of the next: the boot's is rounded, too.
+    // The second of its start, and the whole of the next: the time of the boot is rounded, too.
     Some(boot + Stat::of(pid)?.started / ticks + 1)
 }

@@ -1,4 +1,4 @@
-//! The unit, and other installations beside it.
+//! Checks the unit, and other installations beside it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +10,7 @@ use crate::node::{Finding, Node};
 
 const UNIT: &str = "nri-oci-hooks.service";
 
-/// Where systemd looks for units, the one that wins first (systemd.unit(5)).
+/// The directories in which systemd looks for units, in order of precedence (systemd.unit(5)).
 const DIRECTORIES: [&str; 5] = [
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -19,10 +19,10 @@ const DIRECTORIES: [&str; 5] = [
     "/lib/systemd/system",
 ];
 
-/// Where the package has the program, and where a pod puts it, as `install` of 0.1.0 did.
+/// The program's path from the package, and from a pod or `install` of 0.1.0.
 const PROGRAMS: [&str; 2] = ["/usr/bin/nri-oci-hooks", "/usr/local/bin/nri-oci-hooks"];
 
-/// What is to be found about units and programs.
+/// Checks units and programs.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     let node = examined.node;
     let units = distinct(node, &DIRECTORIES.map(|directory| format!("{directory}/{UNIT}")));
@@ -83,7 +83,7 @@ fn is_enabled(node: &Node) -> bool {
     links.any(|link| link.symlink_metadata().is_ok())
 }
 
-/// Those of the files that are there, each file once: `/lib` may be `/usr/lib`.
+/// The existing files, each once: `/lib` may be `/usr/lib`.
 fn distinct(node: &Node, names: &[String]) -> Vec<PathBuf> {
     let mut found: Vec<((u64, u64), PathBuf)> = Vec::new();
     for name in names {

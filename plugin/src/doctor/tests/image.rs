@@ -9,12 +9,12 @@ use tempfile::TempDir;
 use crate::doctor::{Examination, examine};
 use crate::node::{Finding, Level, Node};
 
-/// An image of a node, sound until a fault is planted: containerd 2, a default hook-spec, a ledger.
+/// An image of a node, valid until a fault is planted: containerd 2, a default hook-spec, a ledger.
 pub(super) struct Image(pub(super) TempDir);
 
 impl Image {
     pub(super) fn new() -> Image {
-        // Below /tmp the hook-spec would be warned of.
+        // Below /tmp there would be a warning about the hook-spec.
         let image = Image(tempfile::tempdir_in("/run").unwrap());
         image.write(
             "etc/containerd/config.toml",
@@ -53,14 +53,14 @@ impl Image {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A file of the plugin directory that the runtime launches.
+    /// Adds a file to the plugin directory from which the runtime launches.
     pub(super) fn plugin(&self, name: &str) {
         let name = format!("opt/nri/plugins/{name}");
         self.write(&name, "");
         self.mode(&name, 0o755);
     }
 
-    /// A link to our program that the runtime launches, by another name.
+    /// Adds a link to this program, with another name, that the runtime launches.
     pub(super) fn our_link(&self) {
         let program = "usr/local/bin/nri-oci-hooks";
         self.write(program, "");
@@ -69,9 +69,9 @@ impl Image {
         symlink(target, self.path("opt/nri/plugins/20-hooks")).unwrap();
     }
 
-    /// The configuration, with `more` in it.
+    /// Writes the configuration, with `more` in it.
     pub(super) fn configure(&self, more: &str) {
-        // The ledger is looked for below the root, as everything that is the node's.
+        // The ledger is searched below the root, as all files of the node.
         let text = format!(
             "hook_spec = {:?}\nannotation.spec_dirs = [{:?}]\nstate_dir = \"/state\"\n{more}",
             self.text("hooks/default.json"),
@@ -93,7 +93,7 @@ impl Image {
         })
     }
 
-    /// `level check` of what is not as it should be.
+    /// `level check` of every finding above a note.
     pub(super) fn faults(&self) -> Vec<String> {
         let findings = self
             .examined()

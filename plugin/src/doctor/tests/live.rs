@@ -1,4 +1,4 @@
-//! What only a node that runs can have.
+//! Faults that only a running node can have.
 
 use std::fs;
 use std::io::{Error, ErrorKind, Read, Write};
@@ -24,15 +24,15 @@ fn told(finding: &Finding) -> String {
     format!("{} {}: {remedy}", finding.level, finding.check)
 }
 
-/// Copies a program that is to be started, by a process of its own: what is open for writing in this
-/// one, a child of another test might keep open.
+/// Copies a program that will be started, by another process: a file that is open for writing here could stay
+/// open in a child of another test.
 fn copy(program: &str, to: &Path) {
     let copied = Command::new("cp").arg(program).arg(to).status();
     assert!(copied.unwrap().success());
 }
 
 #[test]
-fn a_socket_that_is_not_there_or_that_others_reach_is_named() {
+fn a_socket_that_does_not_exist_or_that_others_can_reach_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let path = directory.path().join("nri.sock");
@@ -60,7 +60,7 @@ fn several_daemons_of_one_state_directory_are_named() {
 }
 
 #[test]
-fn what_may_not_be_looked_at_is_not_taken_for_wrong() {
+fn missing_permission_is_not_reported_as_another_fault() {
     let denied = || Error::from(ErrorKind::PermissionDenied);
     let found = no_answer(
         &AskError::NoDaemon {
@@ -156,7 +156,7 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     assert_eq!(told(&waits, None), ["problem daemon"]);
     assert!(!of_status(&waits, None)[0].what.contains(char::is_control));
 
-    // Its program was replaced since it began.
+    // Its program was replaced since its start.
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("program");
     copy("/bin/sleep", &program);
@@ -189,7 +189,7 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
     fs::write(&program, "").unwrap();
     let path = program.to_str().unwrap();
     assert_eq!(noexec(path), None);
-    // A mount that no other thread sees.
+    // A mount that is invisible to other threads.
     let found = std::thread::scope(|scope| {
         let mounted = scope.spawn(|| {
             unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -222,7 +222,7 @@ fn another_injector_that_runs_is_named() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // Its name is that of the program a moment after it could be started.
+    // The process gets the name of the program a moment after its start.
     other.stdin.as_mut().unwrap().write_all(b"x").unwrap();
     other.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let found = other_process();

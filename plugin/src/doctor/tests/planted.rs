@@ -8,11 +8,11 @@ use crate::doctor::{Examination, examine};
 use crate::node::{Level, Node};
 
 #[test]
-fn a_sound_node_has_no_fault() {
+fn a_valid_node_has_no_fault() {
     assert_eq!(Image::new().faults(), [""; 0]);
 }
 
-/// Plants one fault in a sound node.
+/// Plants one fault in a valid node.
 type Plant = fn(&Image);
 
 #[test]
@@ -26,12 +26,12 @@ fn every_planted_fault_is_named() {
         }),
         ("problem nri-off", |node| node.nri("disable = true")),
         ("problem nri-off", |node| {
-            // containerd 1.7: off unless switched on.
+            // In containerd 1.7, NRI is off by default.
             node.write("etc/containerd/config.toml", "version = 2\n");
             fs::remove_file(node.path("etc/containerd/conf.d/nri.toml")).unwrap();
         }),
         ("problem nri-off", |node| {
-            // There a later file replaces the whole table.
+            // In containerd 1.7, a later file replaces the whole table.
             node.write(
                 "etc/containerd/config.toml",
                 "version = 2\nimports = [\"conf.d/*.toml\"]\n[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = false\n",
@@ -77,7 +77,7 @@ fn every_planted_fault_is_named() {
             );
         }),
         ("warning twice", |node| {
-            // By its name it could be any; the link is the image's own.
+            // Its name does not show that it is this program; the link is the image's own.
             node.our_link();
             let wants = "etc/systemd/system/multi-user.target.wants";
             fs::create_dir_all(node.path(wants)).unwrap();
@@ -173,7 +173,7 @@ fn every_planted_fault_is_named() {
             "fault {number}, {fault}: {found:?}"
         );
         let others: Vec<&String> = found.iter().filter(|found| *found != fault).collect();
-        // A file that the runtime cannot read is as good as none.
+        // A file that the runtime cannot read counts as none.
         assert!(
             others.is_empty() || fault == "problem runtime-config",
             "fault {number}, {fault}: {others:?}"
@@ -199,7 +199,7 @@ fn crio_is_read_in_the_order_of_its_files_and_later_ones_win() {
 }
 
 #[test]
-fn without_the_ledger_no_state_directory_is_missed() {
+fn without_the_ledger_no_state_directory_is_required() {
     let node = Image::new();
     fs::remove_dir_all(node.path("state")).unwrap();
     node.configure("delivery = \"events\"");
@@ -212,12 +212,12 @@ fn without_the_ledger_no_state_directory_is_missed() {
 }
 
 #[test]
-fn what_only_a_link_of_the_image_leads_to_is_there() {
+fn a_file_reached_only_by_a_link_of_the_image_exists() {
     let node = Image::new();
     node.nri("disable_connections = true");
     node.our_link();
     assert_eq!(node.faults(), [""; 0]);
-    // Where the drop-ins are is the image's own affair, too.
+    // The image also decides the path of the drop-ins.
     fs::create_dir(node.path("srv")).unwrap();
     fs::rename(node.path("etc/containerd/conf.d"), node.path("srv/conf.d")).unwrap();
     symlink("/srv/conf.d", node.path("etc/containerd/conf.d")).unwrap();
@@ -243,7 +243,7 @@ fn a_root_may_be_named_from_the_current_directory() {
 }
 
 #[test]
-fn no_terminal_escape_of_a_file_or_its_name_is_told() {
+fn no_terminal_escape_of_a_file_or_its_name_is_printed() {
     let escape = "\u{1b}[31m";
     let written = "\\u001b[31m";
     let node = Image::new();
