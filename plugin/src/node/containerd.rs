@@ -1,4 +1,4 @@
-//! containerd: `/etc/containerd/config.toml` and what it imports.
+//! containerd: `/etc/containerd/config.toml` and its imports.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::model::{bounded_list, shown_path};
 
 const MAIN: &str = "/etc/containerd/config.toml";
 const DROP_INS: &str = "/etc/containerd/conf.d";
-/// The table about NRI.
+/// The NRI table.
 pub(crate) const NRI: &str = "io.containerd.nri.v1.nri";
 
-/// How containerd is configured; `None` if the node has none.
+/// The settings of containerd; `None` if the node has none.
 pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
     let signs = [
         MAIN,
@@ -28,10 +28,11 @@ pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
     let main = is_there(node, &[MAIN])
         .then(|| table(node, Path::new(MAIN), findings))
         .flatten();
-    // One that says nothing of its format has the first; one that says nothing at all has any.
+    // A file without a format has the first one; an empty file counts as any format.
     let format = main.as_ref().filter(|main| !main.is_empty());
     let format = format.map(|main| main.get("version").and_then(Value::as_integer).unwrap_or(1));
-    // Without being asked, by the format of its configuration: 3 came with containerd 2.
+    // If the program does not report a version, the format of the configuration decides: 3 was added in
+    // containerd 2.
     let version = node.version("containerd");
     let is_1 = version.map_or(format == Some(2) || format == Some(1), |version| {
         version < Version(2, 0, 0)
@@ -85,8 +86,8 @@ pub(crate) fn containerd_imports(node: &Node, main: &Table) -> Vec<PathBuf> {
     imports(node, main, &mut Vec::new())
 }
 
-/// The files that the main one imports, as the node calls them, in order: `imports` of paths in which
-/// the name may have a `*`.
+/// The files that the main file imports, by their paths on the node, in order. The names in `imports` may
+/// have a `*`.
 fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     let list = main
         .get("imports")
@@ -116,7 +117,7 @@ fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBu
     patterns.filter_map(&mut of_pattern).flatten().collect()
 }
 
-/// Drop-ins that lie there and that nobody reads.
+/// Adds a finding about drop-ins that no file imports.
 fn tell_unread(
     node: &Node,
     main: &Table,

@@ -9,10 +9,10 @@ use super::{Node, Version};
 const MAIN: &str = "/etc/crio/crio.conf";
 const DROP_INS: &str = "/etc/crio/crio.conf.d";
 
-/// The directory of hooks.d that CRI-O reads unless it is told otherwise.
+/// The directory of hooks.d that CRI-O reads by default.
 const OWN_HOOKS: &str = "/usr/share/containers/oci/hooks.d";
 
-/// How CRI-O is configured; `None` if the node has none.
+/// The settings of CRI-O; `None` if the node has none.
 pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings> {
     let signs = [
         MAIN,
@@ -26,11 +26,11 @@ pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
     }
     let version = node.version("crio");
     let mut settings = Settings::default_of(Kind::Crio, version);
-    // On since 1.30.
+    // NRI is on by default since 1.30.
     settings.is_enabled = version.is_none_or(|version| version >= Version(1, 30, 0));
     settings.own_hooks_dirs = vec![OWN_HOOKS.to_owned()];
     let main = is_there(node, &[MAIN]).then(|| Path::new(MAIN).to_owned());
-    // Whatever their names end with.
+    // The ending of their names does not matter.
     let drop_ins: Vec<PathBuf> = files(node, DROP_INS, findings)
         .into_iter()
         .filter(|file| !node.path(file).is_dir())

@@ -1,18 +1,18 @@
-//! What an examination finds.
+//! The findings of an examination.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How a finding counts.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// The check passed.
     Good,
-    /// To be known; nothing is to be done.
+    /// Information; no action is needed.
     Note,
-    /// Hooks run, but not as one might expect.
+    /// Hooks run, but not as users may expect.
     Warning,
     /// Hooks do not run, or not safely.
     Problem,
@@ -29,16 +29,16 @@ impl fmt::Display for Level {
     }
 }
 
-/// One thing that was found. Its texts are escaped where they hold what others wrote.
+/// One finding. Text from other sources is escaped in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The check's name. The names are stable: scripts may match them.
     pub check: &'static str,
-    /// How it counts.
+    /// The severity.
     pub level: Level,
-    /// What was found.
+    /// The text of the finding.
     pub what: String,
-    /// What to do about it; absent if nothing is to be done.
+    /// The action to take; absent if none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }

@@ -1,5 +1,4 @@
-//! What the files of a node say of its container runtimes: how they are configured for NRI, and which plugins they
-//! require.
+//! The container runtimes of a node, by its files: their configuration for NRI, and their required plugins.
 #![forbid(unsafe_code)]
 
 mod containerd;

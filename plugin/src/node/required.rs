@@ -1,4 +1,4 @@
-//! The drop-ins by which a runtime creates no container without a plugin.
+//! The drop-ins with which a runtime creates no container without a plugin.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,8 @@ const CRIO: &str = include_str!("../../../deploy/crio/crio-1.34-required.conf");
 pub(crate) struct RequiredDropIn {
     pub(crate) path: PathBuf,
     pub(crate) text: &'static str,
-    /// Whether the runtimes of the node know required plugins. An older one may refuse the file, and does not start.
+    /// Whether the runtimes of the node support required plugins. An older one may refuse the file, and does
+    /// not start.
     pub(crate) is_possible: bool,
 }
 

@@ -1,18 +1,18 @@
-//! Following the links of an image inside the image: the absolute ones, too, lead to its own files.
+//! Follows the links of an image inside the image: absolute links, too, lead to its own files.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// How many links may be on the way: the kernel's own limit (path_resolution(7)).
+/// The maximum number of links on the way: the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// Where no file is and none can be made.
+/// A path at which no file exists or can be created.
 const NOWHERE: &str = "/proc/more-links-than-40";
 
-/// The file that is called `path` where `root` is `/`, with every link followed, the last one too. What is
-/// missing is taken for a name of its own. `root` itself has no links in it.
+/// The file with the path `path` where `root` is `/`, with every link followed, also the last one. A missing
+/// name is used as it is. `root` itself has no links in it.
 pub(crate) fn in_root(root: &Path, path: &Path) -> PathBuf {
     let mut real = PathBuf::new();
     let mut rest: VecDeque<OsString> = names(path).collect();
@@ -29,7 +29,7 @@ pub(crate) fn in_root(root: &Path, path: &Path) -> PathBuf {
         };
         links += 1;
         if links > MAX_LINKS {
-            // Not what was come to: the kernel would follow it, out of the root.
+            // Not the path so far: the kernel would follow its link, out of the root.
             return PathBuf::from(NOWHERE);
         }
         if target.has_root() {
@@ -47,7 +47,7 @@ pub(crate) fn in_root(root: &Path, path: &Path) -> PathBuf {
     root.join(real)
 }
 
-/// The components of a path that lead somewhere.
+/// The components of a path, without `/` and `.`.
 fn names(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_nowhere_but_into_the_root() {
+    fn links_lead_only_into_the_root() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("usr/lib")).unwrap();

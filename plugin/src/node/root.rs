@@ -1,4 +1,4 @@
-//! The node that is examined: this one, or an image of one in a directory.
+//! The examined node: this one, or an image of one in a directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node whose files are below `root`: this one if that is `/`. A relative path begins at the
-    /// current directory.
+    /// The node with its files below `root`: this node if that is `/`. A relative path begins at the current
+    /// directory.
     pub fn new(root: impl AsRef<Path>) -> Node {
         let root = root.as_ref();
         let real = root.canonicalize().or_else(|_| std::path::absolute(root));
@@ -24,13 +24,13 @@ impl Node {
         }
     }
 
-    /// Whether it is this node, whose programs can be asked.
+    /// Whether it is this node, whose programs can be executed.
     pub fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// Where the file that the node calls `path` is. Links of an image are followed inside it; those of
-    /// this node are left to the kernel, and to whoever judges them.
+    /// The path of the node's file `path`. Links of an image are followed inside it; those of this node are
+    /// left to the kernel, and to the checks of trust.
     pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         if self.is_live() {
             Path::new("/").join(path)
@@ -39,25 +39,25 @@ impl Node {
         }
     }
 
-    /// As [`Node::path`], with the links of this node followed too: for who writes through them.
+    /// Like [`Node::path`], with the links of this node followed too: for callers that write through them.
     pub fn real(&self, path: impl AsRef<Path>) -> PathBuf {
         in_root(&self.root, path.as_ref())
     }
 
-    /// Where the name `path` itself is: if it is that of a link, where the link is.
+    /// The path of the name `path` itself: for a link, the path of the link.
     pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         let directory = self.path(path.parent().unwrap_or(Path::new("/")));
         directory.join(path.file_name().unwrap_or_default())
     }
 
-    /// What the node calls the file at `path`.
+    /// The node's path of the file at `path`.
     pub fn name(&self, path: &Path) -> PathBuf {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         Path::new("/").join(below)
     }
 
-    /// The files of `directory`, as the node calls them, in the order of their names; none if it cannot
+    /// The files of `directory`, by their paths on the node, in the order of their names; none if it cannot
     /// be listed.
     pub(crate) fn files(&self, directory: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path(directory)).into_iter().flatten();
@@ -67,7 +67,8 @@ impl Node {
         files
     }
 
-    /// The first number with dots in what `program --version` says; `None` if it cannot be asked.
+    /// The first number with dots in the output of `program --version`; `None` if the program cannot be
+    /// executed.
     pub(crate) fn version(&self, program: &str) -> Option<Version> {
         if !self.is_live() {
             return None;
@@ -84,7 +85,7 @@ impl Node {
     }
 }
 
-/// A version, as far as it is told by numbers.
+/// A version, as far as it consists of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
 

@@ -1,4 +1,4 @@
-//! What matters of a runtime's configuration, whichever it is.
+//! The relevant settings of any runtime.
 
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{Node, Version};
 use super::{containerd, crio};
 use crate::model::{prose, shown_path};
 
-/// A runtime, as far as it matters for how it is configured.
+/// A runtime, in the kinds that differ in their configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InstalledRuntime {
     /// containerd 1.7
@@ -26,7 +26,7 @@ pub enum InstalledRuntime {
     Crio,
 }
 
-/// Which runtime.
+/// The kinds of runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Containerd,
@@ -42,14 +42,14 @@ impl Kind {
     }
 }
 
-/// How a runtime is configured for NRI, by its files.
+/// The NRI settings of a runtime, by its files.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) kind: Kind,
     pub(crate) version: Option<Version>,
     /// Whether it is containerd before 2.
     pub(crate) is_containerd_1: bool,
-    /// Whether the node tells that; otherwise it is taken for the newest.
+    /// Whether the node shows the version; otherwise it is assumed to be the newest.
     pub(crate) is_told: bool,
     pub(crate) is_enabled: bool,
     pub(crate) takes_connections: bool,
@@ -60,14 +60,14 @@ pub(crate) struct Settings {
     pub(crate) registration_timeout: Duration,
     pub(crate) rejects_hooks: bool,
     pub(crate) required_plugins: Vec<String>,
-    /// Its files, as the node calls them, the main one first.
+    /// Its files, by their paths on the node, the main one first.
     pub(crate) files: Vec<PathBuf>,
     /// The directories of hooks.d that the runtime reads itself.
     pub(crate) own_hooks_dirs: Vec<String>,
 }
 
 impl Settings {
-    /// What a runtime does without a configuration.
+    /// The settings of a runtime without a configuration.
     pub(crate) fn default_of(kind: Kind, version: Option<Version>) -> Settings {
         Settings {
             kind,
@@ -97,7 +97,7 @@ impl Settings {
     }
 }
 
-/// The runtimes of a node, and what is wrong with their files.
+/// The runtimes of a node, and the faults of their files.
 pub(crate) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
     let mut findings = Vec::new();
     let containerd = containerd::read(node, &mut findings);
@@ -105,19 +105,19 @@ pub(crate) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
     (containerd.into_iter().chain(crio).collect(), findings)
 }
 
-/// Why the runtime of a node is not known.
+/// The reason why the runtime of a node is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotTold {
-    /// It has none.
+    /// The node has no runtime.
     NoRuntime,
-    /// It is a containerd of any version.
+    /// The node has a containerd of unknown version.
     WhichContainerd,
 }
 
 /// The runtime of a node, by its programs and files; containerd if there are several.
 ///
 /// # Errors
-/// The node does not tell.
+/// The node does not show it.
 pub fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
     let (found, _) = find(node);
     let first = found.first().ok_or(NotTold::NoRuntime)?;
@@ -129,14 +129,14 @@ pub fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
     })
 }
 
-/// Whether any of `paths` is there. One that may not be looked at is there for all we know.
+/// Whether any of `paths` exists. A path whose existence is unknown is assumed to exist.
 pub(crate) fn is_there(node: &Node, paths: &[&str]) -> bool {
     paths
         .iter()
         .any(|path| node.path(path).try_exists().unwrap_or(true))
 }
 
-/// The TOML of the file that the node calls `name`; what is wrong with it is a finding.
+/// The TOML of the node's file `name`; an error in it becomes a finding.
 pub(crate) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Option<toml::Table> {
     let text = match std::fs::read_to_string(node.path(name)) {
         Ok(text) => text,
@@ -155,7 +155,7 @@ pub(crate) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Op
         .ok()
 }
 
-/// The files of a directory that the runtime reads; that it may not be looked at is a finding.
+/// The files of a directory that the runtime reads; if it cannot be listed, that becomes a finding.
 pub(crate) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(node.path(directory));
     if let Some(error) = listed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
@@ -164,7 +164,7 @@ pub(crate) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -
     node.files(directory)
 }
 
-/// What the runtime reads as root, and we may not: nothing is wrong with it for all we know.
+/// The finding for a file that the runtime reads as root, and this user cannot read. No fault is known then.
 pub(crate) fn unreadable(name: &Path, error: &Error) -> Finding {
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => "run this as root",
@@ -192,14 +192,14 @@ impl<'t> Values<'t> {
         self.0.get(key)?.as_table().map(Values)
     }
 
-    /// Puts the string of `key` into `place`, if there is one.
+    /// Writes the string of `key` to `place`, if there is one.
     pub(crate) fn set(self, place: &mut String, key: &str) {
         if let Some(text) = self.0.get(key).and_then(Value::as_str) {
             text.clone_into(place);
         }
     }
 
-    /// Puts the time of `key` into `place`, if there is one.
+    /// Writes the time of `key` to `place`, if there is one.
     pub(crate) fn set_time(self, place: &mut Duration, key: &str) {
         let text = self.0.get(key).and_then(Value::as_str);
         if let Some(time) = text.and_then(|text| humantime::parse_duration(text).ok()) {
