@@ -1,4 +1,4 @@
-//! containerd's files: the main one, which has to import the drop-in, and the drop-in.
+//! The files of containerd: the main one, which must import the drop-in, and the drop-in.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,14 @@ use crate::node::{InstalledRuntime, NRI, Node, containerd_imports};
 
 pub(super) const MAIN: &str = "/etc/containerd/config.toml";
 pub(super) const DROP_IN: &str = "/etc/containerd/conf.d/nri-oci-hooks.toml";
-/// Our drop-ins and no other: what else lies in that directory may be unread for a reason.
+/// Only the drop-ins of this program: other files in that directory may be unread for a reason.
 pub(super) const IMPORT: &str = "/etc/containerd/conf.d/nri-oci-hooks*.toml";
 
 const CONTAINERD_1_7: &str = include_str!("../../../deploy/containerd/containerd-1.7.toml");
 const CONTAINERD_2: &str = include_str!("../../../deploy/containerd/containerd-2.toml");
 
-/// The main file with the drop-in imported; `None` if it is imported. An empty one becomes one of `format`.
+/// The main file with the drop-in imported; `None` if it is already imported. An empty file gets the format
+/// `format`.
 ///
 /// Fails with the reason why the file cannot be changed.
 pub(super) fn with_import(node: &Node, text: &str, format: i64) -> Result<Option<String>, String> {
@@ -36,14 +37,14 @@ pub(super) fn with_import(node: &Node, text: &str, format: i64) -> Result<Option
         return Ok(None);
     }
     match file.get_mut("imports") {
-        // Keys of no table stand before the first table.
+        // Keys without a table must be before the first table.
         None => return Ok(Some(format!("imports = [\"{IMPORT}\"]\n{text}"))),
         Some(list) => add(list.as_array_mut().ok_or("imports is not a list")?),
     }
     Ok(Some(file.to_string()))
 }
 
-/// The main file without our import; `None` if it has none.
+/// The main file without the import of the drop-in; `None` if it has none.
 pub(super) fn without_import(text: &str) -> Result<Option<String>, String> {
     let mut file = parse(text)?;
     let Some(list) = file.get_mut("imports").and_then(Item::as_array_mut) else {
@@ -55,7 +56,7 @@ pub(super) fn without_import(text: &str) -> Result<Option<String>, String> {
     list.remove(at);
     if list.is_empty() {
         let line = format!("imports = [\"{IMPORT}\"]\n");
-        // The line that was put in front; otherwise the empty list stays, with what is said beside it.
+        // Removes the line at the beginning. Otherwise the empty list stays, with the comments beside it.
         return Ok(Some(
             text.strip_prefix(&line)
                 .map_or_else(|| file.to_string(), str::to_owned),
@@ -69,7 +70,7 @@ fn parse(text: &str) -> Result<DocumentMut, String> {
         .map_err(|error| prose(error.message()))
 }
 
-/// The import behind the last one, whose comma and comments stay.
+/// Adds the import after the last one, whose comma and comments stay.
 fn add(list: &mut Array) {
     let mut import = Value::from(IMPORT);
     if let Some(last) = list.iter().last() {
@@ -79,7 +80,7 @@ fn add(list: &mut Array) {
     list.push_formatted(import);
 }
 
-/// The files that the main one imports, and the drop-in's place if a pattern has room for it.
+/// The files that the main file imports, and the drop-in's path if a pattern matches it.
 fn imports(node: &Node, text: &str) -> Vec<PathBuf> {
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let patterns = table.get("imports").and_then(toml::Value::as_array);
@@ -95,7 +96,7 @@ fn imports(node: &Node, text: &str) -> Vec<PathBuf> {
     files
 }
 
-/// A value of the administrator's, and the file that it is from.
+/// A value of the administrator, and its file.
 struct Own {
     value: Value,
     from: PathBuf,
@@ -104,14 +105,15 @@ struct Own {
 /// The drop-in.
 pub(super) struct DropIn {
     pub(super) text: String,
-    /// The administrator's values in it, for people: key and file.
+    /// The administrator's values in the drop-in, for people: key and file.
     pub(super) kept: Vec<String>,
     /// The administrator's socket.
     pub(super) socket: Option<String>,
 }
 
-/// The drop-in for a node whose main file has this text. NRI is on and takes connections; all other values of the
-/// administrator's stay, for which 1.7 needs them repeated: there a later table replaces an earlier one.
+/// The drop-in for a node with this text in its main file. NRI is on and accepts connections; all other
+/// values of the administrator stay. 1.7 needs them repeated, because there a later table replaces an earlier
+/// one.
 pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Result<DropIn, String> {
     let is_1 = runtime == InstalledRuntime::Containerd17;
     let mut own = own_values(node, main, is_1);
@@ -127,7 +129,7 @@ pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Res
         .ok_or("the drop-in has no table about NRI")?;
     let mut kept = Vec::new();
     for (key, own) in own {
-        // containerd 2 adds key to key.
+        // containerd 2 merges the tables key by key.
         if !is_1 && !nri.contains_key(&key) {
             continue;
         }
@@ -144,7 +146,7 @@ pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Res
     })
 }
 
-/// The NRI table that is in force before the drop-in is read.
+/// The NRI table that is active before the drop-in is read.
 fn own_values(node: &Node, main: &str, replaces: bool) -> BTreeMap<String, Own> {
     let mut own = BTreeMap::new();
     add_own(&mut own, main, Path::new(MAIN), replaces);
@@ -158,7 +160,7 @@ fn own_values(node: &Node, main: &str, replaces: bool) -> BTreeMap<String, Own> 
     own
 }
 
-/// Adds the NRI table of one file, or replaces what is there by it.
+/// Adds the NRI table of one file, or replaces the earlier table with it.
 fn add_own(own: &mut BTreeMap<String, Own>, text: &str, from: &Path, replaces: bool) {
     let Ok(file) = text.parse::<DocumentMut>() else {
         return;

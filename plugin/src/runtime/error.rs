@@ -1,4 +1,4 @@
-//! Why NRI could not be switched on or off.
+//! Errors of switching NRI on or off.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::model::{shown, shown_path};
 use crate::write::WriteError;
 
-/// Why NRI could not be switched on or off.
+/// The reason why NRI could not be switched on or off.
 #[derive(Debug, Error)]
 pub enum RuntimeError {
     /// A file cannot be read, written or removed.
@@ -19,14 +19,14 @@ pub enum RuntimeError {
         shown_path(.0)
     )]
     NoRuntime(PathBuf),
-    /// There is a containerd of any version.
+    /// The node has a containerd of unknown version.
     #[error(
         "the version of containerd below {} is unknown: neither its configuration nor the program says it; \
          name it with --runtime",
         shown_path(.0)
     )]
     WhichContainerd(PathBuf),
-    /// The drop-in's place is taken.
+    /// Another file has the drop-in's path.
     #[error("{} is not as nri-oci-hooks wrote it; move it away, then run this again", shown_path(.0))]
     NotOurs(PathBuf),
     /// The runtime's own file cannot be changed safely.
@@ -34,9 +34,9 @@ pub enum RuntimeError {
     Main {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
-        /// What it must import.
+        /// The import that it needs.
         import: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Switching NRI on and off in the configuration of the node's runtime.
+//! Switches NRI on and off in the configuration of the node's runtime.
 
 mod containerd;
 mod error;

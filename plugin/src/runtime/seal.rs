@@ -1,8 +1,8 @@
-//! A drop-in of ours is recognized by its first line, which has the digest of the rest.
+//! Recognizes a drop-in of this program by its first line, which has the digest of the rest.
 
 use sha2::{Digest, Sha256};
 
-/// How the first line begins. What 0.1.0 wrote begins with the first words, too.
+/// The beginning of the first line. Drop-ins from 0.1.0 begin with the first words, too.
 const SEAL: &str = "# Written by nri-oci-hooks ";
 const SUM: &str = "sha256 of what follows: ";
 
@@ -11,7 +11,7 @@ pub(super) fn sealed(text: &str) -> String {
     format!("{SEAL}runtime enable. {SUM}{}\n{text}", digest(text))
 }
 
-/// Whether `there` is a drop-in just as this program, or one of an earlier release, has written it.
+/// Whether `there` is an unchanged drop-in of this program, or of one of its earlier releases.
 pub(super) fn is_sealed(there: &str) -> bool {
     let parts = there.strip_prefix(SEAL).and_then(|rest| rest.split_once('\n'));
     let sum = parts.and_then(|(first, text)| Some((first.split_once(SUM)?.1, text)));

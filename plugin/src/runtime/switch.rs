@@ -1,4 +1,4 @@
-//! The changes that switch NRI on and off: the drop-in, and the main file where that has to import it.
+//! The changes that switch NRI on and off: the drop-in, and the main file if it must import the drop-in.
 
 use std::fmt;
 use std::fs;
@@ -15,58 +15,58 @@ use crate::write::{WriteError, back_up, backups, put, replace};
 const CRIO_DROP_IN: &str = "/etc/crio/crio.conf.d/50-nri-oci-hooks.conf";
 const CRIO: &str = include_str!("../../../deploy/crio/crio.conf");
 
-/// Whose configuration is to be changed.
+/// The node and runtime whose configuration is to be changed.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The node.
     pub node: Node,
-    /// The runtime; `None` for the one that is there.
+    /// The runtime; `None` for the installed one.
     pub runtime: Option<InstalledRuntime>,
 }
 
-/// One change to a file. None of them is made by halves.
+/// One change to a file. Each is made as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A file of ours is written.
+    /// Writes a file of this program.
     Write {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What is in it.
+        /// The text.
         text: String,
     },
-    /// A file of the administrator's is changed. Its mode and owner stay, and a backup is kept.
+    /// Changes a file of the administrator. Its mode and owner stay, and a backup is kept.
     Edit {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What is in it then.
+        /// The new text.
         text: String,
     },
-    /// A file of the administrator's becomes what it was, and the backup goes.
+    /// Restores a file of the administrator, and removes the backup.
     Restore {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What it was.
+        /// The backup.
         backup: PathBuf,
     },
-    /// A file of ours is removed, and its directory if nothing else is in it.
+    /// Removes a file of this program, and its directory if that is empty then.
     Remove {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
 }
 
-/// What is to be changed, in order.
+/// The planned changes, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The changes; none if all is as it is to be.
+    /// The changes; none if the files are already as requested.
     pub changes: Vec<Change>,
-    /// What whoever asked should know: a line each.
+    /// Notes for the user, one line each.
     pub notes: Vec<String>,
     /// The unit of the runtime, which reads its configuration when it starts.
     pub service: &'static str,
 }
 
-/// What switches NRI on.
+/// The plan that switches NRI on.
 ///
 /// # Errors
 /// There is no runtime, or a file cannot be changed safely.
@@ -108,7 +108,7 @@ pub fn enable(target: &Target) -> Result<Plan, RuntimeError> {
     Ok(plan)
 }
 
-/// What undoes [`enable`].
+/// The plan that undoes [`enable`].
 ///
 /// # Errors
 /// There is no runtime, or a file cannot be changed safely.
@@ -121,7 +121,7 @@ pub fn disable(target: &Target) -> Result<Plan, RuntimeError> {
         return Ok(plan);
     }
     let path = node.real(MAIN);
-    // First: an import of nothing is harmless, and so is a drop-in that nobody imports.
+    // This is first: an import without a file is harmless, and so is a drop-in without an import.
     if let Some(text) = read(&path)? {
         let ours = |format| with_import(node, "", format).ok().flatten();
         let made = |backup: &PathBuf| {
@@ -182,7 +182,7 @@ fn read(path: &Path) -> Result<Option<String>, RuntimeError> {
     }
 }
 
-/// The drop-in, unless it is there.
+/// The drop-in, unless it exists with this text.
 fn write(path: PathBuf, text: &str) -> Result<Option<Change>, RuntimeError> {
     let there = ours(&path, text)?;
     let text = sealed(text);
@@ -193,7 +193,7 @@ fn remove(path: PathBuf, text: &str) -> Result<Option<Change>, RuntimeError> {
     Ok(ours(&path, text)?.map(|_| Change::Remove { path }))
 }
 
-/// The drop-in that is there, if any. One that was put there by hand as it is in the package is ours, too.
+/// The existing drop-in, if any. A copy of the package's file, made by hand, counts too.
 fn ours(path: &Path, text: &str) -> Result<Option<String>, RuntimeError> {
     match read(path)? {
         Some(there) if !is_sealed(&there) && there != text => Err(RuntimeError::NotOurs(path.to_owned())),
@@ -226,7 +226,7 @@ impl Change {
             }
             Change::Remove { path } => {
                 fs::remove_file(path).map_err(WriteError::io("remove", path))?;
-                // It stays if anything is in it.
+                // The directory stays if it is not empty.
                 let _ = path.parent().map(fs::remove_dir);
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! What is switched on and off, and that nothing else is touched.
+//! The changes of switching on and off, and that no other file is touched.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ const DROP_IN: &str = "etc/containerd/conf.d/nri-oci-hooks.toml";
 const NRI_TABLE: &str = "[plugins.\"io.containerd.nri.v1.nri\"]\n";
 
 impl Image {
-    /// With containerd's own file.
+    /// An image with containerd's own file.
     fn new(containerd: &str) -> Image {
         let image = Image(tempfile::tempdir().unwrap());
         image.write(MAIN, containerd);
@@ -47,7 +47,7 @@ impl Image {
         }
     }
 
-    /// How many changes it took.
+    /// Switches NRI on. Returns the number of changes.
     fn enable(&self) -> usize {
         let plan = enable(&self.target()).unwrap();
         plan.execute().unwrap();
@@ -101,7 +101,7 @@ fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
-/// containerd's own file in the forms that people have.
+/// Common forms of containerd's own file.
 const MAINS: [&str; 9] = [
     "version = 3\n",
     "# mine\nversion = 2 # yes\n\n[plugins]\n",
@@ -137,7 +137,7 @@ fn nri_is_on_a_second_time_changes_nothing_and_disabling_undoes_it_exactly() {
 }
 
 #[test]
-fn what_was_changed_since_stays_and_the_import_goes() {
+fn later_changes_stay_and_the_import_is_removed() {
     for main in MAINS.iter().filter(|main| !main.contains("conf.d")) {
         let image = Image::new(main);
         image.enable();
@@ -157,7 +157,7 @@ fn what_was_changed_since_stays_and_the_import_goes() {
 }
 
 #[test]
-fn only_drop_ins_of_ours_are_imported() {
+fn only_drop_ins_of_this_program_are_imported() {
     let image = Image::new("version = 3\n");
     image.write(
         "etc/containerd/conf.d/unread.toml",
@@ -195,7 +195,7 @@ fn a_file_that_cannot_be_changed_safely_is_refused() {
 }
 
 #[test]
-fn a_drop_in_that_is_not_ours_is_neither_replaced_nor_removed() {
+fn a_drop_in_of_another_owner_is_neither_replaced_nor_removed() {
     let image = Image::new("version = 3\n");
     image.enable();
     for text in ["# by hand\n".to_owned(), image.read(DROP_IN) + "# changed\n"] {
@@ -205,7 +205,7 @@ fn a_drop_in_that_is_not_ours_is_neither_replaced_nor_removed() {
         }
         assert_eq!(image.read(DROP_IN), text);
     }
-    // As the package has it, or as an earlier release wrote it.
+    // The text of the package, or of an earlier release.
     let text = include_str!("../../../deploy/containerd/containerd-2.toml");
     let earlier = super::seal::sealed("# earlier\n").replace("runtime enable", "install");
     for text in [text, &earlier] {
@@ -218,7 +218,7 @@ fn a_drop_in_that_is_not_ours_is_neither_replaced_nor_removed() {
 }
 
 #[test]
-fn what_the_administrator_has_set_for_nri_stays() {
+fn the_administrators_settings_for_nri_stay() {
     let own = "disable = true\ndisable_connections = true\nsocket_path = \"/run/my.sock\"\nplugin_path = '/srv/plugins'\n\"odd key\" = [1, 2]\nplugin_request_timeout = \"9s\" # patient\n";
     for format in [2, 3] {
         let image = Image::new(&format!("version = {format}\n{NRI_TABLE}{own}"));
@@ -229,7 +229,7 @@ fn what_the_administrator_has_set_for_nri_stays() {
         assert_eq!(table["disable_connections"].as_bool(), Some(false));
         assert_eq!(table["plugin_request_timeout"].as_str(), Some("9s"));
         assert_eq!(table["plugin_registration_timeout"].as_str(), Some("10s"));
-        // containerd 2 has them from the main file.
+        // containerd 2 reads them from the main file.
         let whole = (format == 2).then_some("/run/my.sock");
         assert_eq!(table.get("socket_path").and_then(Value::as_str), whole);
         assert_eq!(table.contains_key("odd key"), format == 2);
@@ -277,7 +277,7 @@ fn the_runtimes_own_file_keeps_its_owner_its_mode_and_its_place() {
 }
 
 #[test]
-fn a_main_file_that_was_made_goes_again() {
+fn a_created_main_file_is_removed_again() {
     let image = Image::new("");
     fs::remove_file(image.path(MAIN)).unwrap();
     let target = Target {
@@ -309,7 +309,7 @@ fn crio_gets_a_drop_in_and_loses_it_again() {
 fn the_version_of_containerd_in_an_image_is_not_guessed() {
     let image = Image(tempfile::tempdir().unwrap());
     assert!(matches!(enable(&image.target()), Err(RuntimeError::NoRuntime(_))));
-    // It is not executed: it would leave a trace.
+    // The program is not executed, because that would leave a trace.
     let trace = image.path("trace");
     image.write(
         "usr/bin/containerd",
