@@ -1,4 +1,4 @@
-//! Work that may wait for a file system, for those who must not wait as long.
+//! Runs work that may wait for a file system, for callers that must not wait as long.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -9,24 +9,24 @@ use tokio::time::timeout;
 
 use crate::trust::access;
 
-/// How often is looked whether a file system does not answer.
+/// The interval of checks whether a file system does not answer.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What `work` results in, done on a thread of its own; `None` if that is not there within `limit`, or the node has no
-/// room for the thread. The work goes on, and its result is dropped.
+/// The result of `work`, done on a thread of its own. `None` if it does not end within `limit`, or the node
+/// cannot start the thread. The work continues, and its result is dropped.
 pub(crate) fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (sender, done) = sync_channel(1);
     let thread = thread::Builder::new().name("bounded".into());
-    // Whoever waited may be gone.
+    // The caller may no longer wait.
     thread.spawn(move || drop(sender.send(work()))).ok()?;
     done.recv_timeout(limit).ok()
 }
 
-/// What `work` results in; `None` if that is not there within `limit`, or as soon as any file system does not answer.
-/// The work goes on.
+/// The result of `work`; `None` if it does not end within `limit`, or as soon as any file system does not
+/// answer. The work continues.
 pub(crate) async fn answered<T>(work: &mut JoinHandle<T>, limit: Duration) -> Option<Result<T, JoinError>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_that_is_stuck_is_waited_for_no_longer_than_the_limit() {
+    fn stuck_work_is_waited_for_no_longer_than_the_limit() {
         let (go_on, stuck) = channel::<()>();
         assert_eq!(
             within(Duration::from_millis(1), move || stuck.recv().is_ok()),

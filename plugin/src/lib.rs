@@ -1,13 +1,13 @@
 //! OCI hooks for every Kubernetes container, through NRI.
 //!
-//! Data flows one way: [`spec`] (what a hook-spec says) -> [`trust`] (may root run it?) ->
-//! [`select`] (which hooks does this container get?) -> [`ledger`] (which are pending, and which have
-//! run?) -> [`runner`] (executing one stage). [`daemon`] and [`cli`] sit on top and hold no rules of
-//! their own. [`model`] has the terms that all share. [`config`], [`process`] and [`diagnostic`] serve
-//! all of them, [`host`] and [`pod`] a daemon that lives in a pod, and [`node`] and [`runtime`] the
-//! commands that look at a node or change it. `hack/check-modules` keeps that order.
+//! Data flows one way: [`spec`] (the content of a hook-spec) -> [`trust`] (may root run it?) -> [`select`]
+//! (which hooks does this container get?) -> [`ledger`] (which are pending, and which have run?) ->
+//! [`runner`] (executing one stage). [`daemon`] and [`cli`] are on top and have no rules of their own.
+//! [`model`] has the terms that all share. [`config`], [`process`] and [`diagnostic`] serve all of them.
+//! [`host`] and [`pod`] serve a daemon in a pod, and [`node`] and [`runtime`] the commands that examine a
+//! node or change it. `hack/check-modules` checks that order.
 
-// They panic where nobody listens; `cli::complain` does not.
+// They panic if the output has no reader; `cli::complain` does not.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 mod bounded;

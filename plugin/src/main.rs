@@ -1,4 +1,4 @@
-//! The one binary: daemon and tools.
+//! The only binary: daemon and tools.
 
 use std::process::ExitCode;
 
@@ -7,12 +7,12 @@ use nri_oci_hooks::cli::{self, CommandLine};
 use nri_oci_hooks::{front, runner};
 
 fn main() -> ExitCode {
-    // A container waits for the runner: it goes without whatever the others need.
+    // A container waits for the runner, so no other work is done before it.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|word| word == runner::COMMAND) {
         return runner::main(arguments);
     }
-    // It holds the connection to the runtime, and is to be as small as it can.
+    // The front holds the connection to the runtime, and must be as small as possible.
     if front::is_front(std::env::args_os().nth(1).as_deref()) {
         return front::main();
     }

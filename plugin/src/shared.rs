@@ -1,8 +1,8 @@
-//! A value that is worked on without its lock: the work may wait for a file system.
+//! A value whose users work without its lock, because the work may wait for a file system.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A value of which each who works on it has a copy.
+/// A value; each user works on a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Shared<T>(Mutex<Versioned<T>>);
 
@@ -17,8 +17,8 @@ impl<T: Clone> Shared<T> {
         Shared(Mutex::new(Versioned { version: 0, value }))
     }
 
-    /// What `work` makes of a copy. The copy takes the place of the value, unless another has done so meanwhile: then
-    /// that one is newer.
+    /// Runs `work` on a copy, and returns its result. The copy replaces the value, unless another has
+    /// replaced it meanwhile: then that one is newer.
     pub(crate) fn work_on<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let (version, mut copy) = {
             let now = self.lock();
@@ -35,12 +35,12 @@ impl<T: Clone> Shared<T> {
         result
     }
 
-    /// Its copy as it is now.
+    /// A copy of the current value.
     pub(crate) fn get(&self) -> T {
         self.lock().value.clone()
     }
 
-    /// What a panic leaves behind is whole: the value is replaced at one stroke.
+    /// A panic leaves no partial value: the value is replaced as a whole.
     fn lock(&self) -> MutexGuard<'_, Versioned<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,10 +51,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_holds_nobody_up_and_the_newest_result_stays() {
+    fn work_blocks_no_other_user_and_the_newest_result_stays() {
         let shared = Shared::new(1);
         shared.work_on(|outer| {
-            // Would wait for ever if the lock were held.
+            // This would wait forever if the lock were held.
             shared.work_on(|inner| *inner = 2);
             *outer = 3;
         });

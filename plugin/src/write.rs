@@ -1,4 +1,4 @@
-//! Writing a file whole or not at all, and keeping what was there.
+//! Writes files whole or not at all, and keeps backups.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use crate::model::shown_path;
 
-/// What a backup's name ends with; from the second on, a number follows.
+/// The ending of a backup's name; from the second on, a number follows.
 const BACKUP: &str = ".before-nri-oci-hooks";
 
-/// Why a file could not be written or removed.
+/// The reason why a file could not be written or removed.
 #[derive(Debug, Error)]
 #[error("cannot {what} {}: {error}", shown_path(.path))]
 pub struct WriteError {
@@ -24,14 +24,14 @@ pub struct WriteError {
 }
 
 impl WriteError {
-    /// Turns what the kernel says of `path` into an error.
+    /// Turns the kernel's error about `path` into an error.
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> WriteError {
         let path = path.into();
         move |error| WriteError { what, path, error }
     }
 }
 
-/// Whether the file at `path` is just what [`put`] would make of it.
+/// Whether the file at `path` is exactly the result of [`put`].
 pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
     let is_ours = |file: fs::Metadata| {
         let has_mode = file.permissions().mode() & 0o7777 == mode;
@@ -45,7 +45,7 @@ pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), WriteErr
     write(path, content, mode, None)
 }
 
-/// Writes a file in place of the one that is there, whose mode and owner it keeps.
+/// Replaces an existing file, and keeps its mode and owner.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     let there = fs::metadata(path).map_err(WriteError::io("read", path))?;
     let mode = there.permissions().mode() & 0o7777;
@@ -77,7 +77,8 @@ fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> R
     })
 }
 
-/// Keeps the file at `path` beside it, readable by root alone, if there is one and no backup has the same.
+/// Copies the file at `path` to a backup beside it, readable only by root, if the file exists and no backup
+/// is equal.
 pub(crate) fn back_up(path: &Path) -> Result<(), WriteError> {
     let content = match fs::read(path) {
         Ok(content) => content,
@@ -107,7 +108,7 @@ fn backup(path: &Path, number: usize) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A name that is no program's and no configuration's: it begins with a dot. Nobody else's either:
+/// A name that no program and no configuration has: it begins with a dot. No other process uses it either:
 /// processes of two pods may have the same number.
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
