@@ -1,4 +1,4 @@
-//! The generated ttrpc service, answered by a [`Plugin`]: in time, whatever its handlers do.
+//! The generated ttrpc service, answered by a [`Plugin`]: in time, even if its handlers block or panic.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ pub(crate) struct Adapter<P> {
     handlers: Handlers<P>,
     handle: RuntimeHandle,
     runtime: Mutex<Arc<RuntimeInfo>>,
-    /// The pods and containers of a synchronization that comes in several messages.
+    /// The pods and containers of a synchronization in several messages.
     gathered: Mutex<event::Synchronize>,
     room: Room,
     configured: AtomicBool,
@@ -35,7 +35,7 @@ pub(crate) struct Adapter<P> {
 }
 
 impl<P: Plugin> Adapter<P> {
-    /// An adapter for a new connection, whose requests share `room`.
+    /// An adapter for a new connection, whose requests share the memory of `room`.
     pub(crate) fn new(handlers: Handlers<P>, handle: RuntimeHandle, room: Room) -> Self {
         Self {
             handlers,
@@ -66,7 +66,7 @@ impl<P: Plugin> Adapter<P> {
         }
     }
 
-    /// The same for an event that is handled even if it comes too late to be answered.
+    /// The context of an event that is handled even if it is too old to be answered.
     fn context_of_event(&self, rpc: &TtrpcContext) -> Context {
         let mut ctx = self.context(rpc);
         if ctx.remaining().is_zero() {
@@ -75,7 +75,7 @@ impl<P: Plugin> Adapter<P> {
         ctx
     }
 
-    /// Hands the plugin an event whose answer carries nothing, in whichever form it came.
+    /// Passes the plugin an event with an empty answer, in either form of the protocol.
     async fn notify(
         &self,
         rpc: &TtrpcContext,
@@ -140,7 +140,7 @@ impl<P: Plugin> Adapter<P> {
         self.handlers.answer(method, ctx, handler).instrument(span).await
     }
 
-    /// Adds what is left of a message of a synchronization to what was gathered.
+    /// Adds the rest of a message of a synchronization, after the filter, to the gathered ones.
     fn gather(&self, part: event::Synchronize) {
         self.room.keep(part.pods.iter().map(size).sum());
         self.room.keep(part.containers.iter().map(size).sum());
@@ -150,7 +150,7 @@ impl<P: Plugin> Adapter<P> {
     }
 }
 
-/// Until when a request is to be answered.
+/// The time by which a request must be answered.
 fn deadline(rpc: &TtrpcContext) -> Instant {
     let (now, limit) = (Instant::now(), time_to_answer(rpc.timeout_nano));
     let received_at = rpc.metadata.get(RECEIVED_AT).and_then(|values| values.first());
@@ -161,7 +161,7 @@ fn deadline(rpc: &TtrpcContext) -> Instant {
     now + limit.saturating_sub(age.unwrap_or_default())
 }
 
-/// The call of an event whose answer carries nothing.
+/// The call of an event with an empty answer.
 fn method_of(event: Event) -> Option<&'static str> {
     Some(match event {
         Event::RUN_POD_SANDBOX => "RunPodSandbox",
@@ -177,12 +177,12 @@ fn method_of(event: Event) -> Option<&'static str> {
     })
 }
 
-/// How many bytes of memory a message takes, about.
+/// The approximate size of a message in memory, in bytes.
 fn size<M: Message>(message: &M) -> u64 {
     size_of::<M>() as u64 + message.compute_size()
 }
 
-/// What every log line carries that is written while this pod's or container's event is handled.
+/// The fields of every log line that is written while this pod's or container's event is handled.
 fn about(pod: &PodSandbox, container: &Container) -> Span {
     let (namespace, pod) = (beginning(&pod.namespace), beginning(&pod.name));
     if container.id.is_empty() {
@@ -192,7 +192,8 @@ fn about(pod: &PodSandbox, container: &Container) -> Span {
     tracing::error_span!("container", namespace, pod, container, id)
 }
 
-/// As much of a name as one can have in Kubernetes: a longer one is not to fill every log line.
+/// The beginning of a name, up to the maximum length in Kubernetes: a longer name must not fill every log
+/// line.
 fn beginning(name: &str) -> &str {
     let mut end = name.len().min(253);
     while !name.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! What a plugin changes about a container that is being created.
+//! The changes of a plugin to a container that is being created.
 
 use protobuf::{Message, MessageField};
 
@@ -6,7 +6,7 @@ use crate::api::{self, OptionalValue};
 use crate::frame::MAX_BODY;
 use crate::resources::resource_setters;
 
-/// The longest answer, in bytes, that can travel to the runtime: what ttrpc allows, less its envelope.
+/// The longest answer, in bytes, that can be sent to the runtime: ttrpc's limit, less its envelope.
 pub const MAX_MESSAGE: usize = MAX_BODY - 16;
 
 /// A mark that makes NRI remove the entry it stands before.
@@ -162,7 +162,8 @@ impl Adjustment {
         self
     }
 
-    /// Sets the score by which the kernel chooses its victims when memory runs out, −1000 to 1000 (NRI 0.7).
+    /// Sets the OOM score adjustment, −1000 to 1000 (NRI 0.7). By the score, the kernel selects processes to
+    /// kill when memory runs out.
     pub fn oom_score_adj(mut self, score: i64) -> Self {
         self.linux_mut().oom_score_adj = OptionalValue::of(score);
         self
@@ -250,7 +251,7 @@ impl Adjustment {
         self
     }
 
-    /// Removes what RDT settings there are (NRI 0.11).
+    /// Removes all RDT settings (NRI 0.11).
     pub fn remove_rdt(mut self) -> Self {
         self.rdt_mut().remove = true;
         self
@@ -284,18 +285,18 @@ impl Adjustment {
         self
     }
 
-    /// The changes to the container as the message that goes over the wire.
+    /// The changes to the container as the protocol message.
     pub fn raw(&self) -> &api::ContainerAdjustment {
         self.0.adjust.get_or_default()
     }
 
-    /// The changes to the container as the message that goes over the wire, for all that has no method here.
+    /// The changes to the container as the protocol message, for fields without a method here.
     pub fn raw_mut(&mut self) -> &mut api::ContainerAdjustment {
         self.0.adjust.mut_or_insert_default()
     }
 
-    /// Bytes of this answer on the wire. With more than [`MAX_MESSAGE`] it cannot travel, and the runtime gets an
-    /// error in its place, which fails the creation.
+    /// The length of this answer in bytes. An answer of more than [`MAX_MESSAGE`] cannot be sent, and the
+    /// runtime gets an error in its place, which fails the creation.
     pub fn encoded_len(&self) -> usize {
         usize::try_from(self.0.compute_size()).unwrap_or(usize::MAX)
     }
@@ -329,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_removed_is_marked_with_a_dash() {
+    fn removals_are_marked_with_a_dash() {
         let mut adjustment = Adjustment::new()
             .remove_env("A")
             .remove_annotation("b")

@@ -1,4 +1,5 @@
-//! Getting an answer for the runtime out of a handler: in time, short enough, whatever the handler does.
+//! Produces an answer for the runtime from a handler: in time and short enough, even if the handler blocks or
+//! panics.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -21,8 +22,8 @@ use crate::context::{ASSUMED_REQUEST_TIMEOUT, Context};
 use crate::status::{Code, Status};
 use crate::workers::{Ending, MAX_HANDLERS, Refusal, Workers};
 
-/// How long a handler may take, so that its answer is there before the runtime gives up: the time the runtime gave,
-/// less a tenth, which is at least 50 ms and at most 250 ms, but never more than half.
+/// The time limit of a handler, so that its answer arrives before the runtime gives up. It is the runtime's
+/// limit less a tenth; the tenth is at least 50 ms and at most 250 ms, but never more than half.
 pub(crate) fn time_to_answer(timeout_nano: i64) -> Duration {
     let given = match u64::try_from(timeout_nano) {
         Ok(nanos) if nanos > 0 => Duration::from_nanos(nanos),
@@ -36,12 +37,12 @@ pub(crate) fn time_to_answer(timeout_nano: i64) -> Duration {
 pub(crate) struct Handlers<P> {
     plugin: Arc<P>,
     workers: Workers,
-    /// Every handler that is under way holds one; see [`Handlers::new`].
+    /// Every running handler holds one; see [`Handlers::new`].
     alive: mpsc::Sender<Infallible>,
 }
 
 impl<P: Send + Sync + 'static> Handlers<P> {
-    /// Handlers on these threads. The receiver is closed when they and all that are under way are gone.
+    /// Handlers on these threads. The receiver is closed when they and all running handlers are gone.
     pub(crate) fn new(plugin: Arc<P>, workers: Workers) -> (Self, mpsc::Receiver<Infallible>) {
         let (alive, gone) = mpsc::channel(1);
         let handlers = Self {
@@ -91,8 +92,8 @@ impl<P: Send + Sync + 'static> Handlers<P> {
 
 /// Calls a plugin on one of the threads, of which at most `limit` may be busy, until `deadline`.
 ///
-/// At the deadline, and when this future is dropped, the callee is dropped at its next `await`. If it blocks its
-/// thread, it keeps that until it ends, and what it returns then is dropped.
+/// At the deadline, and when this future is dropped, the callee is dropped at its next `await`. If it blocks
+/// its thread, it keeps the thread until it ends, and its result is dropped.
 pub(crate) async fn call<P, T, C>(
     workers: &Workers,
     limit: usize,
@@ -149,11 +150,11 @@ where
     }
 }
 
-/// How long to look for an outcome before going to sleep. Most are there within that time, and going to sleep and
-/// being woken costs more than all the rest of a call.
+/// The time to poll for an outcome before the thread sleeps. Most outcomes arrive within that time, and sleep
+/// and wake-up cost more than the rest of a call.
 const LOOK: Duration = Duration::from_micros(100);
 
-/// The outcome that is there almost at once; it is none if there will be none.
+/// The outcome, if it arrives almost at once; the inner option is `None` if there will be none.
 fn at_once<T>(receiver: &mut oneshot::Receiver<T>) -> Option<Option<T>> {
     let until = Instant::now() + LOOK;
     loop {
@@ -168,11 +169,11 @@ fn at_once<T>(receiver: &mut oneshot::Receiver<T>) -> Option<Option<T>> {
 
 /// How a call of the plugin ended.
 pub(crate) enum Called<T> {
-    /// In time.
+    /// It ended in time.
     Ended(T),
-    /// With this message.
+    /// It panicked with this message.
     Panicked(String),
-    /// It has not.
+    /// It did not end in time.
     TimedOut,
     /// It was not made.
     Refused(Refusal),
@@ -187,26 +188,26 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The error answer for a status that the plugin chose; the plugin knows best what to log of it.
+/// The error answer for a status from the plugin, which is not logged: the plugin logs it if needed.
 fn pass_on(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::debug!(method, %status, "answering the runtime with the plugin's error");
     status.into_rpc()
 }
 
-/// The error answer for a status that the plugin did not choose, which is logged.
+/// The error answer for a status from this crate, which is logged.
 pub(crate) fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::warn!(method, %status, "answering the runtime with an error");
     status.into_rpc()
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
 
-/// The answer, if it is short enough to travel; else an error, which is.
+/// The answer, if it is short enough to be sent; else an error, which is.
 pub(crate) fn sendable<M: Message>(method: &'static str, answer: M) -> ttrpc::Result<M> {
     let bytes = answer.compute_size();
     if bytes <= MAX_MESSAGE as u64 {

@@ -1,11 +1,11 @@
-//! The wire module: the messages of NRI as they cross the socket, every message, enum and field of NRI 0.12.5.
+//! The messages of NRI as they are sent over the socket: every message, enum and field of NRI 0.12.5.
 //!
 //! # Stability
 //! These types are generated from `proto/nri.proto`, and public as they are. They follow NRI rather than this crate:
 //! - A new version of NRI adds fields and values. To be ready for that, make messages with `..Default::default()`. Enums
 //!   are `#[non_exhaustive]`.
 //! - They implement [`Message`] of `protobuf` 3. Another major version of `protobuf` is a breaking release of this crate.
-//! - Nothing else of them is part of the interface: not their size, nor the order of their fields.
+//! - No other property of them is part of the interface: not their size, nor the order of their fields.
 //!
 //! # Absent values
 //! A message field that is absent on the wire is an empty [`MessageField`]. An enum field is an [`EnumOrUnknown`], since

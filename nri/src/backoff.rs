@@ -1,4 +1,4 @@
-//! How long to wait before the next try.
+//! The waiting times between attempts.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Backoff {
         }
     }
 
-    /// How long to wait now. The next wait will be twice as long, up to the longest.
+    /// The current waiting time. The next one will be twice as long, up to the longest.
     pub fn next_delay(&mut self) -> Duration {
         let delay = self.next;
         self.next = delay.saturating_mul(2).min(self.longest);

@@ -12,9 +12,9 @@ use crate::version::Version;
 /// The request timeout of a runtime that does not report one: the default of every runtime.
 pub(crate) const ASSUMED_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The metadata key of the time at which a request was received, in nanoseconds of the monotonic clock. A proxy between
-/// the runtime and the plugin sets it. The time to answer begins then. A decision for which no time is left is not made,
-/// since the proxy has answered. Every other event is still handled.
+/// The metadata key of the time at which a request was received, in nanoseconds of the monotonic clock. A
+/// proxy between the runtime and the plugin sets it. The time to answer begins then. If no time is left, a
+/// decision is not made, since the proxy has answered. Every other event is still handled.
 pub const RECEIVED_AT: &str = "nri-received-at";
 
 /// The runtime, as far as it reported itself at Configure.
@@ -27,14 +27,14 @@ pub struct RuntimeInfo {
     pub version: String,
     /// Its NRI version; reported since NRI 0.12. See [`RuntimeInfo::nri`] for that of older runtimes.
     pub nri_version: Option<Version>,
-    /// How long it gives a plugin to register; reported since NRI 0.7.
+    /// The time limit for a plugin's registration; reported since NRI 0.7.
     pub registration_timeout: Option<Duration>,
-    /// How long it gives a plugin to answer an event; reported since NRI 0.7.
+    /// The time limit for a plugin's answer to an event; reported since NRI 0.7.
     pub request_timeout: Option<Duration>,
 }
 
 impl RuntimeInfo {
-    /// A runtime with this name and version, of which nothing else is known.
+    /// A runtime with this name and version, and no other known property.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -43,14 +43,14 @@ impl RuntimeInfo {
         }
     }
 
-    /// The NRI version that the runtime announced, or else the one that its name and version stand for. None for a
-    /// runtime of which neither is known, for instance a development build.
+    /// The NRI version that the runtime announced, or else the one of its name and version. `None` for a
+    /// runtime with neither, for instance a development build.
     pub fn nri(&self) -> Option<Version> {
         self.nri_version
             .or_else(|| infer::nri_version(&self.name, &self.version))
     }
 
-    /// Whether the runtime goes by the [`FailurePolicy`] of a plugin, by its NRI version. Every runtime that
+    /// Whether the runtime obeys the [`FailurePolicy`] of a plugin, by its NRI version. Every runtime that
     /// does reports its version.
     pub fn honours_failure_policy(&self) -> bool {
         self.nri_version
@@ -130,7 +130,7 @@ impl Context {
         self.deadline
     }
 
-    /// How long it is until [`Context::deadline`]; zero if that has passed.
+    /// The time until [`Context::deadline`]; zero if that has passed.
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_runtime_does_not_tell_is_unknown() {
+    fn properties_that_the_runtime_does_not_report_are_unknown() {
         let configuration = Configuration::from(api::ConfigureRequest::default());
         assert_eq!(configuration, Configuration::default());
         let negative = api::ConfigureRequest {

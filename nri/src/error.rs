@@ -17,11 +17,11 @@ pub enum Error {
     Connect {
         /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
 
-    /// The runtime does not want this plugin.
+    /// The runtime refuses this plugin.
     #[error("the runtime refused to register plugin {plugin}: {status}")]
     Refused {
         /// Index and name, as registered.
@@ -35,7 +35,7 @@ pub enum Error {
     RegistrationTimeout {
         /// Index and name, as registered.
         plugin: String,
-        /// How long we waited.
+        /// The time limit.
         limit: Duration,
     },
 
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("the runtime closed the connection in the middle of a frame")]
     ClosedMidFrame,
 
-    /// The runtime sent something that cannot be NRI.
+    /// The runtime sent data that is not NRI.
     #[error(
         "the runtime announced a frame of {length} bytes on connection {connection}; the longest allowed is {} bytes",
         crate::frame::MAX_PAYLOAD
@@ -76,14 +76,14 @@ pub enum Error {
     Call {
         /// The method of the runtime.
         method: &'static str,
-        /// The answer of the runtime, or what kept it from answering.
+        /// The answer of the runtime, or the reason why there is none.
         status: Status,
     },
 
-    /// The environment of a plugin that the runtime launched is not what NRI promises.
+    /// The environment of a plugin that the runtime launched is not that of NRI.
     #[error("cannot run as a plugin launched by the runtime: {variable}={value}: {problem}")]
     Launch {
-        /// The environment variable at fault.
+        /// The invalid environment variable.
         variable: &'static str,
         /// Its value.
         value: String,
@@ -93,7 +93,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the runtime said no, rather than nothing.
+    /// Whether the runtime has refused, rather than not answered.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }

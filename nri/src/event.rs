@@ -1,7 +1,8 @@
-//! The events of a plugin: one struct for each method of [`Plugin`](crate::Plugin), with everything the runtime says.
+//! The events of a plugin: one struct for each method of [`Plugin`](crate::Plugin), with all data from the
+//! runtime.
 //!
-//! The structs are `#[non_exhaustive]`, since later versions of NRI may say more. A test of a handler makes one with
-//! its `new`, and sets the fields that it needs:
+//! The structs are `#[non_exhaustive]`, since later versions of NRI may have more fields. A test of a handler
+//! makes one with its `new`, and sets the fields that it needs:
 //!
 //! ```
 //! use containerd_nri::api::{Container, PodSandbox};
@@ -17,7 +18,7 @@ use crate::api::{
     PodSandbox,
 };
 
-/// Declares an event: its struct, its `new` with the fields before the `;`, and how it comes over the wire.
+/// Declares an event: its struct, its `new` with the fields before the `;`, and its message in the protocol.
 macro_rules! event {
     (
         $(#[doc = $doc:literal])*
@@ -35,7 +36,7 @@ macro_rules! event {
         }
 
         impl $name {
-            /// The event with what it is about; everything else is empty.
+            /// The event with its subject; all other fields are empty.
             #[must_use]
             pub fn new($($field: $type),*) -> Self {
                 Self { $($field,)* $($more: Default::default(),)* }
@@ -99,7 +100,7 @@ macro_rules! container_events {
 }
 
 event! {
-    /// All pods and containers that the runtime has, however many messages it took to send them.
+    /// All pods and containers of the runtime, in however many messages they were sent.
     Synchronize from SynchronizeRequest {
         /// The pods.
         pods: Vec<PodSandbox> = pods,
@@ -126,7 +127,7 @@ event! {
         pod: PodSandbox = pod,;
         /// The overhead of the pod itself, besides its containers.
         overhead: LinuxResources = overhead_linux_resources,
-        /// The resources that the pod is to have.
+        /// The new resources of the pod.
         resources: LinuxResources = linux_resources,
     }
 }
@@ -155,7 +156,7 @@ event! {
         pod: PodSandbox = pod,
         /// The container.
         container: Container = container,;
-        /// The resources that the container is to have.
+        /// The new resources of the container.
         resources: LinuxResources = linux_resources,
     }
 }
@@ -173,7 +174,7 @@ event! {
         updates: Vec<ContainerUpdate> = update,
         /// Which plugin changes which field.
         owners: OwningPlugins = owners,
-        /// The plugins that the runtime asked.
+        /// The plugins that the runtime called.
         plugins: Vec<PluginInstance> = plugins,
     }
 }
@@ -196,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_on_the_wire_is_empty() {
+    fn fields_that_are_absent_in_the_message_are_empty() {
         assert_eq!(
             UpdateContainer::from(api::UpdateContainerRequest::default()),
             UpdateContainer::default()

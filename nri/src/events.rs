@@ -61,7 +61,7 @@ const SINCE_0_10: Version = Version {
 };
 
 impl EventMask {
-    /// No event. Not to be answered to Configure, where it would mean all.
+    /// No event. Not valid as an answer to Configure, where it would mean all.
     pub const NONE: Self = Self(0);
 
     /// The events that every version of NRI knows, since 0.2.
@@ -69,8 +69,8 @@ impl EventMask {
 
     /// The events that a runtime with this NRI version knows.
     ///
-    /// Without a version these are all events. A single one that the runtime does not know makes it refuse the plugin;
-    /// see [`RuntimeInfo::nri`](crate::RuntimeInfo::nri) for what is known of a runtime.
+    /// Without a version these are all events. If a set has one event that the runtime does not know, the
+    /// runtime refuses the plugin. See [`RuntimeInfo::nri`](crate::RuntimeInfo::nri) for the known versions.
     pub fn known_to(runtime: Option<Version>) -> Self {
         match runtime {
             Some(version) if version < SINCE_0_10 => Self::SINCE_0_2,
@@ -78,8 +78,8 @@ impl EventMask {
         }
     }
 
-    /// The events that a plugin implements: those whose method of [`Plugin`] is not the default one. A plugin that
-    /// hands its events on to another one implements all that it hands on.
+    /// The events that a plugin implements: those whose method of [`Plugin`] is not the default one. A plugin
+    /// that passes its events to another one implements all that it passes.
     pub fn implemented_by<P: Plugin>() -> Self {
         implemented::implemented_by::<P>()
     }
@@ -124,7 +124,7 @@ impl EventMask {
             .filter(move |event| self.contains(*event))
     }
 
-    /// The set as it goes over the wire: bit (event − 1) for each event.
+    /// The set as in the protocol: bit (event − 1) for each event.
     pub const fn bits(self) -> i32 {
         self.0
     }

@@ -17,7 +17,7 @@ pub(crate) const MAX_PAYLOAD: usize = MessageHeader::LEN + MAX_BODY;
 
 /// Longest payload of a frame in which a ttrpc message starts.
 ///
-/// The runtime reads message headers through a buffer of this size, and its frame reader hands out a frame as a
+/// The runtime reads message headers through a buffer of this size. Its frame reader returns a frame as a
 /// whole or fails: a longer one ends the connection.
 pub(crate) const MAX_FIRST_PAYLOAD: usize = 4096;
 
@@ -34,7 +34,7 @@ impl FrameHeader {
     /// Bytes of an encoded header.
     pub(crate) const LEN: usize = 8;
 
-    /// The header as it goes over the wire.
+    /// The header as bytes.
     pub(crate) fn encode(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         bytes[..4].copy_from_slice(&self.connection.to_be_bytes());
@@ -42,7 +42,7 @@ impl FrameHeader {
         bytes
     }
 
-    /// The header that came over the wire.
+    /// The header in these bytes.
     pub(crate) fn decode(bytes: [u8; Self::LEN]) -> Self {
         let [a, b, c, d, e, f, g, h] = bytes;
         Self {
@@ -59,7 +59,7 @@ pub(crate) struct MessageHeader {
     pub(crate) length: u32,
     /// The call that the message belongs to.
     pub(crate) stream: u32,
-    /// What the message is, for instance [`MessageHeader::REQUEST`].
+    /// The kind of the message, for instance [`MessageHeader::REQUEST`].
     pub(crate) kind: u8,
     /// Flags of streams; 0 for NRI, which has only plain calls.
     pub(crate) flags: u8,
@@ -75,7 +75,7 @@ impl MessageHeader {
     /// Kind of a message that answers a call.
     pub(crate) const RESPONSE: u8 = 2;
 
-    /// The header that came over the wire.
+    /// The header in these bytes.
     pub(crate) fn decode(bytes: [u8; Self::LEN]) -> Self {
         let [a, b, c, d, e, f, g, h, kind, flags] = bytes;
         Self {

@@ -1,4 +1,4 @@
-//! Which events a plugin implements: the methods of its type that are not the default ones.
+//! The events that a plugin implements: the methods of its type that are not the default ones.
 
 use std::any::TypeId;
 use std::future::Future;
@@ -11,9 +11,9 @@ use crate::events::EventMask;
 use crate::plugin::Plugin;
 use crate::status::Status;
 
-/// What the default methods of [`Plugin`] return: the answer that changes nothing.
+/// The future that the default methods of [`Plugin`] return: the answer that changes nothing.
 ///
-/// Its type tells a method that a plugin does not implement, without a call.
+/// Its type identifies a method that a plugin does not implement, without a call.
 pub(crate) struct NotImplemented<T>(PhantomData<fn() -> T>);
 
 impl<T> NotImplemented<T> {

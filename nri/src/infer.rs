@@ -1,8 +1,8 @@
-//! Which version of NRI a runtime has that does not announce it: from its name and its own version.
+//! The NRI version of a runtime that does not announce it: from its name and its own version.
 
 use crate::version::Version;
 
-/// Releases of containerd from which on it has a version of NRI: both as major, minor and patch.
+/// The first release of containerd for each version of NRI: both as major, minor and patch.
 const CONTAINERD: &[(Numbers, Numbers)] = &[
     ((1, 7, 0), (0, 3, 0)),
     ((1, 7, 7), (0, 4, 0)),
@@ -14,7 +14,7 @@ const CONTAINERD: &[(Numbers, Numbers)] = &[
     ((2, 3, 0), (0, 12, 0)),
 ];
 
-/// The same of CRI-O.
+/// The same for CRI-O.
 const CRI_O: &[(Numbers, Numbers)] = &[
     ((1, 26, 0), (0, 2, 0)),
     ((1, 27, 0), (0, 3, 0)),
@@ -29,7 +29,7 @@ const CRI_O: &[(Numbers, Numbers)] = &[
 
 type Numbers = (u32, u32, u32);
 
-/// The version of NRI that a release of a runtime has. None for an unknown runtime or version, such as
+/// The version of NRI in a release of a runtime. `None` for an unknown runtime or version, such as
 /// `0.0.0-unknown` or `(devel)`.
 pub(crate) fn nri_version(runtime: &str, version: &str) -> Option<Version> {
     let releases = match runtime {
@@ -45,8 +45,9 @@ pub(crate) fn nri_version(runtime: &str, version: &str) -> Option<Version> {
     Some(Version { major, minor, patch })
 }
 
-/// The numbers of a runtime's version, and whether it comes before the release with these numbers, as `2.2.0-rc.1`
-/// does. A description by git, `2.2.0-225-ge9dc15b7a`, comes after it; so do distributions' builds, `1.7.24~ds1`.
+/// The numbers of a runtime's version, and whether it precedes the release with these numbers, as
+/// `2.2.0-rc.1` does. A description by git, `2.2.0-225-ge9dc15b7a`, follows it; so do distributions' builds,
+/// `1.7.24~ds1`.
 fn parse(version: &str) -> Option<(Numbers, bool)> {
     let version = version.strip_prefix('v').unwrap_or(version);
     let end = version.find(['-', '+', '~']).unwrap_or(version.len());
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_a_release_has_what_the_one_before_has() {
+    fn a_pre_release_has_the_version_of_the_release_before() {
         for (version, expected) in [
             ("2.2.0-rc.1", "v0.8.0"),
             ("v2.3.0-beta.0+unknown", "v0.11.0"),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_nothing_is_unknown() {
+    fn a_version_without_numbers_is_unknown() {
         for version in [
             "",
             "(devel)",

@@ -50,7 +50,7 @@ pub struct Launched {
 }
 
 impl Launched {
-    /// A plugin on a socket that is connected to the runtime already, however that came about. It lives as long as the
+    /// A plugin on a socket that is already connected to the runtime, in any way. It lives as long as the
     /// connection.
     pub fn with_socket(identity: Identity, socket: UnixStream) -> Self {
         let runtime = RuntimeHandle::new();
@@ -66,12 +66,12 @@ impl Launched {
         self.runtime.clone()
     }
 
-    /// Takes over the socket that the environment names. Returns `None` if this process was not launched by a
+    /// Uses the socket that the environment names. Returns `None` if this process was not launched by a
     /// runtime, that is without `NRI_PLUGIN_SOCKET`.
     ///
     /// # Errors
-    /// [`Error::Launch`] if one of `NRI_PLUGIN_SOCKET`, `NRI_PLUGIN_NAME` and `NRI_PLUGIN_IDX` is not what it should
-    /// be, or if the socket was taken over before.
+    /// [`Error::Launch`] if one of `NRI_PLUGIN_SOCKET`, `NRI_PLUGIN_NAME` and `NRI_PLUGIN_IDX` is invalid, or
+    /// if the socket is already in use by this process.
     pub fn from_env() -> Result<Option<Self>, Error> {
         static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -92,8 +92,8 @@ impl Launched {
         if TAKEN.swap(true, Ordering::SeqCst) {
             return Err(failed("the socket was taken over before".into()));
         }
-        // SAFETY: the descriptor is open, as just seen, and the flag above makes this its only owner in here: it was
-        // inherited for this very purpose, and nobody else knows its number.
+        // SAFETY: the descriptor is open, as just checked, and the flag above makes this its only owner in
+        // this process: it was inherited for this purpose, and no other code knows its number.
         #[allow(unsafe_code)]
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let socket = usable(fd).map_err(failed)?;
@@ -174,7 +174,8 @@ fn inherited_socket(value: &str) -> Result<RawFd, String> {
     Ok(fd)
 }
 
-/// A connected unix stream socket, ready for use: non-blocking, and not passed on to what the plugin executes.
+/// A connected unix stream socket, ready for use: non-blocking, and not inherited by programs that the plugin
+/// executes.
 fn usable(fd: OwnedFd) -> Result<UnixStream, String> {
     match getsockopt(&fd, sockopt::SockType) {
         Ok(SockType::Stream) => {}

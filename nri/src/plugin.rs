@@ -15,11 +15,12 @@ use crate::updates::{Updates, Verdict};
 /// A plugin: one method per event. Implement those of the events that the plugin needs, as `async fn`; the others
 /// need not be written, and the plugin does not subscribe to them.
 ///
-/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer fast.
-/// Every answer is given in time by the crate: a handler that is still at it when [`Context::deadline`] comes is
-/// answered for with [`Code::DeadlineExceeded`], one that panics with [`Code::Internal`]. Both count as errors, which
-/// matters: an error fails the creation of the container, while silence lets it go on without the plugin. Handlers may
-/// block their thread; [what happens then](crate#handlers-that-block) is for the crate as a whole to say.
+/// The runtime calls one plugin after the other, one event at a time for the whole node, and waits. So answer
+/// fast. The crate gives every answer in time. If a handler still runs at [`Context::deadline`], the crate
+/// answers with [`Code::DeadlineExceeded`]; if it panics, with [`Code::Internal`]. Both count as errors,
+/// which matters: an error fails the creation of the container, while without an answer the runtime creates
+/// it without the plugin. Handlers may block their thread; see [handlers that
+/// block](crate#handlers-that-block).
 ///
 /// Runtimes before NRI 0.12 deliver most events in another form; the methods are the same.
 ///
@@ -31,7 +32,7 @@ use crate::updates::{Updates, Verdict};
 /// [`Code::Internal`]: crate::Code::Internal
 #[allow(unused_variables, reason = "the names of the parameters are documentation")]
 pub trait Plugin: Send + Sync + Sized + 'static {
-    /// The first event on every connection: what the runtime is, and the configuration it has for the plugin.
+    /// The first event on every connection: the runtime, and its configuration for the plugin.
     ///
     /// Returns the events to subscribe to, and a [failure policy](crate::FailurePolicy) if the plugin wants one:
     /// `Ok(EventMask::CREATE_CONTAINER.into())`, or a [`Subscription`]. By default these are the events whose methods
@@ -48,12 +49,12 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         ready(Ok(EventMask::implemented_by::<Self>().into()))
     }
 
-    /// Removes the pods and containers of a Synchronize that [`Plugin::synchronize`] does not need. Called for each of
-    /// its messages, as soon as it is there, so that a full node need not be in memory at once. By default, nothing is
-    /// removed.
+    /// Removes the pods and containers of a Synchronize that [`Plugin::synchronize`] does not need. Called
+    /// for each of its messages, as soon as it arrives, so that the state of a full node is never in memory
+    /// at once. By default, nothing is removed.
     fn filter_synchronize(&self, part: &mut event::Synchronize) {}
 
-    /// The second event: all pods and containers that the runtime has. Returns updates to make.
+    /// The second event: all pods and containers of the runtime. Returns updates to make.
     fn synchronize(
         &self,
         ctx: &Context,
@@ -107,7 +108,7 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         NotImplemented::new()
     }
 
-    /// A container is being created; nothing of it exists yet. Returns what to change about it. An error fails the
+    /// A container is being created; no part of it exists yet. Returns the changes to it. An error fails the
     /// creation.
     fn create_container(
         &self,
@@ -164,7 +165,7 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         NotImplemented::new()
     }
 
-    /// A container has stopped, whether asked to or not. Returns updates for those that remain.
+    /// A container has stopped, on request or by itself. Returns updates for those that remain.
     fn stop_container(
         &self,
         ctx: &Context,
@@ -192,7 +193,8 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         NotImplemented::new()
     }
 
-    /// The runtime no longer wants the plugin. No runtime is known to say so; they just close the connection.
+    /// The runtime no longer wants the plugin. No known runtime sends this event; they just close the
+    /// connection.
     fn shutdown(
         &self,
         ctx: &Context,
@@ -201,7 +203,8 @@ pub trait Plugin: Send + Sync + Sized + 'static {
         NotImplemented::new()
     }
 
-    /// The connection that the plugin was configured on has ended. From here on containers are created without it,
-    /// until it is synchronized again. The next connection waits for its return, for at most 2 s.
+    /// The connection on which the plugin was configured has ended. From here on containers are created
+    /// without it, until it is synchronized again. The next connection waits for the return of this method,
+    /// for at most 2 s.
     fn disconnected(&self, reason: &Error) {}
 }

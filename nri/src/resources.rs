@@ -33,7 +33,7 @@ macro_rules! resource_setters {
             self
         }
 
-        /// Sets how readily the kernel swaps, 0 to 100.
+        /// Sets the swappiness of the kernel, 0 to 100.
         pub fn memory_swappiness(mut self, swappiness: u64) -> Self {
             self.memory_mut().swappiness = OptionalValue::of(swappiness);
             self
@@ -122,7 +122,7 @@ macro_rules! resource_setters {
             self
         }
 
-        /// The resources among the changes, for all that has no method here.
+        /// The resources among the changes, for fields without a method here.
         pub fn resources_mut(&mut self) -> &mut api::LinuxResources {
             self.linux_mut().resources.mut_or_insert_default()
         }

@@ -1,4 +1,5 @@
-//! Room in memory for what a runtime sends: a request that would take too much is refused before it is decoded.
+//! Limits the memory for a runtime's messages: a request that would need too much is refused before it is
+//! decoded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,26 +11,27 @@ use ttrpc::{Request, Response};
 use crate::status::{Code, Status};
 use crate::weight::Shape;
 
-/// Bytes of memory, about, that one request and what is gathered of a synchronization may take together. A message
-/// is at most 4 MiB long; one full of realistic containers takes a quarter of this.
+/// The approximate maximum memory, in bytes, of one request together with the gathered part of a
+/// synchronization. A message is at most 4 MiB long; one full of realistic containers needs a quarter of
+/// this.
 const ROOM: u64 = 40 << 20;
 
-/// How much of the room is taken by what stays after its request was answered.
+/// The memory that is still in use after its request was answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Room(Arc<AtomicU64>);
 
 impl Room {
-    /// Notes that so many bytes stay.
+    /// Records that this many bytes stay in use.
     pub(crate) fn keep(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Notes that nothing stays any longer.
+    /// Records that no bytes stay in use.
     pub(crate) fn clear(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Refuses each request of `service` for which there is no room.
+    /// Refuses each request of `service` for which there is not enough memory.
     pub(crate) fn guard(&self, service: Service) -> Service {
         let guarded = service.methods.into_iter().map(|(method, handler)| {
             let guarded = Guarded {

@@ -1,4 +1,4 @@
-//! A way to call the runtime, and to know whether it is there.
+//! The plugin's handle for calls to the runtime, and the state of the connection.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use crate::rpc::RuntimeClient;
 use crate::status::Status;
 use crate::updates::Updates;
 
-/// How far a plugin is with its runtime.
+/// The state of a plugin's connection to its runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
     /// There is no connection: containers are created without the plugin.
     #[default]
     Disconnected,
-    /// The runtime has accepted the plugin, and may not send events yet.
+    /// The runtime has accepted the plugin, but may not send events yet.
     Registered,
     /// The plugin is synchronized: it gets its events.
     Synchronized,
@@ -51,11 +51,11 @@ impl RuntimeHandle {
 
     /// Changes the resources of containers, outside of any event. Returns the updates that the runtime could not make.
     ///
-    /// The protocol has evictions beside the updates, here and in the answers to events. This method and the builders
-    /// of answers leave them out, since no runtime honours them.
+    /// The protocol has evictions beside the updates, here and in the answers to events. This method and the
+    /// builders of answers leave them out, since no runtime obeys them.
     ///
-    /// Not to be awaited inside of a handler: before NRI 0.12.1 the runtime holds the lock that this call needs until
-    /// the handler is done, and both wait until the handler's deadline. Start a task for it.
+    /// Must not be awaited inside of a handler. Before NRI 0.12.1 the runtime holds the lock that this call
+    /// needs until the handler is done, and both wait until the handler's deadline. Start a task for it.
     ///
     /// # Errors
     /// [`Error::Disconnected`] without a connection. [`Error::Call`] if the runtime refuses, does not answer within
@@ -79,7 +79,7 @@ impl RuntimeHandle {
         }
     }
 
-    /// How far the plugin is with its runtime.
+    /// The state of the plugin's connection to its runtime.
     pub fn state(&self) -> ConnectionState {
         *self.0.state.borrow()
     }
@@ -99,7 +99,7 @@ impl RuntimeHandle {
         self.0.state.subscribe()
     }
 
-    /// Notes how far the plugin is.
+    /// Records the state of the plugin.
     pub(crate) fn reached(&self, state: ConnectionState) {
         self.0.state.send_replace(state);
     }

@@ -1,4 +1,4 @@
-//! A plugin that connects to the runtime's socket, again and again.
+//! A plugin that connects to the runtime's socket, and again after each connection.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -64,13 +64,13 @@ impl<P: Plugin> Service<P> {
         }
     }
 
-    /// Takes another socket.
+    /// Uses another socket.
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.dialer = Dialer::Socket(path.into());
         self
     }
 
-    /// Connects in a way of its own, rather than to a path: `dial` is called for each connection.
+    /// Uses another way to connect than a path: `dial` is called for each connection.
     pub fn dialer<F>(mut self, dial: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = io::Result<UnixStream>> + Send + 'static,
@@ -79,19 +79,19 @@ impl<P: Plugin> Service<P> {
         self
     }
 
-    /// A way to call the runtime, and to watch the connection. It is valid over all connections.
+    /// A handle to call the runtime, and to watch the connection. It is valid over all connections.
     pub fn runtime(&self) -> RuntimeHandle {
         self.runtime.clone()
     }
 
-    /// Waits otherwise than [`Backoff::default`] before it connects again.
+    /// Uses other waiting times than [`Backoff::default`] before it connects again.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Runs forever. Dropping the future stops it at once, and the runtime goes on without the plugin even in the
-    /// middle of an event; see [`Service::run_until`].
+    /// Runs forever. Dropping the future stops it at once, and the runtime continues without the plugin even
+    /// in the middle of an event; see [`Service::run_until`].
     pub async fn run(self) -> Infallible {
         loop {
             self.connect_again_and_again(pending()).await;
@@ -157,11 +157,11 @@ impl<P: Plugin> Service<P> {
 /// A future that connects.
 type Dialing = Pin<Box<dyn Future<Output = io::Result<UnixStream>> + Send>>;
 
-/// How to connect to the runtime.
+/// The way to connect to the runtime.
 enum Dialer {
     /// To the socket at a path.
     Socket(PathBuf),
-    /// In the plugin's own way.
+    /// The plugin's own way.
     Custom(Box<dyn Fn() -> Dialing + Send + Sync>),
 }
 
@@ -186,14 +186,14 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// Failures in a row, of which each kind is worth one line in the log.
+/// Consecutive failures; each kind is logged once.
 #[derive(Default)]
 struct Failures {
     last: String,
 }
 
 impl Failures {
-    /// Logs a failure, unless the one before was the same. Returns whether it did.
+    /// Logs a failure, unless the previous one was the same. Returns whether it was logged.
     fn report(&mut self, reason: &Error) -> bool {
         let text = reason.to_string();
         let is_new = text != self.last;
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Accepts the plugin and sees it make a call, which is its registration.
+    /// Accepts the plugin and waits for its first call, which is its registration.
     async fn accept(listener: &UnixListener) -> UnixStream {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut header = [0; FrameHeader::LEN];
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_runtime_that_comes_late_or_restarts_with_a_new_socket_is_found() {
+    async fn a_runtime_that_starts_after_the_plugin_or_restarts_with_a_new_socket_is_found() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("nri.sock");
         let (stop, stopped) = oneshot::channel();

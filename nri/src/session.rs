@@ -27,22 +27,22 @@ use crate::status::Status;
 use crate::version::NRI_VERSION;
 use crate::workers::{MAX_HANDLERS, Workers};
 
-/// How long to wait for the answer to the registration: twice what runtimes allow a plugin by default. They accept
-/// one plugin at a time, so a silent one ahead of us costs us as long.
+/// The time limit for the answer to the registration: twice the default of runtimes for a plugin. They accept
+/// one plugin at a time, so a silent plugin before this one delays it by that default.
 const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long to wait at the end of a connection for handlers that are not stuck to be gone.
+/// The time at the end of a connection that handlers which are not stuck have to end.
 const HANDLERS_LIMIT: Duration = Duration::from_millis(100);
 
 /// How a session ended.
 pub(crate) enum End {
-    /// As asked, with every request answered that had been taken in.
+    /// It ended on request, with every accepted request answered.
     Stopped,
-    /// By itself.
+    /// It ended by itself.
     Failed {
-        /// Why.
+        /// The reason.
         reason: Error,
-        /// Whether it had come so far that events could flow.
+        /// Whether the plugin was synchronized, so that it could get events.
         was_synchronized: bool,
     },
 }
@@ -87,7 +87,7 @@ pub(crate) async fn run<P: Plugin>(
     let reason = loop {
         tokio::select! {
             biased;
-            // A runtime that refuses may say so and close the connection in one go.
+            // A runtime that refuses may answer and close the connection at once.
             end = trunk.drive() => break match is_registered {
                 false => Some(registration.await.err().filter(Error::is_refusal).unwrap_or(end)),
                 true => Some(end),
@@ -108,7 +108,7 @@ pub(crate) async fn run<P: Plugin>(
         tracing::warn!(plugin = %identity, "stopping in spite of unanswered requests");
     }
     drop(trunk);
-    // Waits for the handlers to be gone, so that none outlives its connection unless it is stuck.
+    // Waits for the handlers to end, so that none outlives its connection unless it is stuck.
     if let Err(error) = server.shutdown().await {
         tracing::debug!(%error, "the ttrpc server did not end cleanly");
     }
@@ -127,7 +127,7 @@ pub(crate) async fn run<P: Plugin>(
             () = shutdown => return End::Stopped,
         }
     }
-    // The plugin has it still only if it is stuck.
+    // The plugin still has it only if it is stuck.
     let reason =
         Arc::try_unwrap(reason).unwrap_or_else(|reason| Error::Io(io::Error::other(reason.to_string())));
     End::Failed {
@@ -136,8 +136,8 @@ pub(crate) async fn run<P: Plugin>(
     }
 }
 
-/// Tells the plugin that its connection has ended, and waits for it unless it is stuck. There is a thread for it even
-/// if all handlers are.
+/// Calls the plugin's `disconnected`, and waits for it unless it is stuck. There is a thread for it even if
+/// all handlers are stuck.
 async fn tell<P: Plugin>(plugin: Arc<P>, workers: &Workers, reason: Arc<Error>) {
     const METHOD: &str = "disconnected";
     let limit = MAX_HANDLERS + 1;

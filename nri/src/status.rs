@@ -31,10 +31,10 @@ impl Status {
 }
 
 impl Status {
-    /// An error of the plugin's own doing ([`Code::Internal`]), from any error, `anyhow::Error` too. It has the causes:
-    /// `cannot read x: no such file`.
+    /// An error of the plugin itself ([`Code::Internal`]), from any error, `anyhow::Error` too. It has the
+    /// causes: `cannot read x: no such file`.
     ///
-    /// The errors of the standard library and of this crate need none of this: `?` turns them into a status.
+    /// The errors of the standard library and of this crate do not need this: `?` turns them into a status.
     ///
     /// ```
     /// use containerd_nri::Status;
@@ -105,7 +105,7 @@ constructors! {
     unauthenticated Unauthenticated;
 }
 
-/// An error of the plugin's own doing ([`Code::Internal`]), with its causes: `cannot read x: no such file`.
+/// An error of the plugin itself ([`Code::Internal`]), with its causes: `cannot read x: no such file`.
 ///
 /// With it, `?` turns the errors of the standard library, and those that are boxed, into the answer.
 fn internal(error: &(dyn Error + 'static)) -> Status {
@@ -250,7 +250,7 @@ impl Code {
 }
 
 impl Status {
-    /// The status as it goes over the wire.
+    /// The status as in the protocol.
     pub(crate) fn into_wire(self) -> ttrpc::Status {
         ttrpc::Status {
             code: EnumOrUnknown::from_i32(self.code.number()),
@@ -259,17 +259,17 @@ impl Status {
         }
     }
 
-    /// The error of a call that is answered with this status.
+    /// The error of a call with this answer.
     pub(crate) fn into_rpc(self) -> ttrpc::Error {
         ttrpc::Error::RpcStatus(self.into_wire())
     }
 }
 
-/// How much of another's message is taken over, in characters.
+/// The maximum length of a received message, in characters.
 const MAX_MESSAGE: usize = 1000;
 
 impl Status {
-    /// The status that the other side has sent: the beginning of its message, in one line.
+    /// The status from the other side: the beginning of its message, in one line.
     pub(crate) fn received(error: ttrpc::Error) -> Self {
         match error {
             ttrpc::Error::RpcStatus(status) => {
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn of_anothers_message_the_beginning_is_taken_over_in_one_line() {
+    fn a_received_message_is_cut_to_its_beginning_in_one_line() {
         let sent = format!("no\n\u{1b}[2J{}", "x".repeat(1 << 20));
         let error = ttrpc::Error::RpcStatus(ttrpc::get_status(ttrpc::Code::INTERNAL, sent));
         let shown = Status::received(error).to_string();

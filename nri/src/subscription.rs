@@ -70,7 +70,7 @@ impl From<EventMask> for Subscription {
 pub struct FailurePolicy {
     /// Whether a request that the plugin does not answer fails.
     pub fail_request: bool,
-    /// Whether a plugin stays connected that does not answer in time.
+    /// Whether a plugin that does not answer in time stays connected.
     pub keep_connected: bool,
 }
 
@@ -88,14 +88,15 @@ impl FailurePolicy {
         self
     }
 
-    /// Keeps a plugin connected that does not answer in time.
+    /// Keeps a plugin that does not answer in time connected.
     pub fn keep_connected(mut self) -> Self {
         self.keep_connected = true;
         self
     }
 }
 
-/// The policy as it goes over the wire. The default is not sent, so that the runtime gets what it always got.
+/// The policy as in the protocol. The default is not sent, so that the runtime gets the same message as
+/// before.
 impl From<FailurePolicy> for api::MessageField<api::FailurePolicy> {
     fn from(policy: FailurePolicy) -> Self {
         let message = api::FailurePolicy {
@@ -109,7 +110,7 @@ impl From<FailurePolicy> for api::MessageField<api::FailurePolicy> {
     }
 }
 
-/// The policy that came over the wire. Without one, it is the default.
+/// The policy of a message. Without one, it is the default.
 impl From<api::MessageField<api::FailurePolicy>> for FailurePolicy {
     fn from(message: api::MessageField<api::FailurePolicy>) -> Self {
         let message = message.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The answers that change containers which exist, and the verdict on what all plugins want to change about a new one.
+//! The answers that change existing containers, and the verdict on the changes of all plugins to a new one.
 
 use crate::api::{self, OptionalValue};
 use crate::resources::resource_setters;
@@ -26,13 +26,13 @@ impl Update {
 
     resource_setters!();
 
-    /// Lets the request go on if this update fails.
+    /// Lets the request continue if this update fails.
     pub fn ignore_failure(mut self) -> Self {
         self.0.ignore_failure = true;
         self
     }
 
-    /// The update as the message that goes over the wire.
+    /// The update as the protocol message.
     pub fn raw(&self) -> &api::ContainerUpdate {
         &self.0
     }
@@ -68,7 +68,7 @@ impl Updates {
         self
     }
 
-    /// The updates as the messages that go over the wire.
+    /// The updates as the protocol messages.
     pub fn as_slice(&self) -> &[api::ContainerUpdate] {
         &self.0
     }
@@ -92,7 +92,7 @@ impl<U: Into<api::ContainerUpdate>> FromIterator<U> for Updates {
     }
 }
 
-/// The verdict on what all plugins together want to change about a container.
+/// The verdict on the changes of all plugins together to a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -102,7 +102,7 @@ pub enum Verdict {
     Accept,
     /// Fail the creation of the container.
     Reject {
-        /// Why, for a person to read.
+        /// The reason, for a person to read.
         reason: String,
     },
 }

@@ -16,7 +16,7 @@ pub struct Version {
     pub patch: u32,
 }
 
-/// The version of NRI whose whole protocol this crate speaks. The plugin registers with it.
+/// The version of NRI whose whole protocol this crate supports. The plugin registers with it.
 pub const NRI_VERSION: Version = Version {
     major: 0,
     minor: 12,

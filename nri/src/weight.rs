@@ -1,29 +1,30 @@
-//! How much memory a request would take, told from its bytes before anything is made of them.
+//! Estimates the memory of a request from its bytes, before it is decoded.
 //!
-//! Two bytes can be an empty container, which takes hundreds as a [`Container`]: a message of 4 MiB would take over
-//! a gigabyte.
+//! Two bytes can be an empty container, which needs hundreds as a [`Container`]: a message of 4 MiB would
+//! need over a gigabyte.
 
 use std::mem::size_of;
 
 use crate::api::*;
 
-/// What a text takes besides its bytes: its place in a list, and what the allocator adds.
+/// The memory of a text besides its bytes: its place in a list, and the allocator's overhead.
 const TEXT: u64 = 40;
 
-/// What a field takes that this version of NRI does not know: such are kept, in a map of their own.
+/// The memory of a field that this version of NRI does not know: such fields are stored in a map of their
+/// own.
 const UNKNOWN: u64 = 256;
 
-/// What an entry of a map takes besides its key and value, while the map grows.
+/// The memory of an entry of a map besides its key and value, while the map grows.
 const ENTRY_OVERHEAD: usize = 100;
 
-/// What one kind of message takes.
+/// The memory of one kind of message.
 #[derive(Debug)]
 pub(crate) struct Shape {
     /// The message itself, in bytes.
     bytes: u64,
-    /// The highest number of a field that it has.
+    /// The highest field number of the message.
     known: u64,
-    /// The fields that are messages, each with its number; an entry of a map is one.
+    /// The fields that are messages, each with its number; an entry of a map is a message.
     parts: &'static [(u64, &'static Shape)],
 }
 
@@ -125,7 +126,7 @@ entries! {
 }
 
 impl Shape {
-    /// The shape of what the runtime sends with this call; of nothing, if there is no such call.
+    /// The shape of this call's request; an empty one if there is no such call.
     pub(crate) fn of_request(method: &str) -> &'static Shape {
         match method {
             "Configure" => &CONFIGURE,
@@ -146,7 +147,7 @@ impl Shape {
         }
     }
 
-    /// How many bytes of memory the message `bytes` takes, about; of what is no message, its beginning that is one.
+    /// The approximate memory of the message `bytes`. For an invalid message, that of its valid beginning.
     pub(crate) fn weigh(&self, bytes: &[u8]) -> u64 {
         let mut weight = self.bytes;
         let mut rest = bytes;
@@ -156,7 +157,7 @@ impl Shape {
                 (Some((_, part)), Some(content)) => part.weigh(content),
                 _ if number > self.known => UNKNOWN + content.map_or(0, <[u8]>::len) as u64,
                 (None, Some(content)) => TEXT + content.len() as u64,
-                // Room for a number in a list of them.
+                // The memory of a number in a list.
                 (_, None) => 8,
             };
         }
@@ -164,8 +165,8 @@ impl Shape {
     }
 }
 
-/// Takes the next field off a message: its number, and its bytes if it is delimited by its length. None at the end,
-/// and at what no message can have.
+/// Removes the next field from a message: its number, and its bytes if it is delimited by its length. `None`
+/// at the end, and at invalid bytes.
 fn next_field<'b>(rest: &mut &'b [u8]) -> Option<(u64, Option<&'b [u8]>)> {
     let tag = varint(rest)?;
     let content = match tag & 7 {
@@ -181,7 +182,7 @@ fn next_field<'b>(rest: &mut &'b [u8]) -> Option<(u64, Option<&'b [u8]>)> {
     Some((tag >> 3, content))
 }
 
-/// Takes so many bytes off a message.
+/// Removes this many bytes from a message.
 fn take<'b>(rest: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
     let (taken, left) = rest.split_at_checked(length)?;
     *rest = left;
@@ -209,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// Holds a shape and all that are in it against the message it is of.
+    /// Compares a shape, and all shapes in it, with its message.
     fn assert_complete(shape: &'static Shape, message: &MessageDescriptor, seen: &mut HashSet<String>) {
         if !seen.insert(message.full_name().to_owned()) {
             return;
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn small_elements_weigh_what_they_take_and_not_what_they_measure() {
+    fn small_elements_are_estimated_by_their_memory_and_not_by_their_length() {
         let request = SynchronizeRequest {
             containers: vec![Container::new(); 1000],
             ..Default::default()
@@ -269,13 +270,13 @@ mod tests {
         let bytes = request.write_to_bytes().unwrap();
         assert_eq!(bytes.len(), 2000);
         assert!(SYNCHRONIZE.weigh(&bytes) >= 1000 * size_of::<Container>() as u64);
-        // 600 fields that nobody knows, of 3 bytes each.
+        // 600 unknown fields, of 3 bytes each.
         let unknown: Vec<u8> = (0..600).flat_map(|_| [0xF8, 0x0F, 0]).collect();
         assert!(CONFIGURE.weigh(&unknown) >= 600 * UNKNOWN);
     }
 
     #[test]
-    fn a_text_weighs_little_more_than_it_measures() {
+    fn the_estimate_of_a_text_is_little_more_than_its_length() {
         let request = ConfigureRequest {
             config: "x".repeat(100_000),
             ..Default::default()
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_weighed_as_far_as_it_is_one() {
+    fn an_invalid_message_is_estimated_up_to_its_invalid_part() {
         for bytes in [
             &[0x0A, 0xFF][..],
             &[0xFF; 20],

@@ -7,32 +7,33 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many events may be handled at once. A runtime sends one at a time, so all but one of these are handlers that
-/// had not ended when their time was up.
+/// The maximum number of events in progress. A runtime sends one at a time, so all but one of these are
+/// handlers that had not ended when their time was up.
 pub(crate) const MAX_HANDLERS: usize = 4;
 
 type Job = Box<dyn FnOnce(&Ending<'_>) + Send>;
 
-/// A call that is under way, for its job to end.
+/// A call in progress, which its job must end.
 pub(crate) struct Ending<'w> {
     shared: &'w Shared,
     id: u64,
 }
 
 impl Ending<'_> {
-    /// Counts the call as ended: to be called before its outcome is handed over, because whoever has that may make the
-    /// next call before this thread gets a processor again.
+    /// Counts the call as ended. Must be called before its outcome is passed on, because the receiver may
+    /// make the next call before this thread gets a processor again.
     pub(crate) fn ended(&self) {
         self.shared.lock().running.retain(|running| running.id != self.id);
     }
 }
 
-/// Threads that are started when needed and bounded in number. One is kept for the next call; the others end with
-/// theirs. None is ever waited for, so that one which is stuck in the kernel keeps nothing but itself and its call.
+/// Threads that are started when needed and limited in number. One is kept for the next call; the others end
+/// with theirs. No code ever waits for a thread, so a thread that is stuck in the kernel blocks only its own
+/// call.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers(Arc<Owner>);
 
-/// Ends the thread that is kept, once no one can have a job for it.
+/// Ends the kept thread, once no caller can have a job for it.
 #[derive(Debug)]
 struct Owner(Arc<Shared>);
 
@@ -53,7 +54,7 @@ struct State {
     is_closed: bool,
 }
 
-/// A call that is under way.
+/// A call in progress.
 #[derive(Clone, Copy, Debug)]
 struct Running {
     id: u64,
@@ -61,17 +62,17 @@ struct Running {
     since: Instant,
 }
 
-/// Why a call could not be made.
+/// The reason why a call could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// As many calls as may be under way have not ended.
+    /// The maximum number of calls has not ended.
     #[error("{count} earlier calls have not ended, {method} for {} s", age.as_secs())]
     AllStuck {
-        /// How many there are.
+        /// Their number.
         count: usize,
         /// The oldest of them.
         method: &'static str,
-        /// How long that has been under way.
+        /// The time since it began.
         age: Duration,
     },
     /// The system has no thread for it.
@@ -80,7 +81,7 @@ pub(crate) enum Refusal {
 }
 
 impl Workers {
-    /// No thread yet.
+    /// Without a thread.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Owner(Arc::default())))
     }
@@ -88,7 +89,7 @@ impl Workers {
     /// Runs a job, which handles `method`, on a thread of its own; returns at once.
     ///
     /// # Errors
-    /// [`Refusal`] if `limit` calls are under way, or there is no thread for it; the job is dropped.
+    /// [`Refusal`] if `limit` calls are in progress, or the system has no thread for it; the job is dropped.
     pub(crate) fn run(
         &self,
         method: &'static str,
@@ -126,10 +127,10 @@ impl Workers {
     }
 }
 
-/// Runs jobs until another thread is there for the next one, or there will be none.
+/// Runs jobs until another thread waits for the next one, or there will be no more jobs.
 fn work(shared: &Shared, mut id: u64, mut job: Job) {
     loop {
-        // A job catches the panics of the plugin; should one escape, it is the thread's bookkeeping that matters.
+        // A job catches the panics of the plugin. If one escapes, the state of the threads must stay correct.
         let ending = Ending { shared, id };
         let _ = catch_unwind(AssertUnwindSafe(|| job(&ending)));
         let mut state = shared.lock();
@@ -180,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a job that says when it has begun and which thread it has, then waits until the sender is dropped.
+    /// Runs a job that reports its start and its thread, then waits until the sender is dropped.
     fn hold(workers: &Workers) -> Result<(thread::ThreadId, Sender<()>), Refusal> {
         let (hold, held) = channel::<()>();
         let (begun, has_begun) = channel();
@@ -191,7 +192,7 @@ mod tests {
         Ok((has_begun.recv().unwrap(), hold))
     }
 
-    /// Runs a job and waits until it is over; its thread.
+    /// Runs a job and waits until it is over; returns its thread.
     fn pass(workers: &Workers) -> Result<thread::ThreadId, Refusal> {
         let (ended, end): (Sender<()>, Receiver<()>) = channel();
         let (thread, hold) = hold(workers)?;

@@ -11,12 +11,12 @@ use super::state::{MAX_WAITING, Shared, wake};
 
 /// The end of a logical connection that ttrpc holds.
 ///
-/// Dropping it ends the trunk: with one half gone the other is of no use to the runtime.
+/// Dropping it ends the trunk: with one half gone, the runtime cannot use the other.
 #[derive(Debug)]
 pub(crate) struct Connection {
     shared: Shared,
     index: usize,
-    /// Whether the runtime makes calls on it, whose number has to be limited.
+    /// Whether the runtime makes calls on it; their number must be limited.
     carries_calls: bool,
 }
 
@@ -31,8 +31,8 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    /// Reads at most up to the end of the current header or body. What arrived before the end of the trunk is still
-    /// read, such as the reason for it.
+    /// Reads at most up to the end of the current header or body. Bytes that arrived before the end of the
+    /// trunk are still read, such as the reason for it.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
@@ -71,7 +71,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    /// Takes bytes up to the end of the current message; the next one waits until that is sent.
+    /// Accepts bytes up to the end of the current message; the next one waits until that is sent.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
@@ -92,7 +92,7 @@ impl AsyncWrite for Connection {
                     wake(&mut channel.reader);
                 }
             }
-            // What is left, and an error, are the driver's; so is noticing that the last answer is out.
+            // The driver handles the rest and an error, and notices that the last answer is sent.
             if !matches!(state.try_send(), Ok(true)) || state.draining {
                 wake(&mut state.driver);
             }
@@ -100,7 +100,7 @@ impl AsyncWrite for Connection {
         Poll::Ready(Ok(taken))
     }
 
-    /// Waits until the message written last is sent.
+    /// Waits until the last message is sent.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.shared.lock();
         if state.socket.is_none() {

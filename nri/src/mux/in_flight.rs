@@ -1,18 +1,19 @@
-//! The requests of the runtime that wait for their answer, and how many of them we take in.
+//! The requests of the runtime that wait for their answer, and the limits of their number.
 
 use crate::frame::MessageHeader;
 
-/// How many requests may be worked on at once. The runtime makes one call at a time; the room above that is for
-/// calls that it gave up.
+/// The maximum number of requests in progress. The runtime makes one call at a time; the others are for calls
+/// that it gave up.
 const MAX_REQUESTS: usize = 16;
 
-/// How many bytes of requests may be worked on when a further one is taken in: each is held while it is answered.
+/// The number of bytes of requests in progress above which no further one is accepted: each is held while it
+/// is answered.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Requests that were handed to the ttrpc server and have no answer yet.
+/// Requests that were passed to the ttrpc server and have no answer yet.
 ///
-/// The server starts a task for every request it reads and sets no limit. The limit is set here, by handing it no
-/// further request: the socket fills up and the runtime waits.
+/// The server starts a task for every request it reads and sets no limit. The limit is set here, by passing
+/// it no further request: the socket fills up and the runtime waits.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     requests: Vec<(u32, u64)>,
@@ -30,7 +31,7 @@ impl InFlight {
         self.requests.is_empty()
     }
 
-    /// Notes a message on its way to the server; only requests will be answered and count.
+    /// Counts a message on its way to the server; only requests are answered, so only they count.
     pub(super) fn begin(&mut self, header: MessageHeader) {
         if header.kind == MessageHeader::REQUEST {
             let bytes = u64::from(header.length);
@@ -39,7 +40,7 @@ impl InFlight {
         }
     }
 
-    /// Notes a message on its way to the runtime.
+    /// Counts a message on its way to the runtime.
     pub(super) fn end(&mut self, header: MessageHeader) {
         if header.kind != MessageHeader::RESPONSE {
             return;

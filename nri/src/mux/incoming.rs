@@ -1,4 +1,4 @@
-//! Taking the incoming frames apart, whatever the pieces they arrive in.
+//! Parses the incoming frames, in pieces of any length.
 
 use crate::error::Error;
 use crate::frame::{FrameHeader, MAX_PAYLOAD};
@@ -18,10 +18,12 @@ impl Frames {
         self.header_filled == 0
     }
 
-    /// Takes the next bytes of the stream and hands each piece of payload, with its connection, to `deliver`.
+    /// Reads the next bytes of the stream and passes each piece of payload, with its connection, to
+    /// `deliver`.
     ///
     /// # Errors
-    /// [`Error::FrameTooLong`] if a header announces more than a frame can hold; nothing was allocated for it.
+    /// [`Error::FrameTooLong`] if a header announces more than a frame can hold; no memory was allocated for
+    /// it.
     pub(super) fn take(
         &mut self,
         mut bytes: &[u8],

@@ -1,4 +1,4 @@
-//! Where the messages of a ttrpc byte stream begin and end.
+//! The beginnings and ends of the messages in a ttrpc byte stream.
 
 use crate::frame::MessageHeader;
 
@@ -16,7 +16,7 @@ impl Position {
         self.header_filled == 0
     }
 
-    /// How many bytes are left of the part, header or body, that the position is in; never 0.
+    /// The number of bytes left in the current part, header or body; never 0.
     pub(super) fn part_left(&self) -> usize {
         match MessageHeader::LEN - self.header_filled {
             0 => self.body_left,

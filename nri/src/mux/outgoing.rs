@@ -1,14 +1,14 @@
-//! One message on its way out: taken in as ttrpc bytes, sent as frames.
+//! One outgoing message: written as ttrpc bytes, sent as frames.
 
 use std::io;
 
 use super::message::Position;
 use crate::frame::{FrameHeader, MAX_BODY, MAX_FIRST_PAYLOAD, MessageHeader};
 
-/// Buffers larger than this are given back once their message is sent.
+/// Buffers larger than this are freed once their message is sent.
 const KEPT_CAPACITY: usize = 16 << 10;
 
-/// The message of one connection that is being put together or sent.
+/// The message of one connection that is being written or sent.
 ///
 /// A message of up to 4096 bytes is one frame. A longer one is two: its header, then all the rest. A frame never
 /// holds parts of two messages. Anything else can end the connection at the runtime's side; see
@@ -39,15 +39,16 @@ impl Outgoing {
         self.header.filter(|_| self.position.between_messages())
     }
 
-    /// Whether a part of the message is sent and the rest has to follow before any other.
+    /// Whether a part of the message is sent, and the rest must follow before any other message.
     pub(super) fn is_begun(&self) -> bool {
         self.sent > 0
     }
 
-    /// Takes bytes of the message, up to its end; returns how many. Not to be called on a complete message.
+    /// Appends bytes of the message, up to its end; returns their number. Must not be called on a complete
+    /// message.
     ///
     /// # Errors
-    /// `InvalidInput` if the message announces a body longer than ttrpc allows: nothing of it is ever sent.
+    /// `InvalidInput` if the message announces a body longer than ttrpc allows: no part of it is ever sent.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         while taken < bytes.len() && self.complete().is_none() {
@@ -102,7 +103,7 @@ impl Outgoing {
         &self.frames[self.sent..]
     }
 
-    /// Notes that the first `count` bytes of [`Outgoing::unsent`] are sent.
+    /// Records that the first `count` bytes of [`Outgoing::unsent`] are sent.
     pub(super) fn mark_sent(&mut self, count: usize) {
         self.sent += count;
         if self.sent < self.frames.len() {

@@ -1,4 +1,4 @@
-//! What the trunk and its two connections share.
+//! The state that the trunk and its two connections share.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +20,7 @@ pub(super) const MAX_WAITING: usize = 32 << 10;
 pub(super) struct Channel {
     /// Received, and not yet read by ttrpc.
     pub(super) incoming: VecDeque<u8>,
-    /// Where ttrpc is in what it reads.
+    /// The position of ttrpc in the bytes that it reads.
     pub(super) read_position: Position,
     /// The message that ttrpc writes.
     pub(super) outgoing: Outgoing,
@@ -50,17 +50,17 @@ impl Channel {
 pub(super) struct State {
     /// The socket, until the trunk has ended.
     pub(super) socket: Option<UnixStream>,
-    /// By [`index`].
+    /// Indexed by [`index`].
     pub(super) channels: [Channel; 2],
     /// The unanswered requests of the plugin connection.
     pub(super) in_flight: InFlight,
-    /// No further request is taken in.
+    /// No further request is accepted.
     pub(super) draining: bool,
     /// The task that drives the trunk.
     pub(super) driver: Option<Waker>,
 }
 
-/// Where the connection with this id stands in [`State::channels`]; none for an id that NRI does not know.
+/// The index of the connection with this id in [`State::channels`]; `None` for an id that NRI does not know.
 pub(super) fn index(connection: u32) -> Option<usize> {
     match connection {
         PLUGIN_CONNECTION => Some(0),
@@ -95,18 +95,18 @@ impl Shared {
         })))
     }
 
-    /// The state. Nothing that runs under the lock waits.
+    /// The state. No code waits while it holds the lock.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Sends what the socket takes without waiting, so that the usual answer needs no other task to run.
-    /// Returns whether nothing is left.
+    /// Sends as much as the socket accepts without waiting, so that the usual answer needs no other task to
+    /// run. Returns whether nothing is left.
     ///
     /// # Errors
-    /// Those of the socket.
+    /// The socket's errors.
     pub(super) fn try_send(&mut self) -> io::Result<bool> {
         let Some(socket) = &self.socket else {
             return Ok(true);
@@ -143,7 +143,7 @@ impl State {
 }
 
 impl Channel {
-    /// Notes that `count` bytes of the outgoing message are sent.
+    /// Records that `count` bytes of the outgoing message are sent.
     pub(super) fn mark_sent(&mut self, count: usize) {
         self.outgoing.mark_sent(count);
         if self.outgoing.complete().is_none() {
@@ -152,7 +152,7 @@ impl Channel {
     }
 }
 
-/// Wakes who waits, if anyone does.
+/// Wakes the waiting task, if there is one.
 pub(super) fn wake(waiting: &mut Option<Waker>) {
     if let Some(waker) = waiting.take() {
         waker.wake();

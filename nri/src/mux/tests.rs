@@ -10,7 +10,7 @@ use super::state::MAX_WAITING;
 use crate::error::Error;
 use crate::frame::{FrameHeader, MAX_BODY, MAX_PAYLOAD, MessageHeader};
 
-/// Long enough for anything that can happen to have happened, where a test shows that something does not.
+/// Long enough for an event that a test must not see.
 const QUIET: Duration = Duration::from_millis(50);
 
 fn open() -> (UnixStream, Trunk, Connection, Connection) {
@@ -50,7 +50,7 @@ async fn read_message(connection: &mut Connection, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Writes until the other side takes nothing more; returns how much that was.
+/// Writes until the other side accepts nothing more; returns the number of written bytes.
 async fn flood(socket: &mut UnixStream, bytes: &[u8], limit: usize) -> usize {
     let mut written = 0;
     while written < limit {
@@ -146,7 +146,7 @@ async fn a_frame_longer_than_a_message_can_be_ends_the_trunk() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_trunk_tells_whether_a_frame_was_torn() {
+async fn the_end_of_the_trunk_shows_whether_a_frame_was_truncated() {
     let (socket, mut trunk, _plugin, _runtime) = open();
     drop(socket);
     assert!(matches!(trunk.drive().await, Error::Closed));
@@ -165,7 +165,7 @@ async fn a_dropped_connection_ends_the_trunk() {
 }
 
 #[tokio::test]
-async fn what_ttrpc_does_not_read_stays_in_the_socket() {
+async fn bytes_that_ttrpc_does_not_read_stay_in_the_socket() {
     let (mut socket, mut trunk, _plugin, _runtime) = open();
     let call = frame(2, &message(1, MessageHeader::RESPONSE, 4000));
     let written = tokio::select! {
@@ -206,7 +206,7 @@ async fn unanswered_requests_are_limited_and_an_answer_lets_the_next_in() {
 }
 
 #[tokio::test]
-async fn a_flood_of_empty_frames_leaves_room_for_others() {
+async fn a_flood_of_empty_frames_does_not_block_others() {
     let (mut socket, mut trunk, _plugin, _runtime) = open();
     let nothing = frame(1, b"").repeat(4096);
     let written = tokio::select! {

@@ -1,4 +1,4 @@
-//! The socket itself: reading frames for the connections, and sending what they could not send at once.
+//! The socket itself: reads frames for the connections, and sends the data that they could not send at once.
 
 use std::future::poll_fn;
 use std::io;
@@ -39,12 +39,12 @@ impl Trunk {
         (trunk, plugin, runtime)
     }
 
-    /// Moves the bytes until the trunk ends; returns why it did. Cancel-safe: it can be called again.
+    /// Moves the bytes until the trunk ends; returns the reason. Cancel-safe: it can be called again.
     pub(crate) async fn drive(&mut self) -> Error {
         poll_fn(|cx| self.poll_drive(cx)).await
     }
 
-    /// Takes in no further request and moves the bytes until all earlier ones are answered, or the trunk ends.
+    /// Accepts no further request and moves the bytes until all earlier ones are answered, or the trunk ends.
     pub(crate) async fn drain(&mut self) {
         self.shared.lock().draining = true;
         poll_fn(|cx| match self.poll_drive(cx) {

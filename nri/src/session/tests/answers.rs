@@ -1,4 +1,4 @@
-//! What a session answers.
+//! The answers of a session.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::api::*;
 use crate::events::EventMask;
 
 #[tokio::test]
-async fn what_goes_wrong_in_a_handler_becomes_an_error_answer_and_the_connection_lives_on() {
+async fn a_failure_of_a_handler_becomes_an_error_answer_and_the_connection_lives_on() {
     let stage = Stage::new().await;
     for (container, expected) in [
         (
@@ -153,7 +153,7 @@ async fn calls_with_an_answer_of_their_own_carry_it() {
 }
 
 #[tokio::test]
-async fn an_event_from_the_future_is_ignored() {
+async fn an_unknown_event_is_ignored() {
     let stage = Stage::new().await;
     let change = StateChangeEvent {
         event: EnumOrUnknown::from_i32(99),

@@ -50,7 +50,7 @@ async fn no_event_is_left_out_for_a_runtime_of_unknown_version() {
 }
 
 #[tokio::test]
-async fn no_event_at_all_is_refused_since_it_would_mean_all() {
+async fn an_empty_set_of_events_is_refused_since_it_would_mean_all() {
     for events in [EventMask::NONE, EventMask::UPDATE_POD_SANDBOX] {
         let stage = Stage::with(events, false).await;
         let status = Status::received(stage.runtime.configure("").await.unwrap_err());
@@ -122,7 +122,7 @@ async fn a_refusal_keeps_its_reason_when_the_runtime_closes_right_after_it() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_connection_ends_the_session_and_its_handlers_and_tells_the_plugin() {
+async fn the_end_of_the_connection_ends_the_session_and_its_handlers_and_calls_the_plugin() {
     let stage = Stage::new().await;
     stage.runtime.configure("").await.unwrap();
     stage
@@ -156,7 +156,7 @@ async fn the_end_of_the_connection_ends_the_session_and_its_handlers_and_tells_t
 }
 
 #[tokio::test]
-async fn stopping_answers_the_request_at_hand_first() {
+async fn stopping_answers_the_current_request_first() {
     let stage = Stage::new().await;
     let (started, has_started) = oneshot::channel();
     let (go_on, may_go_on) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! A session on a stage: the runtime's half driven by hand, and a plugin that does what it is told.
+//! A session for tests: the runtime's half driven by hand, and a plugin that follows instructions.
 
 use std::future::{pending, ready};
 use std::sync::Mutex;
@@ -121,7 +121,7 @@ pub(super) fn named(name: &str) -> MessageField<Container> {
     })
 }
 
-/// A plugin that notes its events, and does at CreateContainer what the container's name says.
+/// A plugin that records its events. At CreateContainer it does as the container's name requests.
 pub(super) struct Puppet {
     pub(super) events: EventMask,
     pub(super) seen: Mutex<Vec<String>>,
@@ -148,7 +148,7 @@ impl Puppet {
     }
 }
 
-/// Notes an event of a pod or of a container.
+/// Records an event of a pod or of a container.
 macro_rules! noting {
     ($($method:ident $event:ident;)*) => {
         $(async fn $method(&self, _: &Context, _: event::$event) -> Result<(), Status> {
