@@ -1,8 +1,10 @@
-//! Reading the frames of one logical connection exactly as Go's `bufio.Reader` on top of NRI's multiplexer does.
+//! Reads the frames of one logical connection exactly as Go's `bufio.Reader` on top of NRI's multiplexer
+//! does.
 //!
-//! The multiplexer hands out one frame per read, whole, or fails with ENOMEM if the frame is longer than the
-//! reader's buffer. Short reads go through a buffer of 4096 bytes; a read of 4096 bytes or more, when that buffer
-//! is empty, goes straight to where its caller wants it. So what a plugin may send depends on where the reader is.
+//! The multiplexer returns one frame per read, whole, or fails with ENOMEM if the frame is longer than the
+//! reader's buffer. Short reads go through a buffer of 4096 bytes. If that buffer is empty, a read of 4096
+//! bytes or more goes directly to the caller's buffer. So the frames that a plugin may send depend on the
+//! position of the reader.
 
 use tokio::sync::mpsc;
 
@@ -11,7 +13,7 @@ use crate::error::ConnectionEnd;
 /// Bytes of Go's default buffer.
 const BUFFER: usize = 4096;
 
-/// Why a read failed.
+/// The reason why a read failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadError {
     /// There are no more frames.
@@ -32,7 +34,7 @@ impl From<ReadError> for ConnectionEnd {
 /// The reading end of a logical connection.
 pub(crate) struct BufferedReader {
     frames: mpsc::Receiver<Vec<u8>>,
-    /// The frame in the buffer, and how much of it is read already.
+    /// The frame in the buffer, and the length of the part that is already read.
     buffered: Vec<u8>,
     read: usize,
 }

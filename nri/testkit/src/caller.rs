@@ -1,4 +1,5 @@
-//! The runtime's ttrpc client: calls of the plugin, each with a deadline, and what ttrpc-go makes of the answers.
+//! The runtime's ttrpc client: calls of the plugin, each with a deadline, and the answers as ttrpc-go reads
+//! them.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +20,10 @@ use crate::trunk::Trunk;
 
 const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
-/// Why a call has no answer.
+/// The reason why a call has no answer.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    /// The plugin answered with an error, or with something that cannot be decoded.
+    /// The plugin answered with an error, or with bytes that cannot be decoded.
     Refused(Status),
     /// The plugin did not answer; the trunk is closed, unless the plugin is to stay connected.
     NoAnswer(NoAnswer),
@@ -30,13 +31,13 @@ pub(crate) enum CallError {
     Oversized(usize),
 }
 
-/// What becomes of the next message.
+/// The receiver of the next message.
 enum Slot {
-    /// No call is under way: it is dropped.
+    /// No call is in progress: the message is dropped.
     Free,
     /// It goes to the call with this stream, if it is on that stream.
     Waiting(u32, oneshot::Sender<Received>),
-    /// There will be none: the connection has ended.
+    /// There is no next message: the connection has ended.
     Over,
 }
 
@@ -50,7 +51,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Starts to read answers. What belongs to no call is dropped; what is no ttrpc message ends the trunk.
+    /// Starts to read answers. A message for no call is dropped; bytes that are no ttrpc message end the
+    /// trunk.
     pub(crate) fn new(trunk: Arc<Trunk>, mut reader: BufferedReader, longest: usize) -> Self {
         let slot = Arc::new(Mutex::new(Slot::Free));
         let caller = Self {
@@ -108,7 +110,7 @@ impl Caller {
         {
             let mut slot = lock(&self.slot);
             match *slot {
-                // Nobody would answer.
+                // No answer would arrive.
                 Slot::Over => drop(sender),
                 Slot::Free | Slot::Waiting(..) => *slot = Slot::Waiting(stream, sender),
             }
@@ -163,7 +165,7 @@ fn hand_over(slot: &Mutex<Slot>, message: Received) {
     let mut slot = lock(slot);
     match mem::replace(&mut *slot, Slot::Free) {
         Slot::Waiting(stream, caller) if stream == message.header.stream_id => {
-            // A caller that has given up does not mind.
+            // The caller may have given up.
             let _ = caller.send(message);
         }
         other => *slot = other,

@@ -1,4 +1,4 @@
-//! ttrpc messages on a logical connection, cut into frames and put together as ttrpc-go does it.
+//! ttrpc messages on a logical connection, split into frames and assembled as ttrpc-go does it.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use crate::buffered_reader::{BufferedReader, ReadError};
 use crate::frame::MAX_FIRST_PAYLOAD;
 use crate::trunk::{Trunk, encode_frame};
 
-/// A message that came in.
+/// A received message.
 pub(crate) struct Received {
     pub(crate) header: MessageHeader,
-    /// What follows the header, or nothing if it is longer than a message may be and was skipped.
+    /// The bytes after the header; `None` if they were longer than a message may be and were skipped.
     pub(crate) body: Option<Vec<u8>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn receive(reader: &mut BufferedReader) -> Result<Received, Rea
     })
 }
 
-/// A request as it goes over the wire, if its body is no longer than `longest`.
+/// A request as bytes, if its body is no longer than `longest`.
 pub(crate) fn encode_request(
     connection: u32,
     stream: u32,

@@ -1,11 +1,11 @@
-//! Why a plugin did not get as far as events, and why a connection ended.
+//! The reasons why a plugin got no events, and why a connection ended.
 
 use std::io;
 use std::time::Duration;
 
 use containerd_nri::Status;
 
-/// Why a plugin was not taken in: the step that failed, and what the plugin did.
+/// The reason why a plugin was not accepted: the failed step, and the plugin's reaction.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -28,7 +28,7 @@ pub enum AcceptError {
         /// The fault that made the plugin's connection unreadable, if that is the reason.
         unreadable: Option<ConnectionEnd>,
     },
-    /// RegisterPlugin had a bad name or index. The connection stays open until the runtime ends.
+    /// RegisterPlugin had an invalid name or index. The connection stays open until the runtime ends.
     #[error("the plugin registered with {0}")]
     InvalidIdentity(String),
     /// The connection ended before RegisterPlugin.
@@ -43,7 +43,7 @@ pub enum AcceptError {
     /// Synchronize was refused or not answered. Before NRI 0.8 the connection stays open and no event follows.
     #[error("failed to synchronize the plugin: {0}")]
     Synchronize(Unfinished),
-    /// The state takes more than 4 MiB and can be split no further.
+    /// The state needs more than 4 MiB and cannot be split further.
     #[error("a Synchronize of {length} bytes does not fit into messages of 4 MiB")]
     SynchronizeTooLong {
         /// Bytes of the message that did not fit.
@@ -60,7 +60,7 @@ impl From<io::Error> for AcceptError {
     }
 }
 
-/// How a call of the handshake ended without an answer.
+/// The end of a call of the handshake without an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unfinished {
@@ -72,7 +72,7 @@ pub enum Unfinished {
     NoAnswer(crate::NoAnswer),
 }
 
-/// Why a connection ended.
+/// The reason why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionEnd {
@@ -106,7 +106,7 @@ pub enum ConnectionEnd {
         /// Bytes of the longest payload.
         longest: usize,
     },
-    /// The plugin sent something that is no ttrpc message of the kind expected.
+    /// The plugin sent bytes that are no ttrpc message of the expected kind.
     #[error("ttrpc protocol error: {0}")]
     Protocol(String),
 }

@@ -1,4 +1,4 @@
-//! The events of a plugin, sent in the form that the runtime's version of NRI gives them.
+//! The events of a plugin, sent in the form of the runtime's version of NRI.
 
 use containerd_nri::api::{
     Container, CreateContainerResponse, Empty, Event, LinuxResources, PodSandbox, StopContainerResponse,
@@ -144,8 +144,8 @@ impl PluginHandle {
             .await
     }
 
-    /// ValidateContainerAdjustment: what all plugins adjusted can be rejected (NRI 0.10). Without an answer, runtimes
-    /// fail the creation whatever the plugin's failure policy.
+    /// ValidateContainerAdjustment: the adjustments of all plugins can be rejected (NRI 0.10). Without an
+    /// answer, runtimes fail the creation, independent of the plugin's failure policy.
     pub async fn validate_container_adjustment(
         &mut self,
         request: &ValidateContainerAdjustmentRequest,
@@ -195,7 +195,7 @@ impl PluginHandle {
             .ask("StateChange", mask, encode(Some(event), pod, container))
             .await;
         match outcome.map(|_: Empty| ()) {
-            // The runtime names the event, whatever carries it.
+            // The runtime names the event, whichever call transports it.
             Outcome::Failed(failed) => Outcome::Failed(FailedRequest {
                 method: method.to_owned(),
                 ..failed
@@ -205,7 +205,7 @@ impl PluginHandle {
     }
 }
 
-/// A container as CreateContainer shows it: what a plugin may adjust is there, empty if nothing else.
+/// A container as in CreateContainer: the parts that a plugin may adjust exist, at least empty.
 fn completed(container: &Container) -> Container {
     let mut container = container.clone();
     container.hooks.mut_or_insert_default();
@@ -215,7 +215,7 @@ fn completed(container: &Container) -> Container {
     container
 }
 
-/// Resources as CreateContainer and UpdateContainer show them.
+/// Resources as in CreateContainer and UpdateContainer.
 fn with_processors_and_memory(mut resources: LinuxResources) -> LinuxResources {
     resources.memory.mut_or_insert_default();
     resources.cpu.mut_or_insert_default();

@@ -1,4 +1,5 @@
-//! The frames of an NRI socket, written down a second time: what drives plugins shares no code with them here.
+//! The frames of an NRI socket, implemented a second time: the code that drives plugins shares none with them
+//! here.
 
 /// Connection on which the runtime calls the plugin.
 pub(crate) const PLUGIN_CONNECTION: u32 = 1;
@@ -25,12 +26,12 @@ impl FrameHeader {
     /// Bytes of an encoded header.
     pub(crate) const LEN: usize = 8;
 
-    /// The header as it goes over the wire.
+    /// The header as bytes.
     pub(crate) fn encode(self) -> [u8; Self::LEN] {
         (u64::from(self.connection) << 32 | u64::from(self.length)).to_be_bytes()
     }
 
-    /// The header that came over the wire.
+    /// The header in these bytes.
     #[allow(clippy::cast_possible_truncation, reason = "the two halves of the word")]
     pub(crate) fn decode(bytes: [u8; Self::LEN]) -> Self {
         let word = u64::from_be_bytes(bytes);

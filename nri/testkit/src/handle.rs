@@ -1,4 +1,4 @@
-//! A plugin that is taken in: who it is, what it asked for, and the ways to part from it.
+//! An accepted plugin: its identity, its requests, and the ways to disconnect it.
 
 use std::sync::Arc;
 
@@ -45,12 +45,12 @@ impl std::fmt::Debug for PluginHandle {
 }
 
 impl PluginHandle {
-    /// The name that the plugin goes by.
+    /// The name of the plugin.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The index that the plugin goes by.
+    /// The index of the plugin.
     pub fn index(&self) -> &str {
         &self.index
     }
@@ -60,7 +60,7 @@ impl PluginHandle {
         self.subscription.events
     }
 
-    /// The failure policy that the plugin asks for, whether or not this runtime's version knows of it.
+    /// The failure policy that the plugin requests, whether or not this runtime's version supports it.
     pub fn failure_policy(&self) -> FailurePolicy {
         self.subscription.failure_policy
     }
@@ -86,17 +86,17 @@ impl PluginHandle {
         self.requested.recv().await
     }
 
-    /// Waits until the connection has ended, and says why.
+    /// Waits until the connection has ended, and returns the reason.
     pub async fn closed(&self) -> ConnectionEnd {
         self.trunk.closed().await
     }
 
-    /// Why the connection has ended, if it has.
+    /// The reason why the connection has ended, if it has.
     pub fn end(&self) -> Option<ConnectionEnd> {
         self.trunk.end()
     }
 
-    /// Sends bytes as they are, in the midst of the frames of the handshake and the events.
+    /// Sends bytes as they are, between the frames of the handshake and the events.
     ///
     /// # Errors
     /// If the plugin has closed the connection.
@@ -110,8 +110,8 @@ impl PluginHandle {
         self.launched = None;
     }
 
-    /// Calls a method of the plugin. Without an answer, its failure policy applies if this runtime's version knows of
-    /// it; a plugin that was gone before fails nothing.
+    /// Calls a method of the plugin. Without an answer, its failure policy applies if this runtime's version
+    /// supports it; a plugin that was gone before fails nothing.
     pub(crate) async fn call<A: protobuf::Message>(&mut self, method: &str, request: Vec<u8>) -> Outcome<A> {
         let policy = match self.profile.has_failure_policies() {
             true => self.subscription.failure_policy,

@@ -1,4 +1,5 @@
-//! Taking a plugin in: registration, Configure, Synchronize, each within its time and by the rules of the version.
+//! Accepts a plugin: registration, Configure, Synchronize, each within its time and by the rules of the
+//! version.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,19 +19,20 @@ use crate::service::{Origin, Registration, RuntimeService};
 use crate::synchronize::synchronize;
 use crate::trunk::{OpenTrunk, Trunk};
 
-/// What a runtime knows and every plugin is told.
+/// The data of a runtime that every plugin receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) profile: RuntimeProfile,
     pub(crate) pods: Vec<PodSandbox>,
     pub(crate) containers: Vec<Container>,
     pub(crate) failing_updates: Arc<HashSet<String>>,
-    /// Held during every event: there is one at a time, whichever the plugin.
+    /// Held during every event: there is one at a time, for any plugin.
     pub(crate) lock: Arc<Mutex<()>>,
 }
 
 impl Node {
-    /// Takes in the plugin at the other end of a trunk. Refused in registration, it stays connected.
+    /// Accepts the plugin at the other end of a trunk. A plugin that is refused at its registration stays
+    /// connected.
     pub(crate) async fn take_in(
         &self,
         OpenTrunk {
@@ -122,7 +124,7 @@ impl Node {
         }
     }
 
-    /// Configures the plugin, and returns what it asks for.
+    /// Configures the plugin, and returns its subscription.
     async fn configure(&self, caller: &mut Caller, config: String) -> Result<Subscription, AcceptError> {
         let profile = &self.profile;
         let mut request = ConfigureRequest {
@@ -165,7 +167,7 @@ impl From<CallError> for Unfinished {
     }
 }
 
-/// The error that a message of over 4 MiB gives to who wanted to send it.
+/// The error that the sender of a message of over 4 MiB gets.
 pub(crate) fn oversized(length: usize) -> Status {
     let limit = ttrpc::proto::MESSAGE_LENGTH_MAX;
     let text = format!("message length {length} exceed maximum message size of {limit}");

@@ -1,4 +1,4 @@
-//! Launching a plugin the way a runtime does: a socket as descriptor 3, and an environment of three variables.
+//! Launches a plugin as a runtime does: a socket as descriptor 3, and an environment of three variables.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::error::AcceptError;
 
-/// A plugin that the runtime has launched: its process, and what its file name and its configuration file say.
+/// A plugin that the runtime has launched: its process, the identity in its file name, and its configuration.
 /// Dropping it kills the process.
 pub(crate) struct LaunchedProcess {
     process: Child,
@@ -26,7 +26,7 @@ impl LaunchedProcess {
     ) -> Result<(Self, UnixStream), AcceptError> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        // The shell moves the socket from standard input, where it is easily put, to descriptor 3.
+        // The shell moves the socket from standard input, where it is easy to put, to descriptor 3.
         let process = Command::new("/bin/sh")
             .args(["-c", "exec 3<&0 </dev/null; exec /usr/bin/env -i \"$@\"", "sh"])
             .arg(format!("NRI_PLUGIN_NAME={name}"))

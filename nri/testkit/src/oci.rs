@@ -8,8 +8,8 @@ use containerd_nri::api::{
 };
 use serde_json::{Map, Value, json};
 
-/// Applies an adjustment to the OCI spec of a container, in the way of the runtimes. CDI devices, block I/O classes and
-/// RDT classes are left out: what they do depends on the configuration of the node.
+/// Applies an adjustment to the OCI spec of a container, in the way of the runtimes. CDI devices, block I/O
+/// classes and RDT classes are left out: their effect depends on the configuration of the node.
 ///
 /// ```
 /// use containerd_nri::Adjustment;
@@ -287,7 +287,7 @@ fn number<T: Into<Value>, W: OptionalValue<Value = T>>(field: &W) -> Option<Valu
     field.to_option().map(Into::into)
 }
 
-/// The name of a value as the OCI runtime-spec has it.
+/// The name of a value in the OCI runtime-spec.
 fn name_of<E: Enum + std::fmt::Debug>(value: EnumOrUnknown<E>) -> String {
     value
         .enum_value()
@@ -306,7 +306,7 @@ fn insert_unless_empty<T: Clone + Into<Value>>(value: &mut Value, key: &str, con
     }
 }
 
-/// The value at a path, which is made if it is not there.
+/// The value at a path, which is created if it does not exist.
 fn at<'a>(mut value: &'a mut Value, path: &[&str]) -> &'a mut Value {
     for key in path {
         if !value.is_object() {
@@ -321,7 +321,7 @@ fn set(spec: &mut Value, path: &[&str], content: Value) {
     *at(spec, path) = content;
 }
 
-/// The list at a path, which is made if it is not there.
+/// The list at a path, which is created if it does not exist.
 fn list<'a>(spec: &'a mut Value, path: &[&str]) -> &'a mut Vec<Value> {
     let value = at(spec, path);
     if !value.is_array() {
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exists_is_replaced_in_its_place_or_removed() {
+    fn existing_elements_are_replaced_in_their_place_or_removed() {
         let spec = json!({
             "annotations": {"a": "1", "b": "2"},
             "process": {"env": ["A=1", "B=2"], "rlimits": [{"type": "RLIMIT_CORE", "hard": 1, "soft": 1}]},
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_lands_in_its_place() {
+    fn all_other_changes_reach_their_place() {
         let hook = Hook {
             path: "/bin/true".into(),
             timeout: OptionalValue::of(5),

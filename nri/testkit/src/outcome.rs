@@ -1,4 +1,4 @@
-//! How a call of an event can end, and what that means for the container.
+//! The outcomes of a call of an event, and their effect on the container.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use containerd_nri::Status;
 
 use crate::error::ConnectionEnd;
 
-/// How the call of an event ended.
+/// The outcome of the call of an event.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[must_use]
 pub enum Outcome<T> {
     /// The plugin answered.
     Answer(T),
-    /// The plugin answered with an error: the runtime fails the operation where the event allows that.
+    /// The plugin answered with an error: the runtime fails the operation if the event allows that.
     Refused(Status),
-    /// The plugin gave no answer. The runtime goes on without it, and disconnects it unless its failure policy keeps
-    /// it connected.
+    /// The plugin gave no answer. The runtime continues without it, and disconnects it unless its failure
+    /// policy keeps it connected.
     NoAnswer(NoAnswer),
     /// The plugin gave no answer, and its failure policy fails the operation.
     Failed(FailedRequest),
@@ -33,11 +33,11 @@ pub struct FailedRequest {
     pub plugin: String,
     /// The event.
     pub method: String,
-    /// Why there was no answer.
+    /// The reason why there was no answer.
     pub reason: NoAnswer,
 }
 
-/// Why there was no answer.
+/// The reason why there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoAnswer {

@@ -7,7 +7,7 @@ use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
 use crate::frame::MAX_PAYLOAD;
 
-/// A runtime to be imitated. Start from one of the presets and change what a test is about.
+/// A runtime to be imitated. Start from one of the presets and change the subject of the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuntimeProfile {
@@ -17,9 +17,9 @@ pub struct RuntimeProfile {
     pub runtime_version: String,
     /// The version of NRI whose rules apply.
     pub nri: Version,
-    /// How long a plugin may take from connecting to RegisterPlugin.
+    /// The time limit from the connection to RegisterPlugin.
     pub registration_timeout: Duration,
-    /// How long a plugin may take for one call; for Synchronize, for all of its messages together.
+    /// The time limit for one call; for Synchronize, for all of its messages together.
     pub request_timeout: Duration,
 }
 
@@ -122,8 +122,8 @@ impl RuntimeProfile {
         self.nri >= nri(7, 0)
     }
 
-    /// The longest request that is sent. Runtimes with an older NRI than 0.7 have a ttrpc (before 1.2.6) that does not
-    /// check what it sends.
+    /// The longest request that is sent. Runtimes with an older NRI than 0.7 have a ttrpc (before 1.2.6) that
+    /// does not check the length.
     pub(crate) fn longest_request(&self) -> usize {
         match self.tells_timeouts_and_splits() {
             true => MESSAGE_LENGTH_MAX,
@@ -143,12 +143,13 @@ impl RuntimeProfile {
         self.nri >= nri(10, 0)
     }
 
-    /// Whether every event has an RPC of its own, names are checked, and Configure tells the NRI version (0.12).
+    /// Whether every event has an RPC of its own, names are checked, and Configure has the NRI version
+    /// (0.12).
     pub(crate) fn has_rpc_per_event(&self) -> bool {
         self.nri >= nri(12, 0)
     }
 
-    /// Whether the failure policy of a plugin is known (0.12.5).
+    /// Whether the runtime supports the failure policy of a plugin (0.12.5).
     pub(crate) fn has_failure_policies(&self) -> bool {
         self.nri >= nri(12, 5)
     }
@@ -158,7 +159,8 @@ impl RuntimeProfile {
         (self.nri >= nri(12, 5)).then_some(MAX_PAYLOAD)
     }
 
-    /// Whether UpdateContainers waits for the event under way, which deadlocks a handler that calls it (to 0.12.0).
+    /// Whether UpdateContainers waits for the current event, which deadlocks a handler that calls it (to
+    /// 0.12.0).
     pub(crate) fn updates_wait_for_events(&self) -> bool {
         self.nri < nri(12, 1)
     }

@@ -1,4 +1,4 @@
-//! A connection without rules, for tests that send what no real runtime would.
+//! A connection without rules, for tests that send data which no real runtime would send.
 
 use std::io;
 
@@ -19,7 +19,7 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// A connection to a plugin, or as a plugin, on which nothing is answered, checked or closed by itself.
+/// A connection to a plugin, or as a plugin, that answers, checks and closes nothing by itself.
 #[derive(Debug)]
 pub struct RawConnection {
     stream: BufReader<UnixStream>,

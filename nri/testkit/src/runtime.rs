@@ -29,26 +29,26 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// How long a plugin may take for one call, instead of the profile's 2 s.
+    /// The time limit of a plugin for one call, instead of the profile's 2 s.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.profile.request_timeout = timeout;
         self
     }
 
-    /// How long a plugin may take to register, instead of the profile's 5 s.
+    /// The time limit of a plugin for its registration, instead of the profile's 5 s.
     pub fn registration_timeout(mut self, timeout: Duration) -> Self {
         self.profile.registration_timeout = timeout;
         self
     }
 
-    /// The pods and containers that plugins are synchronized with.
+    /// The pods and containers in Synchronize.
     pub fn state(mut self, pods: Vec<PodSandbox>, containers: Vec<Container>) -> Self {
         self.pods = pods;
         self.containers = containers;
         self
     }
 
-    /// A container whose update fails, when a plugin asks for it outside of an event.
+    /// A container whose update fails, when a plugin requests it outside of an event.
     pub fn failing_update(mut self, container_id: impl Into<String>) -> Self {
         self.failing_updates.insert(container_id.into());
         self
@@ -134,13 +134,13 @@ impl FakeRuntime {
         }
     }
 
-    /// Changes the pods and containers that plugins will be synchronized with.
+    /// Changes the pods and containers of the next Synchronize.
     pub fn set_state(&mut self, pods: Vec<PodSandbox>, containers: Vec<Container>) {
         self.node.pods = pods;
         self.node.containers = containers;
     }
 
-    /// Waits for a plugin to connect, and takes it in: registration, Configure, Synchronize.
+    /// Waits for a plugin to connect, and accepts it: registration, Configure, Synchronize.
     ///
     /// # Errors
     /// [`AcceptError`] says which step failed and why.
@@ -157,8 +157,8 @@ impl FakeRuntime {
         Ok(RawConnection::new(self.connection().await?))
     }
 
-    /// Launches a plugin, and takes it in under the name and index that its file name would have given it.
-    /// It is killed when its handle is closed or dropped.
+    /// Launches a plugin, and accepts it under the name and index of its file name. It is killed when its
+    /// handle is closed or dropped.
     ///
     /// # Errors
     /// [`AcceptError`] says which step failed and why.

@@ -19,21 +19,21 @@ use crate::trunk::Trunk;
 
 const SERVICE: &str = "nri.pkg.api.v1alpha1.Runtime";
 
-/// What a plugin said about itself.
+/// The registration of a plugin.
 #[derive(Debug)]
 pub(crate) enum Registration {
-    /// It registered.
+    /// The plugin registered.
     Accepted(RegisterPluginRequest),
-    /// It registered with a name or index that is not valid.
+    /// The plugin registered with an invalid name or index.
     Invalid(String),
-    /// It sent what cannot be read; nothing more will be read from it.
+    /// The plugin sent unreadable data; nothing more will be read from it.
     Unreadable(ConnectionEnd),
 }
 
-/// Whose name and index count.
+/// The source of the name and index that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The plugin connected by itself: those that it registers with.
+    /// The plugin connected by itself: those of its registration.
     External,
     /// The runtime launched the plugin: those of its file name.
     Launched,
@@ -83,7 +83,7 @@ impl RuntimeService {
         }
     }
 
-    /// The answer to a message; none to those that are left to future versions.
+    /// The answer to a message; none for kinds that are reserved for future versions.
     async fn respond(&self, message: Received, last_stream: &mut u32) -> Option<Response> {
         let Received { header, body } = message;
         let Some(body) = body else {
@@ -155,7 +155,7 @@ impl RuntimeService {
             .iter()
             .filter(|update| self.failing_updates.contains(&update.container_id));
         let failed = failed.cloned().collect();
-        // Nobody listens any more when the handle is gone.
+        // The handle, which receives it, may be gone.
         let _ = self.updates.send(request);
         answer(&UpdateContainersResponse {
             failed,

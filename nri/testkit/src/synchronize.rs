@@ -1,4 +1,4 @@
-//! Synchronize as the runtime sends it: in one message, or in proportional pieces when that is too long.
+//! Synchronize as the runtime sends it: in one message, or in proportional pieces if that is too long.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use crate::error::{AcceptError, Unfinished};
 use crate::outcome::NoAnswer;
 use crate::profile::RuntimeProfile;
 
-/// Fewest objects in a piece; when that many do not fit, nothing does.
+/// Fewest objects in a piece; if that many do not fit, Synchronize fails.
 const FEWEST: usize = 8;
 
-/// Hands over all pods and containers, and returns the updates that the plugin asks for.
+/// Sends all pods and containers, and returns the updates that the plugin requests.
 pub(crate) async fn synchronize(
     caller: &mut Caller,
     profile: &RuntimeProfile,
@@ -77,10 +77,11 @@ async fn send(
         .await
 }
 
-/// How many pods and containers go into the next attempt, when so many made a message of `length` bytes.
+/// The numbers of pods and containers in the next attempt, after the given numbers made a message of `length`
+/// bytes.
 ///
-/// That may be no pod at all, if there are few of them: real runtimes then offer pieces without pods until the time
-/// is up.
+/// The number of pods may be zero, if there are few of them: real runtimes then send pieces without pods
+/// until the time is up.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

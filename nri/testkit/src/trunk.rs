@@ -1,4 +1,5 @@
-//! The one socket to a plugin: its frames in, bounded and sorted by logical connection, and frames out.
+//! The only socket to a plugin: incoming frames, bounded and sorted by logical connection, and outgoing
+//! frames.
 
 use std::io;
 use std::net::Shutdown;
@@ -14,14 +15,14 @@ use crate::buffered_reader::BufferedReader;
 use crate::error::ConnectionEnd;
 use crate::frame::{FrameHeader, PLUGIN_CONNECTION, RUNTIME_CONNECTION};
 
-/// How many unread frames a logical connection keeps; one more closes the trunk.
+/// The maximum number of unread frames of a logical connection; one more closes the trunk.
 const QUEUE: usize = 256;
 
-/// The writing end of a trunk, and its end of life.
+/// The writing end of a trunk, and the state of its end.
 #[derive(Debug)]
 pub(crate) struct Trunk {
     writer: Mutex<OwnedWriteHalf>,
-    /// Shuts the socket down under reader and writer alike.
+    /// Shuts the socket down for both reader and writer.
     socket: BlockingStream,
     end: watch::Sender<Option<ConnectionEnd>>,
 }
@@ -74,15 +75,15 @@ impl Trunk {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Why the trunk is closed, if it is.
+    /// The reason why the trunk is closed, if it is.
     pub(crate) fn end(&self) -> Option<ConnectionEnd> {
         self.end.borrow().clone()
     }
 
-    /// Waits until the trunk is closed, and says why.
+    /// Waits until the trunk is closed, and returns the reason.
     pub(crate) async fn closed(&self) -> ConnectionEnd {
         let mut end = self.end.subscribe();
-        // The sender cannot be gone, being part of `self`.
+        // The sender cannot be gone, because it is part of `self`.
         let reason = end
             .wait_for(Option::is_some)
             .await
@@ -136,7 +137,7 @@ async fn read_header(reader: &mut (impl AsyncRead + Unpin + Send)) -> io::Result
     Ok(FrameHeader::decode(header))
 }
 
-/// Reads the payload of a frame. Memory is taken only for what has arrived.
+/// Reads the payload of a frame. Memory is allocated only for data that has arrived.
 async fn read_payload(reader: &mut (impl AsyncRead + Unpin + Send), length: u32) -> io::Result<Vec<u8>> {
     let length = length as usize;
     let mut payload = Vec::with_capacity(length.min(64 << 10));
@@ -147,7 +148,7 @@ async fn read_payload(reader: &mut (impl AsyncRead + Unpin + Send), length: u32)
     Ok(payload)
 }
 
-/// A frame as it goes over the wire.
+/// A frame as bytes.
 ///
 /// A payload of 4 GiB or more, which no caller has, would be announced with a wrong length.
 #[allow(clippy::cast_possible_truncation)]
