@@ -69,7 +69,8 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
         let by_pod = tell(&containerd, &format!("default/{}", delivery.word()))?;
         assert_eq!(by_pod, told, "{delivery:?}");
         assert_eq!(tell(&containerd, &id[..12])?, told);
-        assert!(tell(&containerd, "another")?.is_empty());
+        let error = tell(&containerd, "another").expect_err("nothing is known of it");
+        assert!(format!("{error:#}").contains("another"), "{error:#}");
         plugin.kill().await?;
     }
     Ok(())
