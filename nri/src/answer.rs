@@ -188,13 +188,14 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The error answer for a status from the plugin, which is not logged: the plugin logs it if needed.
+/// The error answer for a status from the plugin, logged only at the debug level: the plugin knows best how
+/// to log it.
 fn pass_on(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::debug!(method, %status, "answering the runtime with the plugin's error");
     status.into_rpc()
 }
 
-/// The error answer for a status from this crate, which is logged.
+/// The error answer for a status from this crate, logged as a warning.
 pub(crate) fn refuse(method: &'static str, status: Status) -> ttrpc::Error {
     tracing::warn!(method, %status, "answering the runtime with an error");
     status.into_rpc()

@@ -27,7 +27,7 @@ Lists the containers that still need this program: until their init has ended an
 If the daemon answers, the list ends with containers that run without their hooks.
 
 A stage is waiting (not started), running, interrupted (its runner died; the next one continues), done,
-failed (prestart: the container did not start) or skipped. The hook of the stage follows.
+failed (prestart: the container did not start) or skipped. The numbers are the current hook and the count of hooks.
 
 Exit status:
   0  the list is printed, even if it is empty
