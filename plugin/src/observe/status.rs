@@ -49,7 +49,8 @@ pub struct Status {
     /// The files that have changed since, which the daemon applies at the next container. The client determines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newer: Vec<String>,
-    /// The errors of the configuration, the default hook-spec and hooks.d.
+    /// The errors of the configuration, the default hook-spec and hooks.d. 0.1.0 had another name for them.
+    #[serde(alias = "mistakes")]
     pub errors: Vec<String>,
     /// The errors of hook-specs that pods may select.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
