@@ -22,6 +22,7 @@ use crate::node::Node;
 use crate::observe::{
     Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
 };
+use crate::process::raise_descriptor_limit;
 use crate::system;
 
 /// The maximum time to read the configuration and its files before the daemon connects to the runtime. After
@@ -42,7 +43,8 @@ If the runtime launches the daemon from its plugin directory, no options are nee
 the runtime's directory of plugin configurations is used instead of the file.
 
 Signals:
-  HUP        read configuration and hook-specs now, rather than with the next container
+  HUP        read configuration and hook-specs now, rather than with the next container; if another release of
+             the program was installed, it takes over without a registration
   TERM, INT  end; running hooks continue
 
 Exit status:
@@ -104,6 +106,7 @@ pub struct RunArgs {
 /// closes the connection. Exits 0 then; 1 if the configuration is invalid or the runtime refuses the plugin.
 pub fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
+    raise_descriptor_limit();
     if let Err(error) = Link::take() {
         complain(&format_args!("cannot find the front of the daemon: {error}"));
         return ExitCode::FAILURE;

@@ -3,6 +3,7 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod descendants;
+mod descriptors;
 mod init;
 mod list;
 mod pidfd;
@@ -10,6 +11,7 @@ pub(crate) mod signal;
 pub(crate) mod stat;
 mod streams;
 
+pub use descriptors::raise_descriptor_limit;
 pub use init::{Init, process};
 pub(crate) use list::processes;
 pub use pidfd::Pidfd;

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use super::containers::{Containers, Registered, warn};
-use crate::ledger::{Created, Trigger};
+use crate::ledger::{EntryDirectory, Trigger};
 use crate::model::{ContainerId, Stage};
 use crate::process::Init;
 use crate::system::{self, knows_exit_codes};
@@ -90,24 +90,29 @@ impl Containers {
         self.behind(at_end.instrument(registered.span()));
     }
 
-    /// Waits for the end of `init`, and notes its exit code. poststop does not get a code that cannot be
-    /// noted.
+    /// Waits for the end of `init`, and records its exit code. poststop does not get a code that cannot be
+    /// recorded. Meanwhile one descriptor is open for the container, and no file of its records.
     async fn note_end(&self, id: &ContainerId, init: Init) -> io::Result<()> {
-        let files = self.find(id.as_str()).ok().flatten().map(|found| found.files);
-        // Records of a later init do not belong to this one.
-        let is_of_another = |created: &Created| Init::of(created).is_some_and(|other| other != init);
-        let files =
-            files.filter(|files| !matches!(files.created(), Ok(Some(created)) if is_of_another(&created)));
         let Some(pidfd) = init.pidfd()? else { return Ok(()) };
-        if let Some(files) = &files {
+        if let Some(files) = self.files_of(id, init) {
             let _ = files.note_init_watched();
         }
         let pidfd = system::readable(pidfd.into()).await?;
-        let code = exit_code(&pidfd).await;
-        if let (Some(files), Some(code)) = (files, code) {
+        if let Some(code) = exit_code(&pidfd).await
+            && let Some(files) = self.files_of(id, init)
+        {
             let _ = files.note_init_exited(code);
         }
         Ok(())
+    }
+
+    /// The records of the container, unless they are of another init.
+    fn files_of(&self, id: &ContainerId, init: Init) -> Option<EntryDirectory> {
+        let files = self.find(id.as_str()).ok().flatten()?.files;
+        match files.created() {
+            Ok(Some(created)) if Init::of(&created).is_some_and(|other| other != init) => None,
+            _ => Some(files),
+        }
     }
 
     /// The same for the container with this id, by the note of its runner, which has just reported that a
