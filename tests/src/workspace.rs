@@ -7,6 +7,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
+use crate::Version;
+
 /// A program of this crate, which cargo has built beside the running one.
 ///
 /// # Errors
@@ -76,6 +78,14 @@ pub fn image() -> Result<(PathBuf, String)> {
         .clone();
     let name = format!("localhost/nri-oci-hooks:{}", env!("CARGO_PKG_VERSION"));
     Ok((made.map_err(|error| anyhow!(error))?, name))
+}
+
+/// The drop-in for a containerd.
+pub fn drop_in(version: Version) -> PathBuf {
+    file(match version {
+        Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
+        _ => "deploy/containerd/containerd-2.toml",
+    })
 }
 
 /// A file of the repository, by its path from the root.

@@ -1,7 +1,7 @@
 //! What is shipped for a node does on it what it says.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -11,17 +11,9 @@ use nri_oci_hooks::diagnostic::Diagnostic;
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
-/// The drop-in for a containerd.
-fn drop_in(version: Version) -> PathBuf {
-    workspace::file(match version {
-        Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-        _ => "deploy/containerd/containerd-2.toml",
-    })
-}
-
 /// The containerd has nothing about NRI but the drop-in; without it, 1.7 would not even make the socket.
 async fn with_the_drop_in_alone_containers_get_their_hooks(version: Version) -> Result<()> {
-    let containerd = Containerd::builder(version).drop_in(&drop_in(version));
+    let containerd = Containerd::builder(version).drop_in(&workspace::drop_in(version));
     let containerd = containerd.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
     let _plugin = containerd.plugin().hook_spec(&spec).start().await?;
@@ -40,7 +32,7 @@ async fn a_drop_in_wins_over_the_main_file(version: Version) -> Result<()> {
         _ => &[2, 3],
     };
     for syntax in syntaxes {
-        let dump = merged(version, *syntax, &drop_in(version))?;
+        let dump = merged(version, *syntax, &workspace::drop_in(version))?;
         for line in [
             "disable = false",
             "disable_connections = false",

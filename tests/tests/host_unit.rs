@@ -33,13 +33,7 @@ struct Cluster {
 
 impl Cluster {
     async fn start(version: Version) -> Result<Cluster> {
-        let drop_in = workspace::file(match version {
-            Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-            _ => "deploy/containerd/containerd-2.toml",
-        });
-        let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
-        let (archive, image) = workspace::image()?;
-        containerd.load(&archive, &[&image]).await?;
+        let (containerd, image) = Containerd::with_image_of_daemon(version).await?;
         let [config_map, etc] = ["config-map", "etc"].map(|name| containerd.node().make_directory(name));
         let cluster = Cluster {
             containerd,

@@ -163,20 +163,13 @@ async fn specs(version: Version, both: Both, annotation: &str) -> Result<[String
         .pod("web")
         .annotation(&format!("{}/pod", both.key), annotation);
     let pod = pod.run().await?;
-    let spec = async || -> Result<String> {
-        let container = pod.container("app").create().await?;
-        let spec = container.status().await?.spec().to_string();
-        let spec = spec.replace(container.id(), "ID");
-        container.remove().await?;
-        Ok(spec)
-    };
-    let without = spec().await?;
+    let without = pod.oci_spec().await?;
     let [(go_name, go), (rust_name, rust)] = both.commands(containerd.nri_socket())?;
     let mut plugin = Plugin::start(&containerd, &go_name, go).await?;
-    let with_go = spec().await?;
+    let with_go = pod.oci_spec().await?;
     plugin.kill().await?;
     let _plugin = Plugin::start(&containerd, &rust_name, rust).await?;
-    Ok([without, with_go, spec().await?])
+    Ok([without, with_go, pod.oci_spec().await?])
 }
 
 async fn make_equal_specs(version: Version, both: Both, annotation: &str) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::cri::{Client, PodBuilder};
 use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
 use crate::plugin::PluginBuilder;
-use crate::{Hooks, wait};
+use crate::{Hooks, wait, workspace};
 
 /// A private containerd. Dropping it ends it and all that runs on it, and removes what it left.
 #[derive(Debug)]
@@ -41,6 +41,19 @@ impl Containerd {
     /// As [`Builder::start`].
     pub async fn start(version: Version) -> Result<Containerd> {
         Builder::new(version).start().await
+    }
+
+    /// A containerd that has just the drop-in, as on a node of a cluster, and the image of the daemon: also returns
+    /// its name.
+    ///
+    /// # Errors
+    /// As [`Builder::start`], or the image cannot be made or loaded.
+    pub async fn with_image_of_daemon(version: Version) -> Result<(Containerd, String)> {
+        let builder = Containerd::builder(version).drop_in(&workspace::drop_in(version));
+        let containerd = builder.start().await?;
+        let (archive, image) = workspace::image()?;
+        containerd.load(&archive, &[&image]).await?;
+        Ok((containerd, image))
     }
 
     pub(super) async fn new(

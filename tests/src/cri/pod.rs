@@ -179,6 +179,19 @@ impl Pod {
         pod.run().await
     }
 
+    /// The OCI spec that the runtime makes of a container `app` of this pod, with `ID` for the container's id. The
+    /// container is removed again.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub async fn oci_spec(&self) -> anyhow::Result<String> {
+        let container = self.container("app").create().await?;
+        let spec = container.status().await?.spec().to_string();
+        let spec = spec.replace(container.id(), "ID");
+        container.remove().await?;
+        Ok(spec)
+    }
+
     /// Its id in the runtime.
     pub fn id(&self) -> &str {
         &self.id

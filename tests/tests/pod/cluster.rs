@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use e2e::cri::{Access, ContainerBuilder};
 use e2e::plugin::NAME;
-use e2e::{Container, Containerd, Pod, Version, workspace};
+use e2e::{Container, Containerd, Pod, Version};
 
 /// Where the socket of NRI is in a pod and on the host.
 const NRI: &str = "/var/run/nri";
@@ -26,13 +26,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) async fn start(version: Version) -> Result<Cluster> {
-        let drop_in = workspace::file(match version {
-            Version::V1_7 => "deploy/containerd/containerd-1.7.toml",
-            _ => "deploy/containerd/containerd-2.toml",
-        });
-        let containerd = Containerd::builder(version).drop_in(&drop_in).start().await?;
-        let (archive, image) = workspace::image()?;
-        containerd.load(&archive, &[&image]).await?;
+        let (containerd, image) = Containerd::with_image_of_daemon(version).await?;
         let [config_map, specs, etc] =
             ["config-map", "specs-map", "etc"].map(|name| containerd.node().make_directory(name));
         let cluster = Cluster {
