@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::cri::{Access, State};
 use e2e::ledger::Stage;
 use e2e::plugin::NAME;
-use e2e::{Container, Containerd, Pod, Version, on_each_containerd, wait, workspace};
+use e2e::{Container, Containerd, Pod, Version, on_each_containerd, wait};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
