@@ -15,9 +15,11 @@ mod loads;
 mod locate;
 mod merge;
 mod policy;
+mod select_error;
 mod selectable;
 mod selection_fault;
 mod selector;
+mod subject;
 mod unused;
 
 #[cfg(test)]
@@ -34,6 +36,8 @@ pub(crate) use last_good::{is_gone, is_not_answered};
 pub use load::{Format, LoadedSpec};
 pub use loads::Loads;
 pub use merge::DEFAULT_PATH;
+pub use select_error::SelectError;
 pub use selection_fault::SelectionFault;
-pub use selector::{SelectError, Selected, Selector, Subject};
+pub use selector::{Selected, Selector};
+pub use subject::Subject;
 pub use unused::{Unknown, Unused, specs_in};

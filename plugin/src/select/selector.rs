@@ -1,11 +1,8 @@
 //! The selection for one container: its hook-specs, and their merged hooks.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use thiserror::Error;
-
-use super::annotation::{AnnotationFault, SpecRef, effective, spec_refs};
+use super::annotation::{SpecRef, effective, spec_refs};
 use super::cache::{MergeCache, SpecCache};
 use super::conditions::Conditions;
 use super::hooks_d::{HooksD, NotAnswered};
@@ -13,11 +10,11 @@ use super::last_good::{LastGoodSpec, is_not_answered};
 use super::locate::{Located, candidates, locate};
 use super::policy::{self, names};
 use super::{
-    Copies, Deadline, Deliveries, Format, LoadedSpec, NotDeliverable, OlderVersion, Overdue, SelectionFault,
+    Copies, Deadline, Deliveries, Format, LoadedSpec, OlderVersion, SelectError, SelectionFault, Subject,
 };
-use crate::config::{Config, Delivery, FailurePolicy, Names};
+use crate::config::{Config, FailurePolicy, Names};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Chosen, Origin, ResolvedHooks, bounded_list, shown};
+use crate::model::{Chosen, Origin, ResolvedHooks};
 use crate::shared::Shared;
 use crate::trust::PathCache;
 
@@ -58,27 +55,6 @@ struct Cache {
 /// A hook-spec for the container, and the reason why it gets it.
 type Part = (Arc<LoadedSpec>, Origin);
 
-/// The container of the selection.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'s> {
-    /// The pod's namespace.
-    pub namespace: &'s str,
-    /// The live pod's annotations, which alone can select hook-specs.
-    pub annotations: &'s HashMap<String, String>,
-    /// The container's own annotations, which the runtime, device plugins and its image may have set. They
-    /// count only for the conditions of hooks.d files, and the pod's take precedence.
-    pub container_annotations: &'s HashMap<String, String>,
-    /// The container's name in the pod.
-    pub container: &'s str,
-    /// The first word of its command line, which its image may have set. It counts only for the conditions of
-    /// hooks.d files.
-    pub command: Option<&'s str>,
-    /// Whether a path of the host is mounted into it; as above.
-    pub has_bind_mounts: bool,
-    /// The delivery of its runtime handler.
-    pub delivery: Delivery,
-}
-
 /// The result of the selection.
 #[derive(Debug, Clone)]
 pub struct Selected {
@@ -88,90 +64,6 @@ pub struct Selected {
     pub specs: Vec<Chosen>,
     /// The errors that were ignored because `failure_policy` is `"ignore"`; already logged.
     pub ignored: Vec<SelectError>,
-}
-
-/// The reason why a container's hooks cannot be determined. Displayed as one line of at most about 1 kB, for
-/// readers of `kubectl describe pod`.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SelectError {
-    /// The default hook-spec is invalid.
-    #[error("default hook-spec {}: {}", shown(.file), bounded_list(.errors))]
-    DefaultSpec {
-        /// The file.
-        file: Arc<str>,
-        /// Its errors.
-        errors: Vec<Diagnostic>,
-    },
-    /// The hooks of hooks.d are unknown.
-    #[error("hooks.d {}: {}", shown(.path), bounded_list(.errors))]
-    HooksD {
-        /// The directory or file.
-        path: Arc<str>,
-        /// The errors.
-        errors: Vec<Diagnostic>,
-    },
-    /// An annotation of ours is invalid.
-    #[error("annotation {}: {fault}", shown(.annotation))]
-    Annotation {
-        /// Its key, with the scope.
-        annotation: String,
-        /// The fault.
-        fault: AnnotationFault,
-    },
-    /// The annotation selects a hook-spec that the pod does not get.
-    #[error("annotation {}: {}: {fault}", shown(.annotation), shown(.element))]
-    Selection {
-        /// Its key, with the scope.
-        annotation: String,
-        /// The element of its value.
-        element: String,
-        /// The fault.
-        fault: SelectionFault,
-    },
-    /// The selected hook-spec is invalid.
-    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.element), bounded_list(.errors))]
-    SelectedSpec {
-        /// Its key, with the scope.
-        annotation: String,
-        /// The element of its value.
-        element: String,
-        /// Its errors.
-        errors: Vec<Diagnostic>,
-    },
-    /// Its delivery cannot run a hook-spec or hooks.d file of the container.
-    #[error(transparent)]
-    NotDeliverable(#[from] NotDeliverable),
-    /// Checking the conditions of a hooks.d file for the pod takes too long.
-    #[error(
-        "hooks.d file {}: matching the pod's {annotations} annotations ({bytes} bytes) {why}; give the pod fewer or \
-         shorter annotations",
-        shown(.file)
-    )]
-    Conditions {
-        /// The file at which the deadline passed.
-        file: Arc<str>,
-        /// The number of the pod's annotations.
-        annotations: usize,
-        /// Their total length.
-        bytes: usize,
-        /// The reason.
-        why: Overdue,
-    },
-}
-
-impl SelectError {
-    fn conditions(spec: &LoadedSpec, subject: &Subject<'_>, why: Overdue) -> SelectError {
-        let annotations = subject.annotations;
-        SelectError::Conditions {
-            file: spec.file().clone(),
-            annotations: annotations.len(),
-            bytes: annotations
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
-                .sum(),
-            why,
-        }
-    }
 }
 
 impl Selector {
