@@ -83,11 +83,8 @@ pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &R
         "poststart ran without prestart",
     );
     let is_on_record = interrupted[0] || skipped[0] || failed;
-    cost |= prestart < poststop && is_runner && is_on_record;
-    fault(
-        prestart < poststop && !(is_on_record && (is_runner || skipped[0])),
-        "prestart is missing",
-    );
+    cost |= prestart < poststop && is_on_record && (is_runner || !skipped[0]);
+    fault(prestart < poststop && !is_on_record, "prestart is missing");
     let has_hooks = match delivery {
         Delivery::Events => life.has_entry,
         _ => life.has_hooks,

@@ -135,15 +135,14 @@ pub(super) async fn live(
 
 /// Another pod in place of `pod`, whose shim was killed.
 pub(super) async fn replace(pod: Pod, mut name: impl FnMut() -> String) -> Result<Pod> {
-    persist("stop a pod without a shim", async || {
-        Ok(gone_is_good(pod.stop().await)?)
-    })
-    .await?;
-    persist("remove a pod without a shim", async || {
-        Ok(gone_is_good(pod.remove().await)?)
-    })
-    .await?;
+    remove(&pod).await?;
     persist("run a pod", async || Ok(pod.another(&name()).await?)).await
+}
+
+/// Stops and removes a pod, also one whose shim was killed a moment ago.
+pub(super) async fn remove(pod: &Pod) -> Result<()> {
+    persist("stop a pod", async || Ok(gone_is_good(pod.stop().await)?)).await?;
+    persist("remove a pod", async || Ok(gone_is_good(pod.remove().await)?)).await
 }
 
 /// Stops and removes a container.

@@ -127,9 +127,7 @@ fn spec(hooks: &Hooks) -> Result<std::path::PathBuf> {
 /// Removes what is left: the pods, and in them the containers whose creation nobody has confirmed.
 async fn remove_all(containerd: &Containerd, pods: Vec<Pod>) -> Result<()> {
     for pod in pods {
-        let pod = pod.reconnected(containerd);
-        pod.stop().await?;
-        pod.remove().await?;
+        life::remove(&pod.reconnected(containerd)).await?;
     }
     let left = containerd.client().containers().await?;
     anyhow::ensure!(left.is_empty(), "the runtime still has {left:?}");
