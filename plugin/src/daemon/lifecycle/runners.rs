@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -81,10 +81,7 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
     let (stage, by) = (call.stage, call.trigger);
     let ended = async move {
         let ended = match child.wait_with_output().await {
-            Ok(output) => Ended {
-                succeeded: output.status.success(),
-                output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            },
+            Ok(output) => Ended::new(output.status, &output.stderr),
             Err(error) => Ended {
                 succeeded: false,
                 output: format!("its runner cannot be waited for: {error}"),
@@ -97,6 +94,17 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
         ended
     };
     Ok(Running(tokio::spawn(ended.in_current_span())))
+}
+
+impl Ended {
+    fn new(status: ExitStatus, stderr: &[u8]) -> Ended {
+        let succeeded = status.success();
+        let output = match String::from_utf8_lossy(stderr).trim() {
+            "" if !succeeded => format!("its runner ended without an answer ({status})"),
+            output => output.to_owned(),
+        };
+        Ended { succeeded, output }
+    }
 }
 
 impl Running {
@@ -119,5 +127,25 @@ impl Running {
             Ok(ended) => ended,
             Err(_) => pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_container_is_not_refused_without_a_reason() {
+        let killed = Ended::new(ExitStatus::from_raw(9), b"");
+        assert!(!killed.succeeded);
+        assert_eq!(
+            killed.output,
+            "its runner ended without an answer (signal: 9 (SIGKILL))"
+        );
+
+        let failed = Ended::new(ExitStatus::from_raw(0x100), b"prestart hook 1 of 1 failed\n");
+        assert_eq!(failed.output, "prestart hook 1 of 1 failed");
     }
 }
