@@ -57,6 +57,8 @@ require_cargo_tool() {
     mkdir -p "$tools"
     if ! grep -qsF "\"$name $version " "$tools/.crates2.json"; then
         say "installing $name $version (some minutes)"
-        cargo install --quiet --locked --root "$tools" --version "$version" "$name"
+        # It is built for longer than it runs.
+        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
+            cargo install --quiet --locked --root "$tools" --version "$version" "$name"
     fi
 }
