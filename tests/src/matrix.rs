@@ -79,7 +79,8 @@ impl FromStr for Delivery {
     }
 }
 
-/// Runs each named `async fn(Runtime) -> anyhow::Result<()>` as one test per containerd and OCI runtime of Debian.
+/// Runs each named `async fn(Runtime) -> anyhow::Result<()>` as one test per containerd and OCI runtime of Debian. The
+/// oldest containerd with crun is left to `hack/test --all`: each of the two is tested with another.
 #[macro_export]
 macro_rules! on_each_runtime {
     ($($case:ident),+ $(,)?) => {$(
@@ -110,7 +111,13 @@ macro_rules! on_each_runtime_and_the_newest {
 macro_rules! on_runtimes_of_debian {
     ($case:ident) => {
         $crate::on_runtime!($case, containerd_1_7_with_runc, V1_7, Runc);
-        $crate::on_runtime!($case, containerd_1_7_with_crun, V1_7, Crun);
+        $crate::on_runtime!(
+            #[ignore = "for hack/test --all"]
+            $case,
+            containerd_1_7_with_crun,
+            V1_7,
+            Crun
+        );
         $crate::on_runtime!($case, containerd_2_with_runc, V2_1, Runc);
         $crate::on_runtime!($case, containerd_2_with_crun, V2_1, Crun);
     };
@@ -170,8 +177,9 @@ macro_rules! on_every_other_runtime {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_runtime {
-    ($case:ident, $test:ident, $version:ident, $oci:ident) => {
+    ($(#[$attribute:meta])? $case:ident, $test:ident, $version:ident, $oci:ident) => {
         #[tokio::test]
+        $(#[$attribute])?
         async fn $test() -> anyhow::Result<()> {
             let version = $crate::Version::$version;
             let oci = $crate::OciRuntime::$oci;

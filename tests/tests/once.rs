@@ -23,7 +23,7 @@ async fn every_stage_runs_once_while_plugin_and_runtime_die_and_come_back(runtim
         }
         let plan = Plan {
             // Over 500 in all, over the runtimes and deliveries.
-            lifecycles: 72,
+            lifecycles: 56,
             at_once: 3,
             seed: fastrand::u64(..),
             runtime,
