@@ -147,6 +147,11 @@ impl Reading<'_> {
         if !is(&opened, SFlag::S_IFREG) {
             return Err(ImageError::kind(&from, opened.st_mode));
         }
+        // Nothing is copied of a file that is too large. One that grows meanwhile is found in the end.
+        let size = opened.st_size.try_into().unwrap_or(u64::MAX);
+        if self.bytes.saturating_add(size) > MAX_BYTES {
+            return Err(ImageError::TooLarge);
+        }
         self.file(File::from(file), opened.st_mode & 0o111 != 0, at)
     }
 
