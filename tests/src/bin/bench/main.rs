@@ -13,6 +13,7 @@ mod process;
 mod report;
 mod runtime;
 mod statistics;
+mod way;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,6 @@ use tokio::time::sleep;
 
 use crate::message;
 use crate::plugin::Subject;
-use crate::process;
 
 /// How long a plugin rests before its memory is looked at.
 const REST: Duration = Duration::from_secs(1);
@@ -36,7 +35,6 @@ pub(crate) async fn rest(subjects: &mut [Subject]) -> anyhow::Result<()> {
     for subject in subjects {
         subject.measured.resident_idle = subject.resident()?;
         subject.measured.resident_of_front = subject.resident_of_front()?;
-        subject.measured.threads = process::threads(subject.process()?)?;
     }
     Ok(())
 }

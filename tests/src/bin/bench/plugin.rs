@@ -26,7 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Measured {
     /// From exec to the end of the handshake.
     pub(crate) starts: Vec<Duration>,
-    pub(crate) threads: u64,
     /// Resident memory in kB, at rest and later.
     pub(crate) resident_idle: u64,
     pub(crate) resident_of_front: u64,
@@ -296,11 +295,6 @@ impl Subject {
             .last()
             .map(|line| format!("; its last words: {line}"))
             .unwrap_or_default()
-    }
-
-    /// Bytes of the program's file, or none if it is found by `PATH`.
-    pub(crate) fn program_size(&self) -> Option<u64> {
-        std::fs::metadata(&self.program).ok().map(|file| file.len())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the kernel knows about a process: its memory, its threads and its processor time.
+//! What the kernel knows about a process: its memory and its processor time.
 
 use std::fs;
 use std::time::Duration;
@@ -22,11 +22,6 @@ pub(crate) fn children(process: u32) -> anyhow::Result<Vec<u32>> {
 pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
     // Unlike the figure in `status`, this one is exact.
     number(process, "smaps_rollup", "Rss:")
-}
-
-/// Number of threads.
-pub(crate) fn threads(process: u32) -> anyhow::Result<u64> {
-    number(process, "status", "Threads:")
 }
 
 /// The processor time that it has used, all its threads together.
@@ -61,9 +56,8 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory_and_threads_and_uses_processor_time() {
+    fn this_process_has_memory_and_uses_processor_time() {
         assert!(resident(std::process::id()).unwrap() > 100);
         assert!(processor_time(std::process::id()).unwrap() > Duration::ZERO);
-        assert!(threads(std::process::id()).unwrap() >= 1);
     }
 }

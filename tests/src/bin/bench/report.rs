@@ -11,7 +11,7 @@ use crate::statistics::{percentile, ratio};
 struct Row {
     title: String,
     decimals: usize,
-    values: Vec<Option<f64>>,
+    values: Vec<f64>,
 }
 
 /// The whole report.
@@ -19,20 +19,9 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
     let row = |title: &str, decimals, value: &dyn Fn(&Measured) -> f64| Row {
         title: title.to_owned(),
         decimals,
-        values: subjects
-            .iter()
-            .map(|subject| Some(value(&subject.measured)))
-            .collect(),
+        values: subjects.iter().map(|subject| value(&subject.measured)).collect(),
     };
     let megabytes = |kilobytes: u64| kilobytes as f64 / 1024.0;
-    let file = Row {
-        title: "program file, MB".to_owned(),
-        decimals: 2,
-        values: subjects
-            .iter()
-            .map(|s| s.program_size().map(|bytes| bytes as f64 / 1e6))
-            .collect(),
-    };
     let Arguments {
         creates,
         starts,
@@ -45,12 +34,6 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         }),
         row("CreateContainer p99, µs", 1, &|m| {
             micros(percentile(&m.creates, 99.0))
-        }),
-        row("CreateContainer max, µs", 1, &|m| {
-            micros(percentile(&m.creates, 100.0))
-        }),
-        row("CreateContainer, calls/s", 0, &|m| {
-            m.creates.len() as f64 / m.creates.iter().sum::<Duration>().as_secs_f64()
         }),
         row(&format!("CPU of {creates} creates, ms"), 0, &|m| {
             millis(m.creates_cpu)
@@ -65,9 +48,6 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         row("2 MB of annotations, ms", 1, &|m| millis(m.long_message)),
         row("exec to synchronized p50, ms", 1, &|m| {
             millis(percentile(&m.starts, 50.0))
-        }),
-        row("exec to synchronized max, ms", 1, &|m| {
-            millis(percentile(&m.starts, 100.0))
         }),
         row("RSS idle, MiB", 2, &|m| megabytes(m.resident_idle)),
         row("RSS of its front, MiB", 2, &|m| megabytes(m.resident_of_front)),
@@ -85,8 +65,6 @@ pub(crate) fn table(arguments: &Arguments, subjects: &[Subject]) -> String {
         row("CPU of that and of what follows p50, ms", 1, &|m| {
             millis(percentile(&m.synchronizations_cpu, 50.0))
         }),
-        row("threads at rest", 0, &|m| m.threads as f64),
-        file,
     ];
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
     let mut text = format!(
@@ -151,14 +129,13 @@ fn render(names: &[&str], rows: &[Row]) -> String {
     } in rows
     {
         let _ = write!(text, "{title:<title_width$}");
-        let first = values.first().copied().flatten();
+        let first = values.first().copied().unwrap_or_default();
         for (column, (value, width)) in values.iter().zip(&widths).enumerate() {
-            let shown = value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"));
-            let _ = write!(text, "  {shown:>width$}");
+            let _ = write!(text, "  {value:>width$.decimals$}");
             if column > 0 {
-                let ratio = value.zip(first).filter(|(_, first)| *first > 0.0);
-                let shown = ratio.map_or("-".to_owned(), |(value, first)| format!("{:.2}", value / first));
-                let _ = write!(text, "  {shown:>6}");
+                let ratio = (first > 0.0).then(|| format!("{:.2}", value / first));
+                let ratio = ratio.as_deref().unwrap_or("-");
+                let _ = write!(text, "  {ratio:>6}");
             }
         }
         text.push('\n');
@@ -184,17 +161,17 @@ mod tests {
             Row {
                 title: "time, µs".to_owned(),
                 decimals: 1,
-                values: vec![Some(80.0), Some(100.0)],
+                values: vec![80.0, 100.0],
             },
             Row {
-                title: "file".to_owned(),
+                title: "hooks".to_owned(),
                 decimals: 0,
-                values: vec![Some(0.0), None],
+                values: vec![0.0, 3.0],
             },
         ];
         let expected = "               empty     another   ratio\n\
                         time, µs        80.0       100.0    1.25\n\
-                        file               0           -       -\n";
+                        hooks              0           3       -\n";
         assert_eq!(render(&["empty", "another"], &rows), expected);
     }
 }

@@ -10,19 +10,21 @@ use crate::statistics::{median, ratio};
 /// One kind of duration among what was measured.
 type Kind = fn(&Measured) -> &[Duration];
 
-/// The whole report; `measured` are without the daemon, direct, runner and events.
+/// The whole report; `measured` are without the daemon, by the peer, by runner and by events.
 pub(crate) fn table(arguments: &Arguments, measured: [&Measured; 4]) -> String {
     let Arguments {
         rounds,
         pods,
         seconds,
+        peer,
         ..
     } = arguments;
+    let peer = peer.word();
     let mut text = format!(
         "median of {rounds} rounds for each delivery, s; in each, {pods} pods start and stop at once, with a poststart \
          and a\npoststop of {seconds} s, and a bystander without hooks starts meanwhile; without the daemon, no pod has \
          hooks; [90%\ninterval of the ratio by bootstrap]\n\n{:<32}{:>11}{:>9}{:>9}{:>9}\n",
-        "", "no daemon", "direct", "runner", "events"
+        "", "no daemon", peer, "runner", "events"
     );
     let rows: [(&str, Kind); 3] = [
         ("bystander, slowest create+start", |measured| &measured.bystander),
@@ -30,27 +32,27 @@ pub(crate) fn table(arguments: &Arguments, measured: [&Measured; 4]) -> String {
         ("all pods, stop", |measured| &measured.stops),
     ];
     for (title, durations) in rows {
-        let [none, direct, runner, events] = measured.map(|measured| median(durations(measured)) / 1e3);
+        let [none, injected, runner, events] = measured.map(|measured| median(durations(measured)) / 1e3);
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{title:<32}{none:>11.2}{direct:>9.2}{runner:>9.2}{events:>9.2}"
+            "{title:<32}{none:>11.2}{injected:>9.2}{runner:>9.2}{events:>9.2}"
         );
     }
     text.push('\n');
-    let [none, direct, runner, events] = measured;
+    let [none, injected, runner, events] = measured;
     let comparisons = [
-        ("runner : no daemon", runner, none),
-        ("runner : direct", runner, direct),
-        ("events : direct", events, direct),
+        ("runner : no daemon".to_owned(), runner, none),
+        (format!("runner : {peer}"), runner, injected),
+        (format!("events : {peer}"), events, injected),
     ];
     for (index, (title, durations)) in rows.into_iter().enumerate() {
-        for (compared, measured, peer) in &comparisons {
+        for (compared, measured, other) in &comparisons {
             // Without the daemon no pod has hooks: only the bystander compares with it.
-            if index > 0 && std::ptr::eq(*peer, none) {
+            if index > 0 && std::ptr::eq(*other, none) {
                 continue;
             }
-            let ratio = ratio(durations(measured), durations(peer));
+            let ratio = ratio(durations(measured), durations(other));
             let _ = writeln!(
                 text,
                 "{title:<32}{compared:>20}{:>8.2} [{:.2}, {:.2}]",

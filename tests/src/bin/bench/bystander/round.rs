@@ -4,13 +4,15 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use e2e::{Container, Containerd, Delivery, Hook, HookSpec, Plugin, Pod};
+use e2e::plugin::ANNOTATION;
+use e2e::{Container, Containerd, Hook, HookSpec, Plugin, Pod};
 use futures::future::{try_join, try_join_all};
 
 use super::Arguments;
+use crate::way::Way;
 
-/// The namespace whose pods have no hooks.
-const WITHOUT_HOOKS: &str = "bystanders";
+/// The hook-spec of the pods with hooks.
+const SPEC: &str = "slow";
 
 /// A containerd of its own, with pods that have hooks, and one without.
 pub(crate) struct Subject {
@@ -33,19 +35,25 @@ pub(crate) struct Measured {
 }
 
 impl Subject {
-    /// Delivers hooks by `delivery`; without it, there is no daemon and no hook.
-    pub(crate) async fn new(arguments: &Arguments, delivery: Option<Delivery>) -> Result<Self> {
+    /// Hooks come by this `way`; without it, there is no daemon and no hook.
+    pub(crate) async fn new(arguments: &Arguments, way: Option<Way>) -> Result<Self> {
         let containerd = arguments.runtime.start().await?;
-        let plugin = match delivery {
-            Some(delivery) => Some(plugin(&containerd, arguments.seconds, delivery).await?),
+        let plugin = match way {
+            Some(way) => {
+                let specs = [(SPEC, slow_hooks(arguments.seconds))];
+                Some(way.start(&containerd, &specs).await?)
+            }
             None => None,
         };
         let mut pods = Vec::new();
         for number in 0..arguments.pods {
-            pods.push(containerd.pod(&format!("pod-{number}")).run().await?);
+            let mut pod = containerd.pod(&format!("pod-{number}"));
+            if way.is_some() {
+                pod = pod.annotation(ANNOTATION, SPEC);
+            }
+            pods.push(pod.run().await?);
         }
-        let bystander = containerd.pod("bystander").namespace(WITHOUT_HOOKS);
-        let bystander = bystander.run().await?;
+        let bystander = containerd.pod("bystander").run().await?;
         Ok(Self {
             pods,
             bystander,
@@ -89,16 +97,12 @@ impl Subject {
     }
 }
 
-/// A daemon that gives every container but the bystander a poststart and a poststop that take so many seconds.
-async fn plugin(containerd: &Containerd, seconds: u32, delivery: Delivery) -> Result<Plugin> {
+/// A poststart and a poststop that take so many seconds.
+fn slow_hooks(seconds: u32) -> HookSpec {
     let hook = Hook::new("/bin/sleep")
         .args(["sleep", &seconds.to_string()])
         .timeout(i64::from(seconds) + 30);
-    let spec = HookSpec::new().poststart(hook.clone()).poststop(hook);
-    let spec = containerd.hooks().spec("default", &spec)?;
-    let builder = containerd.plugin().hook_spec(&spec).delivery(delivery.word());
-    let configuration = format!("exclude_namespaces = [{WITHOUT_HOOKS:?}]");
-    builder.configuration(&configuration).start().await
+    HookSpec::new().poststart(hook.clone()).poststop(hook)
 }
 
 /// Creates and starts a container in `pod` again and again, at least once, until `is_over`; the slowest time of all.

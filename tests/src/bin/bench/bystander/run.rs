@@ -5,6 +5,7 @@ use e2e::Delivery;
 
 use super::round::Subject;
 use super::{Arguments, report};
+use crate::way::Way;
 
 /// How many rounds there are before the durations count.
 const WARM_UP: usize = 1;
@@ -14,9 +15,9 @@ const WARM_UP: usize = 1;
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut subjects = [
         Subject::new(arguments, None).await?,
-        Subject::new(arguments, Some(Delivery::Direct)).await?,
-        Subject::new(arguments, Some(Delivery::Runner)).await?,
-        Subject::new(arguments, Some(Delivery::Events)).await?,
+        Subject::new(arguments, Some(arguments.peer)).await?,
+        Subject::new(arguments, Some(Way::Daemon(Delivery::Runner))).await?,
+        Subject::new(arguments, Some(Way::Daemon(Delivery::Events))).await?,
     ];
     for round in 0..arguments.rounds + WARM_UP {
         let mut turns: Vec<&mut Subject> = subjects.iter_mut().collect();

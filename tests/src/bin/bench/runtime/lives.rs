@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result};
 use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, Delivery, Hook, HookSpec, Plugin, Pod, Runtime};
 
+use crate::way::Way;
+
 /// The hook-specs, each with a pod of its own: one hook at one stage, in the order of a life, then one at each.
 pub(crate) const SPECS: [&str; 4] = ["prestart", "poststart", "poststop", "all"];
 
@@ -19,15 +21,15 @@ pub(crate) const LIVES_OF_SAMPLE: usize = 10;
 /// if it starts a hook itself that ends before it has written the state.
 const HOOK: [&str; 3] = ["/bin/dd", "of=/dev/null", "status=none"];
 
-/// What a node has of the daemon.
+/// What a node's containers have of hooks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setup {
     /// No daemon.
     NoDaemon,
     /// A daemon, and no container that selects a hook.
     NoHooks,
-    /// A daemon that delivers hooks so.
-    Hooks(Delivery),
+    /// This gives them hooks.
+    Hooks(Way),
 }
 
 /// A containerd of its own, and a pod for each of [`SPECS`].
@@ -65,26 +67,16 @@ impl Subject {
     /// A node with its pods, ready for [`Subject::live`].
     pub(crate) async fn new(runtime: Runtime, setup: Setup) -> Result<Self> {
         let containerd = runtime.start().await?;
-        for name in SPECS {
-            let hook = Hook::new(HOOK[0]).args(HOOK).timeout(5);
-            let spec = match name {
-                "prestart" => HookSpec::new().prestart(hook),
-                "poststart" => HookSpec::new().poststart(hook),
-                "poststop" => HookSpec::new().poststop(hook),
-                _ => HookSpec::new()
-                    .prestart(hook.clone())
-                    .poststart(hook.clone())
-                    .poststop(hook),
-            };
-            containerd.hooks().spec(name, &spec)?;
-        }
-        let delivery = match setup {
+        let way = match setup {
             Setup::NoDaemon => None,
-            Setup::NoHooks => Some(Delivery::Runner),
-            Setup::Hooks(delivery) => Some(delivery),
+            Setup::NoHooks => Some(Way::Daemon(Delivery::Runner)),
+            Setup::Hooks(way) => Some(way),
         };
-        let plugin = match delivery {
-            Some(delivery) => Some(containerd.plugin().delivery(delivery.word()).start().await?),
+        let plugin = match way {
+            Some(way) => Some(
+                way.start(&containerd, &SPECS.map(|name| (name, spec(name))))
+                    .await?,
+            ),
             None => None,
         };
         let mut pods = Vec::new();
@@ -146,6 +138,20 @@ impl Subject {
 
     pub(crate) fn end(self) {
         self.containerd.remove_silently();
+    }
+}
+
+/// The hook-spec of this name.
+fn spec(name: &str) -> HookSpec {
+    let hook = Hook::new(HOOK[0]).args(HOOK).timeout(5);
+    match name {
+        "prestart" => HookSpec::new().prestart(hook),
+        "poststart" => HookSpec::new().poststart(hook),
+        "poststop" => HookSpec::new().poststop(hook),
+        _ => HookSpec::new()
+            .prestart(hook.clone())
+            .poststart(hook.clone())
+            .poststop(hook),
     }
 }
 

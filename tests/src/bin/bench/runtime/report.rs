@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::Arguments;
 use super::lives::{ALL_STAGES, LIVES_OF_SAMPLE, Measured, SPECS};
 use crate::statistics::{difference, median, ratio};
 
@@ -12,22 +13,24 @@ type Call = fn(&Measured) -> &[Duration];
 /// What was measured for the pod of each of [`SPECS`].
 type Pods = [Measured; SPECS.len()];
 
-/// The whole report; `measured` are without the daemon, without hooks, direct and runner.
-pub(crate) fn table(starts: usize, measured: [&Pods; 4], peak: u64) -> String {
-    let [_, _, direct, runner] = measured;
+/// The whole report; `measured` are without the daemon, without hooks, by the peer and by runner.
+pub(crate) fn table(arguments: &Arguments, measured: [&Pods; 4], peak: u64) -> String {
+    let starts = arguments.starts;
+    let peer = arguments.peer.word();
+    let [_, _, injected, runner] = measured;
     let mut text = format!(
         "median of {starts} containers for each stage and delivery, one hook that reads its state, ms; 90% interval \
          of the\ndifference by bootstrap\n\n"
     );
-    differences(&mut text, measured);
+    differences(&mut text, peer, measured);
     text.push_str("\nratio of the medians; 90% interval by bootstrap\n\n");
-    ratios(&mut text, measured);
-    let [direct, runner] =
-        [direct, runner].map(|pods| median(&pods[ALL_STAGES].processor_times) / LIVES_OF_SAMPLE as f64);
+    ratios(&mut text, peer, measured);
+    let [injected, runner] =
+        [injected, runner].map(|pods| median(&pods[ALL_STAGES].processor_times) / LIVES_OF_SAMPLE as f64);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "\nCPU of the node for a life with 1+1+1 hooks, ms: direct {direct:.1}, runner {runner:.1}"
+        "\nCPU of the node for a life with 1+1+1 hooks, ms: {peer} {injected:.1}, runner {runner:.1}"
     );
     let _ = writeln!(
         text,
@@ -38,24 +41,29 @@ pub(crate) fn table(starts: usize, measured: [&Pods; 4], peak: u64) -> String {
 }
 
 /// What one hook at one stage costs in the call that waits for it.
-fn differences(text: &mut String, [_, none, direct, runner]: [&Pods; 4]) {
+fn differences(text: &mut String, peer: &str, [_, none, injected, runner]: [&Pods; 4]) {
     let _ = writeln!(
         text,
-        "{:<30}{:>10}{:>10}{:>10}{:>16}{:>18}",
-        "", "no hook", "direct", "runner", "runner - direct", "90% interval"
+        "{:<30}{:>10}{:>10}{:>10}{:>18}{:>18}",
+        "",
+        "no hook",
+        peer,
+        "runner",
+        format!("runner - {peer}"),
+        "90% interval"
     );
     for (index, stage) in SPECS.iter().enumerate().take(ALL_STAGES) {
         let (call, durations): (_, Call) = match *stage {
             "poststop" => ("StopContainer", |measured| &measured.stops),
             _ => ("StartContainer", |measured| &measured.starts),
         };
-        let [none, direct, runner] = [none, direct, runner].map(|pods| durations(&pods[index]));
-        let difference = difference(runner, direct);
+        let [none, injected, runner] = [none, injected, runner].map(|pods| durations(&pods[index]));
+        let difference = difference(runner, injected);
         let title = format!("{call} with {stage}");
-        let [none, direct, runner] = [none, direct, runner].map(median);
+        let [none, injected, runner] = [none, injected, runner].map(median);
         let _ = writeln!(
             text,
-            "{title:<30}{none:>10.2}{direct:>10.2}{runner:>10.2}{:>+16.2}{:>18}",
+            "{title:<30}{none:>10.2}{injected:>10.2}{runner:>10.2}{:>+18.2}{:>18}",
             difference.value,
             format!("{:+.2} to {:+.2}", difference.least, difference.most)
         );
@@ -63,36 +71,37 @@ fn differences(text: &mut String, [_, none, direct, runner]: [&Pods; 4]) {
 }
 
 /// What a life costs with one hook at each stage, and what the daemon costs a container that has none.
-fn ratios(text: &mut String, [no_daemon, none, direct, runner]: [&Pods; 4]) {
+fn ratios(text: &mut String, peer: &str, [no_daemon, none, injected, runner]: [&Pods; 4]) {
+    let to_peer = format!("runner : {peer}");
     let create_and_start: Call = |measured| &measured.creates_and_starts;
     let rows: [(&str, Call, &str, _, _); 5] = [
         (
             "create+start, 1+1+1 hooks",
             create_and_start,
-            "runner : direct",
+            &to_peer,
             runner,
-            direct,
+            injected,
         ),
         (
             "stop, 1+1+1 hooks",
             |measured| &measured.stops,
-            "runner : direct",
+            &to_peer,
             runner,
-            direct,
+            injected,
         ),
         (
             "remove, 1+1+1 hooks",
             |measured| &measured.removes,
-            "runner : direct",
+            &to_peer,
             runner,
-            direct,
+            injected,
         ),
         (
             "CPU of a life, 1+1+1 hooks",
             |measured| &measured.processor_times,
-            "runner : direct",
+            &to_peer,
             runner,
-            direct,
+            injected,
         ),
         (
             "create+start, no hook",
@@ -131,13 +140,14 @@ mod tests {
     #[test]
     fn the_runner_is_compared_with_direct_and_the_daemon_with_none() {
         let [no_daemon, none, direct, runner] = [10, 11, 20, 30].map(pods);
-        let text = table(1, [&no_daemon, &none, &direct, &runner], 1000);
+        let arguments = Arguments::parse(["--starts", "1"].map(str::to_owned).into_iter()).unwrap();
+        let text = table(&arguments, [&no_daemon, &none, &direct, &runner], 1000);
         let (_, tables) = text.split_once("\n\n").unwrap();
         let expected = [
-            "                                 no hook    direct    runner runner - direct      90% interval",
-            "StartContainer with prestart       11.00     20.00     30.00          +10.00  +10.00 to +10.00",
-            "StartContainer with poststart      11.00     20.00     30.00          +10.00  +10.00 to +10.00",
-            "StopContainer with poststop        22.00     40.00     60.00          +20.00  +20.00 to +20.00",
+            "                                 no hook    direct    runner   runner - direct      90% interval",
+            "StartContainer with prestart       11.00     20.00     30.00            +10.00  +10.00 to +10.00",
+            "StartContainer with poststart      11.00     20.00     30.00            +10.00  +10.00 to +10.00",
+            "StopContainer with poststop        22.00     40.00     60.00            +20.00  +20.00 to +20.00",
             "",
             "ratio of the medians; 90% interval by bootstrap",
             "",

@@ -5,6 +5,7 @@ use e2e::Delivery;
 
 use super::lives::{Setup, Subject};
 use super::{Arguments, memory, report};
+use crate::way::Way;
 
 /// How many containers live before the times count.
 const WARM_UP: usize = 5;
@@ -16,8 +17,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut subjects = [
         Subject::new(runtime, Setup::NoDaemon).await?,
         Subject::new(runtime, Setup::NoHooks).await?,
-        Subject::new(runtime, Setup::Hooks(Delivery::Direct)).await?,
-        Subject::new(runtime, Setup::Hooks(Delivery::Runner)).await?,
+        Subject::new(runtime, Setup::Hooks(arguments.peer)).await?,
+        Subject::new(runtime, Setup::Hooks(Way::Daemon(Delivery::Runner))).await?,
     ];
     for attempt in 0..arguments.starts + WARM_UP {
         let mut turns: Vec<&mut Subject> = subjects.iter_mut().collect();
@@ -28,7 +29,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     }
     let peak = memory::peak(runtime).await?;
     let measured = subjects.each_ref().map(|subject| &subject.measured);
-    print!("{}", report::table(arguments.starts, measured, peak));
+    print!("{}", report::table(arguments, measured, peak));
     for subject in subjects {
         subject.end();
     }
