@@ -10,7 +10,7 @@ is_in_prestart() {
 has_ended() {
     snapshot
     new_ids "$WORK/forced" "$before"
-    grep --quiet 'stage=poststop name=slow ' "$RECORDS"
+    [[ " $(ran "$(cat "$WORK/forced")") " == *" poststop/slow "* ]]
 }
 
 deploy "$SHAPE"
