@@ -18,7 +18,7 @@ const LONGEST_STRING: usize = 32 * 4096 - 1;
 pub(super) fn read_hook<'t>(report: &mut Report<'t>, node: Node<'t>) -> Option<(Hook, Node<'t>)> {
     let help = "a hook is an object with a path";
     let [path, args, env, timeout, on_failure] = report.values(node, Field::Whole, &KEYS, help)?;
-    if path.is_none() {
+    if path.is_none() && !report.misplaced.contains(&"path") {
         let help = "name the program by its absolute path";
         report.at(node, Field::Whole, Rule::PathMissing, "has no path", help);
     }

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::earlier;
 use super::fields::read_hook;
 use super::json::{self, Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::{HookSpec, Parsed, Pattern, Program, When};
+use super::{HookSpec, Parsed, Pattern, Program, When, earlier, other};
 use crate::diagnostic::Rule;
 use crate::model::{Stage, prose, shown};
 
@@ -19,13 +18,17 @@ const MAX_PATTERNS: usize = 100;
 const VERSION: &str = "1.0.0";
 
 const KEYS: [&str; 4] = ["version", "hook", "when", "stages"];
-/// Keys that people write beside `hook` and `when`, and the object that they belong into.
-const ELSEWHERE: [(&str, &str); 9] = [
-    ("onFailure", "hook"),
+/// Where each key belongs: into the object of that key, or at the top level (`""`).
+const HOMES: [(&str, &str); 13] = [
+    ("version", ""),
+    ("hook", ""),
+    ("when", ""),
+    ("stages", ""),
     ("path", "hook"),
     ("args", "hook"),
     ("env", "hook"),
     ("timeout", "hook"),
+    ("onFailure", "hook"),
     ("always", "when"),
     ("annotations", "when"),
     ("commands", "when"),
@@ -66,29 +69,28 @@ pub fn is_hooks_d(bytes: &[u8]) -> bool {
 }
 
 fn read_root<'t>(report: &mut Report<'t>, root: Node<'t>, parsed: &mut Parsed) {
-    if earlier::refuse(report, root) {
+    if earlier::refuse(report, root) || other::refuse_as_hooks_d(report, root) {
         return;
     }
+    report.homes = &HOMES;
     let help = "a hooks.d file is an object";
-    report.elsewhere = &ELSEWHERE;
-    let values = report.values(root, Field::Whole, &KEYS, help);
-    report.elsewhere = &[];
-    let Some([version, hook, when, stages]) = values else {
+    let Some(values) = report.values(root, Field::Whole, &KEYS, help) else {
         return;
     };
-    for (value, key) in [version, hook, when, stages].iter().zip(KEYS) {
-        // A key of it that stands elsewhere is the cause, and reported.
-        if value.is_none() && !report.misplaced.contains(&key) {
-            let help = "a hooks.d file of version 1.0.0 has version, hook, when and stages";
-            report.at(
-                root,
-                Field::Whole,
-                Rule::MissingKey,
-                format!("has no {key}"),
-                help,
-            );
-        }
+    read_values(report, values, parsed);
+    // The cause of a key that is in another object is reported there.
+    let is_missing = |key: &&str| !report.misplaced.contains(key);
+    let keys = values.iter().zip(KEYS).filter(|(value, _)| value.is_none());
+    let missing: Vec<&str> = keys.map(|(_, key)| key).filter(is_missing).collect();
+    if !missing.is_empty() {
+        let message = format!("has no {}", missing.join(", no "));
+        let help = "a hooks.d file of version 1.0.0 has version, hook, when and stages";
+        report.at(root, Field::Whole, Rule::MissingKey, message, help);
     }
+}
+
+fn read_values<'t>(report: &mut Report<'t>, values: [Option<Node<'t>>; 4], parsed: &mut Parsed) {
+    let [version, hook, when, stages] = values;
     if let Some(version) = version {
         read_version(report, version);
     }
@@ -135,10 +137,10 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     let mut when = When::default();
     let help = "set always, annotations, commands or hasBindMounts";
     let field = Field::Key("when");
+    let errors = report.count();
     let Some([always, annotations, commands, mounts]) = report.values(node, field, &CONDITIONS, help) else {
         return when;
     };
-    let errors = report.count();
     when.always = always.and_then(|value| boolean(report, value, "when.always"));
     when.has_bind_mounts = mounts.and_then(|value| boolean(report, value, "when.hasBindMounts"));
     if let Some(object) = annotations {
@@ -147,7 +149,7 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     if let Some(list) = commands {
         when.commands = read_commands(report, list);
     }
-    if when.is_empty() && report.count() == errors {
+    if when.is_empty() && report.count() == errors && !report.misplaced.contains(&"when") {
         report.at(node, field, Rule::MissingKey, "has no condition", help);
     }
     when
@@ -212,13 +214,10 @@ fn read_stages<'t>(report: &mut Report<'t>, node: Node<'t>) -> Vec<Stage> {
         };
         match Stage::from_key(&name) {
             Some(stage) => stages.push(stage),
-            None => report.unknown(
-                item,
-                Rule::UnknownStage,
-                "stage",
-                &name,
-                &Stage::ALL.map(Stage::key),
-            ),
+            None => {
+                let known = Stage::ALL.map(Stage::key);
+                report.unknown(item, Rule::UnknownStage, "stage", &name, &known);
+            }
         }
     });
     stages

@@ -5,6 +5,7 @@ mod fields;
 mod hook;
 mod hooks_d;
 mod json;
+mod other;
 mod parse;
 mod pattern;
 mod places;

@@ -7,7 +7,7 @@ use super::fields::read_hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use super::text::read_json;
-use super::{Hook, HookSpec, When};
+use super::{Hook, HookSpec, When, other};
 use crate::diagnostic::{Diagnostic, Place, Rule};
 use crate::model::Stage;
 
@@ -89,6 +89,9 @@ impl Contents {
         ) {
             return;
         }
+        if other::refuse_as_hook_spec(report, root) {
+            return;
+        }
         let mut seen = HashSet::new();
         report.members(root, |report, key, name, value| match Stage::from_key(name) {
             // Null counts as absent.
@@ -99,13 +102,10 @@ impl Contents {
                 self.read_stage(report, stage, value);
                 report.stage = None;
             }
-            None => report.unknown(
-                key,
-                Rule::UnknownStage,
-                "stage",
-                name,
-                &Stage::ALL.map(Stage::key),
-            ),
+            None => {
+                let known = Stage::ALL.map(Stage::key);
+                report.unknown(key, Rule::UnknownStage, "stage", name, &known);
+            }
         });
     }
 
@@ -121,6 +121,7 @@ impl Contents {
         let mut hooks: Vec<Hook> = Vec::new();
         report.items(list, |report, index, item| {
             report.index = Some(index);
+            report.misplaced.clear();
             if let Some((hook, path)) = read_hook(report, item) {
                 if stage != Stage::StartContainer && !self.named.contains(hook.path.as_str()) {
                     let program: Arc<str> = hook.path.as_str().into();

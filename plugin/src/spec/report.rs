@@ -1,5 +1,6 @@
 //! The errors of one hook-spec, each with its place.
 
+use std::array;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,9 +40,10 @@ pub(super) struct Report<'t> {
     pub(super) index: Option<usize>,
     /// The key of the current object, if that is neither the whole file nor in a stage.
     pub(super) within: &'static str,
-    /// Keys that belong into another object than the current one, with the key of that object.
-    pub(super) elsewhere: &'static [(&'static str, &'static str)],
-    /// The objects whose keys were found elsewhere.
+    /// The keys that have one object in the file, each with the key of that object; `""` for the whole file.
+    pub(super) homes: &'static [(&'static str, &'static str)],
+    /// The keys that were found in another object than theirs, the keys of their objects, and those that were
+    /// mistyped: none of them is missing.
     pub(super) misplaced: Vec<&'static str>,
     errors: Vec<Diagnostic>,
     left_out: usize,
@@ -56,7 +58,7 @@ impl<'t> Report<'t> {
             stage: None,
             index: None,
             within: "",
-            elsewhere: &[],
+            homes: &[],
             misplaced: Vec::new(),
             errors: Vec::new(),
             left_out: 0,
@@ -132,32 +134,45 @@ impl<'t> Report<'t> {
         );
     }
 
-    /// Reports a `what` (key, stage) called `name` that is not in `known`.
-    pub(super) fn unknown(&mut self, key: Node<'_>, rule: Rule, what: &str, name: &str, known: &[&str]) {
-        let help = match did_you_mean(name, known.iter().copied()) {
+    /// Reports a `what` (key, stage) called `name` that is not in `known`. Returns the one that was probably
+    /// meant.
+    pub(super) fn unknown<'k>(
+        &mut self,
+        key: Node<'_>,
+        rule: Rule,
+        what: &str,
+        name: &str,
+        known: &[&'k str],
+    ) -> Option<&'k str> {
+        let meant = did_you_mean(name, known.iter().copied());
+        let help = match meant {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("known are {}", known.join(", ")),
         };
-        self.at(
-            key,
-            Field::Whole,
-            rule,
-            format!("unknown {what} {}", shown(name)),
-            help,
-        );
+        let message = format!("unknown {what} {}", shown(name));
+        self.at(key, Field::Whole, rule, message, help);
+        meant
     }
 
     /// Reports a key that is not in `known`, and the object that it belongs into, if that is known.
-    fn unknown_key(&mut self, key: Node<'_>, name: &str, known: &[&str]) {
-        match self.elsewhere.iter().find(|(elsewhere, _)| *elsewhere == name) {
-            Some((_, object)) => {
-                self.misplaced.push(object);
-                let message = format!("the key {name} belongs into {object}");
-                let help = format!("write {{\"{object}\": {{\"{name}\": ...}}}}");
-                self.at(key, Field::Whole, Rule::UnknownKey, message, help);
-            }
-            None => self.unknown(key, Rule::UnknownKey, "key", name, known),
-        }
+    fn unknown_key(&mut self, key: Node<'_>, name: &str, known: &[&'static str]) {
+        let Some((name, home)) = self.homes.iter().find(|(with_home, _)| *with_home == name) else {
+            let meant = self.unknown(key, Rule::UnknownKey, "key", name, known);
+            self.misplaced.extend(meant);
+            return;
+        };
+        self.misplaced.extend([*name, *home]);
+        let (message, help) = match *home {
+            "" => (
+                format!("the key {name} belongs at the top level of the file"),
+                format!("move it out of this object: {{\"{name}\": ...}}"),
+            ),
+            object => (
+                format!("the key {name} belongs into {object}"),
+                format!("write {{\"{object}\": {{\"{name}\": ...}}}}"),
+            ),
+        };
+        self.at(key, Field::Whole, Rule::UnknownKey, message, help);
     }
 
     /// Whether `node` is of `kind`; reports an error if not.
@@ -216,31 +231,32 @@ impl<'t> Report<'t> {
     /// The values under `keys` in the object `node`, each at most once; any other key is an error. `null`
     /// counts as absent. Reports an error and returns `None` if `node` is not an object.
     ///
-    /// A key in the wrong case is an error, but its value is still read, so that the key is not reported as
-    /// missing too.
+    /// A mistyped key is an error, and the key that was meant then counts as misplaced. The value of
+    /// one in the wrong case is read.
     pub(super) fn values<const N: usize>(
         &mut self,
         node: Node<'t>,
         field: Field,
-        keys: &[&str; N],
+        keys: &[&'static str; N],
         help: &str,
     ) -> Option<[Option<Node<'t>>; N]> {
         if !self.is_kind(node, field, Kind::Object, help) {
             return None;
         }
-        let mut values = [None; N];
+        let (mut values, mut in_wrong_case) = ([None; N], [None; N]);
         self.members(node, |report, key, name, value| {
-            let known = keys.iter().position(|known| known.eq_ignore_ascii_case(name));
-            match known.filter(|known| keys[*known] == name) {
-                Some(known) if values[known].is_some() => return report.duplicate(key, name),
-                Some(_) => {}
+            match keys.iter().position(|known| known.eq_ignore_ascii_case(name)) {
+                Some(known) if keys[known] != name => {
+                    report.unknown_key(key, name, keys);
+                    in_wrong_case[known] = Some(value);
+                }
+                Some(known) if values[known].is_some() => report.duplicate(key, name),
+                Some(known) => values[known] = Some(value),
                 None => report.unknown_key(key, name, keys),
             }
-            if let Some(known) = known {
-                values[known].get_or_insert(value);
-            }
         });
-        Some(values.map(|value| value.filter(|value| value.kind() != Kind::Null)))
+        let either = |index: usize| values[index].or(in_wrong_case[index]);
+        Some(array::from_fn(either).map(|value: Option<Node<'t>>| value.filter(|it| it.kind() != Kind::Null)))
     }
 
     /// Calls `each` with each item of an array.

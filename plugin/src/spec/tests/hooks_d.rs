@@ -275,8 +275,12 @@ fn a_file_of_version_0_1_0_is_one_error_that_shows_it_in_1_0_0() {
     }
 }
 
+const BY_STAGE: &str = "lists hooks by stage, as a hook-spec does, but a hooks.d file holds one hook; \
+    write {\"version\": \"1.0.0\", \"hook\": {\"path\": \"/PATH\"}, \"when\": {\"always\": true}, \
+    \"stages\": [\"prestart\"]}, or move it to where hook-specs are";
+
 #[test]
-fn a_usual_error_in_a_condition_is_one_error_that_names_the_cause() {
+fn a_usual_error_is_one_error_that_names_the_cause() {
     let with_values = |members: &str| {
         format!(r#"{{"version":"1.0.0","hook":{{"path":"/a"}},"stages":["prestart"],{members}}}"#)
     };
@@ -297,6 +301,36 @@ fn a_usual_error_in_a_condition_is_one_error_that_names_the_cause() {
             r#"{"version":"1.0.0","hook":{"path":"/a"},"stages":["prestart"],"always":true}"#.to_owned(),
             r#"the key always belongs into when; write {"when": {"always": ...}}"#,
         ),
+        (
+            r#"{"version":"1.0.0","hook":{"path":"/a","when":{"annotations":{"a":"("}}},"stages":["prestart"]}"#.to_owned(),
+            r#"the key when belongs at the top level of the file; move it out of this object: {"when": ...}"#,
+        ),
+        (
+            r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"always":true,"stages":["poststop"]}}"#.to_owned(),
+            r#"the key stages belongs at the top level of the file; move it out of this object: {"stages": ...}"#,
+        ),
+        (
+            with_values(r#""when":{},"annotations":{"a":"b"}"#),
+            r#"the key annotations belongs into when; write {"when": {"annotations": ...}}"#,
+        ),
+        (
+            r#"{"version":"1.0.0","hook":{},"path":"/a","when":{"always":true},"stages":["prestart"]}"#.to_owned(),
+            r#"the key path belongs into hook; write {"hook": {"path": ...}}"#,
+        ),
+        (
+            with_values(r#""whn":{"always":true}"#),
+            "unknown key whn; did you mean when?",
+        ),
+        (
+            with_values(r#""when":{"annotation":{"a":"b"}}"#),
+            "unknown key annotation; did you mean annotations?",
+        ),
+        (
+            "{}".to_owned(),
+            "has no version, no hook, no when, no stages; a hooks.d file of version 1.0.0 has version, hook, when and stages",
+        ),
+        (hook(r#""path":"/a""#), BY_STAGE),
+        (format!("{{\"hooks\":{}}}", hook(r#""path":"/a""#)), BY_STAGE),
         (
             "{'version': '1.0.0'}".to_owned(),
             r#"is not valid JSON: JSON has strings in double quotes; write " in place of '"#,

@@ -1,6 +1,6 @@
 //! Hostile and invalid hook-specs, each with the one error to be found.
 
-use super::brief::{found, hook};
+use super::brief::{errors, found, hook};
 
 /// One hostile or invalid hook-spec: its attempt, its text, the one error to be found.
 type Case<'c> = (&'c str, &'c [u8], &'c str);
@@ -68,6 +68,19 @@ fn a_text_that_is_not_one_json_object_is_refused() {
 }
 
 #[test]
+fn stages_inside_hooks_are_one_error_that_says_what_to_write() {
+    let errors = errors(r#"{"hooks":{"prestart":[{"path":"/a"}],"poststop":[]}}"#);
+    let [error] = errors.as_slice() else {
+        panic!("{errors:?}")
+    };
+    assert_eq!(
+        error.message,
+        "the stages are inside hooks, as in the OCI configuration of a container"
+    );
+    assert!(error.help.contains("write the content of hooks alone"));
+}
+
+#[test]
 fn a_stage_that_is_not_a_known_list_of_objects_is_refused() {
     assert_refused(&[
         (
@@ -86,6 +99,16 @@ fn a_stage_that_is_not_a_known_list_of_objects_is_refused() {
             "the OCI wrapper",
             br#"{"hooks":{"prestart":[]}}"#,
             "unknown-stage 1:2",
+        ),
+        (
+            "the configuration of a container",
+            br#"{"ociVersion":"1.0.2","root":{},"hooks":{"prestart":[]}}"#,
+            "unknown-stage 1:33",
+        ),
+        (
+            "hooks beside stages",
+            br#"{"prestart":[],"hooks":{}}"#,
+            "unknown-stage 1:16",
         ),
         (
             "a stage twice",
