@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 
 use super::ConfigArg;
@@ -45,12 +45,12 @@ impl LedgerArg {
         let state_dir = self.state_dir();
         let root = Path::new(&*state_dir);
         ensure!(
-            root.exists(),
+            Ledger::is_at(root),
             "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \
              name another with --state-dir or --config",
             shown(&root.to_string_lossy())
         );
-        Ledger::open(root).context("cannot open the ledger")
+        Ok(Ledger::open(root)?)
     }
 }
 

@@ -6,9 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::{EntryDirectory, Identity, LedgerError};
+use super::{EntryDirectory, Identity, LedgerError, names};
 use crate::model::{ContainerId, Timestamp};
 
 /// The number of removed containers in the archive, and their maximum age.
@@ -53,10 +51,7 @@ impl ArchivedContainer {
         match digits.get(DIGITS..) {
             // It was archived by an earlier release, or its entry is damaged.
             None | Some("") => true,
-            Some(tags) => tags
-                .as_bytes()
-                .chunks(TAG)
-                .any(|found| found == tag(name).as_bytes()),
+            Some(tags) => names::may_be_called(tags, name),
         }
     }
 }
@@ -64,21 +59,13 @@ impl ArchivedContainer {
 /// The name of the directory of a container that is removed now: the time, and then a tag of its pod's name and one of
 /// its own, by which it is found among thousands. An earlier release reads the tags as parts of a nanosecond.
 pub(super) fn name(id: &ContainerId, identity: Option<&Identity>) -> String {
-    let tags = identity.map(|it| tag(&it.pod) + &tag(&it.container));
-    let (digits, tags) = (digits(Timestamp::now().unix_nanos()), tags.unwrap_or_default());
+    let tags = identity.map(names::tags).unwrap_or_default();
+    let digits = digits(Timestamp::now().unix_nanos());
     format!("{digits}{tags}-{id}")
 }
 
-/// The number of digits of a time, and of a tag.
+/// The number of digits of a time.
 const DIGITS: usize = 20;
-const TAG: usize = 5;
-
-/// A tag of the name: other names rarely have the same.
-fn tag(name: &str) -> String {
-    let sum = Sha256::digest(name.as_bytes());
-    let number = u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]);
-    format!("{:05}", number % 100_000)
-}
 
 /// The timestamp at the start of a directory's name: twenty digits have the same order as text and as
 /// numbers.
@@ -88,7 +75,7 @@ fn digits(unix_nanos: u128) -> String {
 
 /// The containers whose directories are below `archive`, the one that was removed first at the start.
 pub(super) fn list(archive: &Path) -> Result<Vec<ArchivedContainer>, LedgerError> {
-    let names = names(archive)?.into_iter();
+    let names = list_names(archive)?.into_iter();
     Ok(names
         .filter_map(|name| {
             Some(ArchivedContainer {
@@ -110,7 +97,7 @@ pub(super) fn open(
 /// The directory of the last removed container with this id.
 pub(super) fn find(archive: &Path, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
     let is_its = |name: &String| container(name).is_some_and(|found| found == *id);
-    match names(archive)?.into_iter().rfind(is_its) {
+    match list_names(archive)?.into_iter().rfind(is_its) {
         Some(name) => EntryDirectory::archived(archive.join(name)),
         None => Ok(None),
     }
@@ -164,7 +151,7 @@ impl Pruner {
     /// # Errors
     /// The directories cannot be listed, or one cannot be removed.
     pub fn prune(&mut self) -> Result<(), LedgerError> {
-        let names = names(&self.archive)?;
+        let names = list_names(&self.archive)?;
         let now = Timestamp::now().unix_nanos();
         let oldest = digits(now.saturating_sub(self.retention.age.as_nanos()));
         let mut kept = HashMap::with_capacity(names.len());
@@ -209,7 +196,7 @@ fn size(directory: &Path) -> u64 {
         .sum()
 }
 
-fn names(archive: &Path) -> Result<Vec<String>, LedgerError> {
+fn list_names(archive: &Path) -> Result<Vec<String>, LedgerError> {
     let listed = fs::read_dir(archive).map_err(LedgerError::io("list", archive))?;
     let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| container(name).is_some()).collect();

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::LogArgs;
 use super::command::run;
+use super::history::containers;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Identity, Ledger};
 use crate::model::{ResolvedHook, ResolvedHooks, Stage};
@@ -113,19 +114,40 @@ fn a_container_matches_by_its_id_its_name_its_pod_or_both_with_their_namespace()
 }
 
 #[test]
-fn no_ledger_is_an_error_that_names_the_searched_directory() {
-    let args = LogArgs {
-        wanted: None,
-        follow: false,
-        timeline: false,
-        ledger: LedgerArg {
-            state_dir: Some("/nowhere".into()),
-            ..LedgerArg::default()
-        },
-        format: Format::Text,
+fn a_container_of_another_pod_is_not_read() {
+    let directory = ledger();
+    // Reading it would complain, or block.
+    fs::remove_file(directory.path().join("entries/abc123")).unwrap();
+    fs::create_dir(directory.path().join("entries/abc123")).unwrap();
+    let ledger = Ledger::open(directory.path()).unwrap();
+    let complaints = |wanted| {
+        let mut complaints = 0;
+        containers(&ledger, wanted, &mut |_| complaints += 1).unwrap();
+        complaints
     };
-    let error = run(&args, &mut Vec::new()).unwrap_err().to_string();
-    assert!(error.starts_with("there is no ledger at /nowhere: "), "{error}");
+    assert_eq!(complaints(Some("db")), 0);
+    assert_eq!(complaints(Some("default/db")), 0);
+    assert_eq!((complaints(Some("web")), complaints(None)), (1, 1));
+}
+
+#[test]
+fn no_ledger_is_an_error_that_names_the_searched_directory() {
+    // The second exists, and is none.
+    for directory in ["/nowhere", "/usr"] {
+        let args = LogArgs {
+            wanted: None,
+            follow: false,
+            timeline: false,
+            ledger: LedgerArg {
+                state_dir: Some(directory.into()),
+                ..LedgerArg::default()
+            },
+            format: Format::Text,
+        };
+        let error = run(&args, &mut Vec::new()).unwrap_err().to_string();
+        let expected = format!("there is no ledger at {directory}: ");
+        assert!(error.starts_with(&expected), "{error}");
+    }
 }
 
 /// A container that has ended.
