@@ -6,7 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{EntryDirectory, Identity, LedgerError, names};
+use sha2::{Digest, Sha256};
+
+use super::{EntryDirectory, Identity, LedgerError};
 use crate::model::{ContainerId, Timestamp};
 
 /// The number of removed containers in the archive, and their maximum age.
@@ -51,7 +53,10 @@ impl ArchivedContainer {
         match digits.get(DIGITS..) {
             // It was archived by an earlier release, or its entry is damaged.
             None | Some("") => true,
-            Some(tags) => names::may_be_called(tags, name),
+            Some(tags) => tags
+                .as_bytes()
+                .chunks(TAG)
+                .any(|found| found == tag(name).as_bytes()),
         }
     }
 }
@@ -59,13 +64,21 @@ impl ArchivedContainer {
 /// The name of the directory of a container that is removed now: the time, and then a tag of its pod's name and one of
 /// its own, by which it is found among thousands. An earlier release reads the tags as parts of a nanosecond.
 pub(super) fn name(id: &ContainerId, identity: Option<&Identity>) -> String {
-    let tags = identity.map(names::tags).unwrap_or_default();
-    let digits = digits(Timestamp::now().unix_nanos());
+    let tags = identity.map(|it| tag(&it.pod) + &tag(&it.container));
+    let (digits, tags) = (digits(Timestamp::now().unix_nanos()), tags.unwrap_or_default());
     format!("{digits}{tags}-{id}")
 }
 
-/// The number of digits of a time.
+/// The number of digits of a time, and of a tag.
 const DIGITS: usize = 20;
+const TAG: usize = 5;
+
+/// A tag of the name: other names rarely have the same.
+fn tag(name: &str) -> String {
+    let sum = Sha256::digest(name.as_bytes());
+    let number = u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]);
+    format!("{:05}", number % 100_000)
+}
 
 /// The timestamp at the start of a directory's name: twenty digits have the same order as text and as
 /// numbers.
@@ -75,7 +88,7 @@ fn digits(unix_nanos: u128) -> String {
 
 /// The containers whose directories are below `archive`, the one that was removed first at the start.
 pub(super) fn list(archive: &Path) -> Result<Vec<ArchivedContainer>, LedgerError> {
-    let names = list_names(archive)?.into_iter();
+    let names = names(archive)?.into_iter();
     Ok(names
         .filter_map(|name| {
             Some(ArchivedContainer {
@@ -97,7 +110,7 @@ pub(super) fn open(
 /// The directory of the last removed container with this id.
 pub(super) fn find(archive: &Path, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
     let is_its = |name: &String| container(name).is_some_and(|found| found == *id);
-    match list_names(archive)?.into_iter().rfind(is_its) {
+    match names(archive)?.into_iter().rfind(is_its) {
         Some(name) => EntryDirectory::archived(archive.join(name)),
         None => Ok(None),
     }
@@ -151,7 +164,7 @@ impl Pruner {
     /// # Errors
     /// The directories cannot be listed, or one cannot be removed.
     pub fn prune(&mut self) -> Result<(), LedgerError> {
-        let names = list_names(&self.archive)?;
+        let names = names(&self.archive)?;
         let now = Timestamp::now().unix_nanos();
         let oldest = digits(now.saturating_sub(self.retention.age.as_nanos()));
         let mut kept = HashMap::with_capacity(names.len());
@@ -196,7 +209,7 @@ fn size(directory: &Path) -> u64 {
         .sum()
 }
 
-fn list_names(archive: &Path) -> Result<Vec<String>, LedgerError> {
+fn names(archive: &Path) -> Result<Vec<String>, LedgerError> {
     let listed = fs::read_dir(archive).map_err(LedgerError::io("list", archive))?;
     let names = listed.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| container(name).is_some()).collect();

@@ -10,7 +10,6 @@
 //! STATE_DIR/live/ID/init           the exit code of init, or that a daemon waits for its end
 //! STATE_DIR/past/NANOSECONDS-ID/   the archived records of a removed container, and its entry; tags of names follow the
 //!                                  nanoseconds
-//! STATE_DIR/names/TAGS-ID          empty: tags of the names of a container that was not removed
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          the time since which the daemon notes that
 //! STATE_DIR/missed                 the containers that lacked their hooks at the last check
@@ -31,7 +30,6 @@ mod directory;
 mod entry;
 mod error;
 mod init;
-mod names;
 mod notification;
 mod output;
 mod record;
@@ -50,7 +48,6 @@ pub use directory::EntryDirectory;
 pub use entry::{BootId, Entry, Header, Identity};
 pub use error::LedgerError;
 pub use init::InitEnd;
-pub use names::Names;
 pub use notification::Notification;
 pub use output::Output;
 pub use record::{HookEnd, HookRun, Line, Outcome, Record, StageResult};

@@ -11,7 +11,6 @@ use nix::sys::statvfs::statvfs;
 
 use super::archive::{self, ArchivedContainer, Pruner, Retention};
 use super::directory::ENTRY;
-use super::names::NAMES;
 use super::notification::{self, Notification};
 use super::{EntryDirectory, Header, Identity, LedgerError};
 use crate::model::{ContainerId, ResolvedHooks, Stage};
@@ -22,7 +21,7 @@ const ENTRIES: &str = "entries";
 const LIVE: &str = "live";
 const ARCHIVE: &str = "past";
 pub(super) const WITHOUT: &str = "without";
-const DIRECTORIES: [&str; 5] = [ENTRIES, LIVE, ARCHIVE, WITHOUT, NAMES];
+const DIRECTORIES: [&str; 4] = [ENTRIES, LIVE, ARCHIVE, WITHOUT];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -197,7 +196,6 @@ impl Ledger {
         }
         let header = Header::new(identity, resolved, injected)?;
         if EntryDirectory::write_entry(&path, &header, resolved, annotations)? {
-            self.note_names(&header.identity);
             return Ok(true);
         }
         let entered = self.find(&id)?.map(|container| container.header());
@@ -298,9 +296,6 @@ impl Ledger {
         };
         let _access = LedgerError::begin(Use::Write, &self.root)?;
         let (entry, path) = (self.entry_path(id), self.live_path(id));
-        let header = directory.header().ok();
-        let identity = header.as_ref().map(|header| &header.identity);
-        self.forget_names(id, identity);
         let gone = if directory.is_untouched()? {
             let within = path.join(ENTRY);
             unless_missing(fs::remove_file(&entry))
@@ -309,7 +304,7 @@ impl Ledger {
         } else {
             // A process that dies between the two leaves the container whole and in its place.
             unless_missing(fs::rename(&entry, path.join(ENTRY)))
-                .and_then(|()| fs::rename(&path, self.archive_path(id, identity)))
+                .and_then(|()| fs::rename(&path, self.archive_path(id, &directory)))
         };
         unless_missing(gone).map_err(LedgerError::io("archive", path))
     }
@@ -324,12 +319,10 @@ impl Ledger {
             return Ok(());
         };
         let (entry, path) = (self.entry_path(id), self.live_path(id));
-        let header = directory.header().ok();
-        let identity = header.as_ref().map(|header| &header.identity);
         let within = path.join(ENTRY);
         let archived = link(&within, &entry)
             .and_then(|()| link(&entry, &within))
-            .and_then(|()| fs::rename(&path, self.archive_path(id, identity)));
+            .and_then(|()| fs::rename(&path, self.archive_path(id, &directory)));
         unless_missing(archived).map_err(LedgerError::io("archive", path))
     }
 
@@ -360,8 +353,10 @@ impl Ledger {
     }
 
     /// Where the records of a container are archived now.
-    fn archive_path(&self, id: &ContainerId, identity: Option<&Identity>) -> PathBuf {
-        self.root.join(ARCHIVE).join(archive::name(id, identity))
+    fn archive_path(&self, id: &ContainerId, directory: &EntryDirectory) -> PathBuf {
+        let header = directory.header().ok();
+        let name = archive::name(id, header.as_ref().map(|header| &header.identity));
+        self.root.join(ARCHIVE).join(name)
     }
 
     fn live_path(&self, id: &ContainerId) -> PathBuf {

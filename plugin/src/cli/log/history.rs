@@ -173,7 +173,8 @@ impl Tracked {
 }
 
 /// The containers in the ledger that match `wanted`, in order of creation. If an earlier init's records of a
-/// container are archived, both are listed. Containers excluded by the tags of their names are not opened.
+/// container are archived, both are listed. Containers excluded by the name of their directory are not
+/// opened.
 pub(super) fn containers(
     ledger: &Ledger,
     wanted: Option<&str>,
@@ -182,15 +183,11 @@ pub(super) fn containers(
     let mut found = Vec::new();
     let mut inodes = HashSet::new();
     // First those that may be archived meanwhile: so none is missed, and none is listed twice.
-    let names = ledger.names();
-    let may_be = |id: &ContainerId, is_called: &dyn Fn(&str) -> bool| {
-        wanted.is_none_or(|wanted| may_be(wanted, id, is_called))
-    };
-    let live = ledger.live()?.into_iter();
-    let live = live.filter(|id| may_be(id, &|name| names.may_be_called(id, name)));
-    let live = live.map(|id| (id, None));
-    let past = ledger.archived()?.into_iter();
-    let past = past.filter(|past| may_be(&past.id, &|name| past.may_be_called(name)));
+    let live = ledger.live()?.into_iter().map(|id| (id, None));
+    let past = ledger.archived()?;
+    let past = past
+        .into_iter()
+        .filter(|past| wanted.is_none_or(|wanted| may_be(wanted, past)));
     for (id, past) in live
         .into_iter()
         .chain(past.map(|past| (past.id.clone(), Some(past))))
@@ -222,11 +219,11 @@ pub(super) fn containers(
     Ok(found)
 }
 
-/// Whether a container may match the argument.
-fn may_be(wanted: &str, id: &ContainerId, is_called: &dyn Fn(&str) -> bool) -> bool {
+/// Whether a removed container may match the argument.
+fn may_be(wanted: &str, past: &ArchivedContainer) -> bool {
     // NAMESPACE/POD or NAMESPACE/POD/CONTAINER, or a name alone.
     let name = wanted.split('/').nth(1).unwrap_or(wanted);
-    id.as_str().starts_with(wanted) || is_called(name)
+    past.id.as_str().starts_with(wanted) || past.may_be_called(name)
 }
 
 fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, What)> {

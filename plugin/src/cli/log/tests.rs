@@ -4,7 +4,6 @@ use std::fs;
 
 use super::LogArgs;
 use super::command::run;
-use super::history::containers;
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{Identity, Ledger};
 use crate::model::{ResolvedHook, ResolvedHooks, Stage};
@@ -111,23 +110,6 @@ fn a_container_matches_by_its_id_its_name_its_pod_or_both_with_their_namespace()
             "{error}"
         );
     }
-}
-
-#[test]
-fn a_container_of_another_pod_is_not_read() {
-    let directory = ledger();
-    // Reading it would complain, or block.
-    fs::remove_file(directory.path().join("entries/abc123")).unwrap();
-    fs::create_dir(directory.path().join("entries/abc123")).unwrap();
-    let ledger = Ledger::open(directory.path()).unwrap();
-    let complaints = |wanted| {
-        let mut complaints = 0;
-        containers(&ledger, wanted, &mut |_| complaints += 1).unwrap();
-        complaints
-    };
-    assert_eq!(complaints(Some("db")), 0);
-    assert_eq!(complaints(Some("default/db")), 0);
-    assert_eq!((complaints(Some("web")), complaints(None)), (1, 1));
 }
 
 #[test]

@@ -118,37 +118,6 @@ fn a_file_or_directory_of_a_container_that_others_could_write_to_is_not_used() {
 }
 
 #[test]
-fn a_container_is_found_by_tags_of_its_names_until_it_is_removed() {
-    let fixture = Fixture::new();
-    let id: ContainerId = "c1".parse().unwrap();
-    let names = fixture.ledger.names();
-    assert!(names.may_be_called(&id, "web") && names.may_be_called(&id, "app"));
-    assert!(
-        ["another", "a", "b", "c"]
-            .iter()
-            .any(|name| !names.may_be_called(&id, name))
-    );
-    let tags = fixture.ledger.root().join("names");
-    assert_eq!(fs::read_dir(&tags).unwrap().count(), 1);
-    fixture.ledger.archive(&id).unwrap();
-    assert_eq!(fs::read_dir(&tags).unwrap().count(), 0);
-    // An earlier release has noted none, so it may be any.
-    assert!(fixture.ledger.names().may_be_called(&id, "another"));
-}
-
-#[test]
-fn the_tags_of_a_damaged_container_are_removed_with_it() {
-    let fixture = Fixture::new();
-    let id: ContainerId = "c1".parse().unwrap();
-    fs::write(fixture.ledger.root().join("entries/c1"), "damaged").unwrap();
-    fixture.ledger.archive(&id).unwrap();
-    assert_eq!(
-        fs::read_dir(fixture.ledger.root().join("names")).unwrap().count(),
-        0
-    );
-}
-
-#[test]
 fn a_removed_container_is_archived_and_a_runner_at_work_can_continue() {
     let fixture = Fixture::new();
     let container = fixture.container();
