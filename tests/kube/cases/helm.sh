@@ -7,22 +7,10 @@ command -v "$HELM" >/dev/null || {
     return
 }
 
-# chart VERB [ARGUMENT...]: helm, in the daemon's namespace.
-chart() {
-    "$HELM" "$1" "$DAEMON" "${@:2}" --namespace "$NAMESPACE" --timeout "${LIMIT}s"
-}
-
 # values: those of the chart.
 values() {
-    local name=${IMAGE%%@*}
-    cat <<YAML
-shape: $SHAPE
-image: {repository: "${name%:*}", tag: "${name##*:}", digest: "$([[ $IMAGE != *@* ]] || echo "${IMAGE#*@}")"}
-nodeSelector: {kubernetes.io/hostname: "$(kubectl get node "$NODE" --output jsonpath='{.metadata.labels.kubernetes\.io/hostname}')"}
-hookSpec: $(recording_spec default)
-specs:
-  extra: $(recording_spec extra)
-YAML
+    chart_values
+    printf 'specs:\n  extra: %s\n' "$(recording_spec extra)"
 }
 
 # life NAME: a pod that selects lives; writes down the id of its container.
@@ -33,12 +21,10 @@ life() {
 }
 
 [ -z "$(deployed_shape)" ] || undeploy
-make_test_namespace
-make_daemon_namespace
-kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=privileged
+chart_namespaces
 values >"$WORK/values.yaml"
 : >"$WORK/lives"
-trap 'chart uninstall --ignore-not-found --wait; kubectl delete namespace "$NAMESPACE" --timeout="${LIMIT}s"' EXIT
+trap remove_chart EXIT
 chart install "$ROOT/deploy/helm/nri-oci-hooks" --values "$WORK/values.yaml" --wait
 life installed
 run_pod old app

@@ -17,6 +17,8 @@ ROOT=${ROOT:-$(cd "$KUBE/../.." && pwd)}
 . "$KUBE/lib/cluster.sh"
 # shellcheck source=tests/kube/lib/shapes.sh
 . "$KUBE/lib/shapes.sh"
+# shellcheck source=tests/kube/lib/chart.sh
+. "$KUBE/lib/chart.sh"
 # shellcheck source=tests/kube/lib/files.sh
 . "$KUBE/lib/files.sh"
 # shellcheck source=tests/kube/lib/diagnose.sh
