@@ -151,12 +151,16 @@ impl Plugin for Logger {
         Ok(())
     }
 
-    async fn validate_adjustment(
+    async fn validate_container_adjustment(
         &self,
         _: &Context,
-        proposal: event::ValidateAdjustment,
+        proposal: event::ValidateContainerAdjustment,
     ) -> Result<Verdict, Status> {
-        log_container("validate_adjustment", &proposal.pod, &proposal.container);
+        log_container(
+            "validate_container_adjustment",
+            &proposal.pod,
+            &proposal.container,
+        );
         Ok(Verdict::Accept)
     }
 

@@ -8,6 +8,7 @@
 //!
 //! `cargo run --example ulimit_adjuster -- [SOCKET]`, or link the binary as `/opt/nri/plugins/20-ulimit-adjuster`.
 
+use containerd_nri::api::POSIXRlimit;
 use containerd_nri::{Adjustment, Context, DEFAULT_SOCKET, Launched, Plugin, Service, Status, event};
 
 /// The beginning of the annotations of this plugin.
@@ -43,7 +44,12 @@ fn adjustment(limits: &str) -> Result<Adjustment, Status> {
         if soft > hard || !name.starts_with("RLIMIT_") {
             return Err(invalid());
         }
-        adjustment = adjustment.rlimit(name, hard, soft);
+        adjustment = adjustment.rlimit(POSIXRlimit {
+            type_: name.to_owned(),
+            soft,
+            hard,
+            ..Default::default()
+        });
     }
     Ok(adjustment)
 }
@@ -61,50 +67,38 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use containerd_nri::api::PodSandbox;
+    use containerd_nri::api::CreateContainerResponse;
     use containerd_nri_testkit::{ContainerBuilder, Outcome, PodBuilder, apply, run};
     use serde_json::json;
 
     use super::*;
 
-    fn pod(key: &str, limits: &str) -> PodSandbox {
-        PodBuilder::new("pod")
-            .annotation(format!("{KEY}/{key}"), limits)
-            .build()
+    /// Creates the container `app` of a pod that asks for limits.
+    async fn create(whose: &str, limits: &str) -> Outcome<CreateContainerResponse> {
+        let pod = PodBuilder::new("pod").annotation(format!("{KEY}/{whose}"), limits);
+        let pod = pod.build();
+        let container = ContainerBuilder::new(&pod, "app").build();
+        let mut plugin = run(UlimitAdjuster).await.unwrap();
+        plugin.create_container(&pod, &container).await
     }
 
     #[tokio::test]
     async fn a_container_gets_the_limits_of_its_pod() {
-        let mut plugin = run(UlimitAdjuster).await.unwrap();
-        let pod = pod("pod", "RLIMIT_NOFILE=1024:4096");
-        let container = ContainerBuilder::new(&pod, "app").build();
-        let answer = plugin
-            .create_container(&pod, &container)
-            .await
-            .into_answer()
-            .unwrap();
+        let created = create("pod", "RLIMIT_NOFILE=1024:4096").await;
         let mut spec = json!({});
-        apply(&mut spec, &answer.adjust);
+        apply(&mut spec, &created.into_answer().unwrap().adjust);
         let expected = json!([{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 4096}]);
         assert_eq!(spec["process"]["rlimits"], expected);
     }
 
     #[tokio::test]
     async fn limits_of_another_container_are_not_its_own() {
-        let mut plugin = run(UlimitAdjuster).await.unwrap();
-        let pod = pod("container.other", "RLIMIT_NOFILE=1024:4096");
-        let container = ContainerBuilder::new(&pod, "app").build();
-        let answer = plugin
-            .create_container(&pod, &container)
-            .await
-            .into_answer()
-            .unwrap();
-        assert!(answer.adjust.rlimits.is_empty());
+        let created = create("container.other", "RLIMIT_NOFILE=1024:4096").await;
+        assert!(created.into_answer().unwrap().adjust.rlimits.is_empty());
     }
 
     #[tokio::test]
     async fn an_invalid_limit_fails_the_creation() {
-        let mut plugin = run(UlimitAdjuster).await.unwrap();
         for limits in [
             "",
             "RLIMIT_NOFILE",
@@ -113,9 +107,7 @@ mod tests {
             "NOFILE=1:2",
             "RLIMIT_A=x:1",
         ] {
-            let pod = pod("pod", limits);
-            let container = ContainerBuilder::new(&pod, "app").build();
-            let outcome = plugin.create_container(&pod, &container).await;
+            let outcome = create("pod", limits).await;
             assert!(matches!(outcome, Outcome::Refused(_)), "{limits:?}: {outcome:?}");
         }
     }

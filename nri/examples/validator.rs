@@ -12,10 +12,10 @@ const ALLOW: &str = "hooks.example.com/allow";
 struct Validator;
 
 impl Plugin for Validator {
-    async fn validate_adjustment(
+    async fn validate_container_adjustment(
         &self,
         _: &Context,
-        event: event::ValidateAdjustment,
+        event: event::ValidateContainerAdjustment,
     ) -> Result<Verdict, Status> {
         if event.adjustment.hooks.is_none() || event.pod.annotations.contains_key(ALLOW) {
             return Ok(Verdict::Accept);

@@ -389,10 +389,10 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
     ) -> ttrpc::Result<ValidateContainerAdjustmentResponse> {
         const METHOD: &str = "ValidateContainerAdjustment";
         let ctx = self.context(rpc);
-        let event = event::ValidateAdjustment::from(request);
+        let event = event::ValidateContainerAdjustment::from(request);
         let span = about(&event.pod, &event.container);
         let verdict = self.handlers.answer(METHOD, ctx, async move |plugin, ctx| {
-            plugin.validate_adjustment(ctx, event).await
+            plugin.validate_container_adjustment(ctx, event).await
         });
         sendable(METHOD, verdict.instrument(span).await?.into())
     }

@@ -46,6 +46,8 @@ pub enum HookStage {
 /// assert!(adjustment.encoded_len() < containerd_nri::MAX_MESSAGE);
 /// ```
 ///
+/// A method takes one value, a key with its value, or a message of [`api`], whose fields have names. Each sets one thing.
+///
 /// Two plugins that change the same thing conflict, and the creation fails, unless the later one removes it first.
 /// Hooks never conflict: those of later plugins come after.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -150,15 +152,9 @@ impl Adjustment {
         self
     }
 
-    /// Sets a resource limit of the first process, for instance `RLIMIT_NOFILE` (NRI 0.4).
-    pub fn rlimit(mut self, kind: impl Into<String>, hard: u64, soft: u64) -> Self {
-        let rlimit = api::POSIXRlimit {
-            type_: kind.into(),
-            hard,
-            soft,
-            ..Default::default()
-        };
-        self.raw_mut().rlimits.push(rlimit);
+    /// Sets a resource limit of the init process (NRI 0.4).
+    pub fn rlimit(mut self, limit: api::POSIXRlimit) -> Self {
+        self.raw_mut().rlimits.push(limit);
         self
     }
 
@@ -196,19 +192,15 @@ impl Adjustment {
         self.sysctl(removed(name), "")
     }
 
-    /// Moves a network device of the host into the container, under a name (NRI 0.11).
-    pub fn net_device(mut self, host_name: impl Into<String>, name: impl Into<String>) -> Self {
-        let device = api::LinuxNetDevice {
-            name: name.into(),
-            ..Default::default()
-        };
+    /// Moves a network device of the host into the container, where it may have another name (NRI 0.11).
+    pub fn net_device(mut self, host_name: impl Into<String>, device: api::LinuxNetDevice) -> Self {
         self.linux_mut().net_devices.insert(host_name.into(), device);
         self
     }
 
     /// Leaves a network device on the host (NRI 0.11).
     pub fn remove_net_device(self, host_name: impl Into<String>) -> Self {
-        self.net_device(removed(host_name), "")
+        self.net_device(removed(host_name), api::LinuxNetDevice::default())
     }
 
     /// Sets the I/O priority of the init process: a class, and in it 0 (highest) to 7 (NRI 0.10).
@@ -378,7 +370,7 @@ mod tests {
             .env("A", "b")
             .mount(api::Mount::default())
             .hook(HookStage::Prestart, hook)
-            .rlimit("RLIMIT_NOFILE", 2, 1)
+            .rlimit(api::POSIXRlimit::default())
             .cdi_device("vendor/class=name")
             .replace_args(["sh"])
             .device(api::LinuxDevice::default())
@@ -388,7 +380,7 @@ mod tests {
             .remove_namespace("ipc")
             .sysctl("a", "b")
             .remove_sysctl("c")
-            .net_device("eth1", "net1")
+            .net_device("eth1", api::LinuxNetDevice::default())
             .remove_net_device("eth2")
             .io_priority(api::IOPrioClass::IOPRIO_CLASS_BE, 3)
             .seccomp_policy(api::LinuxSeccomp::default())

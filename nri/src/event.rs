@@ -163,7 +163,7 @@ event! {
 
 event! {
     /// The changes of all plugins together to a container (NRI 0.10).
-    ValidateAdjustment from ValidateContainerAdjustmentRequest {
+    ValidateContainerAdjustment from ValidateContainerAdjustmentRequest {
         /// The pod of the container.
         pod: PodSandbox = pod,
         /// The container as it was before all changes.
@@ -231,7 +231,7 @@ mod tests {
             plugins: vec![PluginInstance::default(); 2],
             ..Default::default()
         };
-        let event = ValidateAdjustment::from(request);
+        let event = ValidateContainerAdjustment::from(request);
         assert_eq!((&*event.pod.id, &*event.container.id), ("pod", "container"));
         assert_eq!(event.adjustment.args, ["sh"]);
         assert_eq!((event.updates.len(), event.plugins.len()), (1, 2));

@@ -76,7 +76,7 @@ pub(crate) fn implemented_by<P: Plugin>() -> EventMask {
         ),
         (
             EventMask::VALIDATE_CONTAINER_ADJUSTMENT,
-            is_implemented(P::validate_adjustment),
+            is_implemented(P::validate_container_adjustment),
         ),
     ];
     let implemented = methods.iter().filter(|(_, is_implemented)| *is_implemented);

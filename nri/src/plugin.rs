@@ -185,10 +185,10 @@ pub trait Plugin: Send + Sync + Sized + 'static {
 
     /// Checks the changes of all plugins together to a container (NRI 0.10). An error, as a rejection, fails
     /// the creation.
-    fn validate_adjustment(
+    fn validate_container_adjustment(
         &self,
         ctx: &Context,
-        event: event::ValidateAdjustment,
+        event: event::ValidateContainerAdjustment,
     ) -> impl Future<Output = Result<Verdict, Status>> + Send {
         NotImplemented::new()
     }

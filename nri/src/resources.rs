@@ -57,19 +57,27 @@ macro_rules! resource_setters {
             self
         }
 
-        /// Limits CPU time to `quota` microseconds in each `period` microseconds.
-        pub fn cpu_quota(mut self, quota: i64, period: u64) -> Self {
-            let cpu = self.cpu_mut();
-            cpu.quota = OptionalValue::of(quota);
-            cpu.period = OptionalValue::of(period);
+        /// Limits CPU time to so many microseconds in each period.
+        pub fn cpu_quota(mut self, micros: i64) -> Self {
+            self.cpu_mut().quota = OptionalValue::of(micros);
             self
         }
 
-        /// Gives realtime scheduling `runtime` microseconds in each `period` microseconds.
-        pub fn cpu_realtime(mut self, runtime: i64, period: u64) -> Self {
-            let cpu = self.cpu_mut();
-            cpu.realtime_runtime = OptionalValue::of(runtime);
-            cpu.realtime_period = OptionalValue::of(period);
+        /// Sets the period of the CPU quota, in microseconds.
+        pub fn cpu_period(mut self, micros: u64) -> Self {
+            self.cpu_mut().period = OptionalValue::of(micros);
+            self
+        }
+
+        /// Limits realtime scheduling to so many microseconds in each of its periods.
+        pub fn cpu_realtime_runtime(mut self, micros: i64) -> Self {
+            self.cpu_mut().realtime_runtime = OptionalValue::of(micros);
+            self
+        }
+
+        /// Sets the period of realtime scheduling, in microseconds.
+        pub fn cpu_realtime_period(mut self, micros: u64) -> Self {
+            self.cpu_mut().realtime_period = OptionalValue::of(micros);
             self
         }
 

@@ -17,6 +17,7 @@ pub mod ledger;
 mod matrix;
 pub mod node;
 pub mod plugin;
+pub mod realistic;
 pub mod soak;
 pub mod wait;
 pub mod workspace;

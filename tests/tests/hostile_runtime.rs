@@ -12,15 +12,12 @@ use containerd_nri::api::{
 };
 use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, PodBuilder, RawConnection, RuntimeProfile};
 use e2e::plugin::ANNOTATION;
-use e2e::workspace;
+use e2e::{realistic, workspace};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-/// The connection on which the runtime calls the plugin.
-const PLUGIN: u32 = 1;
 /// The connection on which the plugin calls the runtime.
 const RUNTIME: u32 = 2;
-const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// The most memory that the daemon may ever have had, in kB.
 const MAX_MEMORY: u64 = 64 * 1024;
@@ -121,11 +118,11 @@ async fn flood<M: Message>(method: &str, requests: impl IntoIterator<Item = M>) 
     let mut daemon = Daemon::start()?;
     let mut connection = daemon.connection().await?;
     connection
-        .write_request(PLUGIN, 1, SERVICE, "Configure", &ConfigureRequest::new())
+        .write_request(1, "Configure", &ConfigureRequest::new())
         .await?;
     let mut stream = 3;
     for request in requests {
-        let sent = connection.write_request(PLUGIN, stream, SERVICE, method, &request);
+        let sent = connection.write_request(stream, method, &request);
         if !matches!(timeout(Duration::from_secs(3), sent).await, Ok(Ok(()))) {
             break;
         }
@@ -138,13 +135,8 @@ async fn flood<M: Message>(method: &str, requests: impl IntoIterator<Item = M>) 
 }
 
 fn realistic(count: usize) -> Vec<Container> {
-    let pod = PodBuilder::new("web").annotations(20, 100).build();
-    let container = |number| {
-        ContainerBuilder::new(&pod, &format!("app-{number}"))
-            .env_count(60)
-            .mount_count(20)
-            .build()
-    };
+    let pod = realistic::pod("web", 100);
+    let container = |number| realistic::container(&pod, &format!("app-{number}")).build();
     (0..count).map(container).collect()
 }
 
@@ -229,7 +221,7 @@ async fn requests_of_full_length_that_nobody_takes_the_answers_of_are_held_back(
     };
     let flood = async {
         for stream in (1..200).step_by(2) {
-            let sent = connection.write_request(PLUGIN, stream, SERVICE, "Configure", &request);
+            let sent = connection.write_request(stream, "Configure", &request);
             if sent.await.is_err() {
                 return;
             }

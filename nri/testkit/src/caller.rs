@@ -14,11 +14,9 @@ use ttrpc::proto::{MESSAGE_LENGTH_MAX, MESSAGE_TYPE_RESPONSE};
 use crate::buffered_reader::BufferedReader;
 use crate::channel::{self, Oversized, Received};
 use crate::error::ConnectionEnd;
-use crate::frame::PLUGIN_CONNECTION;
+use crate::frame::{PLUGIN_CONNECTION, PLUGIN_SERVICE};
 use crate::outcome::NoAnswer;
 use crate::trunk::Trunk;
-
-const SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
 
 /// The reason why a call has no answer.
 #[derive(Debug)]
@@ -85,7 +83,7 @@ impl Caller {
         let stream = self.next_stream;
         self.next_stream = self.next_stream.wrapping_add(2);
         let request = ttrpc::Request {
-            service: SERVICE.to_owned(),
+            service: PLUGIN_SERVICE.to_owned(),
             method: method.to_owned(),
             payload,
             timeout_nano: i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX),

@@ -19,21 +19,10 @@ impl PluginHandle {
     }
 
     /// UpdatePodSandbox: the resources of a pod are being changed (NRI 0.10).
-    pub async fn update_pod_sandbox(
-        &mut self,
-        pod: &PodSandbox,
-        overhead: &LinuxResources,
-        resources: &LinuxResources,
-    ) -> Outcome<()> {
+    pub async fn update_pod_sandbox(&mut self, request: &UpdatePodSandboxRequest) -> Outcome<()> {
         if !self.profile.validates_and_updates_pods() {
             return Outcome::NotSubscribed;
         }
-        let request = UpdatePodSandboxRequest {
-            pod: Some(pod.clone()).into(),
-            overhead_linux_resources: Some(overhead.clone()).into(),
-            linux_resources: Some(resources.clone()).into(),
-            ..Default::default()
-        };
         let request = request.write_to_bytes().unwrap_or_default();
         let outcome = self
             .ask("UpdatePodSandbox", EventMask::UPDATE_POD_SANDBOX, request)

@@ -59,15 +59,6 @@ impl PodBuilder {
         self
     }
 
-    /// Adds `count` annotations whose values have `length` bytes.
-    #[must_use]
-    pub fn annotations(mut self, count: usize, length: usize) -> Self {
-        for number in 0..count {
-            self = self.annotation(format!("example.com/annotation-{number}"), "x".repeat(length));
-        }
-        self
-    }
-
     /// The pod.
     pub fn build(self) -> PodSandbox {
         self.pod
@@ -121,14 +112,14 @@ impl ContainerBuilder {
                 ..Default::default()
             })
             .into(),
+            mounts: vec![
+                mount("/proc", "proc", "proc"),
+                mount("/etc/hosts", "bind", "/var/lib/kubelet/hosts"),
+            ],
             id,
             ..Default::default()
         };
-        Self { container }.mount("/proc", "proc", "proc").mount(
-            "/etc/hosts",
-            "bind",
-            "/var/lib/kubelet/hosts",
-        )
+        Self { container }
     }
 
     /// Gives the container a state, and a process if that state has one.
@@ -149,44 +140,26 @@ impl ContainerBuilder {
         self
     }
 
-    /// Adds variables until there are `count`.
-    #[must_use]
-    pub fn env_count(mut self, count: usize) -> Self {
-        for number in self.container.env.len()..count {
-            self = self.env(&format!("VARIABLE_{number}"), "some value of a usual length");
-        }
-        self
-    }
-
     /// Adds a mount.
     #[must_use]
-    pub fn mount(mut self, destination: &str, kind: &str, source: &str) -> Self {
-        self.container.mounts.push(Mount {
-            destination: destination.to_owned(),
-            type_: kind.to_owned(),
-            source: source.to_owned(),
-            options: vec!["rbind".to_owned(), "rprivate".to_owned(), "rw".to_owned()],
-            ..Default::default()
-        });
-        self
-    }
-
-    /// Adds bind mounts until there are `count` mounts.
-    #[must_use]
-    pub fn mount_count(mut self, count: usize) -> Self {
-        for number in self.container.mounts.len()..count {
-            self = self.mount(
-                &format!("/data/{number}"),
-                "bind",
-                &format!("/var/lib/kubelet/volumes/{number}"),
-            );
-        }
+    pub fn mount(mut self, mount: Mount) -> Self {
+        self.container.mounts.push(mount);
         self
     }
 
     /// The container.
     pub fn build(self) -> Container {
         self.container
+    }
+}
+
+fn mount(destination: &str, kind: &str, source: &str) -> Mount {
+    Mount {
+        destination: destination.to_owned(),
+        type_: kind.to_owned(),
+        source: source.to_owned(),
+        options: ["rbind", "rprivate", "rw"].map(str::to_owned).into(),
+        ..Default::default()
     }
 }
 

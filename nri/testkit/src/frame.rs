@@ -4,6 +4,9 @@
 /// Connection on which the runtime calls the plugin.
 pub(crate) const PLUGIN_CONNECTION: u32 = 1;
 
+/// The service on that connection.
+pub(crate) const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
+
 /// Connection on which the plugin calls the runtime.
 pub(crate) const RUNTIME_CONNECTION: u32 = 2;
 

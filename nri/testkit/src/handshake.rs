@@ -63,8 +63,8 @@ impl Node {
         let (index, name) = self.registered(&trunk, registered).await?;
         let (index, name, config) = match &launched {
             Some(launched) => (
-                launched.index.clone(),
-                launched.name.clone(),
+                launched.identity.index.to_string(),
+                launched.identity.name.to_string(),
                 launched.config.clone(),
             ),
             None => (index, name, String::new()),

@@ -5,14 +5,15 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use containerd_nri::Identity;
+
 use crate::error::AcceptError;
 
 /// A plugin that the runtime has launched: its process, the identity in its file name, and its configuration.
 /// Dropping it kills the process.
 pub(crate) struct LaunchedProcess {
     process: Child,
-    pub(crate) index: String,
-    pub(crate) name: String,
+    pub(crate) identity: Identity,
     pub(crate) config: String,
 }
 
@@ -20,8 +21,7 @@ impl LaunchedProcess {
     /// Starts a program with one end of a socket pair, and returns the other.
     pub(crate) fn start(
         program: &Path,
-        index: &str,
-        name: &str,
+        identity: &Identity,
         config: &str,
     ) -> Result<(Self, UnixStream), AcceptError> {
         let (ours, theirs) = UnixStream::pair()?;
@@ -29,8 +29,8 @@ impl LaunchedProcess {
         // The shell moves the socket from standard input, where it is easy to put, to descriptor 3.
         let process = Command::new("/bin/sh")
             .args(["-c", "exec 3<&0 </dev/null; exec /usr/bin/env -i \"$@\"", "sh"])
-            .arg(format!("NRI_PLUGIN_NAME={name}"))
-            .arg(format!("NRI_PLUGIN_IDX={index}"))
+            .arg(format!("NRI_PLUGIN_NAME={}", identity.name))
+            .arg(format!("NRI_PLUGIN_IDX={}", identity.index))
             .arg("NRI_PLUGIN_SOCKET=3")
             .arg(program)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -43,8 +43,7 @@ impl LaunchedProcess {
             })?;
         let launched = Self {
             process,
-            index: index.to_owned(),
-            name: name.to_owned(),
+            identity: identity.clone(),
             config: config.to_owned(),
         };
         Ok((launched, ours))

@@ -358,7 +358,7 @@ fn replace(spec: &mut Value, path: &[&str], key: &str, name: &str, content: Opti
 
 #[cfg(test)]
 mod tests {
-    use containerd_nri::api::{IOPrioClass, LinuxDevice, MpolMode};
+    use containerd_nri::api::{IOPrioClass, LinuxDevice, LinuxNetDevice, MpolMode, POSIXRlimit};
     use containerd_nri::{Adjustment, HookStage};
 
     use super::*;
@@ -381,12 +381,18 @@ mod tests {
             "process": {"env": ["A=1", "B=2"], "rlimits": [{"type": "RLIMIT_CORE", "hard": 1, "soft": 1}]},
             "linux": {"namespaces": [{"type": "ipc"}, {"type": "network"}], "sysctl": {"x": "1"}},
         });
+        let limit = POSIXRlimit {
+            type_: "RLIMIT_CORE".into(),
+            hard: 3,
+            soft: 2,
+            ..Default::default()
+        };
         let adjustment = Adjustment::new()
             .annotation("a", "3")
             .remove_annotation("b")
             .env("A", "3")
             .remove_env("B")
-            .rlimit("RLIMIT_CORE", 3, 2)
+            .rlimit(limit)
             .remove_namespace("ipc")
             .namespace("network", "/run/netns/a")
             .remove_sysctl("x");
@@ -428,6 +434,10 @@ mod tests {
             minor: 3,
             ..Default::default()
         };
+        let renamed = LinuxNetDevice {
+            name: "net1".into(),
+            ..Default::default()
+        };
         let adjustment = Adjustment::new()
             .hook(HookStage::CreateRuntime, hook)
             .device(device)
@@ -436,7 +446,7 @@ mod tests {
             .cgroups_path("/a")
             .io_priority(IOPrioClass::IOPRIO_CLASS_BE, 3)
             .memory_policy(MpolMode::MPOL_BIND, "0", [])
-            .net_device("eth1", "net1")
+            .net_device("eth1", renamed)
             .memory_limit(1)
             .cpuset_cpus("0-1")
             .pids_limit(7)

@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 use ttrpc::proto::MESSAGE_LENGTH_MAX;
 
 use crate::channel;
+use crate::frame::{PLUGIN_CONNECTION, PLUGIN_SERVICE};
 use crate::trunk::{encode_frame, read_frame};
 
 /// A frame of the multiplexer.
@@ -55,26 +56,24 @@ impl RawConnection {
         Some(Frame { connection, payload })
     }
 
-    /// Sends a ttrpc request as a runtime or plugin would, but on any connection and stream.
+    /// Sends a request to the plugin as a runtime would, but on any stream of the ttrpc connection.
     ///
     /// # Errors
     /// If the request is longer than 4 MiB, or the peer has closed the connection.
     pub async fn write_request(
         &mut self,
-        connection: u32,
         stream: u32,
-        service: &str,
         method: &str,
         message: &impl Message,
     ) -> io::Result<()> {
         let request = ttrpc::Request {
-            service: service.to_owned(),
+            service: PLUGIN_SERVICE.to_owned(),
             method: method.to_owned(),
             payload: message.write_to_bytes()?,
             timeout_nano: 2_000_000_000,
             ..Default::default()
         };
-        let bytes = channel::encode_request(connection, stream, &request, MESSAGE_LENGTH_MAX)
+        let bytes = channel::encode_request(PLUGIN_CONNECTION, stream, &request, MESSAGE_LENGTH_MAX)
             .map_err(|oversized| io::Error::other(format!("a request of {} bytes", oversized.length)))?;
         self.write(&bytes).await
     }

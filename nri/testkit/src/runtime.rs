@@ -157,19 +157,18 @@ impl FakeRuntime {
         Ok(RawConnection::new(self.connection().await?))
     }
 
-    /// Launches a plugin, and accepts it under the name and index of its file name. It is killed when its
-    /// handle is closed or dropped.
+    /// Launches a plugin, and accepts it under this identity, which runtimes take from its file name. It gets the
+    /// configuration at Configure. It is killed when its handle is closed or dropped.
     ///
     /// # Errors
     /// [`AcceptError`] says which step failed and why.
     pub async fn launch(
         &mut self,
         program: impl AsRef<Path>,
-        index: &str,
-        name: &str,
+        identity: &Identity,
         config: &str,
     ) -> Result<PluginHandle, AcceptError> {
-        let (launched, stream) = LaunchedProcess::start(program.as_ref(), index, name, config)?;
+        let (launched, stream) = LaunchedProcess::start(program.as_ref(), identity, config)?;
         self.take_in(UnixStream::from_std(stream)?, Some(launched)).await
     }
 

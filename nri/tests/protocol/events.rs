@@ -1,6 +1,8 @@
 //! Every event, in the form of each runtime version, from the fake runtime to the method of the plugin.
 
-use containerd_nri::api::{ContainerUpdate, Empty, LinuxResources, ValidateContainerAdjustmentRequest};
+use containerd_nri::api::{
+    ContainerUpdate, Empty, LinuxResources, UpdatePodSandboxRequest, ValidateContainerAdjustmentRequest,
+};
 use containerd_nri::{Code, EventMask};
 use containerd_nri_testkit::{Outcome, PluginHandle, RuntimeProfile};
 
@@ -26,6 +28,10 @@ async fn send_every_event(plugin: &mut PluginHandle) -> Vec<&'static str> {
         container: Some(container.clone()).into(),
         ..Default::default()
     };
+    let pod_update = UpdatePodSandboxRequest {
+        pod: Some(pod.clone()).into(),
+        ..Default::default()
+    };
     let mut skipped = Vec::new();
     let mut check = |event: &'static str, outcome: Outcome<()>| match outcome {
         Outcome::Answer(()) => {}
@@ -33,10 +39,7 @@ async fn send_every_event(plugin: &mut PluginHandle) -> Vec<&'static str> {
         other => panic!("{event}: {other:?}"),
     };
     check("run_pod_sandbox", plugin.run_pod_sandbox(&pod).await);
-    check(
-        "update_pod_sandbox",
-        plugin.update_pod_sandbox(&pod, &resources, &resources).await,
-    );
+    check("update_pod_sandbox", plugin.update_pod_sandbox(&pod_update).await);
     check(
         "post_update_pod_sandbox",
         plugin.post_update_pod_sandbox(&pod).await,
@@ -45,7 +48,7 @@ async fn send_every_event(plugin: &mut PluginHandle) -> Vec<&'static str> {
     let created = create(plugin).await.into_answer().unwrap();
     assert_eq!(created.adjust.env[0].key, "CREATED");
     match plugin.validate_container_adjustment(&proposal).await {
-        Outcome::NotSubscribed => check("validate_adjustment", Outcome::NotSubscribed),
+        Outcome::NotSubscribed => check("validate_container_adjustment", Outcome::NotSubscribed),
         verdict => {
             let verdict = verdict.into_answer().unwrap();
             assert_eq!((verdict.reject, verdict.reason.as_str()), (true, "not today"));
@@ -92,7 +95,7 @@ async fn every_event_of_every_version_reaches_its_method() {
         "update_pod_sandbox pod",
         "post_update_pod_sandbox pod",
         "create_container pod app",
-        "validate_adjustment pod app",
+        "validate_container_adjustment pod app",
         "post_create_container pod app",
         "start_container pod app",
         "post_start_container pod app",
@@ -106,7 +109,7 @@ async fn every_event_of_every_version_reaches_its_method() {
     let since_0_10 = [
         "update_pod_sandbox",
         "post_update_pod_sandbox",
-        "validate_adjustment",
+        "validate_container_adjustment",
     ];
     for profile in RuntimeProfile::all() {
         let skipped = if profile.nri.minor < 10 {

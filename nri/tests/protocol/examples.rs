@@ -117,7 +117,7 @@ async fn logger_prints_a_line_for_every_event() {
 async fn a_launched_plugin_has_the_name_and_index_of_its_file() {
     let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_2_1()).without_socket();
     let mut plugin = runtime
-        .launch(example("empty"), "07", "renamed", "")
+        .launch(example("empty"), &"07-renamed".parse().unwrap(), "")
         .await
         .unwrap();
     assert_eq!((plugin.index(), plugin.name()), ("07", "renamed"));
@@ -128,7 +128,7 @@ async fn a_launched_plugin_has_the_name_and_index_of_its_file() {
 async fn a_launched_plugin_gets_three_variables_the_socket_and_null_devices() {
     let mut runtime = FakeRuntime::builder(RuntimeProfile::containerd_2_1()).without_socket();
     let plugin = runtime
-        .launch(example("empty"), "07", "renamed", "")
+        .launch(example("empty"), &"07-renamed".parse().unwrap(), "")
         .await
         .unwrap();
     let process = PathBuf::from(format!("/proc/{}", plugin.process_id().unwrap()));
@@ -157,7 +157,10 @@ async fn a_launched_plugin_is_killed_when_it_is_too_slow() {
     let mut runtime = builder
         .request_timeout(Duration::from_millis(300))
         .without_socket();
-    let mut plugin = runtime.launch(example("empty"), "07", "empty", "").await.unwrap();
+    let mut plugin = runtime
+        .launch(example("empty"), &"07-empty".parse().unwrap(), "")
+        .await
+        .unwrap();
     let process = plugin.process_id().unwrap();
     let stopped = Command::new("kill")
         .args(["-STOP", &process.to_string()])
@@ -184,7 +187,10 @@ async fn a_plugin_with_a_failure_policy_that_hangs_lets_no_container_through_and
     let mut runtime = builder
         .request_timeout(Duration::from_millis(300))
         .without_socket();
-    let mut plugin = runtime.launch(example("guard"), "05", "guard", "").await.unwrap();
+    let mut plugin = runtime
+        .launch(example("guard"), &"05-guard".parse().unwrap(), "")
+        .await
+        .unwrap();
     let process = plugin.process_id().unwrap();
     signal(process, "-STOP");
     for _ in 0..3 {

@@ -211,9 +211,8 @@ async fn a_plugin_that_asks_for_events_alone_sends_no_policy_at_all() {
     let _service = serve(Asks(EventMask::CREATE_CONTAINER.into()), &directory);
     let mut connection = runtime.accept_raw().await.unwrap();
     message(&mut connection, RUNTIME).await;
-    let service = "nri.pkg.api.v1alpha1.Plugin";
     connection
-        .write_request(PLUGIN, 1, service, "Configure", &Empty::new())
+        .write_request(1, "Configure", &Empty::new())
         .await
         .unwrap();
     let response = ttrpc::Response::parse_from_bytes(&message(&mut connection, PLUGIN).await).unwrap();

@@ -10,8 +10,6 @@ use tokio::time::timeout;
 use crate::plugins::{Recorder, Running, Seen, create, serve};
 use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, listen_as, response};
 
-const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
-
 /// Far more than anything here needs.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -131,7 +129,7 @@ async fn frames_of_unknown_connections_change_nothing() {
         connection.write_frame(id, &[7; 10_000]).await.unwrap();
     }
     connection
-        .write_request(PLUGIN, 1, PLUGIN_SERVICE, "Configure", &ConfigureRequest::new())
+        .write_request(1, "Configure", &ConfigureRequest::new())
         .await
         .unwrap();
     assert_eq!(connection.read_frame().await.unwrap().connection, PLUGIN);
@@ -148,7 +146,7 @@ async fn answers_to_calls_that_nobody_made_change_nothing() {
         }
     }
     connection
-        .write_request(PLUGIN, 1, PLUGIN_SERVICE, "Configure", &ConfigureRequest::new())
+        .write_request(1, "Configure", &ConfigureRequest::new())
         .await
         .unwrap();
     let answer = timeout(LONG, connection.read_frame()).await.unwrap();
@@ -164,9 +162,7 @@ async fn a_registration_that_is_answered_twice_and_calls_on_one_stream_are_survi
         connection.write_frame(RUNTIME, &registered).await.unwrap();
         for method in ["Configure", "Synchronize", "CreateContainer", "Nothing"] {
             // The plugin may close at any of them.
-            let _ = connection
-                .write_request(PLUGIN, 7, PLUGIN_SERVICE, method, &Empty::new())
-                .await;
+            let _ = connection.write_request(7, method, &Empty::new()).await;
         }
     }
     drop(connection);
@@ -200,9 +196,7 @@ async fn a_flood_of_requests_whose_answers_nobody_reads_is_survived() {
     let mut connection = victim.connection().await;
     let flood = async {
         for stream in (1..100_000).step_by(2) {
-            let sent = connection
-                .write_request(PLUGIN, stream, PLUGIN_SERVICE, "Shutdown", &Empty::new())
-                .await;
+            let sent = connection.write_request(stream, "Shutdown", &Empty::new()).await;
             if sent.is_err() {
                 return;
             }

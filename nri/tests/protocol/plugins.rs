@@ -244,12 +244,16 @@ impl Plugin for Recorder {
         self.note_container("remove_container", &p, &c)
     }
 
-    async fn validate_adjustment(
+    async fn validate_container_adjustment(
         &self,
         _: &Context,
-        proposal: event::ValidateAdjustment,
+        proposal: event::ValidateContainerAdjustment,
     ) -> Result<Verdict, Status> {
-        self.note_container("validate_adjustment", &proposal.pod, &proposal.container)?;
+        self.note_container(
+            "validate_container_adjustment",
+            &proposal.pod,
+            &proposal.container,
+        )?;
         Ok(Verdict::reject("not today"))
     }
 

@@ -6,8 +6,6 @@ use containerd_nri_testkit::{RawConnection, RuntimeProfile};
 use crate::plugins::{Recorder, serve};
 use crate::raw_plugin::{PLUGIN, RUNTIME, listen_as};
 
-const PLUGIN_SERVICE: &str = "nri.pkg.api.v1alpha1.Plugin";
-
 /// Waits for a small message: those of the handshake fit into one frame.
 async fn message(connection: &mut RawConnection, on: u32) -> Vec<u8> {
     let frame = connection.read_frame().await.unwrap();
@@ -43,10 +41,7 @@ async fn configure_is_served_before_the_registration_is_answered() {
         NRI_version: "v0.12.2".to_owned(),
         ..Default::default()
     };
-    connection
-        .write_request(PLUGIN, 1, PLUGIN_SERVICE, "Configure", &request)
-        .await
-        .unwrap();
+    connection.write_request(1, "Configure", &request).await.unwrap();
     let response = ttrpc::Response::parse_from_bytes(&message(&mut connection, PLUGIN).await).unwrap();
     let answer = ConfigureResponse::parse_from_bytes(&response.payload).unwrap();
     assert_eq!(answer.events, 0x3FFF);
@@ -80,10 +75,7 @@ async fn only_a_method_that_does_not_exist_is_answered_with_unimplemented() {
         ("NoSuchMethod", 12),
     ];
     for (stream, (method, code)) in (1..).step_by(2).zip(methods) {
-        connection
-            .write_request(PLUGIN, stream, PLUGIN_SERVICE, method, &nothing)
-            .await
-            .unwrap();
+        connection.write_request(stream, method, &nothing).await.unwrap();
         let response = ttrpc::Response::parse_from_bytes(&message(&mut connection, PLUGIN).await).unwrap();
         assert_eq!(
             response.status.code.value(),

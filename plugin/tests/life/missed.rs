@@ -90,7 +90,10 @@ impl Node {
             self.configuration
         );
         let program = env!("CARGO_BIN_EXE_nri-oci-hooks");
-        let daemon = self.fake.launch(program, "10", "hooks", &config).await;
+        let daemon = self
+            .fake
+            .launch(program, &"10-hooks".parse().unwrap(), &config)
+            .await;
         self.daemon = Some(daemon.unwrap());
     }
 

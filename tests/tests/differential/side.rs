@@ -336,7 +336,15 @@ async fn call_fake(plugin: &mut PluginHandle, event: &str) -> Option<Next> {
     let resources = resources();
     let outcome = match event {
         "RunPodSandbox" => plugin.run_pod_sandbox(&pod).await,
-        "UpdatePodSandbox" => plugin.update_pod_sandbox(&pod, &resources, &resources).await,
+        "UpdatePodSandbox" => {
+            let request = UpdatePodSandboxRequest {
+                pod: Some(pod).into(),
+                overhead_linux_resources: Some(resources.clone()).into(),
+                linux_resources: Some(resources).into(),
+                ..Default::default()
+            };
+            plugin.update_pod_sandbox(&request).await
+        }
         "PostUpdatePodSandbox" => plugin.post_update_pod_sandbox(&pod).await,
         "CreateContainer" => return Some(create_on_fake(plugin, &pod, &container).await),
         "PostCreateContainer" => plugin.post_create_container(&pod, &container).await,

@@ -1,11 +1,8 @@
 //! The messages: one realistic container, a node full of them, and one with very long annotations.
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
-use containerd_nri_testkit::{ContainerBuilder, PodBuilder};
+use e2e::realistic::{self, container};
 
-const ANNOTATIONS: usize = 20;
-const VARIABLES: usize = 60;
-const MOUNTS: usize = 20;
 const CONTAINERS_OF_POD: usize = 10;
 
 /// The annotation of a container that has been given its hooks.
@@ -13,13 +10,7 @@ const MARK: &str = "nri-oci-hooks.noderesource.dev/given-to";
 
 /// A pod with 20 annotations of 100 bytes.
 fn pod(name: &str) -> PodSandbox {
-    PodBuilder::new(name).annotations(ANNOTATIONS, 100).build()
-}
-
-fn container(pod: &PodSandbox, name: &str) -> ContainerBuilder {
-    ContainerBuilder::new(pod, name)
-        .env_count(VARIABLES)
-        .mount_count(MOUNTS)
+    realistic::pod(name, 100)
 }
 
 /// The realistic pod, and a container in it with 60 variables and 20 mounts. Every number makes another one.
@@ -38,7 +29,7 @@ pub(crate) fn short_lived(number: usize) -> (PodSandbox, Container) {
 
 /// A pod whose annotations have 2 MB, and a container in it.
 pub(crate) fn long() -> (PodSandbox, Container) {
-    let pod = PodBuilder::new("long").annotations(ANNOTATIONS, 100_000).build();
+    let pod = realistic::pod("long", 100_000);
     let container = container(&pod, "app").build();
     (pod, container)
 }
