@@ -73,24 +73,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
+    use containerd_nri::api::CreateContainerResponse;
     use containerd_nri_testkit::{ContainerBuilder, Outcome, PodBuilder, apply, run};
     use serde_json::json;
 
     use super::*;
 
+    /// Creates the container `app` of a pod that asks for devices.
+    async fn create(whose: &str, devices: &str) -> Outcome<CreateContainerResponse> {
+        let pod = PodBuilder::new("pod").annotation(format!("{KEY}/{whose}"), devices);
+        let pod = pod.build();
+        let container = ContainerBuilder::new(&pod, "app").build();
+        let mut plugin = run(DeviceInjector).await.unwrap();
+        plugin.create_container(&pod, &container).await
+    }
+
     #[tokio::test]
     async fn a_container_gets_its_devices_and_may_use_them() {
-        let mut plugin = run(DeviceInjector).await.unwrap();
-        let annotation = format!("{KEY}/container.app");
-        let pod = PodBuilder::new("pod")
-            .annotation(annotation, "/dev/fuse c 10:229 0666")
-            .build();
-        let container = ContainerBuilder::new(&pod, "app").build();
-        let answer = plugin
-            .create_container(&pod, &container)
-            .await
-            .into_answer()
-            .unwrap();
+        let created = create("container.app", "/dev/fuse c 10:229 0666").await;
+        let answer = created.into_answer().unwrap();
         let mut spec = json!({});
         apply(&mut spec, &answer.adjust);
         let device = json!({"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666});
@@ -101,7 +102,6 @@ mod tests {
 
     #[tokio::test]
     async fn an_invalid_device_fails_the_creation() {
-        let mut plugin = run(DeviceInjector).await.unwrap();
         for device in [
             "/dev/a",
             "/dev/a c 1:2",
@@ -110,11 +110,7 @@ mod tests {
             "/a c 1:2 0666",
             "/dev/a c 1:2 9",
         ] {
-            let pod = PodBuilder::new("pod")
-                .annotation(format!("{KEY}/pod"), device)
-                .build();
-            let container = ContainerBuilder::new(&pod, "app").build();
-            let outcome = plugin.create_container(&pod, &container).await;
+            let outcome = create("pod", device).await;
             assert!(matches!(outcome, Outcome::Refused(_)), "{device:?}: {outcome:?}");
         }
     }

@@ -118,3 +118,8 @@ pub use updates::{Update, Updates, Verdict};
 pub use version::{NRI_VERSION, Version, VersionError};
 
 pub(crate) use generated::nri_ttrpc as rpc;
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,9 +34,15 @@ pub const DEFAULT_SOCKET: &str = "/var/run/nri/nri.sock";
 /// #         Ok(EventMask::ALL.into())
 /// #     }
 /// # }
-/// # async fn example() -> Result<(), containerd_nri::IdentityError> {
-/// let stop = async { /* wait for SIGTERM */ };
-/// Service::new(Mine, Identity::new("10", "mine")?).run_until(stop).await;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use tokio::signal::unix::{SignalKind, signal};
+///
+/// // Kubernetes ends a pod with SIGTERM.
+/// let mut terminate = signal(SignalKind::terminate())?;
+/// let terminated = async move {
+///     terminate.recv().await;
+/// };
+/// Service::new(Mine, Identity::new("10", "mine")?).run_until(terminated).await;
 /// # Ok(())
 /// # }
 /// ```
