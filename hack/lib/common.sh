@@ -58,3 +58,13 @@ require_rust() {
     require_command cc gcc
     [ -e /usr/include/stdio.h ] || install libc6-dev
 }
+
+# Some tools need a nightly Rust.
+# shellcheck disable=SC2034 # used by who sources this
+readonly NIGHTLY=nightly-2026-05-20
+
+# require_nightly: rustup fetches it.
+require_nightly() {
+    command -v rustup >/dev/null || die "rustup was not found: install it (https://rustup.rs)"
+    rustup --quiet toolchain install "$NIGHTLY" --profile minimal --no-self-update
+}
