@@ -98,8 +98,8 @@ impl RuntimeProfile {
     }
 
     /// All presets, oldest version of NRI first.
-    pub fn all() -> [Self; 9] {
-        [
+    pub fn all() -> Vec<Self> {
+        vec![
             Self::containerd_1_7(),
             Self::containerd_2_1(),
             Self::containerd_2_2_0(),

@@ -20,7 +20,7 @@ use crate::raw_plugin::{PLUGIN, RawPlugin, error, events, response};
 /// The profiles whose versions of NRI are built.
 pub(crate) fn profiles() -> Vec<RuntimeProfile> {
     let versions = ["v0.6.1", "v0.8.0", "v0.10.0", "v0.11.0", "v0.12.5"];
-    let mut profiles = RuntimeProfile::all().to_vec();
+    let mut profiles = RuntimeProfile::all();
     profiles.retain(|profile| {
         profile.runtime_name == "containerd" && versions.contains(&profile.nri.to_string().as_str())
     });
