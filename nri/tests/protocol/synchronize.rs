@@ -78,7 +78,9 @@ async fn a_state_of_up_to_4_mib_comes_in_one_message() {
     let (pods, containers) = containers(2_000);
     for profile in RuntimeProfile::all() {
         let mut messages = 0;
-        let builder = FakeRuntime::builder(profile).state(pods.clone(), containers.clone());
+        let builder = FakeRuntime::builder(profile)
+            .state(pods.clone(), containers.clone())
+            .request_timeout(Duration::from_secs(20));
         let (result, ..) = outcome(builder, async |raw| messages = synchronizes(raw, echo).await).await;
         assert!(result.is_ok());
         assert_eq!(messages, 1);
