@@ -1,10 +1,10 @@
 //! OCI hooks for every Kubernetes container, through NRI.
 //!
-//! Data flows one way: [`spec`] (the content of a hook-spec) -> [`trust`] (may root run it?) -> [`select`]
-//! (which hooks does this container get?) -> [`ledger`] (which are pending, and which have run?) ->
-//! [`runner`] (executing one stage). [`daemon`] and [`cli`] are on top and have no rules of their own.
-//! [`model`] has the terms that all share. [`config`], [`process`] and [`diagnostic`] serve all of them.
-//! [`host`] and [`pod`] serve a daemon in a pod, and [`node`] and [`runtime`] the commands that examine a
+//! Data flows one way: `spec` (the content of a hook-spec) -> `trust` (may root run it?) -> `select`
+//! (which hooks does this container get?) -> `ledger` (which are pending, and which have run?) ->
+//! `runner` (executing one stage). `daemon` and `cli` are on top and have no rules of their own.
+//! `model` has the terms that all share. `config`, `process` and `diagnostic` serve all of them.
+//! `host` and `pod` serve a daemon in a pod, and `node` and `runtime` the commands that examine a
 //! node or change it. `hack/check-modules` checks that order.
 
 // They panic if the output has no reader; `cli::complain` does not.
@@ -15,22 +15,22 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod diagnostic;
-pub mod doctor;
+mod doctor;
 pub mod front;
-pub mod host;
+mod host;
 pub mod ledger;
-pub mod lint;
+mod lint;
 pub mod manifest;
 pub mod model;
-pub mod node;
+mod node;
 pub mod observe;
-pub mod pod;
+mod pod;
 pub mod process;
 pub mod runner;
-pub mod runtime;
+mod runtime;
 pub mod select;
 mod shared;
 pub mod spec;
 pub mod system;
-pub mod trust;
+mod trust;
 mod write;

@@ -17,7 +17,7 @@ const BACKUP: &str = ".before-nri-oci-hooks";
 /// The reason why a file could not be written or removed.
 #[derive(Debug, Error)]
 #[error("cannot {what} {}: {error}", shown_path(.path))]
-pub struct WriteError {
+pub(crate) struct WriteError {
     what: &'static str,
     path: PathBuf,
     error: io::Error,

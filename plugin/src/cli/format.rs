@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// The format in which a command prints its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people
     #[default]
     Text,

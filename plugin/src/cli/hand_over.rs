@@ -27,7 +27,7 @@ Examples:
 /// The arguments of `hand-over`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct HandOverArgs {
+pub(crate) struct HandOverArgs {
     /// Directory that the pod's containers share
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -46,7 +46,7 @@ pub struct HandOverArgs {
 }
 
 /// Hands over the program, or the files of an image. Exits 1 if nothing can be handed over.
-pub fn hand_over(args: HandOverArgs) -> ExitCode {
+pub(crate) fn hand_over(args: HandOverArgs) -> ExitCode {
     let (Some(name), Some(image)) = (&args.name, &args.image) else {
         return match hand_over_program(&args.to) {
             Ok(()) => ExitCode::SUCCESS,

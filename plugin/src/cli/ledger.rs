@@ -13,19 +13,19 @@ use crate::model::{ContainerId, shown};
 
 /// The options of commands that read the ledger.
 #[derive(Debug, Clone, Default, Args)]
-pub struct LedgerArg {
+pub(crate) struct LedgerArg {
     /// The configuration, which names the directory of the ledger
     #[command(flatten)]
-    pub config: ConfigArg,
+    pub(crate) config: ConfigArg,
 
     /// Directory of the ledger; wins over the configuration
     #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<String>,
+    pub(crate) state_dir: Option<String>,
 }
 
 impl LedgerArg {
     /// The state directory. An invalid configuration is read as far as possible.
-    pub fn state_dir(&self) -> Arc<str> {
+    pub(crate) fn state_dir(&self) -> Arc<str> {
         let overrides = Overrides {
             state_dir: self.state_dir.clone(),
             ..Overrides::default()
@@ -41,7 +41,7 @@ impl LedgerArg {
     ///
     /// # Errors
     /// The configured directory has no ledger.
-    pub fn open(&self) -> anyhow::Result<Ledger> {
+    pub(crate) fn open(&self) -> anyhow::Result<Ledger> {
         let state_dir = self.state_dir();
         let root = Path::new(&*state_dir);
         ensure!(

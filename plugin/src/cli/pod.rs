@@ -27,7 +27,7 @@ const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
 /// The options of a daemon in a pod.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "In a pod")]
-pub struct PodArgs {
+pub(crate) struct PodArgs {
     /// Enter the host: use its files, and run hooks on it. Requires a privileged pod with hostPID that mounts
     /// the directory of the NRI socket under its own path
     #[arg(long)]

@@ -59,52 +59,52 @@ Examples:
 /// The options of the daemon.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// The configuration that is used
     #[command(flatten)]
-    pub config: ConfigArg,
+    pub(crate) config: ConfigArg,
 
     /// Default hook-spec, for every container; wins over the configuration
     #[arg(long, value_name = "FILE")]
-    pub hook_spec: Option<String>,
+    pub(crate) hook_spec: Option<String>,
 
     /// Socket of the runtime's NRI
     #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
-    pub nri_socket: PathBuf,
+    pub(crate) nri_socket: PathBuf,
 
     /// Place among the node's NRI plugins: two digits, lower ones are called first
     #[arg(long, value_name = "NN", default_value = "10")]
-    pub index: String,
+    pub(crate) index: String,
 
     /// Name among the node's NRI plugins
     #[arg(long, value_name = "NAME", default_value = "oci-hooks")]
-    pub name: String,
+    pub(crate) name: String,
 
     /// Delivery of hooks: runner, direct or events; wins over the configuration
     #[arg(long, value_name = "HOW")]
-    pub delivery: Option<Delivery>,
+    pub(crate) delivery: Option<Delivery>,
 
     /// Directory of the ledger; wins over the configuration
     #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<String>,
+    pub(crate) state_dir: Option<String>,
 
     /// Address of metrics and health: an address and a port, the path of a socket, or none; wins over the
     /// configuration
     #[arg(long, value_name = "WHERE")]
-    pub listen: Option<ListenAt>,
+    pub(crate) listen: Option<ListenAt>,
 
     /// The options of its log
     #[command(flatten)]
-    pub logs: LogArgs,
+    pub(crate) logs: LogArgs,
 
     /// The options of its pod
     #[command(flatten)]
-    pub pod: PodArgs,
+    pub(crate) pod: PodArgs,
 }
 
 /// Runs the daemon until SIGTERM or SIGINT. A daemon that the runtime has launched also ends when the runtime
 /// closes the connection. Exits 0 then; 1 if the configuration is invalid or the runtime refuses the plugin.
-pub fn run(args: RunArgs) -> ExitCode {
+pub(crate) fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     raise_descriptor_limit();
     if let Err(error) = Link::take() {

@@ -14,12 +14,12 @@ impl Glob {
     }
 
     /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether it matches `text`. The time is at most the product of the two lengths.
-    pub fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let (mut pattern, mut rest) = (self.0.chars(), text.chars());
         // The last star: the pattern after it, and the text that the star has not consumed.
         let mut star = None;
@@ -68,7 +68,7 @@ impl Names {
     }
 
     /// Whether a pattern matches `name`.
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(name))
     }
 }

@@ -29,7 +29,7 @@ impl FromStr for Listen {
 
 /// The address of metrics and health on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenAt {
+pub(crate) enum ListenAt {
     /// No address, whatever the configuration has.
     Nowhere,
     /// This address.

@@ -15,10 +15,12 @@ mod values;
 mod tests;
 
 pub use glob::{Glob, Names};
-pub use listen::{Listen, ListenAt};
-pub use model::{Annotation, AnnotationKey, Config, Delivery, FailurePolicy, MissedAction};
-pub use policy::{Effect, Limits, SelectionRule};
+pub(crate) use listen::{Listen, ListenAt};
+pub(crate) use model::{Annotation, AnnotationKey, FailurePolicy, MissedAction};
+pub use model::{Config, Delivery};
+pub(crate) use policy::{Effect, Limits, SelectionRule};
 pub(crate) use read::state_dir_of;
 pub use read::{Overrides, keys};
-pub use reload::{Changed, Look, Reload};
-pub use source::{ConfigSource, ReadConfig, ReadFrom};
+pub(crate) use reload::{Changed, Look, Reload};
+pub use source::ConfigSource;
+pub(crate) use source::ReadFrom;

@@ -67,30 +67,30 @@ impl Default for Config {
 
 impl Config {
     /// The default hook-specs, in order, each with its namespaces: `hook_spec` is for all.
-    pub fn defaults(&self) -> impl Iterator<Item = (&Arc<str>, Option<&Names>)> {
+    pub(crate) fn defaults(&self) -> impl Iterator<Item = (&Arc<str>, Option<&Names>)> {
         let for_some = self.default_specs.iter();
         let for_some = for_some.map(|spec| (&spec.hook_spec, spec.namespaces.as_ref()));
         self.hook_spec.iter().map(|file| (file, None)).chain(for_some)
     }
 
     /// The delivery for the pods of a runtime handler; the name of the default handler is empty.
-    pub fn delivery(&self, runtime_handler: &str) -> Delivery {
+    pub(crate) fn delivery(&self, runtime_handler: &str) -> Delivery {
         let own = self.runtimes.get(runtime_handler);
         own.copied().unwrap_or(self.delivery)
     }
 
     /// Whether the ledger is needed for the hooks of any pod.
-    pub fn needs_ledger(&self) -> bool {
+    pub(crate) fn needs_ledger(&self) -> bool {
         self.deliveries().any(|delivery| delivery != Delivery::Direct)
     }
 
     /// Whether the hooks of any pod go into its containers' OCI specs unchanged.
-    pub fn delivers_directly(&self) -> bool {
+    pub(crate) fn delivers_directly(&self) -> bool {
         self.deliveries().any(|delivery| delivery == Delivery::Direct)
     }
 
     /// Whether the hooks of any pod run only at the runtime's events.
-    pub fn needs_all_events(&self) -> bool {
+    pub(crate) fn needs_all_events(&self) -> bool {
         self.deliveries().any(|delivery| delivery == Delivery::Events)
     }
 
@@ -103,9 +103,9 @@ impl Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefaultSpec {
     /// `hook_spec`: its absolute path.
-    pub hook_spec: Arc<str>,
+    pub(crate) hook_spec: Arc<str>,
     /// `namespaces`: of the pods whose containers get its hooks; all if unset.
-    pub namespaces: Option<Names>,
+    pub(crate) namespaces: Option<Names>,
 }
 
 /// How a pod selects hook-specs.
@@ -117,7 +117,7 @@ pub struct Annotation {
     /// the end; `/etc/nri-oci-hooks/specs` alone if unset.
     pub spec_dirs: Vec<Arc<str>>,
     /// `[[annotation.rules]]`: which pods may select which hook-specs; no rule if unset.
-    pub rules: Vec<SelectionRule>,
+    pub(crate) rules: Vec<SelectionRule>,
     /// `max_timeout`, `max_hooks`, `stages`: the limits of selected hook-specs.
     pub limits: Limits,
 }
@@ -143,10 +143,10 @@ pub struct AnnotationKey(Arc<str>);
 
 impl AnnotationKey {
     /// The maximum length of the name part of a Kubernetes annotation key, in characters.
-    pub const LONGEST: usize = 63;
+    pub(crate) const LONGEST: usize = 63;
 
     /// The key `text`, if it is valid.
-    pub fn new(text: &str) -> Option<AnnotationKey> {
+    pub(crate) fn new(text: &str) -> Option<AnnotationKey> {
         let reserved = ["kubernetes.io", "k8s.io"].iter().any(|domain| {
             text.strip_suffix(domain)
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

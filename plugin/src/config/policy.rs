@@ -10,18 +10,18 @@ use crate::model::{Stage, Timeout};
 /// One of `[[annotation.rules]]`. Rules that deny take precedence over rules that allow. If there are rules,
 /// a selection that none allows is refused; without a rule, every namespace may select every hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectionRule {
+pub(crate) struct SelectionRule {
     /// `effect`: the effect on a matching selection.
-    pub effect: Effect,
+    pub(crate) effect: Effect,
     /// `namespaces`: the namespaces of the pods; every one if unset.
-    pub namespaces: Option<Vec<Glob>>,
+    pub(crate) namespaces: Option<Vec<Glob>>,
     /// `specs`: the hook-specs; every one if unset.
-    pub specs: Option<Vec<Glob>>,
+    pub(crate) specs: Option<Vec<Glob>>,
 }
 
 impl SelectionRule {
     /// Whether the rule matches a pod in `namespace` that selects a hook-spec with any of `names`.
-    pub fn matches(&self, namespace: &str, names: &[&str]) -> bool {
+    pub(crate) fn matches(&self, namespace: &str, names: &[&str]) -> bool {
         let any = |globs: &Option<Vec<Glob>>, texts: &[&str]| {
             globs.as_ref().is_none_or(|globs| {
                 texts
@@ -35,7 +35,7 @@ impl SelectionRule {
 
 /// The effect of a rule on a selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// `"allow"`: it is allowed unless another rule denies it.
     Allow,
     /// `"deny"`: it is refused, whatever other rules allow.

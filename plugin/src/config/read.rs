@@ -20,13 +20,13 @@ pub(super) const MAX_SIZE: u64 = 256 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--hook-spec`, in place of `hook_spec`.
-    pub hook_spec: Option<String>,
+    pub(crate) hook_spec: Option<String>,
     /// `--delivery`, in place of `delivery`.
-    pub delivery: Option<Delivery>,
+    pub(crate) delivery: Option<Delivery>,
     /// `--state-dir`, in place of `state_dir`.
-    pub state_dir: Option<String>,
+    pub(crate) state_dir: Option<String>,
     /// `--listen`, in place of `listen`.
-    pub listen: Option<ListenAt>,
+    pub(crate) listen: Option<ListenAt>,
 }
 
 impl Config {

@@ -11,7 +11,7 @@ use crate::trust::FileIdentity;
 
 /// Whether the active configuration is the one in its file.
 #[derive(Debug, Clone)]
-pub struct Reload {
+pub(crate) struct Reload {
     source: ConfigSource,
     /// The source of the active configuration; `None` until there is one.
     active: Option<ReadFrom>,
@@ -25,18 +25,18 @@ pub struct Reload {
 
 /// A valid configuration, and its source.
 #[derive(Debug)]
-pub struct Changed {
+pub(crate) struct Changed {
     /// The configuration.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Its source.
-    pub read_from: ReadFrom,
+    pub(crate) read_from: ReadFrom,
     /// The text that was read; empty if there is no file.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
 }
 
 /// The result of a look at the file.
 #[derive(Debug)]
-pub enum Look {
+pub(crate) enum Look {
     /// Its content is active.
     Same,
     /// This new content, which is valid.
@@ -49,7 +49,7 @@ pub enum Look {
 
 impl Reload {
     /// Follows `source`, of which nothing is active yet.
-    pub fn new(source: ConfigSource) -> Reload {
+    pub(crate) fn new(source: ConfigSource) -> Reload {
         Reload {
             source,
             active: None,
@@ -60,13 +60,13 @@ impl Reload {
     }
 
     /// The source of the configuration.
-    pub fn source(&self) -> &ConfigSource {
+    pub(crate) fn source(&self) -> &ConfigSource {
         &self.source
     }
 
     /// Reads the current content of the file. An invalid file is read again each time, because the error may
     /// be in another file.
-    pub fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         if let Some(active) = &self.active {
             match self.source.is_still(active) {
                 Ok(true) => return Look::Same,
@@ -93,7 +93,7 @@ impl Reload {
     }
 
     /// The content that was read becomes active.
-    pub fn take(&mut self, read_from: ReadFrom) {
+    pub(crate) fn take(&mut self, read_from: ReadFrom) {
         if self.active.is_some() || !self.refused.is_empty() {
             tracing::info!(file = &**self.source.path(), "configuration applied as it is now");
         }
@@ -104,7 +104,7 @@ impl Reload {
 
     /// The content of the file for an earlier daemon, which applied it at `taken`, becomes active. `copy` is
     /// the identity of its copy; the file itself has another.
-    pub fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
+    pub(crate) fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
         self.active = Some(ReadFrom::File {
             identity: copy,
             real_path: Path::new(&**self.source.path()).to_owned(),
@@ -113,19 +113,19 @@ impl Reload {
     }
 
     /// The time when the active configuration was applied.
-    pub fn taken(&self) -> Timestamp {
+    pub(crate) fn taken(&self) -> Timestamp {
         self.taken
     }
 
     /// The time when the active configuration was applied, and the time since which the file has other,
     /// refused content. `None` if the content of the file is active.
-    pub fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
+    pub(crate) fn outdated(&self) -> Option<(Timestamp, Timestamp)> {
         let is_outdated = self.active.is_some() && !self.refused.is_empty();
         is_outdated.then_some((self.taken, self.refused_since))
     }
 
     /// The content that was read cannot become active. Logged once for each change of the errors.
-    pub fn refuse(&mut self, errors: Vec<Diagnostic>) {
+    pub(crate) fn refuse(&mut self, errors: Vec<Diagnostic>) {
         if self.refused == errors {
             return;
         }
@@ -155,24 +155,24 @@ impl Reload {
     }
 
     /// The content of the file is active: perhaps a change was reverted.
-    pub fn confirm(&mut self) {
+    pub(crate) fn confirm(&mut self) {
         self.refused.clear();
     }
 
     /// The file of the active configuration; `None` if there was none, and the defaults are active.
-    pub fn file(&self) -> Option<&Arc<str>> {
+    pub(crate) fn file(&self) -> Option<&Arc<str>> {
         matches!(self.active, Some(ReadFrom::File { .. })).then(|| self.source.path())
     }
 
     /// The reasons why the last content of the file is not active; empty if it is.
-    pub fn refused(&self) -> &[Diagnostic] {
+    pub(crate) fn refused(&self) -> &[Diagnostic] {
         &self.refused
     }
 }
 
 impl Look {
     /// The result for errors in the file, or in one that it names.
-    pub fn of(errors: Vec<Diagnostic>) -> Look {
+    pub(crate) fn of(errors: Vec<Diagnostic>) -> Look {
         match errors.iter().any(|error| error.rule == Rule::NotAnswering) {
             true => Look::NotAnswered(errors),
             false => Look::Invalid(errors),

@@ -22,7 +22,7 @@ pub struct ConfigSource {
 
 /// The origin of a configuration that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadFrom {
+pub(crate) enum ReadFrom {
     /// There was no file, so the defaults are active.
     NoFile,
     /// The file in this state.
@@ -35,7 +35,7 @@ pub enum ReadFrom {
 }
 
 /// A valid configuration, and its origin.
-pub type ReadConfig = (Config, ReadFrom);
+pub(crate) type ReadConfig = (Config, ReadFrom);
 
 impl ConfigSource {
     /// The existing file at `path`, with `overrides`. A relative path begins at the current directory.
@@ -48,7 +48,7 @@ impl ConfigSource {
     }
 
     /// As [`ConfigSource::file`]; while there is no such file, the defaults are active.
-    pub fn optional_file(path: &str, overrides: Overrides) -> ConfigSource {
+    pub(crate) fn optional_file(path: &str, overrides: Overrides) -> ConfigSource {
         ConfigSource {
             may_be_absent: true,
             ..ConfigSource::file(path, overrides)
@@ -56,17 +56,17 @@ impl ConfigSource {
     }
 
     /// The settings of the command line.
-    pub fn overrides(&self) -> &Overrides {
+    pub(crate) fn overrides(&self) -> &Overrides {
         &self.overrides
     }
 
     /// The defaults with the settings of the command line, while nothing of the file is known.
-    pub fn overridden_defaults(&self) -> Config {
+    pub(crate) fn overridden_defaults(&self) -> Config {
         Config::from_text("the command line", "", &self.overrides).unwrap_or_default()
     }
 
     /// The file.
-    pub fn path(&self) -> &Arc<str> {
+    pub(crate) fn path(&self) -> &Arc<str> {
         &self.file
     }
 
@@ -75,7 +75,7 @@ impl ConfigSource {
     /// again.
     ///
     /// Fails if the file system does not answer.
-    pub fn is_still(&self, read_from: &ReadFrom) -> Result<bool, Vec<Diagnostic>> {
+    pub(crate) fn is_still(&self, read_from: &ReadFrom) -> Result<bool, Vec<Diagnostic>> {
         let path = Path::new(&*self.file);
         let real_path = match read_from {
             ReadFrom::File { real_path, .. } => real_path,
@@ -99,13 +99,13 @@ impl ConfigSource {
     /// run as root.
     ///
     /// Fails with all errors.
-    pub fn read(&self) -> Result<ReadConfig, Vec<Diagnostic>> {
+    pub(crate) fn read(&self) -> Result<ReadConfig, Vec<Diagnostic>> {
         self.read_with_text().1
     }
 
     /// As [`ConfigSource::read`], with the text that was read, to show the errors in it; empty if the file
     /// could not be read.
-    pub fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
+    pub(crate) fn read_with_text(&self) -> (Vec<u8>, Result<ReadConfig, Vec<Diagnostic>>) {
         let (text, read_from) = match self.text() {
             Ok(read) => read,
             Err(errors) => return (Vec::new(), Err(errors)),
@@ -143,13 +143,13 @@ impl Config {
     /// The configuration in the file `path`, with `overrides`, as in [`ConfigSource::file`].
     ///
     /// Fails with all errors.
-    pub fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
+    pub(crate) fn from_file(path: &str, overrides: &Overrides) -> Result<Config, Vec<Diagnostic>> {
         Config::from_file_with_text(path, overrides).1
     }
 
     /// As [`Config::from_file`], with the text that was read, to show the errors in it; empty if the file
     /// could not be read.
-    pub fn from_file_with_text(
+    pub(crate) fn from_file_with_text(
         path: &str,
         overrides: &Overrides,
     ) -> (Vec<u8>, Result<Config, Vec<Diagnostic>>) {

@@ -65,7 +65,7 @@ impl OciHooks {
     /// Reads the configuration and the files that it names, which may take long if they are large. Returns
     /// when that is done, when `limit` has passed, or when a file system does not answer. Then it continues
     /// in the background, and containers are refused until it is done.
-    pub async fn load(&self, limit: Duration) {
+    pub(crate) async fn load(&self, limit: Duration) {
         self.was_loaded.store(true, Ordering::Relaxed);
         let plugin = self.clone();
         let mut loading = spawn_blocking(move || {
@@ -81,12 +81,12 @@ impl OciHooks {
     }
 
     /// Whether a configuration is active.
-    pub fn has_configuration(&self) -> bool {
+    pub(crate) fn has_configuration(&self) -> bool {
         self.live.now().in_force().is_some()
     }
 
     /// Whether a configuration is active, and the ledger that it names has been opened.
-    pub fn is_loaded(&self) -> bool {
+    pub(crate) fn is_loaded(&self) -> bool {
         let now = self.live.now();
         now.in_force()
             .is_some_and(|in_force| in_force.ledger.opened().is_some())
@@ -94,7 +94,7 @@ impl OciHooks {
 
     /// Reads the configuration and opens the ledger, if [`OciHooks::load`] was called and has not done so:
     /// the fault may be over. Blocks.
-    pub fn retry(&self) {
+    pub(crate) fn retry(&self) {
         if self.was_loaded.load(Ordering::Relaxed)
             && !self.is_loaded()
             && let Ok(in_force) = self.live.up_to_date()
@@ -107,7 +107,7 @@ impl OciHooks {
 
     /// Checks every file that the administrator may have changed now, rather than with the next container,
     /// and logs the results. Blocks.
-    pub fn reload(&self) {
+    pub(crate) fn reload(&self) {
         match self.live.up_to_date() {
             Ok(in_force) => {
                 let _ = in_force.ledger.open();
@@ -133,14 +133,14 @@ impl OciHooks {
     }
 
     /// A runner of the container `id` has reported that a stage is over.
-    pub fn reported(&self, id: &ContainerId) {
+    pub(crate) fn reported(&self, id: &ContainerId) {
         if let Some(containers) = self.containers() {
             containers.reported(id);
         }
     }
 
     /// A runner of the container `id` could not write the record of `stage`, because of this `trouble`.
-    pub fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
+    pub(crate) fn cannot_record(&self, id: &ContainerId, stage: Stage, trouble: &str) {
         if let Some(containers) = self.containers() {
             containers.cannot_record(id, stage, trouble);
         }

@@ -13,32 +13,32 @@ use crate::select::{ImageProgram, LoadedSpec, OlderVersion};
 
 /// The plugin's report about itself.
 #[derive(Debug, Clone)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     /// The active configuration; as long as there is none, the defaults with the settings of the command
     /// line.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Its source.
-    pub configured_by: ConfiguredBy,
+    pub(crate) configured_by: ConfiguredBy,
     /// The time when it became active; absent if there is none.
-    pub configured_at: Option<Timestamp>,
+    pub(crate) configured_at: Option<Timestamp>,
     /// Whether a configuration is active.
-    pub has_configuration: bool,
+    pub(crate) has_configuration: bool,
     /// The ledger, or the reason why there is none; absent as long as it has not been opened.
-    pub ledger: Option<Result<Ledger, String>>,
+    pub(crate) ledger: Option<Result<Ledger, String>>,
     /// The files that are active without being selected, and their content.
-    pub in_force: Vec<(Origin, Arc<LoadedSpec>)>,
+    pub(crate) in_force: Vec<(Origin, Arc<LoadedSpec>)>,
     /// The errors in the configuration, the default hook-spec and hooks.d, at the last check.
-    pub errors: Vec<Diagnostic>,
+    pub(crate) errors: Vec<Diagnostic>,
     /// Those of these files that have an older version active.
-    pub older: Vec<OlderVersion>,
+    pub(crate) older: Vec<OlderVersion>,
     /// The errors in hook-specs that pods may select.
-    pub invalid_specs: Vec<Diagnostic>,
+    pub(crate) invalid_specs: Vec<Diagnostic>,
     /// The programs of valid hook-specs that are from images, each once.
-    pub image_programs: Vec<ImageProgram>,
+    pub(crate) image_programs: Vec<ImageProgram>,
     /// The runtime handlers that run no OCI hooks, as far as seen.
-    pub unhooked_handlers: Vec<String>,
+    pub(crate) unhooked_handlers: Vec<String>,
     /// The containers that lack the hooks that they should have.
-    pub without_hooks: Vec<Arc<WithoutHooks>>,
+    pub(crate) without_hooks: Vec<Arc<WithoutHooks>>,
 }
 
 /// The source of a configuration.
@@ -55,12 +55,12 @@ pub enum ConfiguredBy {
 
 impl OciHooks {
     /// The configuration file, whether it exists or not.
-    pub fn config_file(&self) -> Arc<str> {
+    pub(crate) fn config_file(&self) -> Arc<str> {
         self.live().now().file().clone()
     }
 
     /// The report now. Reads no file, and does not wait for threads that do.
-    pub fn inspect(&self) -> Inspection {
+    pub(crate) fn inspect(&self) -> Inspection {
         let now = self.live().now();
         let mut inspection = Inspection {
             config: now.config(),

@@ -17,6 +17,7 @@ mod selectable;
 mod subject;
 
 pub use events::OciHooks;
-pub use inspection::{ConfiguredBy, Inspection};
+pub use inspection::ConfiguredBy;
+pub(crate) use inspection::Inspection;
 pub use lifecycle::RunnerProgram;
 pub use missed::WithoutHooks;

@@ -64,7 +64,7 @@ impl Selectable {
 impl OciHooks {
     /// Checks every hook-spec that pods may select, and forgets the last good versions of files that are
     /// gone. Blocks.
-    pub fn look_at_selectable(&self) {
+    pub(crate) fn look_at_selectable(&self) {
         let now = self.live().now();
         let Some(in_force) = now.in_force() else { return };
         let mut errors = Errors::new();

@@ -19,9 +19,9 @@ pub struct Place {
     /// Length in bytes; 0 for a position between bytes, such as the end of the file.
     pub length: usize,
     /// Line, from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Column in characters, from 1.
-    pub column: usize,
+    pub(crate) column: usize,
 }
 
 /// One error: its place, the rule that it breaks, its message and its hint.
@@ -30,30 +30,35 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// The file, by the name under which it was read.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// The place in the file; absent if the error is about the file itself.
     #[serde(flatten)]
     pub place: Option<Place>,
     /// The stage, if the error is inside one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// The index of the hook in its stage's list, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub index: Option<usize>,
+    pub(crate) index: Option<usize>,
     /// The field of the hook (`path`, `args[2]`), or the whole key of a configuration value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// The rule that is broken.
-    pub rule: Rule,
+    pub(crate) rule: Rule,
     /// The error itself.
-    pub message: String,
+    pub(crate) message: String,
     /// The hint: the expected value, or the remedy.
-    pub help: String,
+    pub(crate) help: String,
 }
 
 impl Diagnostic {
     /// An error of the file itself, without a place in it.
-    pub fn of_file(file: &Arc<str>, rule: Rule, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn of_file(
+        file: &Arc<str>,
+        rule: Rule,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Diagnostic {
             file: file.clone(),
             place: None,
@@ -67,7 +72,7 @@ impl Diagnostic {
     }
 
     /// An error for the `count` errors of `file` that are not reported; `None` if there are none.
-    pub fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
+    pub(crate) fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
         let message = format!("has {count} more errors");
         let help = "correct those above, then check again";
         (count > 0).then(|| Diagnostic::of_file(file, Rule::TooManyErrors, message, help))
@@ -75,14 +80,14 @@ impl Diagnostic {
 
     /// The same error, at `place`.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self
     }
 
     /// The same error, in the configuration or hook field called `field`.
     #[must_use]
-    pub fn in_field(mut self, field: impl Into<String>) -> Self {
+    pub(crate) fn in_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
     }
@@ -91,7 +96,7 @@ impl Diagnostic {
 impl Diagnostic {
     /// The part of the file that the error is about, such as `prestart[0].timeout`. Empty if it is the file
     /// as a whole, or an unknown key.
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         let mut subject = String::new();
         if let Some(stage) = self.stage {
             subject.push_str(stage.key());

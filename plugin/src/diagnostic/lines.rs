@@ -10,7 +10,7 @@ const STEP: usize = 4096;
 /// Caches one position every 4 KiB, so that a 10 MiB text costs 40 KiB. A lookup in a text of one long line
 /// costs no more than any other.
 #[derive(Debug)]
-pub struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     text: &'t [u8],
     steps: Vec<Position>,
 }
@@ -40,7 +40,7 @@ impl Position {
 
 impl<'t> Lines<'t> {
     /// Indexes `text`.
-    pub fn new(text: &'t [u8]) -> Self {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         let mut position = Position { line: 1, column: 1 };
         let mut steps = Vec::with_capacity(text.len() / STEP + 1);
         for step in text.chunks(STEP) {
@@ -51,7 +51,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The place of the `length` bytes from `offset`. An offset beyond the end is the end of the text.
-    pub fn place(&self, offset: usize, length: usize) -> Place {
+    pub(crate) fn place(&self, offset: usize, length: usize) -> Place {
         let offset = offset.min(self.text.len());
         let length = length.min(self.text.len() - offset);
         // The end of a text that fills its last step exactly belongs to that step.
@@ -71,7 +71,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The place of line `line`, byte column `column` of a parser, both from 1.
-    pub fn place_of(&self, line: usize, column: usize) -> Place {
+    pub(crate) fn place_of(&self, line: usize, column: usize) -> Place {
         let start = match line.saturating_sub(1) {
             0 => 0,
             breaks => self

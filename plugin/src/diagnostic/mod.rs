@@ -8,9 +8,10 @@ mod secrets;
 mod source;
 mod suggest;
 
-pub use finding::{Diagnostic, MAX_ERRORS, Place};
-pub use lines::Lines;
-pub use render::{Severity, render};
-pub use rule::Rule;
-pub use source::SourceText;
-pub use suggest::did_you_mean;
+pub(crate) use finding::Place;
+pub use finding::{Diagnostic, MAX_ERRORS};
+pub(crate) use lines::Lines;
+pub(crate) use render::{Severity, render};
+pub(crate) use rule::Rule;
+pub(crate) use source::SourceText;
+pub(crate) use suggest::did_you_mean;

@@ -10,7 +10,7 @@ use crate::model::shown;
 /// The weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     /// A rule is broken.
     Error,
     /// No rule is broken, but this is probably not intended.
@@ -28,7 +28,7 @@ impl fmt::Display for Severity {
 
 /// `finding` in several lines, each ended. Its line is shown if the `text` of its file is given. Text of
 /// others is escaped and bounded; no value of an `env` is shown.
-pub fn render(severity: Severity, finding: &Diagnostic, text: Option<&SourceText<'_>>) -> String {
+pub(crate) fn render(severity: Severity, finding: &Diagnostic, text: Option<&SourceText<'_>>) -> String {
     // Writing to a String cannot fail.
     let mut out = String::new();
     let subject = finding.subject();

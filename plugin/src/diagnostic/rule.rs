@@ -10,13 +10,13 @@ macro_rules! rules {
         /// A rule that a file can break, or a lint that warns of something that is probably not intended. The
         /// names are stable: scripts may match them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Rule {
+        pub(crate) enum Rule {
             $($(#[$doc])* #[serde(rename = $name)] $rule,)*
         }
 
         impl Rule {
             /// The stable name, in kebab-case.
-            pub const fn name(self) -> &'static str {
+            pub(crate) const fn name(self) -> &'static str {
                 match self {
                     $(Rule::$rule => $name,)*
                 }

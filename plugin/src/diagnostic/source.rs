@@ -16,7 +16,7 @@ const WIDEST: usize = 4;
 /// The values of an `env` may be secrets. So `*` replaces the value in a quoted `KEY=VALUE`, and an entry that is
 /// not one. It also replaces all values under an unknown key, which may be mistyped.
 #[derive(Debug)]
-pub struct SourceText<'t> {
+pub(crate) struct SourceText<'t> {
     bytes: &'t [u8],
     /// The hidden parts, in order; no two overlap.
     secrets: Vec<Range<usize>>,
@@ -36,7 +36,7 @@ pub(super) struct Excerpt {
 
 impl<'t> SourceText<'t> {
     /// The text in `bytes`, for showing `findings`. It need not be valid, nor even UTF-8.
-    pub fn new<'f>(bytes: &'t [u8], findings: impl IntoIterator<Item = &'f Diagnostic>) -> Self {
+    pub(crate) fn new<'f>(bytes: &'t [u8], findings: impl IntoIterator<Item = &'f Diagnostic>) -> Self {
         let mut secrets = secrets(bytes);
         let bad = findings.into_iter().filter_map(bad_env);
         secrets.extend(bad);

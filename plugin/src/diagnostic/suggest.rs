@@ -7,7 +7,7 @@ const LONGEST: usize = 64;
 
 /// The name in `known` that `word` most likely means, if one is near enough. At most a third of its letters
 /// (and at least one) may be wrong, missing, added or swapped; case does not count.
-pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > LONGEST {
         return None;
     }

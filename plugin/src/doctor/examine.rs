@@ -21,14 +21,14 @@ const LIMIT: Duration = Duration::from_secs(8);
 
 /// The subject of an examination.
 #[derive(Debug, Clone)]
-pub struct Examination {
+pub(crate) struct Examination {
     /// The node.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The configuration's file; with `None`, the defaults are used.
-    pub config: Option<String>,
+    pub(crate) config: Option<String>,
     /// Whether to examine the files that the configuration names. Not for an image, where they have other
     /// paths.
-    pub looks_at_files: bool,
+    pub(crate) looks_at_files: bool,
 }
 
 /// The data that the checks use.
@@ -50,7 +50,7 @@ pub(super) struct Examined<'e> {
 
 /// All findings, the most important first. A place that does not answer is a finding too, and ends the
 /// examination.
-pub fn examine(examination: &Examination) -> Vec<Finding> {
+pub(crate) fn examine(examination: &Examination) -> Vec<Finding> {
     let findings = Arc::new(Mutex::new(Vec::new()));
     let (examination, found) = (examination.clone(), findings.clone());
     let is_complete = within(LIMIT, move || check_all(&examination, &found)).is_some();
@@ -135,7 +135,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
 
 impl Finding {
     /// Whether hooks do not run, or not safely, because of this finding.
-    pub fn is_problem(&self) -> bool {
+    pub(crate) fn is_problem(&self) -> bool {
         self.level == Level::Problem
     }
 }

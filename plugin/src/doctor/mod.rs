@@ -12,5 +12,5 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
-pub use examine::{Examination, examine};
+pub(crate) use examine::{Examination, examine};
 pub(crate) use nri::requires_plugin;

@@ -50,26 +50,26 @@ pub(super) enum FromFront {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Whether the connection was another daemon's before.
-    pub is_resumed: bool,
+    pub(crate) is_resumed: bool,
     /// The number of registrations of the plugin, by reason.
-    pub registrations: Registrations,
+    pub(crate) registrations: Registrations,
     /// The number of daemons that ended before their time.
-    pub ended: u64,
+    pub(crate) ended: u64,
     /// The number of daemons that were killed because they hung.
-    pub hung: u64,
+    pub(crate) hung: u64,
     /// The number of requests that the front answered for the daemon.
-    pub answered: u64,
+    pub(crate) answered: u64,
 }
 
 /// The number of registrations of the plugin, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registrations {
+pub(crate) struct Registrations {
     /// The front has begun.
-    pub start: u64,
+    pub(crate) start: u64,
     /// The runtime had closed the connection.
-    pub runtime: u64,
+    pub(crate) runtime: u64,
     /// The daemon requested other events, or another failure policy.
-    pub subscription: u64,
+    pub(crate) subscription: u64,
 }
 
 /// Sends a message; never waits.

@@ -22,13 +22,13 @@ use crate::system;
 static LINK: OnceLock<Link> = OnceLock::new();
 
 /// The front of this daemon; none if it has none.
-pub fn link() -> Option<&'static Link> {
+pub(crate) fn link() -> Option<&'static Link> {
     LINK.get()
 }
 
 /// The front of this daemon.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     control: OwnedFd,
     report: Mutex<Report>,
     /// Whether the next Synchronize replaces one that an earlier daemon has answered.
@@ -42,7 +42,7 @@ impl Link {
     ///
     /// # Errors
     /// The environment is invalid.
-    pub fn take() -> io::Result<()> {
+    pub(crate) fn take() -> io::Result<()> {
         // No front at all, for measurements.
         let Some(value) = env::var_os(VARIABLE).filter(|value| value != "none") else {
             return Ok(());
@@ -71,7 +71,7 @@ impl Link {
     }
 
     /// Reads the front's messages, forever; in a task of its own, before [`Link::connect`].
-    pub async fn listen(&'static self) -> io::Result<()> {
+    pub(crate) async fn listen(&'static self) -> io::Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let _ = self.sessions.set(AsyncMutex::new(receiver));
         // It is a packet socket, which ends with the front; tokio has no other type for it.
@@ -111,7 +111,7 @@ impl Link {
     ///
     /// # Errors
     /// The runtime cannot be connected to, or the front is gone.
-    pub async fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
+    pub(crate) async fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
         if let Some(session) = self.ask(&FromDaemon::Wanted, None).await? {
             return Ok(session);
         }
@@ -142,7 +142,7 @@ impl Link {
     ///
     /// # Errors
     /// The front does not take it.
-    pub fn alive(&self) -> io::Result<()> {
+    pub(crate) fn alive(&self) -> io::Result<()> {
         control::send(&self.control, &FromDaemon::Alive, None)
     }
 
@@ -150,7 +150,7 @@ impl Link {
     ///
     /// # Errors
     /// The front does not take it.
-    pub fn entered_host(&self) -> io::Result<()> {
+    pub(crate) fn entered_host(&self) -> io::Result<()> {
         control::send(&self.control, &FromDaemon::EnteredHost, None)
     }
 
@@ -158,23 +158,23 @@ impl Link {
     ///
     /// # Errors
     /// The front does not take it.
-    pub fn notify(&self, state: String) -> io::Result<()> {
+    pub(crate) fn notify(&self, state: String) -> io::Result<()> {
         control::send(&self.control, &FromDaemon::Notify(state), None)
     }
 
     /// Reports that the daemon ends with this `status`, and has nothing more to do. Never waits.
-    pub fn ended(&self, status: u8) {
+    pub(crate) fn ended(&self, status: u8) {
         // A front that does not take it waits for the process.
         let _ = control::send(&self.control, &FromDaemon::Ended(status), None);
     }
 
     /// The events since the front began.
-    pub fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Report {
         *self.lock()
     }
 
     /// Whether the Synchronize that is handled now replaces one that an earlier daemon has answered.
-    pub fn take_resumed(&self) -> bool {
+    pub(crate) fn take_resumed(&self) -> bool {
         self.is_resumed.swap(false, Ordering::Relaxed)
     }
 

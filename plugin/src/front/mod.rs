@@ -17,6 +17,6 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use control::{Registrations, Report};
+pub(crate) use control::{Registrations, Report};
 pub use keep::{is_front, main};
-pub use link::{Link, link};
+pub(crate) use link::{Link, link};

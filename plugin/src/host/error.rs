@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// The reason why a pod cannot enter its host.
 #[derive(Debug, Error)]
-pub enum HostError {
+pub(crate) enum HostError {
     /// The container has its own PID namespace, so its first process is not the host's.
     #[error("cannot enter the host: this container has its own PID namespace; give its pod `hostPID: true`")]
     OwnProcesses,

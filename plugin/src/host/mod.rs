@@ -7,7 +7,7 @@ mod namespaces;
 mod pod;
 mod tools;
 
-pub use error::HostError;
-pub use namespaces::{enter, enter_mounts};
-pub use pod::is_in_pod;
-pub use tools::{TOOLS_PATH, search_path};
+pub(crate) use error::HostError;
+pub(crate) use namespaces::{enter, enter_mounts};
+pub(crate) use pod::is_in_pod;
+pub(crate) use tools::{TOOLS_PATH, search_path};

@@ -20,7 +20,7 @@ use super::{HostError, cgroup};
 ///
 /// # Errors
 /// The pod is not allowed to do this, or its init is not the host's.
-pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
+pub(crate) fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
     // In a pod with its own PID namespace, the first process is this one, or its front.
     if std::process::id() == 1 || parent_id() == 1 {
         return Err(HostError::OwnProcesses);
@@ -39,7 +39,7 @@ pub fn enter_mounts(landmark: &Path) -> Result<(), HostError> {
 ///
 /// # Errors
 /// The kernel refuses.
-pub fn enter() -> Result<(), HostError> {
+pub(crate) fn enter() -> Result<(), HostError> {
     for (name, flag) in [
         ("net", CloneFlags::CLONE_NEWNET),
         ("ipc", CloneFlags::CLONE_NEWIPC),

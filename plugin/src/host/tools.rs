@@ -4,11 +4,11 @@ use std::env;
 use std::ffi::OsString;
 
 /// The directories of the host's own programs.
-pub const TOOLS_PATH: &str =
+pub(crate) const TOOLS_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
 
 /// The `PATH` by which this process finds a program of the host. In a pod, its own names no directory of the host.
-pub fn search_path() -> OsString {
+pub(crate) fn search_path() -> OsString {
     search_path_after(env::var_os("PATH"))
 }
 

@@ -13,16 +13,16 @@ use crate::model::{ContainerId, Timestamp};
 
 /// The number of removed containers in the archive, and their maximum age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
+pub(crate) struct Retention {
     /// The maximum number of containers; the newest stay.
-    pub containers: usize,
+    pub(crate) containers: usize,
     /// The maximum number of bytes together; the newest stay.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The maximum number of containers of one name in one pod; the newest stay. So a container that crashes
     /// again and again leaves space for the others.
-    pub of_one_name: usize,
+    pub(crate) of_one_name: usize,
     /// The maximum time since the removal.
-    pub age: Duration,
+    pub(crate) age: Duration,
 }
 
 impl Default for Retention {
@@ -48,7 +48,7 @@ pub struct ArchivedContainer {
 
 impl ArchivedContainer {
     /// Whether its pod or the container itself may have this `name`, by the name of its directory.
-    pub fn may_be_called(&self, name: &str) -> bool {
+    pub(crate) fn may_be_called(&self, name: &str) -> bool {
         let digits = self.name.split('-').next().unwrap_or_default();
         match digits.get(DIGITS..) {
             // It was archived by an earlier release, or its entry is damaged.
@@ -122,7 +122,7 @@ pub(super) fn find(archive: &Path, id: &ContainerId) -> Result<Option<EntryDirec
 /// The lines that a runner writes to a record after the removal of its container are not counted; they are
 /// bounded elsewhere.
 #[derive(Debug)]
-pub struct Pruner {
+pub(crate) struct Pruner {
     archive: PathBuf,
     retention: Retention,
     /// By the name of the directory.
@@ -163,7 +163,7 @@ impl Pruner {
     ///
     /// # Errors
     /// The directories cannot be listed, or one cannot be removed.
-    pub fn prune(&mut self) -> Result<(), LedgerError> {
+    pub(crate) fn prune(&mut self) -> Result<(), LedgerError> {
         let names = names(&self.archive)?;
         let now = Timestamp::now().unix_nanos();
         let oldest = digits(now.saturating_sub(self.retention.age.as_nanos()));

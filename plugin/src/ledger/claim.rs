@@ -75,7 +75,7 @@ impl Claim {
     }
 
     /// The record from the last hook that began.
-    pub fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &Record {
         &self.record
     }
 
@@ -122,7 +122,7 @@ impl Claim {
     }
 
     /// Adds a line that another process with this claim has written.
-    pub fn received(&mut self, line: Line) {
+    pub(crate) fn received(&mut self, line: Line) {
         self.output_bytes += line.output();
         if matches!(line, Line::Began { .. }) {
             self.record.lines.clear();

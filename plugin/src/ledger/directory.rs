@@ -75,7 +75,7 @@ impl EntryDirectory {
     }
 
     /// The inode of the directory of its records, by which it is the same wherever it was moved; `None` if it has none.
-    pub fn inode(&self) -> Option<u64> {
+    pub(crate) fn inode(&self) -> Option<u64> {
         Some(fstat(self.directory.get()?).ok()?.st_ino)
     }
 
@@ -123,7 +123,7 @@ impl EntryDirectory {
     ///
     /// # Errors
     /// As [`EntryDirectory::hooks`].
-    pub fn all_hooks(&self) -> Result<ResolvedHooks, LedgerError> {
+    pub(crate) fn all_hooks(&self) -> Result<ResolvedHooks, LedgerError> {
         let stages = self.header()?.hooks.into_keys();
         let stages = stages.map(|stage| Ok((stage, self.hooks(stage)?)));
         Ok(ResolvedHooks {
@@ -135,7 +135,7 @@ impl EntryDirectory {
     ///
     /// # Errors
     /// It is damaged, or of a later release.
-    pub fn entry(&self) -> Result<Entry, LedgerError> {
+    pub(crate) fn entry(&self) -> Result<Entry, LedgerError> {
         let (path, file) = match open_file(AT_FDCWD, &self.entry, OFlag::O_RDONLY) {
             // It was moved.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -220,7 +220,7 @@ impl EntryDirectory {
     ///
     /// # Errors
     /// The record cannot be read.
-    pub fn is_complete(&self, stage: Stage, hooks: usize) -> Result<bool, LedgerError> {
+    pub(crate) fn is_complete(&self, stage: Stage, hooks: usize) -> Result<bool, LedgerError> {
         Ok(hooks == 0 || self.finished(stage)?.is_some())
     }
 
@@ -279,7 +279,7 @@ impl EntryDirectory {
     ///
     /// # Errors
     /// It could not be written.
-    pub fn note_event_timed_out(
+    pub(crate) fn note_event_timed_out(
         &self,
         stage: Stage,
         by: Trigger,
@@ -297,7 +297,7 @@ impl EntryDirectory {
     ///
     /// # Errors
     /// It could not be written.
-    pub fn note_not_held(&self, stage: Stage, reason: &str) -> Result<(), LedgerError> {
+    pub(crate) fn note_not_held(&self, stage: Stage, reason: &str) -> Result<(), LedgerError> {
         let (reason, at) = (reason.to_owned(), Timestamp::now());
         self.note(stage, &Line::NotHeld { reason, at })
     }
@@ -322,7 +322,7 @@ impl EntryDirectory {
     }
 
     /// The exit code of the container's init. A damaged line counts as absent.
-    pub fn init_end(&self) -> InitEnd {
+    pub(crate) fn init_end(&self) -> InitEnd {
         let (Ok(Some(bytes)), Ok(format)) = (self.bytes(INIT), self.format()) else {
             return InitEnd::Unknown;
         };

@@ -48,31 +48,31 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The format of the container's files.
-    pub format: u32,
+    pub(crate) format: u32,
     /// The container's identity.
     #[serde(flatten)]
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// The boot in which it was created.
-    pub boot: BootId,
+    pub(crate) boot: BootId,
     /// The time of its creation.
     pub at: Timestamp,
     /// Whether its OCI spec has the runner, so that the OCI runtime starts it too.
-    pub injected: bool,
+    pub(crate) injected: bool,
     /// The number of its hooks for each stage; stages without hooks are absent.
-    pub hooks: BTreeMap<Stage, usize>,
+    pub(crate) hooks: BTreeMap<Stage, usize>,
 }
 
 /// One boot of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct BootId(String);
+pub(crate) struct BootId(String);
 
 impl BootId {
     /// The current boot of the node.
     ///
     /// # Errors
     /// `/proc` is missing.
-    pub fn current() -> Result<BootId, LedgerError> {
+    pub(crate) fn current() -> Result<BootId, LedgerError> {
         static CURRENT: OnceLock<BootId> = OnceLock::new();
         if let Some(current) = CURRENT.get() {
             return Ok(current.clone());
@@ -110,7 +110,11 @@ impl Header {
     ///
     /// # Errors
     /// `/proc` is missing.
-    pub fn new(identity: Identity, resolved: &ResolvedHooks, injected: bool) -> Result<Header, LedgerError> {
+    pub(crate) fn new(
+        identity: Identity,
+        resolved: &ResolvedHooks,
+        injected: bool,
+    ) -> Result<Header, LedgerError> {
         let counts = resolved.stages.iter().filter(|(_, hooks)| !hooks.is_empty());
         Ok(Header {
             format: Format::CURRENT,
@@ -123,7 +127,7 @@ impl Header {
     }
 
     /// The number of the container's hooks for `stage`.
-    pub fn count(&self, stage: Stage) -> usize {
+    pub(crate) fn count(&self, stage: Stage) -> usize {
         self.hooks.get(&stage).copied().unwrap_or_default()
     }
 
@@ -153,9 +157,9 @@ impl Header {
 
 /// An entry whose header was read.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its header.
-    pub header: Header,
+    pub(crate) header: Header,
     pub(super) format: Format,
     path: PathBuf,
     rest: BufReader<File>,
@@ -194,7 +198,7 @@ impl Entry {
     ///
     /// # Errors
     /// The entry is damaged.
-    pub fn annotations(mut self) -> Result<BTreeMap<String, String>, LedgerError> {
+    pub(crate) fn annotations(mut self) -> Result<BTreeMap<String, String>, LedgerError> {
         let Entry {
             format, path, rest, ..
         } = &mut self;
@@ -212,7 +216,7 @@ impl Entry {
     ///
     /// # Errors
     /// The entry is damaged.
-    pub fn hooks(mut self, stage: Stage) -> Result<Vec<ResolvedHook>, LedgerError> {
+    pub(crate) fn hooks(mut self, stage: Stage) -> Result<Vec<ResolvedHook>, LedgerError> {
         let Entry {
             header,
             format,

@@ -27,7 +27,7 @@ pub(super) enum InitLine {
 
 /// The state of the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InitEnd {
+pub(crate) enum InitEnd {
     /// No daemon has recorded it, or waits for it.
     Unknown,
     /// A daemon waits for it, if it is still alive.

@@ -28,24 +28,24 @@ pub(super) const MAX_TROUBLE: usize = 256;
 
 /// A stage is over, or cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// The container.
-    pub id: ContainerId,
+    pub(crate) id: ContainerId,
     /// The stage.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The reason why the runner could not write its record; absent if the stage is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
 impl Notification {
     /// Parses a `message` from the socket; `None` if no runner of a compatible release has sent it.
-    pub fn parse(message: &[u8]) -> Option<Notification> {
+    pub(crate) fn parse(message: &[u8]) -> Option<Notification> {
         serde_json::from_slice(message).ok()
     }
 
     /// The maximum number of bytes of a message.
-    pub const MAX_SIZE: usize = LONGEST;
+    pub(crate) const MAX_SIZE: usize = LONGEST;
 
     /// The stage of the record at path `record`, in the ledger's layout, and the ledger's root.
     fn of_record(record: &Path) -> Option<(Notification, &Path)> {

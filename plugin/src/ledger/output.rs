@@ -31,7 +31,7 @@ impl Output {
 
     /// Its last `most` bytes, with the number of bytes left out.
     #[must_use]
-    pub fn shortened(self, most: usize) -> Output {
+    pub(crate) fn shortened(self, most: usize) -> Output {
         let all = match self.tail.is_empty() {
             true => &self.head,
             false => &self.tail,

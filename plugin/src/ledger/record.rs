@@ -146,7 +146,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether the hook succeeded.
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         *self == Outcome::Exited { status: 0 }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::Stage;
 /// The status of a stage of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "standing", rename_all = "kebab-case")]
-pub enum StageStatus {
+pub(crate) enum StageStatus {
     /// It has no hooks.
     None,
     /// It has not begun.
@@ -58,7 +58,11 @@ impl StageStatus {
     ///
     /// # Errors
     /// Its record cannot be read.
-    pub fn of(directory: &EntryDirectory, header: &Header, stage: Stage) -> Result<StageStatus, LedgerError> {
+    pub(crate) fn of(
+        directory: &EntryDirectory,
+        header: &Header,
+        stage: Stage,
+    ) -> Result<StageStatus, LedgerError> {
         let hooks = header.count(stage);
         let record = directory.record(stage)?.unwrap_or_default();
         let is_claimed = record.finished().is_none() && directory.is_claimed(stage)?;

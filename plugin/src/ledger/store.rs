@@ -1,7 +1,7 @@
 //! All containers: registering, finding and archiving them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
@@ -32,7 +32,7 @@ pub struct Ledger {
 
 /// A lock that shows that a daemon is alive. The kernel releases it with the process.
 #[derive(Debug)]
-pub struct Alive {
+pub(crate) struct Alive {
     _lock: File,
 }
 
@@ -55,7 +55,7 @@ impl Ledger {
     }
 
     /// Whether `root` has a ledger, usable or not.
-    pub fn is_at(root: &Path) -> bool {
+    pub(crate) fn is_at(root: &Path) -> bool {
         root.join(LIVE).symlink_metadata().is_ok()
     }
 
@@ -86,7 +86,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The lock cannot be taken.
-    pub fn alive(&self) -> Result<Alive, LedgerError> {
+    pub(crate) fn alive(&self) -> Result<Alive, LedgerError> {
         let path = self.root.join(ALIVE);
         let lock = OpenOptions::new()
             .create(true)
@@ -98,15 +98,9 @@ impl Ledger {
         Ok(Alive { _lock: lock })
     }
 
-    /// Whether a daemon is alive; false if that is unknown.
-    pub fn has_daemon(&self) -> bool {
-        File::open(self.root.join(ALIVE))
-            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
-    }
-
     /// The processes of the daemons that are alive, as far as this process sees them; none if that is
     /// unknown.
-    pub fn daemons(&self) -> Vec<i32> {
+    pub(crate) fn daemons(&self) -> Vec<i32> {
         let Ok(file) = fs::metadata(self.root.join(ALIVE)) else {
             return Vec::new();
         };
@@ -126,17 +120,17 @@ impl Ledger {
         daemons
     }
 
-    /// Binds the socket for the messages of runners, each a [`Notification`](super::Notification). If there
+    /// Binds the socket for the messages of runners, each a [`Notification`]. If there
     /// are several daemons, the last to call this receives the messages.
     ///
     /// # Errors
     /// It cannot be created.
-    pub fn notification_socket(&self) -> io::Result<UnixDatagram> {
+    pub(crate) fn notification_socket(&self) -> io::Result<UnixDatagram> {
         notification::bind(&self.root)
     }
 
     /// Notifies the daemon that a runner could not write the record of `stage`, and has run no more hooks.
-    pub fn report_trouble(&self, id: &ContainerId, stage: Stage, error: &LedgerError) {
+    pub(crate) fn report_trouble(&self, id: &ContainerId, stage: Stage, error: &LedgerError) {
         let trouble = error
             .to_string()
             .chars()
@@ -151,7 +145,7 @@ impl Ledger {
     }
 
     /// Whether the file system of the ledger has space for records; true if that is unknown.
-    pub fn has_space(&self) -> bool {
+    pub(crate) fn has_space(&self) -> bool {
         statvfs(&self.root).map_or(true, |it| {
             // Some file systems do not count their files.
             let has_files = it.files() == 0 || it.files_available() > 0;
@@ -231,7 +225,7 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be listed.
-    pub fn starting(&self) -> Result<Vec<ContainerId>, LedgerError> {
+    pub(crate) fn starting(&self) -> Result<Vec<ContainerId>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
         self.named_in(&[ENTRIES])
     }
@@ -277,12 +271,12 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn find_archived(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
+    pub(crate) fn find_archived(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
         archive::find(&self.root.join(ARCHIVE), id)
     }
 
     /// The number of archived containers; 0 if they cannot be listed.
-    pub fn count_archived(&self) -> usize {
+    pub(crate) fn count_archived(&self) -> usize {
         fs::read_dir(self.root.join(ARCHIVE)).map_or(0, Iterator::count)
     }
 
@@ -314,7 +308,7 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be moved.
-    pub fn archive_init(&self, id: &ContainerId) -> Result<(), LedgerError> {
+    pub(crate) fn archive_init(&self, id: &ContainerId) -> Result<(), LedgerError> {
         let Some(directory) = self.find(id)? else {
             return Ok(());
         };
@@ -331,7 +325,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The lock cannot be taken.
-    pub fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
+    pub(crate) fn lock(&self, id: &ContainerId) -> Result<File, LedgerError> {
         let path = self.entry_path(id);
         let file = File::open(&path).or_else(|error| match error.kind() {
             // It was moved, and is still the same file.
@@ -344,7 +338,7 @@ impl Ledger {
     }
 
     /// Removes archived containers beyond `retention`.
-    pub fn pruner(&self, retention: Retention) -> Pruner {
+    pub(crate) fn pruner(&self, retention: Retention) -> Pruner {
         Pruner::new(self.root.join(ARCHIVE), retention)
     }
 

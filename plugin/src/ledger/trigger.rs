@@ -37,7 +37,7 @@ impl Trigger {
     ];
 
     /// Its name in records and on the command line of the runner.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Trigger::Oci => "oci",
             Trigger::StartContainer => "start-container",

@@ -22,7 +22,7 @@ const MISSED: &str = "missed";
 /// The time since which the daemon notes its decisions that a container gets no hooks. It may not have been
 /// asked about containers that began before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DecidedSince {
+pub(crate) struct DecidedSince {
     boot: BootId,
     /// In clock ticks since that boot.
     ticks: u64,
@@ -30,7 +30,7 @@ pub struct DecidedSince {
 
 impl DecidedSince {
     /// Whether `init`, a process of the boot `now`, certainly began after that time.
-    pub fn covers(&self, init: ProcessId, now: &BootId) -> bool {
+    pub(crate) fn covers(&self, init: ProcessId, now: &BootId) -> bool {
         self.boot != *now || init.started > self.ticks
     }
 
@@ -60,7 +60,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note_without(&self, id: &ContainerId) -> Result<(), LedgerError> {
+    pub(crate) fn note_without(&self, id: &ContainerId) -> Result<(), LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         let path = self.without_path(id);
         let made = OpenOptions::new()
@@ -75,7 +75,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It cannot be removed.
-    pub fn forget_without(&self, id: &ContainerId) -> Result<(), LedgerError> {
+    pub(crate) fn forget_without(&self, id: &ContainerId) -> Result<(), LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         let path = self.without_path(id);
         unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", path))
@@ -100,7 +100,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It can be neither read nor written.
-    pub fn decided_since(&self, now: ProcessId) -> Result<DecidedSince, LedgerError> {
+    pub(crate) fn decided_since(&self, now: ProcessId) -> Result<DecidedSince, LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         let path = self.root().join(DECIDED_SINCE);
         if let Some(since) = read(&path)? {
@@ -120,7 +120,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It can be neither read nor written: then the init must not be ended.
-    pub fn may_end(&self, container: &[&str], interval: Duration) -> Result<bool, LedgerError> {
+    pub(crate) fn may_end(&self, container: &[&str], interval: Duration) -> Result<bool, LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         let directory = self.root().join(ENDED);
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
@@ -148,7 +148,7 @@ impl Ledger {
     ///
     /// # Errors
     /// They cannot be listed.
-    pub fn prune_without(
+    pub(crate) fn prune_without(
         &self,
         age: Duration,
         is_there: impl Fn(&ContainerId) -> bool,
@@ -166,7 +166,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note_missed(&self, containers: &impl Serialize) -> Result<(), LedgerError> {
+    pub(crate) fn note_missed(&self, containers: &impl Serialize) -> Result<(), LedgerError> {
         let _access = LedgerError::begin(Use::Write, self.root())?;
         write(&self.root().join(MISSED), &Missed { containers })
     }
@@ -175,7 +175,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn missed<T: for<'de> Deserialize<'de>>(&self) -> Result<Option<T>, LedgerError> {
+    pub(crate) fn missed<T: for<'de> Deserialize<'de>>(&self) -> Result<Option<T>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, self.root())?;
         let missed: Option<Missed<T>> = read(&self.root().join(MISSED))?;
         Ok(missed.map(|missed| missed.containers))

@@ -10,7 +10,7 @@ const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
 
 /// One warning for each hook that iSulad leaves out, or whose failure has another effect in iSulad. The hook-spec has no
 /// errors; the warnings are in the order of its `text`.
-pub fn lint_for_isulad(spec: &LoadedSpec, text: &[u8]) -> Vec<Diagnostic> {
+pub(crate) fn lint_for_isulad(spec: &LoadedSpec, text: &[u8]) -> Vec<Diagnostic> {
     let linted = Linted::new(spec, text);
     let hooks = linted.hooks();
     let mut warnings: Vec<Diagnostic> = hooks

@@ -13,7 +13,7 @@ use crate::spec::{Hook, HookPlaces, places};
 /// interpreters in their `#!` lines. `config` has the deliveries of its hooks.
 ///
 /// At most [`MAX_ERRORS`].
-pub fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
+pub(crate) fn lint(spec: &LoadedSpec, text: &[u8], config: &Config) -> Vec<Diagnostic> {
     let linted = Linted::new(spec, text);
     let mut warnings: Vec<Diagnostic> = arguments::lint(&linted)
         .chain(program::lint(&linted))

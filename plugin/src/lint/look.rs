@@ -11,15 +11,15 @@ use crate::trust::{Fault, TrustedDir};
 
 /// The findings in one file.
 #[derive(Debug, Clone)]
-pub struct Looked {
+pub(crate) struct Looked {
     /// The file.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// The content that was read.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// The rules that it breaks.
-    pub errors: Vec<Diagnostic>,
+    pub(crate) errors: Vec<Diagnostic>,
     /// The lints, which are checked only if there are no errors.
-    pub warnings: Vec<Diagnostic>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 impl Looked {
@@ -35,7 +35,7 @@ impl Looked {
 }
 
 /// Checks a file written as `format`, by the rules of the daemon. `config` has the deliveries of its hooks.
-pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
+pub(crate) fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
     let (text, loaded) = LoadedSpec::load_as(format, file);
     let judged = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
     let (errors, warnings) = match &judged {
@@ -51,7 +51,7 @@ pub fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
 }
 
 /// The hook-specs and hooks.d files of a configuration, and its invalid directories.
-pub fn named_by(config: &Config) -> Vec<Looked> {
+pub(crate) fn named_by(config: &Config) -> Vec<Looked> {
     let default = config.defaults().map(|(file, _)| file);
     let hooks_d = config.hooks_dirs.iter();
     let specs = config.annotation.spec_dirs.iter();

@@ -14,7 +14,7 @@ mod timeouts;
 #[cfg(test)]
 mod tests;
 
-pub use isulad::lint_for_isulad;
-pub use lints::lint;
-pub use look::{Looked, look_at, named_by};
-pub use timeouts::{Overrun, overruns};
+pub(crate) use isulad::lint_for_isulad;
+pub(crate) use lints::lint;
+pub(crate) use look::{Looked, look_at, named_by};
+pub(crate) use timeouts::overruns;

@@ -15,19 +15,22 @@ const CONTAINERD_EXIT: u64 = 10;
 
 /// A stage whose hooks may take longer together than the runtime waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Overrun {
+pub(crate) struct Overrun {
     /// The stage.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The first hook that may begin or still run after the runtime has given up; from 0.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The time that all hooks of the stage may take together, in seconds.
-    pub total: u64,
+    pub(crate) total: u64,
     /// The time that the runtime waits, in seconds.
-    pub limit: u64,
+    pub(crate) limit: u64,
 }
 
 /// Each stage of `stages` whose timeouts exceed the wait of the runtime.
-pub fn overruns(stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>, delivery: Delivery) -> Vec<Overrun> {
+pub(crate) fn overruns(
+    stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>,
+    delivery: Delivery,
+) -> Vec<Overrun> {
     let overrun = |(stage, timeouts): (Stage, Vec<Timeout>)| {
         let limit = limit(stage, delivery);
         let mut total = 0;
@@ -50,7 +53,7 @@ pub fn overruns(stages: impl IntoIterator<Item = (Stage, Vec<Timeout>)>, deliver
 
 impl Overrun {
     /// The message for the stage.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let Overrun {
             stage, total, limit, ..
         } = self;
@@ -63,7 +66,7 @@ impl Overrun {
     }
 
     /// The hint.
-    pub fn help(&self, config: &Config) -> String {
+    pub(crate) fn help(&self, config: &Config) -> String {
         let default = config.default_timeout.seconds();
         format!("give hooks of this stage shorter timeouts; one without gets {default} s")
     }

@@ -9,7 +9,8 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use error::ManifestError;
-pub use pods::{ContainerKind, ManifestContainer, ManifestPod};
-pub use read::{MAX_SIZE, Manifest, read};
+pub(crate) use error::ManifestError;
+pub(crate) use pods::{ContainerKind, ManifestContainer, ManifestPod};
+pub use read::read;
+pub(crate) use read::{MAX_SIZE, Manifest};
 pub(crate) use restarts::always_restarts;

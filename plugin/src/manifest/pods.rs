@@ -29,17 +29,17 @@ pub struct ManifestPod {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestContainer {
     /// Its name in the pod.
-    pub name: String,
+    pub(crate) name: String,
     /// Which list of the pod it is in.
-    pub kind: ContainerKind,
+    pub(crate) kind: ContainerKind,
     /// The first word of its command line; `None` if the image has it.
-    pub command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 /// Which list of a pod a container is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ContainerKind {
+pub(crate) enum ContainerKind {
     /// `initContainers`
     Init,
     /// `containers`

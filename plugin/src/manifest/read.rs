@@ -6,7 +6,7 @@ use super::pods::{self, ManifestPod};
 use super::{ManifestError, yaml};
 
 /// The maximum size of a manifest, in bytes; the API server accepts less.
-pub const MAX_SIZE: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_SIZE: usize = 4 * 1024 * 1024;
 
 /// The content of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Manifest {
     /// The pods, and those of its workloads, in the order of the text.
     pub pods: Vec<ManifestPod>,
     /// The objects that are or have no pod, as `Kind/name`.
-    pub others: Vec<String>,
+    pub(crate) others: Vec<String>,
 }
 
 /// Reads a manifest: YAML with any number of documents, or JSON. These objects have pods: a Pod, every

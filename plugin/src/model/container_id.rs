@@ -28,7 +28,7 @@ impl ContainerId {
     const LONGEST: usize = 128;
 
     /// The id.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

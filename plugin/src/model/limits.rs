@@ -13,7 +13,7 @@ pub struct HookLimits {
     /// The maximum memory in bytes; unlimited if unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<NonZeroU64>,
-    /// Its share of processor time where that is scarce, from 1 to [`HookLimits::MAX_CPU_WEIGHT`]. If unset,
+    /// Its share of processor time where that is scarce, from 1 to `HookLimits::MAX_CPU_WEIGHT`. If unset,
     /// it is 100, as for any other control group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_weight: Option<NonZeroU16>,
@@ -21,16 +21,16 @@ pub struct HookLimits {
 
 impl HookLimits {
     /// The maximum number of processes and threads, unless the configuration sets another.
-    pub const DEFAULT_PROCESSES: NonZeroU32 = NonZeroU32::new(1024).unwrap();
+    pub(crate) const DEFAULT_PROCESSES: NonZeroU32 = NonZeroU32::new(1024).unwrap();
 
     /// The largest limit on processes: Linux has no more (PID_MAX_LIMIT).
-    pub const MAX_PROCESSES: u32 = 4 * 1024 * 1024;
+    pub(crate) const MAX_PROCESSES: u32 = 4 * 1024 * 1024;
 
     /// The smallest limit on memory in bytes: with less, no program starts.
-    pub const MIN_MEMORY: u64 = 1024 * 1024;
+    pub(crate) const MIN_MEMORY: u64 = 1024 * 1024;
 
     /// The largest weight (cgroup-v2.rst, "cpu.weight").
-    pub const MAX_CPU_WEIGHT: u16 = 10_000;
+    pub(crate) const MAX_CPU_WEIGHT: u16 = 10_000;
 }
 
 impl Default for HookLimits {

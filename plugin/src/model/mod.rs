@@ -14,16 +14,17 @@ mod stage;
 mod timeout;
 mod timestamp;
 
-pub use container_id::{ContainerId, NotAnId};
+pub use container_id::ContainerId;
+pub(crate) use container_id::NotAnId;
 pub use limits::HookLimits;
 pub use on_failure::OnFailure;
-pub use origin::{Chosen, Origin};
-pub use process_id::{ProcessId, Program};
+pub(crate) use origin::{Chosen, Origin};
+pub(crate) use process_id::{ProcessId, Program};
 pub use resolved::{ResolvedHook, ResolvedHooks, Source};
-pub use shown::{Shown, bounded_list, counted, one_line, prose, shown, shown_path};
+pub(crate) use shown::{bounded_list, counted, one_line, prose, shown, shown_path};
 pub use stage::Stage;
 pub use timeout::Timeout;
 pub use timestamp::Timestamp;
 
 /// The directory of the ledger, unless the configuration sets another.
-pub const DEFAULT_STATE_DIR: &str = "/var/lib/nri-oci-hooks";
+pub(crate) const DEFAULT_STATE_DIR: &str = "/var/lib/nri-oci-hooks";

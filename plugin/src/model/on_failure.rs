@@ -15,7 +15,7 @@ pub enum OnFailure {
 
 impl OnFailure {
     /// Whether it is the default, for a hook without `onFailure`.
-    pub fn is_fail(&self) -> bool {
+    pub(crate) fn is_fail(&self) -> bool {
         *self == OnFailure::Fail
     }
 }

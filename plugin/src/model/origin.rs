@@ -14,13 +14,13 @@ pub struct Chosen {
     pub file: Arc<str>,
     /// The reason.
     #[serde(flatten)]
-    pub by: Origin,
+    pub(crate) by: Origin,
 }
 
 /// The reason why a container gets a hook-spec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The file is the default hook-spec, `hook_spec` of the configuration.
     Default,
     /// The file is in one of the `hooks_dirs` of the configuration, and its conditions hold.

@@ -15,7 +15,7 @@ pub struct ProcessId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// The device of the file.
-    pub device: u64,
+    pub(crate) device: u64,
     /// The inode of the file.
-    pub inode: u64,
+    pub(crate) inode: u64,
 }

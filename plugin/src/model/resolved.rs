@@ -18,12 +18,12 @@ pub struct ResolvedHooks {
 
 impl ResolvedHooks {
     /// Whether the container gets no hook at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.stages.values().all(Vec::is_empty)
     }
 
     /// The hooks of the stages that run in the container's namespaces, and those of the others.
-    pub fn split_in_container(self) -> (ResolvedHooks, ResolvedHooks) {
+    pub(crate) fn split_in_container(self) -> (ResolvedHooks, ResolvedHooks) {
         let (inside, outside) = self
             .stages
             .into_iter()
@@ -35,7 +35,7 @@ impl ResolvedHooks {
     }
 
     /// The hooks of one stage, in order.
-    pub fn stage(&self, stage: Stage) -> &[ResolvedHook] {
+    pub(crate) fn stage(&self, stage: Stage) -> &[ResolvedHook] {
         self.stages.get(&stage).map_or(&[], Vec::as_slice)
     }
 }
@@ -67,7 +67,7 @@ pub struct ResolvedHook {
 
 impl ResolvedHook {
     /// The path to execute.
-    pub fn program(&self) -> &str {
+    pub(crate) fn program(&self) -> &str {
         self.pinned.as_deref().unwrap_or(&self.path)
     }
 }

@@ -12,18 +12,18 @@ const LIST: usize = 1024;
 /// A text for a message. Plain text is shown as it is. Any other text is quoted, and everything but printable
 /// ASCII is escaped, so that no terminal escape, line break or look-alike letter passes. At most 200
 /// characters are shown.
-pub fn shown(text: &str) -> Shown<'_> {
+pub(crate) fn shown(text: &str) -> Shown<'_> {
     Shown(text)
 }
 
 /// As [`shown`], for a path.
-pub fn shown_path(path: &Path) -> String {
+pub(crate) fn shown_path(path: &Path) -> String {
     shown(&path.to_string_lossy()).to_string()
 }
 
 /// See [`shown`].
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'t>(&'t str);
+pub(crate) struct Shown<'t>(&'t str);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +47,7 @@ impl Display for Shown<'_> {
 
 /// The message of another program, which may quote a text of others: in one line of printable ASCII, and at
 /// most 200 characters.
-pub fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let show = |c: char| -> String {
         match c {
             ' '..='~' => c.into(),
@@ -60,7 +60,7 @@ pub fn prose(text: &str) -> String {
 /// A text of others in its own language and length, but in one line. Left out are the characters that a
 /// terminal or a reader obeys: control characters, line separators, marks that reverse the direction, and
 /// invisible characters.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let show = |c: char| -> String {
         match c {
             '\t' => c.into(),
@@ -92,13 +92,13 @@ fn is_obeyed(c: char) -> bool {
 }
 
 /// `1 error`, `2 errors`.
-pub fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
 }
 
 /// `items` in one line of about 1 kB at most. `and N more` counts the items that are left out.
-pub fn bounded_list<T: Display>(items: &[T]) -> String {
+pub(crate) fn bounded_list<T: Display>(items: &[T]) -> String {
     let mut list = String::new();
     for (done, item) in items.iter().enumerate() {
         let before = list.len();

@@ -48,10 +48,10 @@ impl Stage {
     ];
 
     /// The stages for which a runner is started.
-    pub const STARTED: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
+    pub(crate) const STARTED: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
 
     /// The stages that end before the container's init may run its program. If they fail, it does not run.
-    pub const BEFORE_START: [Stage; 2] = [Stage::Prestart, Stage::CreateRuntime];
+    pub(crate) const BEFORE_START: [Stage; 2] = [Stage::Prestart, Stage::CreateRuntime];
 
     /// The key of this stage in a hook-spec and in an OCI config.json.
     pub const fn key(self) -> &'static str {
@@ -66,12 +66,12 @@ impl Stage {
     }
 
     /// The stage with this key, if there is one.
-    pub fn from_key(key: &str) -> Option<Stage> {
+    pub(crate) fn from_key(key: &str) -> Option<Stage> {
         Stage::ALL.into_iter().find(|stage| stage.key() == key)
     }
 
     /// Whether this stage runs in the container's namespaces, which only the OCI runtime can enter for it.
-    pub const fn is_in_container(self) -> bool {
+    pub(crate) const fn is_in_container(self) -> bool {
         matches!(self, Stage::CreateContainer | Stage::StartContainer)
     }
 }

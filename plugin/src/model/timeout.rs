@@ -15,9 +15,9 @@ impl Timeout {
     pub const DEFAULT: Timeout = Timeout(NonZeroU32::new(30).unwrap());
 
     /// The largest timeout, which still fits an `int` of the OCI runtimes.
-    pub const MAX_SECONDS: u32 = i32::MAX as u32;
+    pub(crate) const MAX_SECONDS: u32 = i32::MAX as u32;
 
-    /// A timeout of `seconds`; `None` unless it is between 1 and [`Timeout::MAX_SECONDS`].
+    /// A timeout of `seconds`; `None` unless it is between 1 and `Timeout::MAX_SECONDS`.
     pub fn from_seconds(seconds: u32) -> Option<Timeout> {
         NonZeroU32::new(seconds)
             .filter(|s| s.get() <= Self::MAX_SECONDS)
@@ -30,7 +30,7 @@ impl Timeout {
     }
 
     /// The timeout as a duration.
-    pub fn duration(self) -> Duration {
+    pub(crate) fn duration(self) -> Duration {
         Duration::from_secs(self.0.get().into())
     }
 }

@@ -21,7 +21,7 @@ impl Timestamp {
     }
 
     /// The form for people, with milliseconds.
-    pub fn to_the_millisecond(self) -> impl fmt::Display {
+    pub(crate) fn to_the_millisecond(self) -> impl fmt::Display {
         humantime::format_rfc3339_millis(self.0)
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub(crate) enum Level {
     /// The check passed.
     Good,
     /// Information; no action is needed.
@@ -31,16 +31,16 @@ impl fmt::Display for Level {
 
 /// One finding. Text from other sources is escaped in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The check's name. The names are stable: scripts may match them.
-    pub check: &'static str,
+    pub(crate) check: &'static str,
     /// The severity.
-    pub level: Level,
+    pub(crate) level: Level,
     /// The text of the finding.
-    pub what: String,
+    pub(crate) what: String,
     /// The action to take; absent if none is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl Finding {

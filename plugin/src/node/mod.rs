@@ -10,11 +10,11 @@ mod root;
 mod settings;
 
 pub(crate) use containerd::{NRI, containerd_imports};
-pub use finding::{Finding, Level};
+pub(crate) use finding::{Finding, Level};
 pub(crate) use required::{RequiredDropIn, required_drop_ins};
-pub use root::Node;
+pub(crate) use root::Node;
 pub(crate) use root::Version;
 #[cfg(test)]
 pub(crate) use settings::unreadable;
-pub use settings::{InstalledRuntime, NotTold, installed_runtime};
+pub(crate) use settings::{InstalledRuntime, NotTold, installed_runtime};
 pub(crate) use settings::{Kind, Settings, find};

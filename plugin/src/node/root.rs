@@ -9,14 +9,14 @@ use crate::host::search_path;
 
 /// A node.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     root: PathBuf,
 }
 
 impl Node {
     /// The node with its files below `root`: this node if that is `/`. A relative path begins at the current
     /// directory.
-    pub fn new(root: impl AsRef<Path>) -> Node {
+    pub(crate) fn new(root: impl AsRef<Path>) -> Node {
         let root = root.as_ref();
         let real = root.canonicalize().or_else(|_| std::path::absolute(root));
         Node {
@@ -25,13 +25,13 @@ impl Node {
     }
 
     /// Whether it is this node, whose programs can be executed.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.root == Path::new("/")
     }
 
     /// The path of the node's file `path`. Links of an image are followed inside it; those of this node are
     /// left to the kernel, and to the checks of trust.
-    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         if self.is_live() {
             Path::new("/").join(path)
         } else {
@@ -40,21 +40,15 @@ impl Node {
     }
 
     /// Like [`Node::path`], with the links of this node followed too: for callers that write through them.
-    pub fn real(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn real(&self, path: impl AsRef<Path>) -> PathBuf {
         in_root(&self.root, path.as_ref())
     }
 
     /// The path of the name `path` itself: for a link, the path of the link.
-    pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         let directory = self.path(path.parent().unwrap_or(Path::new("/")));
         directory.join(path.file_name().unwrap_or_default())
-    }
-
-    /// The node's path of the file at `path`.
-    pub fn name(&self, path: &Path) -> PathBuf {
-        let below = path.strip_prefix(&self.root).unwrap_or(path);
-        Path::new("/").join(below)
     }
 
     /// The files of `directory`, by their paths on the node, in the order of their names; none if it cannot

@@ -14,7 +14,7 @@ use crate::model::{prose, shown_path};
 
 /// A runtime, in the kinds that differ in their configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum InstalledRuntime {
+pub(crate) enum InstalledRuntime {
     /// containerd 1.7
     #[value(name = "containerd-1.7")]
     Containerd17,
@@ -107,7 +107,7 @@ pub(crate) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
 
 /// The reason why the runtime of a node is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotTold {
+pub(crate) enum NotTold {
     /// The node has no runtime.
     NoRuntime,
     /// The node has a containerd of unknown version.
@@ -118,7 +118,7 @@ pub enum NotTold {
 ///
 /// # Errors
 /// The node does not show it.
-pub fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
+pub(crate) fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
     let (found, _) = find(node);
     let first = found.first().ok_or(NotTold::NoRuntime)?;
     Ok(match first.kind {

@@ -18,11 +18,11 @@ use crate::trust::access::{NotAnswering, Use};
 use crate::trust::{Fault, TrustError, TrustedDir};
 
 /// The socket for root, in the state directory.
-pub const STATUS_SOCKET: &str = "status.sock";
+pub(crate) const STATUS_SOCKET: &str = "status.sock";
 
 /// The sockets of the daemon: for requests about itself, and for the notifications of runners.
 #[derive(Debug, Default)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     open: Mutex<Open>,
 }
 
@@ -41,7 +41,7 @@ impl Endpoint {
     ///
     /// The runtime may send another configuration than the file's to a daemon that it has launched. Until
     /// then this must not be called, because the sockets may belong to another daemon.
-    pub fn refresh(&self, observer: &Arc<Observer>) {
+    pub(crate) fn refresh(&self, observer: &Arc<Observer>) {
         let inspection = observer.plugin().inspect();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let place = |listen: Listen| Place {
@@ -96,7 +96,7 @@ impl Endpoint {
     }
 
     /// Closes all sockets.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
     }
 }

@@ -15,14 +15,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The plugin, observed. It has the plugin's subscriptions, and changes no answer.
 #[derive(Debug)]
-pub struct Observed {
+pub(crate) struct Observed {
     observer: Arc<Observer>,
     endpoint: Arc<Endpoint>,
 }
 
 impl Observed {
     /// The plugin of `observer`, which reports at `endpoint`.
-    pub fn new(observer: Arc<Observer>, endpoint: Arc<Endpoint>) -> Observed {
+    pub(crate) fn new(observer: Arc<Observer>, endpoint: Arc<Endpoint>) -> Observed {
         Observed { observer, endpoint }
     }
 

@@ -79,7 +79,7 @@ struct Figures {
 impl Observer {
     /// An observer of `plugin`, which is not connected. `is_required` determines whether the runtime creates
     /// no container without it; it may block.
-    pub fn new(plugin: Arc<OciHooks>, is_required: fn() -> Option<bool>) -> Observer {
+    pub(crate) fn new(plugin: Arc<OciHooks>, is_required: fn() -> Option<bool>) -> Observer {
         Observer {
             plugin,
             is_required,
@@ -93,7 +93,7 @@ impl Observer {
     }
 
     /// The plugin.
-    pub fn plugin(&self) -> &Arc<OciHooks> {
+    pub(crate) fn plugin(&self) -> &Arc<OciHooks> {
         &self.plugin
     }
 
@@ -156,7 +156,7 @@ impl Observer {
     }
 
     /// Waits until all stages that are over are counted, at most `limit`.
-    pub async fn counted(&self, limit: Duration) {
+    pub(crate) async fn counted(&self, limit: Duration) {
         let all_are = async {
             while self.uncounted.load(Ordering::Relaxed) > 0 {
                 sleep(POLL_INTERVAL).await;
@@ -242,7 +242,7 @@ impl Observer {
     }
 
     /// The whole status.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let inspection = self.plugin.inspect();
         let state = self.state();
         let in_force = inspection

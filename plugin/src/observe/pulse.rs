@@ -67,7 +67,7 @@ impl State {
 }
 
 /// Beats forever, and logs stalls.
-pub async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
+pub(crate) async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     loop {
         if let Some(stall) = observer.pulse().beat(Instant::now()) {
             let milliseconds = stall.as_millis();

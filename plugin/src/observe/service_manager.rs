@@ -31,7 +31,7 @@ enum News {
 }
 
 /// The daemon has started, and looks for the runtime at `socket`.
-pub fn starting(socket: &Path) {
+pub(crate) fn starting(socket: &Path) {
     send(News::Status(format!(
         "no runtime yet at {}; containers are created without hooks",
         shown(&socket.to_string_lossy())
@@ -52,7 +52,7 @@ pub(super) fn disconnected(reason: &str) {
 }
 
 /// It ends because that was requested.
-pub fn stopping() {
+pub(crate) fn stopping() {
     let (done, sent) = sync_channel(1);
     if send(News::Stopping(done)) {
         let _ = sent.recv_timeout(STOP_TIMEOUT);

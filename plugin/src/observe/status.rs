@@ -128,21 +128,21 @@ impl OnSilence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
     /// The time of the error.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The error itself.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A path whose file system does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnansweredPath {
     /// The path that the daemon waits for.
-    pub path: String,
+    pub(crate) path: String,
     /// The mount point of its file system; absent if that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mount: Option<String>,
+    pub(crate) mount: Option<String>,
     /// The time since which it does not answer.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 impl From<Unanswered> for UnansweredPath {
@@ -196,7 +196,7 @@ const SYNCHRONIZE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Connection {
     /// Whether the runtime has the plugin, and does not send its containers.
-    pub fn is_stuck(&self) -> bool {
+    pub(crate) fn is_stuck(&self) -> bool {
         let waits = self.registered.filter(|_| !self.synchronized);
         waits.is_some_and(|since| Timestamp::now().since(since) >= SYNCHRONIZE_TIMEOUT)
     }

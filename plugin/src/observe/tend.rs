@@ -23,7 +23,7 @@ const SPECS_INTERVALS: usize = 30;
 
 /// Reports file systems that do not answer and refused files of the pod. Removes containers without hooks
 /// that are gone, and applies the configuration as soon as it can be read. Runs forever.
-pub async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
+pub(crate) async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     let (path_caches, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
     let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
     let mut was_loaded = observer.plugin().is_loaded();

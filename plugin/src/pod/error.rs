@@ -10,7 +10,7 @@ use crate::write::WriteError;
 
 /// The reason why a pod's file cannot be put on its host.
 #[derive(Debug, Error)]
-pub enum PodError {
+pub(crate) enum PodError {
     /// The kernel refuses.
     #[error("cannot {action} {}: {source}", shown_path(.path))]
     Io {

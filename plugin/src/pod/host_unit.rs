@@ -40,7 +40,7 @@ const MODE: u32 = 0o644;
 
 /// The unit, as it must be on the host. All of its work blocks.
 #[derive(Debug)]
-pub struct HostUnit {
+pub(crate) struct HostUnit {
     /// The executed command.
     command: Vec<String>,
     text: String,
@@ -49,7 +49,7 @@ pub struct HostUnit {
 
 /// The action that the unit on the host needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needed {
+pub(crate) enum Needed {
     /// The unit is up to date.
     Nothing,
     /// It does not run.
@@ -62,7 +62,7 @@ pub enum Needed {
 
 impl HostUnit {
     /// Whether the host of this pod runs systemd. Must be called before its namespaces are entered.
-    pub fn is_possible() -> bool {
+    pub(crate) fn is_possible() -> bool {
         Path::new("/proc/1/root/run/systemd/system").is_dir()
     }
 
@@ -70,7 +70,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// A word cannot be part of a unit.
-    pub fn new(command: Vec<String>) -> Result<HostUnit, UnitError> {
+    pub(crate) fn new(command: Vec<String>) -> Result<HostUnit, UnitError> {
         // Characters that systemd takes literally.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
         if let Some(word) = command
@@ -92,7 +92,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// The kernel or systemd refuses.
-    pub fn is_owned(&mut self) -> Result<bool, UnitError> {
+    pub(crate) fn is_owned(&mut self) -> Result<bool, UnitError> {
         if self.lock.is_some() {
             return Ok(true);
         }
@@ -114,7 +114,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// The host has a unit that is not from a pod, or refuses this one.
-    pub fn put(&self) -> Result<Needed, UnitError> {
+    pub(crate) fn put(&self) -> Result<Needed, UnitError> {
         if let Some(path) = foreign() {
             return Err(UnitError::Foreign(path));
         }
@@ -136,7 +136,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// systemd refuses.
-    pub fn start(&self) -> Result<(), UnitError> {
+    pub(crate) fn start(&self) -> Result<(), UnitError> {
         systemd::systemctl(&["start", "--no-block", UNIT]).map(drop)
     }
 
@@ -144,7 +144,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// systemd refuses, or the daemon does not become ready.
-    pub fn restart(&self) -> Result<(), UnitError> {
+    pub(crate) fn restart(&self) -> Result<(), UnitError> {
         systemd::systemctl(&["restart", UNIT]).map(drop)
     }
 
@@ -153,7 +153,7 @@ impl HostUnit {
     ///
     /// # Errors
     /// systemd refuses.
-    pub fn reload(&self) -> Result<(), UnitError> {
+    pub(crate) fn reload(&self) -> Result<(), UnitError> {
         systemd::systemctl(&["reload", UNIT]).map(drop)
     }
 

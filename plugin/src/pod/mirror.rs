@@ -35,7 +35,7 @@ const MODE: u32 = 0o644;
 /// A ConfigMap's mount cannot be trusted as it is: all users may write to its directories, and its files are
 /// links. So the files are copied, as root's own.
 #[derive(Debug)]
-pub struct Mirror {
+pub(crate) struct Mirror {
     /// Open, so that it is accessible after the daemon has entered the host.
     directory: File,
     /// The pod's mount namespace. It would end when its last process has entered the host's, and with it the
@@ -49,7 +49,7 @@ pub struct Mirror {
 
 /// The result of a comparison of the host with the pod's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// The host had the files.
     AsTheyWere,
     /// The host has the files now.
@@ -64,7 +64,7 @@ impl Mirror {
     ///
     /// # Errors
     /// The directory does not exist.
-    pub fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
+    pub(crate) fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
         Ok(Mirror {
             directory: File::open(from).map_err(PodError::io("open", from))?,
             _mounts: File::open(MOUNTS).map_err(PodError::io("open", MOUNTS))?,
@@ -83,7 +83,7 @@ impl Mirror {
     ///
     /// # Errors
     /// A file cannot be read or written; the others are.
-    pub fn refresh(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
+    pub(crate) fn refresh(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
         let to = &self.to;
         let _access = Use::Write
             .begin(to)

@@ -15,15 +15,15 @@ mod systemd;
 mod unit_error;
 mod version;
 
-pub use error::PodError;
-pub use host_unit::{HostUnit, Needed};
-pub use images::{HOOKS, HookImages, IMAGES, ImageError, Needs, hand_over_files, hand_over_program};
-pub use mirror::{Kept, Mirror};
-pub use program::Program;
-pub use refused::{refused_in, report_images};
-pub use required::{Required, require};
-pub use stand_in::StandIn;
-pub use unit_error::UnitError;
+pub(crate) use error::PodError;
+pub(crate) use host_unit::{HostUnit, Needed};
+pub(crate) use images::{HOOKS, HookImages, IMAGES, Needs, hand_over_files, hand_over_program};
+pub(crate) use mirror::{Kept, Mirror};
+pub(crate) use program::Program;
+pub(crate) use refused::{refused_in, report_images};
+pub(crate) use required::{Required, require};
+pub(crate) use stand_in::StandIn;
+pub(crate) use unit_error::UnitError;
 
 #[cfg(test)]
 mod tests;

@@ -19,14 +19,14 @@ const SELF: &str = "/proc/self/exe";
 /// This program's file, opened while its path was valid: after the daemon has entered the host, its path
 /// means another file or none.
 #[derive(Debug)]
-pub struct Program(File);
+pub(crate) struct Program(File);
 
 impl Program {
     /// The program that runs.
     ///
     /// # Errors
     /// There is no `/proc`.
-    pub fn open() -> Result<Program, PodError> {
+    pub(crate) fn open() -> Result<Program, PodError> {
         Ok(Program(File::open(SELF).map_err(PodError::io("open", SELF))?))
     }
 
@@ -36,7 +36,7 @@ impl Program {
     ///
     /// # Errors
     /// The file system refuses, or does not allow execution.
-    pub fn put(&mut self, path: &Path) -> Result<(), PodError> {
+    pub(crate) fn put(&mut self, path: &Path) -> Result<(), PodError> {
         let _access = Use::Write
             .begin(path)
             .map_err(|hangs| PodError::io("write", path)(hangs.of(path)))?;

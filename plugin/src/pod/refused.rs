@@ -46,7 +46,7 @@ pub(super) fn report(directory: &Path, errors: &[Diagnostic]) -> Result<(), PodE
 ///
 /// # Errors
 /// The report cannot be written.
-pub fn report_images(directory: &Path, errors: &[String]) -> Result<(), PodError> {
+pub(crate) fn report_images(directory: &Path, errors: &[String]) -> Result<(), PodError> {
     write(&directory.join(REPORT_OF_IMAGES), errors)
 }
 
@@ -73,7 +73,7 @@ fn write(path: &Path, errors: &[String]) -> Result<(), PodError> {
 ///
 /// # Errors
 /// A report cannot be read.
-pub fn refused_in(directory: &Path) -> io::Result<Vec<String>> {
+pub(crate) fn refused_in(directory: &Path) -> io::Result<Vec<String>> {
     let _access = Use::Read.begin(directory).map_err(|hangs| hangs.of(directory))?;
     let mut errors = Vec::new();
     for report in [REPORT, REPORT_OF_IMAGES] {

@@ -19,7 +19,7 @@ const MODE: u32 = 0o644;
 
 /// The result for the drop-in of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Required {
+pub(crate) enum Required {
     /// It is unchanged.
     AsItWas,
     /// It was written or removed: the runtime must be restarted.
@@ -35,7 +35,7 @@ pub enum Required {
 ///
 /// # Errors
 /// A file cannot be written or removed.
-pub fn require(name: Option<&str>) -> Result<Required, PodError> {
+pub(crate) fn require(name: Option<&str>) -> Result<Required, PodError> {
     keep(&required_drop_ins(&Node::new("/")), name)
 }
 

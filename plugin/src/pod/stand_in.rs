@@ -24,7 +24,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A daemon that has its containers; it ends when this is dropped.
 #[derive(Debug)]
-pub struct StandIn {
+pub(crate) struct StandIn {
     child: Child,
     /// The socket for its message that it is ready.
     socket: PathBuf,
@@ -35,7 +35,7 @@ impl StandIn {
     ///
     /// # Errors
     /// It cannot be executed, or is not ready in time.
-    pub fn start(command: &[String]) -> Result<StandIn, UnitError> {
+    pub(crate) fn start(command: &[String]) -> Result<StandIn, UnitError> {
         let failed = |source: io::Error| UnitError::Tool {
             tool: "the daemon that stands in",
             source,

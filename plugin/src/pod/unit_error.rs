@@ -12,7 +12,7 @@ use crate::write::WriteError;
 
 /// The reason why the host cannot run the daemon as a unit.
 #[derive(Debug, Error)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     /// The host has a unit of this name that is not from a pod.
     #[error(
         "cannot put the unit on the host: {} is not from a pod; uninstall that daemon, or deploy without hostUnit",

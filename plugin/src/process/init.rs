@@ -22,7 +22,7 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_millis(10);
 const POLLS: u32 = 16;
 
 /// The process with this number now; `None` if there is none, or it has ended.
-pub fn process(pid: i32) -> Option<ProcessId> {
+pub(crate) fn process(pid: i32) -> Option<ProcessId> {
     let stat = Stat::of(pid).filter(|stat| !stat.has_ended())?;
     let started = stat.started;
     Some(ProcessId { pid, started })
@@ -30,41 +30,41 @@ pub fn process(pid: i32) -> Option<ProcessId> {
 
 /// The init process of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Init(ProcessId);
+pub(crate) struct Init(ProcessId);
 
 impl Init {
     /// This process.
-    pub fn new(process: ProcessId) -> Init {
+    pub(crate) fn new(process: ProcessId) -> Init {
         Init(process)
     }
 
     /// The process that `created` names; `None` if it names none.
-    pub fn of(created: &Created) -> Option<Init> {
+    pub(crate) fn of(created: &Created) -> Option<Init> {
         created.process.map(Init)
     }
 
     /// Whether it is alive.
-    pub fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         process(self.0.pid) == Some(self.0)
     }
 
     /// Its identity.
-    pub fn process(self) -> ProcessId {
+    pub(crate) fn process(self) -> ProcessId {
         self.0
     }
 
     /// Its number, if it is alive.
-    pub fn pid(self) -> Option<i32> {
+    pub(crate) fn pid(self) -> Option<i32> {
         self.is_alive().then_some(self.0.pid)
     }
 
     /// The number of its parent; `None` if it has ended.
-    pub fn parent(self) -> Option<i32> {
+    pub(crate) fn parent(self) -> Option<i32> {
         Stat::of(self.0.pid).map(|stat| stat.parent)
     }
 
     /// Its current program; `None` if it has ended.
-    pub fn program(self) -> Option<Program> {
+    pub(crate) fn program(self) -> Option<Program> {
         self.program_of_number().filter(|_| self.is_alive())
     }
 
@@ -87,7 +87,7 @@ impl Init {
     ///
     /// # Errors
     /// As [`Pidfd::open`].
-    pub fn pidfd(self) -> io::Result<Option<Pidfd>> {
+    pub(crate) fn pidfd(self) -> io::Result<Option<Pidfd>> {
         Pidfd::open(self.0)
     }
 
@@ -102,12 +102,12 @@ impl Init {
     }
 
     /// Sends it SIGTERM.
-    pub fn terminate(self) {
+    pub(crate) fn terminate(self) {
         self.signal(Signal::TERM);
     }
 
     /// Kills it.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
     }
 

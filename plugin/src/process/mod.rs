@@ -12,7 +12,7 @@ pub(crate) mod stat;
 mod streams;
 
 pub use descriptors::raise_descriptor_limit;
-pub use init::{Init, process};
+pub(crate) use init::{Init, process};
 pub(crate) use list::processes;
-pub use pidfd::Pidfd;
+pub(crate) use pidfd::Pidfd;
 pub(crate) use streams::detach_from_caller;

@@ -11,14 +11,14 @@ use crate::model::ProcessId;
 
 /// A descriptor of one process.
 #[derive(Debug)]
-pub struct Pidfd(OwnedFd);
+pub(crate) struct Pidfd(OwnedFd);
 
 impl Pidfd {
     /// The descriptor of `of`; `None` if it has ended.
     ///
     /// # Errors
     /// The kernel lacks descriptors, or is older than Linux 5.3.
-    pub fn open(of: ProcessId) -> io::Result<Option<Pidfd>> {
+    pub(crate) fn open(of: ProcessId) -> io::Result<Option<Pidfd>> {
         let Some(pid) = Pid::from_raw(of.pid) else {
             return Ok(None);
         };
@@ -31,7 +31,7 @@ impl Pidfd {
     }
 
     /// Whether the process has ended.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let mut events = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
         poll(&mut events, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }

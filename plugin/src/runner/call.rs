@@ -9,22 +9,22 @@ use crate::ledger::Trigger;
 use crate::model::{DEFAULT_STATE_DIR, Stage, shown};
 
 /// The name of this program, which is the first argument of every runner.
-pub const NAME: &str = "nri-oci-hooks";
+pub(crate) const NAME: &str = "nri-oci-hooks";
 
 /// The first argument that makes this program a runner.
 pub const COMMAND: &str = "stage";
 
 /// The call of a runner: `stage STAGE [--state-dir DIR] [--trigger TRIGGER] [--enter-host]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub(crate) struct Call {
     /// The stage.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The directory of the ledger.
-    pub state_dir: PathBuf,
+    pub(crate) state_dir: PathBuf,
     /// The trigger.
-    pub trigger: Trigger,
+    pub(crate) trigger: Trigger,
     /// Whether it starts in a pod and must enter the host: its daemon runs in a pod.
-    pub enter_host: bool,
+    pub(crate) enter_host: bool,
 }
 
 /// A command line that is not a call of a runner.
@@ -69,7 +69,7 @@ impl Call {
     }
 
     /// The arguments of this call, the program's name first.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![
             "nri-oci-hooks".to_owned(),
             COMMAND.into(),

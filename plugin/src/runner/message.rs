@@ -14,7 +14,7 @@ pub(super) fn last_failure(header: &Header, stage: Stage, record: &Record) -> Op
 }
 
 /// The message about each hook of `record` that failed.
-pub fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
+pub(crate) fn failures(header: &Header, stage: Stage, record: &Record) -> Vec<String> {
     let runs = record.runs();
     runs.iter()
         .filter_map(|run| failure(header, stage, run))

@@ -24,8 +24,9 @@ mod supervisor;
 
 use crate::process::stat;
 
-pub use call::{COMMAND, Call, NAME};
+pub use call::COMMAND;
+pub(crate) use call::{Call, NAME};
 pub use main::main;
-pub use message::failures;
-pub use needed::needs_program;
-pub use state::State;
+pub(crate) use message::failures;
+pub(crate) use needed::needs_program;
+pub(crate) use state::State;

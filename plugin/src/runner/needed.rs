@@ -10,7 +10,7 @@ use crate::process::Init;
 ///
 /// # Errors
 /// Its records cannot be read.
-pub fn needs_program(files: &EntryDirectory, header: &Header) -> Result<bool, LedgerError> {
+pub(crate) fn needs_program(files: &EntryDirectory, header: &Header) -> Result<bool, LedgerError> {
     let is_of_this_boot = header.boot == BootId::current()?;
     let Some(created) = files.created()? else {
         return Ok(is_of_this_boot);

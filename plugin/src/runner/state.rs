@@ -17,23 +17,23 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub(crate) struct State {
     /// The version of the runtime-spec.
     #[serde(rename = "ociVersion", default = "oci_version")]
-    pub oci_version: String,
+    pub(crate) oci_version: String,
     /// The container's id.
-    pub id: ContainerId,
+    pub(crate) id: ContainerId,
     /// The point in its life: `creating`, `created`, `running`, `stopped`.
-    pub status: String,
+    pub(crate) status: String,
     /// Its init as numbered on the host; absent, or 0 with crun, if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<i32>,
+    pub(crate) pid: Option<i32>,
     /// Its bundle, an absolute path; empty if unknown.
     #[serde(default)]
-    pub bundle: String,
+    pub(crate) bundle: String,
     /// Its annotations in the OCI spec.
     #[serde(default, deserialize_with = "null_as_default")]
-    pub annotations: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 /// The identity of the container for its hooks: the same keys on every runtime.
@@ -66,7 +66,7 @@ pub(super) enum StateError {
 
 impl State {
     /// A state without an OCI runtime.
-    pub fn new(id: ContainerId, status: &str, created: &Created) -> State {
+    pub(crate) fn new(id: ContainerId, status: &str, created: &Created) -> State {
         State {
             oci_version: oci_version(),
             id,
@@ -92,7 +92,7 @@ impl State {
     ///
     /// # Errors
     /// The kernel lacks memory or descriptors.
-    pub fn to_file(&self) -> io::Result<File> {
+    pub(crate) fn to_file(&self) -> io::Result<File> {
         let mut file = File::from(memfd_create(c"state", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(&serde_json::to_vec(self)?)?;
         file.rewind()?;

@@ -9,7 +9,7 @@ use crate::write::WriteError;
 
 /// The reason why NRI could not be switched on or off.
 #[derive(Debug, Error)]
-pub enum RuntimeError {
+pub(crate) enum RuntimeError {
     /// A file cannot be read, written or removed.
     #[error(transparent)]
     File(#[from] WriteError),

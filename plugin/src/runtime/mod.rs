@@ -8,5 +8,5 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-pub use error::RuntimeError;
-pub use switch::{Change, Plan, Target, disable, enable};
+pub(crate) use error::RuntimeError;
+pub(crate) use switch::{Plan, Target, disable, enable};

@@ -17,16 +17,16 @@ const CRIO: &str = include_str!("../../../deploy/crio/crio.conf");
 
 /// The node and runtime whose configuration is to be changed.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// The node.
-    pub node: Node,
+    pub(crate) node: Node,
     /// The runtime; `None` for the installed one.
-    pub runtime: Option<InstalledRuntime>,
+    pub(crate) runtime: Option<InstalledRuntime>,
 }
 
 /// One change to a file. Each is made as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Writes a file of this program.
     Write {
         /// The path.
@@ -57,20 +57,20 @@ pub enum Change {
 
 /// The planned changes, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The changes; none if the files are already as requested.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Notes for the user, one line each.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// The unit of the runtime, which reads its configuration when it starts.
-    pub service: &'static str,
+    pub(crate) service: &'static str,
 }
 
 /// The plan that switches NRI on.
 ///
 /// # Errors
 /// There is no runtime, or a file cannot be changed safely.
-pub fn enable(target: &Target) -> Result<Plan, RuntimeError> {
+pub(crate) fn enable(target: &Target) -> Result<Plan, RuntimeError> {
     let node = &target.node;
     let runtime = runtime(target)?;
     let mut plan = plan_for(runtime);
@@ -112,7 +112,7 @@ pub fn enable(target: &Target) -> Result<Plan, RuntimeError> {
 ///
 /// # Errors
 /// There is no runtime, or a file cannot be changed safely.
-pub fn disable(target: &Target) -> Result<Plan, RuntimeError> {
+pub(crate) fn disable(target: &Target) -> Result<Plan, RuntimeError> {
     let node = &target.node;
     let runtime = runtime(target)?;
     let mut plan = plan_for(runtime);
@@ -206,7 +206,7 @@ impl Plan {
     ///
     /// # Errors
     /// One fails; those before it are made.
-    pub fn execute(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn execute(&self) -> Result<(), RuntimeError> {
         self.changes.iter().try_for_each(|change| Ok(change.make()?))
     }
 }

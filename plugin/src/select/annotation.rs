@@ -10,7 +10,7 @@ use crate::config::AnnotationKey;
 use crate::model::shown;
 
 /// The maximum number of hook-specs that one annotation may select.
-pub const MAX_SELECTED: usize = 16;
+pub(crate) const MAX_SELECTED: usize = 16;
 
 /// The maximum length of a spec's name: with `.json` it is a file name of 255 bytes.
 const LONGEST_NAME: usize = 250;

@@ -36,7 +36,7 @@ const SIZE: MaxSize = MaxSize {
 
 /// The directory of the copies; none by default.
 #[derive(Debug, Clone, Default)]
-pub struct Copies(Option<Arc<Directory>>);
+pub(crate) struct Copies(Option<Arc<Directory>>);
 
 #[derive(Debug)]
 struct Directory {
@@ -56,26 +56,26 @@ struct Queue {
 
 /// The last good version of a file.
 #[derive(Debug)]
-pub struct LastGood {
+pub(crate) struct LastGood {
     /// The content of the file.
-    pub text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// The time when it became active.
-    pub taken: Timestamp,
+    pub(crate) taken: Timestamp,
     /// The identity of the copy, which no version of the file itself has.
-    pub identity: FileIdentity,
+    pub(crate) identity: FileIdentity,
 }
 
 /// A file of which an older version is active.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OlderVersion {
+pub(crate) struct OlderVersion {
     /// The file.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// The time when the active version became active.
-    pub taken: Timestamp,
+    pub(crate) taken: Timestamp,
     /// The time since which the file is known to be invalid.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
     /// Its errors, or those of a file that it names.
-    pub errors: Vec<Diagnostic>,
+    pub(crate) errors: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ struct Header {
 
 impl Copies {
     /// The copies in the state directory of `config`. Without a ledger, that directory is not created.
-    pub fn of(config: &Config) -> Copies {
+    pub(crate) fn of(config: &Config) -> Copies {
         Copies::in_state_dir(&config.state_dir, config.needs_ledger())
     }
 

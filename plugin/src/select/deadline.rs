@@ -15,7 +15,7 @@ pub struct Overdue;
 
 impl Deadline {
     /// A deadline at `time`.
-    pub fn at(time: Instant) -> Deadline {
+    pub(crate) fn at(time: Instant) -> Deadline {
         Deadline(Some(time))
     }
 

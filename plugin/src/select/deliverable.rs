@@ -19,34 +19,34 @@ use crate::model::{Stage, shown};
 )]
 pub struct NotDeliverable {
     /// The file of the first such hook.
-    pub file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// Its line.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Their stage.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// The delivery.
-    pub delivery: Delivery,
+    pub(crate) delivery: Delivery,
 }
 
 const REMEDY: &str = "move them to another stage, or set another delivery for the runtime handler";
 
 /// The deliveries of a configuration, by which its files are checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deliveries {
+pub(crate) struct Deliveries {
     of_others: Delivery,
     of_handlers: BTreeMap<String, Delivery>,
 }
 
 impl Delivery {
     /// Whether hooks of `stage` run with it.
-    pub fn runs(self, stage: Stage) -> bool {
+    pub(crate) fn runs(self, stage: Stage) -> bool {
         self != Delivery::Events || !stage.is_in_container()
     }
 }
 
 impl Deliveries {
     /// The deliveries of `config`.
-    pub fn of(config: &Config) -> Deliveries {
+    pub(crate) fn of(config: &Config) -> Deliveries {
         Deliveries {
             of_others: config.delivery,
             of_handlers: config.runtimes.clone(),
@@ -73,7 +73,7 @@ impl Deliveries {
     }
 
     /// Fails if `spec` has hooks that run for no container.
-    pub fn check(&self, spec: &LoadedSpec) -> Result<(), Vec<Diagnostic>> {
+    pub(crate) fn check(&self, spec: &LoadedSpec) -> Result<(), Vec<Diagnostic>> {
         let never = spec.spec().stages.keys().filter(|stage| !self.run(**stage));
         let errors: Vec<Diagnostic> = never
             .map(|stage| {
@@ -85,7 +85,7 @@ impl Deliveries {
     }
 
     /// A warning for each stage of `spec` whose hooks run for some containers and not for others.
-    pub fn partly(&self, spec: &LoadedSpec) -> Vec<Diagnostic> {
+    pub(crate) fn partly(&self, spec: &LoadedSpec) -> Vec<Diagnostic> {
         let stages = spec.spec().stages.keys().filter(|stage| self.run(**stage));
         let partly = stages.filter_map(|stage| {
             let without = self.without(*stage);

@@ -7,11 +7,11 @@ use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of a file's content; displayed as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
+pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Digest {
+    pub(crate) fn of(bytes: &[u8]) -> Digest {
         Digest(Sha256::digest(bytes).into())
     }
 }

@@ -22,19 +22,19 @@ pub(crate) const MAX_REFERENCE: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageProgram {
     /// The file, without links on the way.
-    pub program: String,
+    pub(crate) program: String,
     /// The image's name on the node: the name of the directory with its versions.
-    pub name: String,
+    pub(crate) name: String,
     /// The image's reference, from the DaemonSet; absent if a package has created the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub(crate) image: Option<String>,
     /// The digest of the version's content.
-    pub digest: String,
+    pub(crate) digest: String,
 }
 
 impl ImageProgram {
     /// The program at `real`, a path without links; `None` if it is in no version's directory.
-    pub fn at(real: &str) -> Option<ImageProgram> {
+    pub(crate) fn at(real: &str) -> Option<ImageProgram> {
         let directory = version_directory(Path::new(real))?;
         let name = directory.parent()?.file_name()?.to_string_lossy().into_owned();
         let digest = directory.file_name()?.to_str()?.replacen('-', ":", 1);

@@ -12,7 +12,7 @@ use crate::trust::{FileIdentity, MaxSize, PathCache, TrustedFile};
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// A hook-spec: lists of hooks, by stage.
     HookSpec,
     /// A hooks.d file of podman and CRI-O, version 1.0.0: one hook, with conditions.
@@ -42,7 +42,7 @@ impl Format {
 
 /// A valid hook-spec, and the state of the file that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadedSpec {
+pub(crate) struct LoadedSpec {
     file: Arc<str>,
     identity: FileIdentity,
     digest: Digest,
@@ -61,18 +61,18 @@ impl LoadedSpec {
     /// each program that it names.
     ///
     /// Fails with all errors, in the order of the text.
-    pub fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
+    pub(crate) fn load(file: &Arc<str>) -> Result<LoadedSpec, Vec<Diagnostic>> {
         LoadedSpec::load_with_text(file).1
     }
 
     /// As [`LoadedSpec::load`], with the text that was read, to show the errors in it; empty if the file
     /// could not be read.
-    pub fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
+    pub(crate) fn load_with_text(file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         LoadedSpec::load_as(Format::HookSpec, file)
     }
 
     /// As [`LoadedSpec::load_with_text`], for a file of this `format`.
-    pub fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
+    pub(crate) fn load_as(format: Format, file: &Arc<str>) -> (Vec<u8>, Result<LoadedSpec, Vec<Diagnostic>>) {
         let path_cache = &mut PathCache::new();
         let read = path_cache
             .named(file)
@@ -194,37 +194,37 @@ impl LoadedSpec {
     }
 
     /// The programs from images, in their versions at the check.
-    pub fn image_programs(&self) -> &[ImageProgram] {
+    pub(crate) fn image_programs(&self) -> &[ImageProgram] {
         &self.image_programs
     }
 
     /// The file, by the name under which it was loaded.
-    pub fn file(&self) -> &Arc<str> {
+    pub(crate) fn file(&self) -> &Arc<str> {
         &self.file
     }
 
     /// The state of the file that was read.
-    pub fn identity(&self) -> FileIdentity {
+    pub(crate) fn identity(&self) -> FileIdentity {
         self.identity
     }
 
     /// The programs that it names, each once.
-    pub fn programs(&self) -> &[Program] {
+    pub(crate) fn programs(&self) -> &[Program] {
         &self.programs
     }
 
     /// Its conditions: always, unless it is a hooks.d file.
-    pub fn when(&self) -> &When {
+    pub(crate) fn when(&self) -> &When {
         &self.when
     }
 
     /// The digest of the text that was read.
-    pub fn digest(&self) -> &Digest {
+    pub(crate) fn digest(&self) -> &Digest {
         &self.digest
     }
 
     /// The hooks in it.
-    pub fn spec(&self) -> &HookSpec {
+    pub(crate) fn spec(&self) -> &HookSpec {
         &self.spec
     }
 }

@@ -31,16 +31,16 @@ impl Counts {
 
 /// The numbers of reads of files of one format since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loads {
+pub(crate) struct Loads {
     /// Valid files.
-    pub good: u64,
+    pub(crate) good: u64,
     /// Invalid files.
-    pub bad: u64,
+    pub(crate) bad: u64,
 }
 
 impl Loads {
     /// The numbers for files of this `format`.
-    pub fn of(format: Format) -> Loads {
+    pub(crate) fn of(format: Format) -> Loads {
         let counts = Counts::of(format);
         Loads {
             good: counts.good.load(Ordering::Relaxed),

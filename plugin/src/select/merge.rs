@@ -7,7 +7,7 @@ use crate::model::{HookLimits, ResolvedHook, ResolvedHooks, Source, Timeout};
 use crate::spec::Hook;
 
 /// The environment of a hook without `env`: never the environment of the runner.
-pub const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The hooks of `specs`: per stage, those of the first spec first, in listed order, nothing removed
 /// (iSulad's rule).

@@ -11,7 +11,7 @@ impl Selector {
     /// All errors of the hook-specs in the directories that pods may select from, and of directories that cannot be
     /// listed. Also the programs from images in the valid hook-specs. Reads each file. Files that do not answer are
     /// left out: that is reported for their file system.
-    pub fn selectable(&self) -> (Vec<Diagnostic>, Vec<ImageProgram>) {
+    pub(crate) fn selectable(&self) -> (Vec<Diagnostic>, Vec<ImageProgram>) {
         let (mut errors, mut programs) = (Vec::new(), Vec::new());
         for directory in &self.config().annotation.spec_dirs {
             let Ok(access) = Use::Read.begin(Path::new(&**directory)) else {

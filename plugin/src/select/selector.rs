@@ -59,22 +59,22 @@ type Part = (Arc<LoadedSpec>, Origin);
 #[derive(Debug, Clone)]
 pub struct Selected {
     /// The hooks, with every value filled in.
-    pub resolved: Arc<ResolvedHooks>,
+    pub(crate) resolved: Arc<ResolvedHooks>,
     /// The hook-specs that they come from, in order.
     pub specs: Vec<Chosen>,
     /// The errors that were ignored because `failure_policy` is `"ignore"`; already logged.
-    pub ignored: Vec<SelectError>,
+    pub(crate) ignored: Vec<SelectError>,
 }
 
 impl Selector {
     /// A selector for this configuration. It reads no file yet: each [`select`](Selector::select) does, and
-    /// [`look`](Selector::look).
+    /// `Selector::look`.
     pub fn new(config: Config) -> Selector {
         Selector::with_copies(config, Copies::default())
     }
 
     /// The same, which stores the last good version of each file among `copies`, and uses that of an invalid file.
-    pub fn with_copies(config: Config, copies: Copies) -> Selector {
+    pub(crate) fn with_copies(config: Config, copies: Copies) -> Selector {
         let new = |file: &Arc<str>| LastGoodSpec::new(Format::HookSpec, file.clone(), copies.clone());
         let defaults = config.defaults().map(|(file, _)| new(file)).collect();
         let hooks_d = HooksD::new(&config.hooks_dirs, copies.clone());
@@ -86,7 +86,7 @@ impl Selector {
     ///
     /// Fails with all errors of the default hook-spec, if that is another than before: this selector is
     /// better than one that lets no container be created.
-    pub fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
+    pub(crate) fn succeed(&self, config: Config) -> Result<Selector, Vec<Diagnostic>> {
         let earlier = self.default_specs();
         let known = |file: &Arc<str>| earlier.iter().find(|earlier| earlier.file() == file).cloned();
         let default = |file: &Arc<str>| {
@@ -129,7 +129,7 @@ impl Selector {
     }
 
     /// Checks the default hook-specs and hooks.d now, not only at the next container, and logs their changes.
-    pub fn look(&self) {
+    pub(crate) fn look(&self) {
         let mut path_cache = PathCache::new();
         // The result is logged, and the same at the next container.
         for default in &self.defaults {
@@ -148,12 +148,12 @@ impl Selector {
     }
 
     /// Its configuration.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// The errors of the default hook-specs, and of the directories and files of hooks.d, at the last check.
-    pub fn errors(&self) -> Vec<Diagnostic> {
+    pub(crate) fn errors(&self) -> Vec<Diagnostic> {
         let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let of_default = defaults.iter().flat_map(LastGoodSpec::errors);
         let found = of_default.chain(hooks_d.errors()).cloned();
@@ -163,7 +163,7 @@ impl Selector {
     }
 
     /// The files among them of which an older version is active.
-    pub fn older(&self) -> Vec<OlderVersion> {
+    pub(crate) fn older(&self) -> Vec<OlderVersion> {
         let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let of_default = defaults.iter().filter_map(LastGoodSpec::older);
         of_default.chain(hooks_d.older()).collect()
@@ -176,7 +176,7 @@ impl Selector {
 
     /// The active files that need no selection: the default hook-specs and those of hooks.d, in their last good
     /// versions.
-    pub fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
+    pub(crate) fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
         let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let default = defaults.iter().filter_map(LastGoodSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));
@@ -205,7 +205,7 @@ impl Selector {
     ///
     /// # Errors
     /// As [`Selector::select`].
-    pub fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
+    pub(crate) fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let mut path_cache = PathCache::new();
         let mut parts = self.without_annotation(subject, &mut path_cache, deadline)?;
         match self.picked_part(&mut path_cache, subject, deadline) {
@@ -219,7 +219,7 @@ impl Selector {
     ///
     /// # Errors
     /// As [`Selector::select`].
-    pub fn select_without_annotation(
+    pub(crate) fn select_without_annotation(
         &self,
         subject: &Subject<'_>,
         deadline: Deadline,

@@ -20,7 +20,7 @@ use crate::trust::PathCache;
 /// in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
-pub enum Unused {
+pub(crate) enum Unused {
     /// No default hook-spec is configured.
     NoDefault,
     /// The default hook-spec, or a file of hooks.d: the pod's namespace is among
@@ -101,7 +101,7 @@ pub enum Unused {
 
 impl Unused {
     /// Whether it is related to the request; the rest are other files of the node.
-    pub fn is_near(&self) -> bool {
+    pub(crate) fn is_near(&self) -> bool {
         !matches!(
             self,
             Unused::OtherNamespaces { .. }
@@ -179,17 +179,17 @@ impl fmt::Display for Unused {
 
 /// The facts about a container that only its runtime, its image or the cluster knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// Whether its command is unknown.
-    pub command: bool,
+    pub(crate) command: bool,
     /// The keys of its annotations with unknown values.
-    pub annotations: Vec<&'static str>,
+    pub(crate) annotations: Vec<&'static str>,
 }
 
 impl Selector {
     /// The files and annotations that could give the container hooks but do not; `unknown` are its unknown
     /// facts, and `chosen` are its hook-specs.
-    pub fn unused(&self, subject: &Subject<'_>, unknown: &Unknown, chosen: &[Chosen]) -> Vec<Unused> {
+    pub(crate) fn unused(&self, subject: &Subject<'_>, unknown: &Unknown, chosen: &[Chosen]) -> Vec<Unused> {
         let mut unused = Vec::new();
         unused.extend(self.unused_defaults(subject));
         unused.extend(self.unused_hooks_d(subject, unknown));
@@ -318,7 +318,7 @@ impl Selector {
 /// their names.
 ///
 /// Fails if the directory cannot be read.
-pub fn specs_in(directory: &str) -> io::Result<Vec<Arc<str>>> {
+pub(crate) fn specs_in(directory: &str) -> io::Result<Vec<Arc<str>>> {
     let mut files = Vec::new();
     for entry in Path::new(directory).read_dir()? {
         let path = entry?.path();

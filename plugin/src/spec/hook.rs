@@ -11,19 +11,19 @@ use crate::model::{OnFailure, Stage, Timeout};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hook {
     /// Absolute path of the program on the host.
-    pub path: String,
+    pub(crate) path: String,
     /// The argv of the program, with `args[0]`; `None` if the spec has no `args`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub args: Option<Vec<String>>,
+    pub(crate) args: Option<Vec<String>>,
     /// The whole environment of the program, each `KEY=VALUE`; `None` if the spec has no `env`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub env: Option<Vec<String>>,
+    pub(crate) env: Option<Vec<String>>,
     /// The maximum time that it may run; `None` if the spec has no `timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Timeout>,
+    pub(crate) timeout: Option<Timeout>,
     /// The effect of its failure on the container; iSulad has no such field.
     #[serde(rename = "onFailure", skip_serializing_if = "OnFailure::is_fail")]
-    pub on_failure: OnFailure,
+    pub(crate) on_failure: OnFailure,
     /// Line of the hook-spec file on which this hook begins, from 1.
     #[serde(skip)]
     pub line: usize,

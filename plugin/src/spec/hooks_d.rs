@@ -54,7 +54,7 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
 
 /// Whether `bytes` look like a hooks.d file, not like a hook-spec: they have a `version` or a `hook`, which
 /// no hook-spec has. They must be JSON.
-pub fn is_hooks_d(bytes: &[u8]) -> bool {
+pub(crate) fn is_hooks_d(bytes: &[u8]) -> bool {
     let mut is = false;
     let text = str::from_utf8(bytes).unwrap_or_default();
     let root = json::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).ok();

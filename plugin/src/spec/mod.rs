@@ -17,10 +17,12 @@ mod when;
 #[cfg(test)]
 mod tests;
 
-pub use hook::{Hook, HookSpec};
-pub use hooks_d::{is_hooks_d, parse_hooks_d};
-pub use parse::{MAX_SIZE, Parsed, Program, parse};
-pub use pattern::Pattern;
-pub use places::{HookPlaces, places};
-pub use regexp::RegexpError;
-pub use when::When;
+pub(crate) use hook::Hook;
+pub use hook::HookSpec;
+pub(crate) use hooks_d::is_hooks_d;
+pub use hooks_d::parse_hooks_d;
+pub use parse::parse;
+pub(crate) use parse::{MAX_SIZE, Parsed, Program};
+pub(crate) use pattern::Pattern;
+pub(crate) use places::{HookPlaces, places};
+pub(crate) use when::When;

@@ -12,39 +12,39 @@ use crate::diagnostic::{Diagnostic, Place, Rule};
 use crate::model::Stage;
 
 /// The maximum size of a hook-spec, in bytes: 10 MiB exactly is still read (iSulad's rule).
-pub const MAX_SIZE: u64 = 10 * 1024 * 1024;
+pub(crate) const MAX_SIZE: u64 = 10 * 1024 * 1024;
 
 /// The result of parsing a text as a hook-spec.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// Its conditions: always, unless it is a hooks.d file.
-    pub when: When,
+    pub(crate) when: When,
     /// The hooks in the text; complete only if there is no error.
     pub spec: HookSpec,
     /// The programs on the host that it names, each once. Hooks with errors are included.
-    pub programs: Vec<Program>,
+    pub(crate) programs: Vec<Program>,
     /// Every error, in the order of the text.
     pub errors: Vec<Diagnostic>,
 }
 
 /// A program that a hook-spec names, with its first occurrence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Program {
+pub(crate) struct Program {
     /// The absolute path.
-    pub path: Arc<str>,
+    pub(crate) path: Arc<str>,
     /// The stage that names it first; none in a hooks.d file, whose one hook is in no stage.
-    pub stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// The index of the hook that names it first.
-    pub index: Option<usize>,
+    pub(crate) index: Option<usize>,
     /// The field that names it.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// The place of the path.
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 impl Program {
     /// An error about this program in the hook-spec `file`.
-    pub fn error(&self, file: &Arc<str>, rule: Rule, message: String, help: String) -> Diagnostic {
+    pub(crate) fn error(&self, file: &Arc<str>, rule: Rule, message: String, help: String) -> Diagnostic {
         Diagnostic {
             stage: self.stage,
             index: self.index,

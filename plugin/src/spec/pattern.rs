@@ -7,7 +7,7 @@ use super::regexp::{MAX_DEPTH, RegexpError, translate};
 /// A regular expression of Go's syntax, found anywhere in a text unless it is anchored. The time of a match
 /// grows at most linearly with the text.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     text: String,
     regex: Regex,
 }
@@ -23,7 +23,7 @@ impl Pattern {
     ///
     /// # Errors
     /// Go's `regexp` package does not accept it, or it takes too much memory.
-    pub fn new(text: &str) -> Result<Pattern, RegexpError> {
+    pub(crate) fn new(text: &str) -> Result<Pattern, RegexpError> {
         let translated = translate(text)?;
         let regex = RegexBuilder::new(&translated)
             // A group becomes one level, and its repetition another.
@@ -42,12 +42,12 @@ impl Pattern {
     }
 
     /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether it matches `text`.
-    pub fn is_match(&self, text: &str) -> bool {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 }

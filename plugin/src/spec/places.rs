@@ -8,24 +8,24 @@ use crate::model::Stage;
 
 /// The places of one hook and its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HookPlaces {
+pub(crate) struct HookPlaces {
     /// The whole hook.
-    pub hook: Place,
+    pub(crate) hook: Place,
     /// The value of `path`.
-    pub path: Option<Place>,
+    pub(crate) path: Option<Place>,
     /// The first item of `args`.
-    pub arg0: Option<Place>,
+    pub(crate) arg0: Option<Place>,
     /// The value of `env`.
-    pub env: Option<Place>,
+    pub(crate) env: Option<Place>,
     /// The value of `timeout`.
-    pub timeout: Option<Place>,
+    pub(crate) timeout: Option<Place>,
     /// The value of `onFailure`.
-    pub on_failure: Option<Place>,
+    pub(crate) on_failure: Option<Place>,
 }
 
 /// The places of the hooks of each stage, in listed order, in a text without errors (see
-/// [`parse`](super::parse)). In any other text, the places that can be found.
-pub fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
+/// [`parse`](super::parse())). In any other text, the places that can be found.
+pub(crate) fn places(text: &[u8]) -> BTreeMap<Stage, Vec<HookPlaces>> {
     let mut places = BTreeMap::new();
     let Ok(Ok(root)) = str::from_utf8(text).map(json::parse) else {
         return places;

@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 ///
 /// # Errors
 /// It is not open.
-pub fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
+pub(crate) fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is borrowed for this call alone, which fails if it is not open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
@@ -24,7 +24,7 @@ pub fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// The peer is gone, or has not received earlier messages.
-pub fn send_with_descriptor(
+pub(crate) fn send_with_descriptor(
     to: &impl AsFd,
     message: &[u8],
     descriptor: Option<BorrowedFd<'_>>,
@@ -47,7 +47,10 @@ pub fn send_with_descriptor(
 ///
 /// # Errors
 /// There is none yet ([`io::ErrorKind::WouldBlock`]).
-pub fn receive_with_descriptor(from: &impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive_with_descriptor(
+    from: &impl AsFd,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
     let mut space = cmsg_space!([RawFd; 1]);
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let mut slices = [IoSliceMut::new(buffer)];

@@ -44,7 +44,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 
 /// The exit code of the process of `pidfd`, or 128 plus the number of the signal that ended it. `None` until its parent
 /// has waited for it, and on earlier kernels.
-pub fn exit_code(pidfd: &impl AsFd) -> Option<i32> {
+pub(crate) fn exit_code(pidfd: &impl AsFd) -> Option<i32> {
     let mut info = Info {
         mask: EXIT,
         ..Info::default()

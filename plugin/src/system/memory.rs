@@ -7,7 +7,7 @@ const LARGE: libc::c_int = 64 * 1024;
 /// Makes all threads share one heap, which retains little free memory. Call this before there are threads.
 ///
 /// Otherwise the allocator gives each thread a heap of its own, and each retains its peak.
-pub fn share_heap() {
+pub(crate) fn share_heap() {
     #[cfg(target_env = "gnu")]
     for (parameter, value) in [
         (libc::M_ARENA_MAX, 1),
@@ -24,7 +24,7 @@ pub fn share_heap() {
 /// Returns unused memory to the kernel: free heap memory, and the pages of code that ran only at the start.
 /// Otherwise the allocator retains the memory of a large message (Synchronize of thousands of containers)
 /// forever.
-pub fn return_free_memory() {
+pub(crate) fn return_free_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim takes the allocator's own locks and touches free memory only.
     unsafe {

@@ -13,7 +13,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 ///
 /// # Errors
 /// The kernel cannot start another process, or this process has more than one thread.
-pub fn fork_child(work: impl FnOnce() -> i32) -> io::Result<Pid> {
+pub(crate) fn fork_child(work: impl FnOnce() -> i32) -> io::Result<Pid> {
     require_one_thread()?;
     // SAFETY: this process has one thread, this one, so the child is complete: no lock in it is held by a
     // thread that it lacks.
@@ -33,7 +33,7 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// # Errors
 /// The kernel cannot start another process, or this process has more than one thread. Or the kernel cannot
 /// start a process in a control group (`ENOSYS`, `EINVAL` or `E2BIG` before Linux 5.7).
-pub fn fork_to_exec(group: Option<BorrowedFd<'_>>, work: impl FnOnce() -> i32) -> io::Result<Pid> {
+pub(crate) fn fork_to_exec(group: Option<BorrowedFd<'_>>, work: impl FnOnce() -> i32) -> io::Result<Pid> {
     require_one_thread()?;
     // SAFETY: all of its fields are numbers; 0 is valid, and means that the field is not used.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -70,7 +70,7 @@ fn end_with(status: i32) -> ! {
 }
 
 /// Restores the default effect of every signal, and unblocks all, as a program expects at its start.
-pub fn reset_signals() {
+pub(crate) fn reset_signals() {
     // The kernel's sigaction: SIG_DFL, no flags, an empty mask. The C library would exclude the signals that
     // it uses itself, and they would stay ignored.
     const DEFAULT: [u64; 4] = [0; 4];
@@ -93,7 +93,7 @@ pub fn reset_signals() {
 
 /// Lets this process wait for its children. It cannot if its parent ignored SIGCHLD: then the kernel reaps
 /// them.
-pub fn allow_waiting_for_children() {
+pub(crate) fn allow_waiting_for_children() {
     // Fails only for signals that cannot be handled. SAFETY: none of our code is installed.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
@@ -103,7 +103,7 @@ pub fn allow_waiting_for_children() {
 ///
 /// # Errors
 /// The kernel has no `close_range` and no `/proc`.
-pub fn close_descriptors_except(except: &[RawFd]) -> io::Result<()> {
+pub(crate) fn close_descriptors_except(except: &[RawFd]) -> io::Result<()> {
     let mut except: Vec<libc::c_uint> = except
         .iter()
         .filter_map(|number| (*number).try_into().ok())
@@ -146,7 +146,7 @@ fn open_descriptors() -> io::Result<Vec<libc::c_uint>> {
 ///
 /// # Errors
 /// The kernel has no `close_range` and no `/proc`.
-pub fn close_descriptors_on_exec() -> io::Result<()> {
+pub(crate) fn close_descriptors_on_exec() -> io::Result<()> {
     let flag = libc::CLOSE_RANGE_CLOEXEC as i32;
     // SAFETY: it changes a flag of descriptors and touches no memory.
     if unsafe { libc::close_range(3, libc::c_uint::MAX, flag) } == 0 {

@@ -10,7 +10,7 @@ use tokio::io::unix::AsyncFd;
 ///
 /// # Errors
 /// It cannot be waited for.
-pub async fn readable(descriptor: OwnedFd) -> io::Result<OwnedFd> {
+pub(crate) async fn readable(descriptor: OwnedFd) -> io::Result<OwnedFd> {
     // SAFETY: an OwnedFd is open, and stays the same until it is dropped.
     let descriptor = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
     descriptor.readable().await?.retain_ready();

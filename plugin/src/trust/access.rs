@@ -16,7 +16,7 @@ use crate::model::shown_path;
 
 /// The time after which the file system of an access counts as not answering. It is less than the time that a
 /// runtime gives for an answer. So the next container does not wait as the first one did.
-pub const LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 
 /// The maximum age of the cached mounts of this process. They are read only while an access hangs.
 const MOUNTS_AGE: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ static TABLE: Table = Table::new();
 
 /// The kind of an access. A file system that is suspended (fsfreeze(8)) still answers reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub(crate) enum Use {
     /// Stats, lists or reads.
     Read,
     /// Creates, writes, moves or removes.
@@ -35,52 +35,52 @@ pub enum Use {
 /// An access in progress, until this is dropped.
 #[derive(Debug)]
 #[must_use = "the access is in the table only while this lives"]
-pub struct Access {
+pub(crate) struct Access {
     slot: usize,
     table: &'static Table,
 }
 
 /// The refusal to wait for a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAnswering {
+pub(crate) struct NotAnswering {
     /// The time that an access to it has lasted already.
-    pub since: Duration,
+    pub(crate) since: Duration,
 }
 
 /// An access that has lasted longer than [`LIMIT`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unanswered {
+pub(crate) struct Unanswered {
     /// The path of the access.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The mount point of its file system; `None` if that is unknown.
-    pub mount: Option<PathBuf>,
+    pub(crate) mount: Option<PathBuf>,
     /// The start of the access, by the node's clock.
-    pub since: SystemTime,
+    pub(crate) since: SystemTime,
 }
 
 impl Use {
     /// Begins an access to `path`, which has no links on its way.
     ///
     /// Fails if its file system does not answer.
-    pub fn begin(self, path: &Path) -> Result<Access, NotAnswering> {
+    pub(crate) fn begin(self, path: &Path) -> Result<Access, NotAnswering> {
         TABLE.begin(self, path)
     }
 }
 
 /// Whether any access has lasted longer than [`LIMIT`]. Accesses no path.
-pub fn is_any_unanswered() -> bool {
+pub(crate) fn is_any_unanswered() -> bool {
     TABLE.has_old(Instant::now())
 }
 
 /// The accesses that have lasted longer than [`LIMIT`]: the longest of each file system, the longest first.
 /// Reads the mounts of this process if there are any.
-pub fn unanswered() -> Vec<Unanswered> {
+pub(crate) fn unanswered() -> Vec<Unanswered> {
     TABLE.unanswered(Instant::now())
 }
 
 impl NotAnswering {
     /// The refusal as an I/O error of an access to `path`.
-    pub fn of(self, path: &Path) -> io::Error {
+    pub(crate) fn of(self, path: &Path) -> io::Error {
         let path = shown_path(path);
         io::Error::other(format!("the file system of {path} {self}"))
     }

@@ -10,20 +10,20 @@ use crate::diagnostic::{Diagnostic, Rule};
 
 /// The maximum size of a file.
 #[derive(Debug, Clone, Copy)]
-pub struct MaxSize {
+pub(crate) struct MaxSize {
     /// In bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// In words, `10 MiB`.
-    pub in_words: &'static str,
+    pub(crate) in_words: &'static str,
     /// The hint for a larger file.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 impl PathCache {
     /// The file called `name`, for reading; `name` is its absolute path.
     ///
     /// Fails as [`TrustedFile::to_read`] does.
-    pub fn named(&mut self, name: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
+    pub(crate) fn named(&mut self, name: &Arc<str>) -> Result<TrustedFile, Vec<Diagnostic>> {
         self.file_to_read(Path::new(&**name))
             .map_err(|error| error.error_of(name))
     }
@@ -34,7 +34,7 @@ impl TrustedFile {
     /// file may grow after the check.
     ///
     /// Fails if it may not be read, was replaced since the check, or is larger than `most`.
-    pub fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    pub(crate) fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let opened = self.open().map_err(|error| error.error_of(name))?;
         let mut bytes = Vec::new();
         let access = Use::Read.begin(self.real_path());
@@ -65,7 +65,7 @@ impl TrustedFile {
 
 impl TrustError {
     /// As the one error of the file called `name`.
-    pub fn error_of(&self, name: &Arc<str>) -> Vec<Diagnostic> {
+    pub(crate) fn error_of(&self, name: &Arc<str>) -> Vec<Diagnostic> {
         vec![Diagnostic::of_file(
             name,
             self.rule(),

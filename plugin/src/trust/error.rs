@@ -17,14 +17,14 @@ use crate::model::shown;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustError {
     /// The component at fault, by its real path: every link before it is resolved.
-    pub component: PathBuf,
+    pub(crate) component: PathBuf,
     /// The fault of this component.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
 }
 
 /// The possible faults of a component of a path. Modes are the permission bits alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The path does not begin at `/`.
     NotAbsolute,
     /// The path holds a NUL character.
@@ -110,7 +110,7 @@ impl From<Errno> for Fault {
 
 impl TrustError {
     /// The rule that is broken.
-    pub fn rule(&self) -> Rule {
+    pub(crate) fn rule(&self) -> Rule {
         match self.fault {
             Fault::NotAbsolute => Rule::PathNotAbsolute,
             Fault::Nul => Rule::NulCharacter,
@@ -134,7 +134,7 @@ impl TrustError {
     }
 
     /// The hint for this fault.
-    pub fn help(&self) -> String {
+    pub(crate) fn help(&self) -> String {
         let path = self.shown_component();
         match self.fault {
             Fault::NotAbsolute => "write the whole path from /".into(),
@@ -228,7 +228,7 @@ impl fmt::Display for TrustError {
 
 /// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
+pub(crate) enum FileKind {
     /// A regular file.
     Regular,
     /// A directory.

@@ -20,7 +20,7 @@ use super::walk::{End, walk};
 
 /// The identity of one state of one file: it changes when the file is written to, replaced or touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FileIdentity {
+pub(crate) struct FileIdentity {
     device: u64,
     inode: u64,
     size: i64,
@@ -32,7 +32,7 @@ pub struct FileIdentity {
 
 impl FileIdentity {
     /// The file's size in bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size.unsigned_abs()
     }
 }
@@ -51,17 +51,17 @@ impl From<&FileStat> for FileIdentity {
 
 impl PathCache {
     /// As [`TrustedFile::to_read`], in this path cache.
-    pub fn file_to_read(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
+    pub(crate) fn file_to_read(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
         self.file(path, Purpose::Read)
     }
 
     /// As [`TrustedFile::to_execute`], in this path cache.
-    pub fn file_to_execute(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
+    pub(crate) fn file_to_execute(&mut self, path: &Path) -> Result<TrustedFile, TrustError> {
         self.file(path, Purpose::Execute)
     }
 
     /// As [`TrustedDir::at`], in this path cache.
-    pub fn directory(&mut self, path: &Path) -> Result<TrustedDir, TrustError> {
+    pub(crate) fn directory(&mut self, path: &Path) -> Result<TrustedDir, TrustError> {
         match walk(self, path)? {
             (End::Directory(directory), real_path) => Ok(TrustedDir { directory, real_path }),
             (End::File { file, .. }, component) => Err(TrustError {
@@ -100,7 +100,7 @@ impl PathCache {
 ///
 /// The check holds for the time at which it was made; repeat it before each use.
 #[derive(Debug)]
-pub struct TrustedFile {
+pub(crate) struct TrustedFile {
     directory: Arc<Found>,
     file: Arc<Found>,
     real_path: PathBuf,
@@ -111,30 +111,30 @@ impl TrustedFile {
     /// is activated. A file system that hangs blocks once: see [`access`](super::access).
     ///
     /// Fails if `path` is not absolute, or any component is missing or breaks a rule.
-    pub fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
+    pub(crate) fn to_read(path: &Path) -> Result<TrustedFile, TrustError> {
         PathCache::new().file_to_read(path)
     }
 
     /// Checks the file at `path` for running: a hook. As [`TrustedFile::to_read`]; it must also have an
     /// execute bit and be neither setuid nor setgid.
-    pub fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
+    pub(crate) fn to_execute(path: &Path) -> Result<TrustedFile, TrustError> {
         PathCache::new().file_to_execute(path)
     }
 
     /// The identity of the file in its current state.
-    pub fn identity(&self) -> FileIdentity {
+    pub(crate) fn identity(&self) -> FileIdentity {
         FileIdentity::from(&self.file.stat)
     }
 
     /// Its path without links, `.` and `..`.
-    pub fn real_path(&self) -> &Path {
+    pub(crate) fn real_path(&self) -> &Path {
         &self.real_path
     }
 
     /// Opens it for reading.
     ///
     /// Fails if it may not be read, or its name now means another file.
-    pub fn open(&self) -> Result<File, TrustError> {
+    pub(crate) fn open(&self) -> Result<File, TrustError> {
         let blame = |fault| TrustError {
             component: self.real_path.clone(),
             fault,
@@ -166,7 +166,7 @@ impl AsFd for TrustedFile {
 /// A directory that is owned by root and writable by root alone unless sticky. It was reached only through
 /// directories and links with the same properties.
 #[derive(Debug)]
-pub struct TrustedDir {
+pub(crate) struct TrustedDir {
     directory: Arc<Found>,
     real_path: PathBuf,
 }
@@ -175,7 +175,7 @@ impl TrustedDir {
     /// The directory at `path`.
     ///
     /// Fails if `path` is not absolute, is no directory, or any component breaks a rule.
-    pub fn at(path: &Path) -> Result<TrustedDir, TrustError> {
+    pub(crate) fn at(path: &Path) -> Result<TrustedDir, TrustError> {
         PathCache::new().directory(path)
     }
 
@@ -183,7 +183,7 @@ impl TrustedDir {
     ///
     /// # Errors
     /// Others can create files in it.
-    pub fn unshared(self) -> Result<TrustedDir, TrustError> {
+    pub(crate) fn unshared(self) -> Result<TrustedDir, TrustError> {
         match self.is_shared() {
             true => Err(TrustError {
                 fault: check::writable(&self.directory.stat),
@@ -194,19 +194,19 @@ impl TrustedDir {
     }
 
     /// Its path without links, `.` and `..`.
-    pub fn real_path(&self) -> &Path {
+    pub(crate) fn real_path(&self) -> &Path {
         &self.real_path
     }
 
     /// Whether users other than root can create files in it, which a sticky directory allows.
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         check::is_shared(&self.directory.stat)
     }
 
     /// The names in it, unordered, without `.` and `..`.
     ///
     /// Fails if it may not be listed.
-    pub fn names(&self) -> Result<Vec<OsString>, TrustError> {
+    pub(crate) fn names(&self) -> Result<Vec<OsString>, TrustError> {
         let blame = |fault: Fault| TrustError {
             component: self.real_path.clone(),
             fault,

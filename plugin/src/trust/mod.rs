@@ -1,7 +1,7 @@
 //! Whether root may run this file or act on it: its owner, its mode, and every directory and link on the way.
 #![forbid(unsafe_code)]
 
-pub mod access;
+pub(crate) mod access;
 mod check;
 mod content;
 mod error;
@@ -13,7 +13,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use content::MaxSize;
-pub use error::{Fault, FileKind, TrustError};
-pub use file::{FileIdentity, TrustedDir, TrustedFile};
-pub use path_cache::PathCache;
+pub(crate) use content::MaxSize;
+pub(crate) use error::{Fault, TrustError};
+pub(crate) use file::{FileIdentity, TrustedDir, TrustedFile};
+pub(crate) use path_cache::PathCache;

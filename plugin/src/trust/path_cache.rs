@@ -25,7 +25,7 @@ pub(super) const MAX_REMEMBERED: usize = 128;
 ///
 /// It may miss changes that happen while it exists. So it is created for one decision and dropped with it.
 #[derive(Debug, Default)]
-pub struct PathCache {
+pub(crate) struct PathCache {
     /// By real path. Nothing is ever removed, so each cached path was reached by its name from its cached
     /// parent.
     known: BTreeMap<OsString, Place>,
@@ -52,7 +52,7 @@ pub(super) struct Found {
 
 impl PathCache {
     /// An empty cache.
-    pub fn new() -> PathCache {
+    pub(crate) fn new() -> PathCache {
         PathCache::default()
     }
 

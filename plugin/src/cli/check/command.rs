@@ -23,31 +23,31 @@ Examples:
 /// The arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Hook-spec or hooks.d files [default with --config: those that it names]
     #[arg(required_unless_present = "config", value_name = "FILE", value_parser = absolute)]
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
 
     /// The configuration. It is checked too if it is named, and it decides how the hooks would be run
     #[command(flatten)]
-    pub config: ConfigArg,
+    pub(crate) config: ConfigArg,
 
     /// Warn where iSulad reads a hook-spec in another way: onFailure, and stages that iSulad does not have
     #[arg(long)]
-    pub strict_isulad: bool,
+    pub(crate) strict_isulad: bool,
 
     /// Exit 1 for warnings too
     #[arg(long)]
-    pub deny_warnings: bool,
+    pub(crate) deny_warnings: bool,
 
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Checks hook-specs, and the configuration if one is named. Exits 0 if all files are valid, 1 if there is an
 /// error or the result could not be printed.
-pub fn check(args: CheckArgs) -> ExitCode {
+pub(crate) fn check(args: CheckArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) | Err(_) => ExitCode::FAILURE,

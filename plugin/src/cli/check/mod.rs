@@ -7,4 +7,4 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use command::{CheckArgs, check};
+pub(crate) use command::{CheckArgs, check};

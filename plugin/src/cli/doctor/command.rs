@@ -28,26 +28,26 @@ Examples:
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// The configuration of the daemon
     #[command(flatten)]
-    pub config: ConfigArg,
+    pub(crate) config: ConfigArg,
 
     /// Directory with the files of the node, if they are not this node's; no process is queried then
     #[arg(long, value_name = "DIR", default_value = "/")]
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
 
     /// Also print the checks that pass
     #[arg(long, short)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Examines the node. Exits 0 if no problem is found, else 1.
-pub fn doctor(args: DoctorArgs) -> ExitCode {
+pub(crate) fn doctor(args: DoctorArgs) -> ExitCode {
     apart::run(|out| Ok(run(&args, out)?))
 }
 

@@ -4,4 +4,4 @@ mod command;
 #[cfg(test)]
 mod tests;
 
-pub use command::{DoctorArgs, doctor};
+pub(crate) use command::{DoctorArgs, doctor};

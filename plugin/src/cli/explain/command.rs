@@ -33,46 +33,46 @@ Examples:
 /// The arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// Manifest of pods or workloads, YAML or JSON; - for stdin
     #[arg(required_unless_present_any = ["namespace", "annotations", "containers"])]
-    pub manifest: Option<String>,
+    pub(crate) manifest: Option<String>,
 
     /// Namespace of objects that name none [default: default]
     #[arg(long, value_name = "NAMESPACE")]
-    pub namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
 
     /// Annotation of the pod, in addition to those of the manifest; may be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
-    pub annotations: Vec<(String, String)>,
+    pub(crate) annotations: Vec<(String, String)>,
 
     /// Container of the pod, or the only ones of the manifest to explain; may be repeated
     #[arg(long = "container", value_name = "NAME")]
-    pub containers: Vec<String>,
+    pub(crate) containers: Vec<String>,
 
     /// The configuration that is used
     #[command(flatten)]
-    pub config: ConfigArg,
+    pub(crate) config: ConfigArg,
 
     /// Default hook-spec, as for the daemon; wins over the configuration
     #[arg(long, value_name = "FILE")]
-    pub hook_spec: Option<String>,
+    pub(crate) hook_spec: Option<String>,
 
     /// Delivery of hooks, as for the daemon: runner, direct or events; wins over the configuration
     #[arg(long, value_name = "HOW")]
-    pub delivery: Option<Delivery>,
+    pub(crate) delivery: Option<Delivery>,
 
     /// Runtime handler of the pods, as their RuntimeClass names it [default: runtimeClassName]
     #[arg(long, value_name = "NAME")]
-    pub runtime_handler: Option<String>,
+    pub(crate) runtime_handler: Option<String>,
 
     /// Also print every hook-spec of the node that does not apply
     #[arg(long)]
-    pub all: bool,
+    pub(crate) all: bool,
 
     /// Format of the result; JSON has everything
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 impl ExplainArgs {
@@ -89,7 +89,7 @@ fn annotation(text: &str) -> Result<(String, String), String> {
 
 /// Explains which hooks containers would get. Exits 0 if all of them can be created, 1 if one cannot be
 /// created or something could not be read.
-pub fn explain(args: ExplainArgs) -> ExitCode {
+pub(crate) fn explain(args: ExplainArgs) -> ExitCode {
     match run(&args, &mut io::stdin().lock(), &mut io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -8,4 +8,4 @@ mod subjects;
 mod tests;
 mod text;
 
-pub use command::{ExplainArgs, explain};
+pub(crate) use command::{ExplainArgs, explain};

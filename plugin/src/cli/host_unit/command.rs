@@ -42,14 +42,14 @@ Example:
 /// The arguments of `host-unit`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct HostUnitArgs {
+pub(crate) struct HostUnitArgs {
     #[command(flatten)]
     run: RunArgs,
 }
 
 /// Runs the daemon as a unit of the host, until SIGTERM or SIGINT. Exits 0 then; 1 if the host does not
 /// accept the unit.
-pub fn host_unit(args: HostUnitArgs) -> ExitCode {
+pub(crate) fn host_unit(args: HostUnitArgs) -> ExitCode {
     if !HostUnit::is_possible() {
         start_logs(&args.run.logs);
         tracing::warn!("the host does not run systemd, or the pod cannot see it: the pod is the daemon");

@@ -4,4 +4,4 @@ mod command;
 mod probes;
 mod rounds;
 
-pub use command::{HostUnitArgs, host_unit};
+pub(crate) use command::{HostUnitArgs, host_unit};

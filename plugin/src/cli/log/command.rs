@@ -42,31 +42,31 @@ Examples:
 /// The arguments of `log`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Select containers: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
     #[arg(value_name = "CONTAINER|POD")]
-    pub wanted: Option<String>,
+    pub(crate) wanted: Option<String>,
 
     /// Continue with new events
     #[arg(long, short)]
-    pub follow: bool,
+    pub(crate) follow: bool,
 
     /// Draw each container's life as bars on one time axis, which is not to scale
     #[arg(long, conflicts_with_all = ["follow", "format"])]
-    pub timeline: bool,
+    pub(crate) timeline: bool,
 
     /// The options of the ledger
     #[command(flatten)]
-    pub ledger: LedgerArg,
+    pub(crate) ledger: LedgerArg,
 
     /// Format of the result; JSON is one object a line
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Prints the events of containers, in order of time. Exits 0. Exits 1 if there is no ledger, it could not be
 /// printed, or it has no container of the requested name.
-pub fn log(args: LogArgs) -> ExitCode {
+pub(crate) fn log(args: LogArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -8,4 +8,4 @@ mod timeline;
 #[cfg(test)]
 mod tests;
 
-pub use command::{LogArgs, log};
+pub(crate) use command::{LogArgs, log};

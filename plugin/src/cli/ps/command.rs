@@ -42,28 +42,28 @@ Examples:
 /// The arguments of `ps`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct PsArgs {
+pub(crate) struct PsArgs {
     /// Select containers: the beginning of a container's id, a container's or a pod's name, or NAMESPACE/POD
     #[arg(value_name = "CONTAINER|POD")]
-    pub wanted: Option<String>,
+    pub(crate) wanted: Option<String>,
 
     /// Also list containers that are over and that their runtime has not removed. A named container is always
     /// listed
     #[arg(long, short)]
-    pub all: bool,
+    pub(crate) all: bool,
 
     /// The options of the ledger
     #[command(flatten)]
-    pub ledger: LedgerArg,
+    pub(crate) ledger: LedgerArg,
 
     /// Format of the result; JSON is one object a line
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Lists the containers in the ledger that need the program. Exits 0, or 1 if there is no
 /// ledger or the list could not be printed.
-pub fn ps(args: PsArgs) -> ExitCode {
+pub(crate) fn ps(args: PsArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -5,4 +5,4 @@ mod command;
 #[cfg(test)]
 mod tests;
 
-pub use command::{PsArgs, ps};
+pub(crate) use command::{PsArgs, ps};

@@ -43,7 +43,7 @@ Exit status:
 /// The arguments of `runtime`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct RuntimeArgs {
+pub(crate) struct RuntimeArgs {
     #[command(subcommand)]
     pub(super) switch: Switch,
 }
@@ -76,7 +76,7 @@ pub(super) struct SwitchArgs {
 }
 
 /// Switches NRI on or off. Exits 0 if it is done, 1 if not.
-pub fn runtime(args: RuntimeArgs) -> ExitCode {
+pub(crate) fn runtime(args: RuntimeArgs) -> ExitCode {
     match run(&args, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -4,4 +4,4 @@ mod command;
 #[cfg(test)]
 mod tests;
 
-pub use command::{RuntimeArgs, runtime};
+pub(crate) use command::{RuntimeArgs, runtime};

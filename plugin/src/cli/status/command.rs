@@ -36,18 +36,18 @@ const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// The options of the ledger: the daemon's socket is in its state directory
     #[command(flatten)]
-    pub ledger: LedgerArg,
+    pub(crate) ledger: LedgerArg,
 
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// Prints the daemon's status. Exits 0 if it is ready, 1 if it is not or if no daemon answers.
-pub fn status(args: StatusArgs) -> ExitCode {
+pub(crate) fn status(args: StatusArgs) -> ExitCode {
     apart::run(|out| run(&args, out))
 }
 

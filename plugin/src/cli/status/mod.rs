@@ -5,4 +5,4 @@ mod newer;
 #[cfg(test)]
 mod tests;
 
-pub use command::{StatusArgs, status};
+pub(crate) use command::{StatusArgs, status};

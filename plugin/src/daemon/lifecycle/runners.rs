@@ -32,7 +32,7 @@ impl RunnerProgram {
     }
 
     /// The program at `path` on the host, for a daemon in a pod: a runner that it starts enters the host.
-    pub fn on_host(path: PathBuf) -> RunnerProgram {
+    pub(crate) fn on_host(path: PathBuf) -> RunnerProgram {
         RunnerProgram {
             path,
             enters_host: true,

@@ -50,7 +50,7 @@ impl OciHooks {
 
     /// Forgets containers without hooks whose init has ended, and compares those that could not be compared
     /// before. Blocks.
-    pub fn tend_missed(&self) {
+    pub(crate) fn tend_missed(&self) {
         self.missed().prune();
         self.find_missed();
     }

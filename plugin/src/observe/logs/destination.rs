@@ -15,7 +15,7 @@ const FILE: &str = "/var/log/nri-oci-hooks.log";
 
 /// The destination of log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// `auto`: journald if stderr is connected to it, otherwise stderr. If stderr is the null device, as for
     /// plugins that the runtime launches: journald or, if there is none, `/var/log/nri-oci-hooks.log`.
     Auto,

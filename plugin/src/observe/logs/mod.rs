@@ -11,6 +11,6 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use destination::Destination;
+pub(crate) use destination::Destination;
 pub(super) use queue::dropped_lines;
-pub use start::{LogArgs, LogFormat, flush_logs, start_logs};
+pub(crate) use start::{LogArgs, flush_logs, start_logs};

@@ -29,23 +29,23 @@ static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 /// The logging options of a command.
 #[derive(Debug, Clone, Args)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Format of log lines
     #[arg(long, value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 
     /// Destination of log lines: auto, stderr, journald, or a file
     #[arg(long, value_name = "WHERE", default_value = "auto")]
-    pub log_to: Destination,
+    pub(crate) log_to: Destination,
 
     /// Minimum log level: error, warn, info or debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log_level: LevelFilter,
+    pub(crate) log_level: LevelFilter,
 }
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// A line for people
     #[default]
     Text,
@@ -55,7 +55,7 @@ pub enum LogFormat {
 
 /// Sends all log lines from now on to the destination in `args`, or to stderr if it cannot be opened. No thread waits
 /// for the destination: lines that it does not accept in time are dropped, and counted. A second call changes nothing.
-pub fn start_logs(args: &LogArgs) {
+pub(crate) fn start_logs(args: &LogArgs) {
     let (lines, trouble) = match lines(args) {
         Ok(lines) => (Ok(lines), None),
         Err(error) => (
@@ -82,7 +82,7 @@ pub fn start_logs(args: &LogArgs) {
 }
 
 /// Waits briefly until the last lines are written.
-pub fn flush_logs() {
+pub(crate) fn flush_logs() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(LAST_LINES);
     }

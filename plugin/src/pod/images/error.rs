@@ -11,7 +11,7 @@ use crate::model::{prose, shown, shown_path};
 
 /// The reason why the programs of an image cannot be installed.
 #[derive(Debug, Error)]
-pub enum ImageError {
+pub(crate) enum ImageError {
     /// The kernel refuses.
     #[error("cannot {action} {}: {source}", shown_path(.path))]
     Io {

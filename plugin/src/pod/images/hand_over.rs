@@ -29,7 +29,7 @@ const MAX_ERROR: u64 = 4096;
 ///
 /// # Errors
 /// It cannot be copied.
-pub fn hand_over_program(to: &Path) -> Result<(), ImageError> {
+pub(crate) fn hand_over_program(to: &Path) -> Result<(), ImageError> {
     let path = to.join(PROGRAM);
     // A running program cannot be written to.
     remove(&path)?;
@@ -49,7 +49,7 @@ pub fn hand_over_program(to: &Path) -> Result<(), ImageError> {
 ///
 /// # Errors
 /// Not even the error can be handed over.
-pub fn hand_over_files(
+pub(crate) fn hand_over_files(
     from: &Path,
     to: &Path,
     name: &str,

@@ -7,16 +7,16 @@ mod prune;
 mod store;
 mod tree;
 
-pub use error::ImageError;
-pub use hand_over::{hand_over_files, hand_over_program};
-pub use needs::Needs;
-pub use store::HookImages;
+pub(crate) use error::ImageError;
+pub(crate) use hand_over::{hand_over_files, hand_over_program};
+pub(crate) use needs::Needs;
+pub(crate) use store::HookImages;
 
 /// The default directory of the images on the host: each image is in a directory of its name.
-pub const IMAGES: &str = "/usr/local/lib/nri-oci-hooks/images";
+pub(crate) const IMAGES: &str = "/usr/local/lib/nri-oci-hooks/images";
 
 /// The directory of an image that is handed over.
-pub const HOOKS: &str = "/hooks";
+pub(crate) const HOOKS: &str = "/hooks";
 
 /// The link to the version that hook-specs name.
 const CURRENT: &str = "current";

@@ -11,7 +11,7 @@ use crate::trust::Fault;
 
 /// The versions of images that the containers of the node need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Needs {
+pub(crate) enum Needs {
     /// All versions, because the needed ones cannot be known now.
     All,
     /// These directories of versions, by the ledger. Containers of `direct` delivery are not in the ledger,
@@ -26,7 +26,7 @@ pub enum Needs {
 
 impl Needs {
     /// The needed versions by the current configuration and ledger. Blocks.
-    pub fn now(config: &ConfigSource) -> Needs {
+    pub(crate) fn now(config: &ConfigSource) -> Needs {
         let Ok(config) = Config::from_file(config.path(), config.overrides()) else {
             return Needs::All;
         };

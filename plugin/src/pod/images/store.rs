@@ -21,7 +21,7 @@ const MOUNTS: &str = "/proc/self/ns/mnt";
 
 /// Puts images of the pod on the host.
 #[derive(Debug)]
-pub struct HookImages {
+pub(crate) struct HookImages {
     /// The directory from the init containers; `None` if the pod has no images.
     handed_over: Option<HandedOver>,
     /// The directory on the host.
@@ -49,7 +49,7 @@ impl HookImages {
     ///
     /// # Errors
     /// The directory does not exist.
-    pub fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, ImageError> {
+    pub(crate) fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, ImageError> {
         let open = |from: &Path| {
             Ok(HandedOver {
                 directory: File::open(from).map_err(ImageError::io("open", from))?,
@@ -67,7 +67,7 @@ impl HookImages {
 
     /// Installs the pod's images on the host, unless it has them, and removes unneeded versions. Returns
     /// whether a link leads to another version now. Errors are in [`HookImages::errors`]. Blocks.
-    pub fn put(&mut self, needs: impl FnOnce() -> Needs) -> bool {
+    pub(crate) fn put(&mut self, needs: impl FnOnce() -> Needs) -> bool {
         let put = self.try_put(needs);
         let is_anew = *put.as_ref().unwrap_or(&false);
         self.error = put.err();
@@ -75,7 +75,7 @@ impl HookImages {
     }
 
     /// The errors, one text for each image.
-    pub fn errors(&self) -> Vec<String> {
+    pub(crate) fn errors(&self) -> Vec<String> {
         let failed = self.images.iter();
         let failed =
             failed.filter_map(|(name, put)| Some(format!("hook image {name}: {}", put.as_ref().err()?)));

@@ -28,13 +28,13 @@ const CHUNK: usize = 64 * 1024;
 
 /// The files of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub(crate) struct Content {
     /// The name of this version's directory.
     pub(super) version: String,
     /// The number of files.
-    pub files: usize,
+    pub(crate) files: usize,
     /// Their total size, in bytes.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Content {
@@ -73,7 +73,7 @@ impl Content {
     }
 
     /// The digest in the form of images.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         self.version.replacen('-', ":", 1)
     }
 }

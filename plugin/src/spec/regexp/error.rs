@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// The reason why Go's `regexp` package does not accept a regular expression.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum RegexpError {
+pub(crate) enum RegexpError {
     /// `\q`, `\1` and others.
     #[error("invalid escape {0}")]
     Escape(String),

@@ -12,5 +12,5 @@ mod unicode;
 #[cfg(test)]
 mod tests;
 
-pub use error::RegexpError;
+pub(crate) use error::RegexpError;
 pub(super) use translate::{MAX_DEPTH, translate};
