@@ -371,6 +371,16 @@ pub(super) fn budget(remaining: Duration) -> Duration {
     remaining.saturating_sub(MARGIN)
 }
 
+/// Why a stage could not be run in an event.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) enum StageError {
+    /// Its records cannot be read or written.
+    Ledger(#[from] LedgerError),
+    /// Its runner cannot be started.
+    Start(#[from] io::Error),
+}
+
 /// Logs an error that the event's answer cannot carry.
 pub(super) fn warn(error: &dyn std::fmt::Display) {
     tracing::warn!(%error, "its hooks are not as they should be");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
-use super::containers::{Containers, Registered, warn};
+use super::containers::{Containers, Registered, StageError, warn};
 use crate::ledger::{EntryDirectory, Trigger};
 use crate::model::{ContainerId, Stage};
 use crate::process::Init;
@@ -134,7 +134,7 @@ impl Containers {
     }
 
     fn ended(&self, id: &ContainerId) {
-        let started = self.find(id.as_str()).map_err(anyhow::Error::from);
+        let started = self.find(id.as_str()).map_err(StageError::from);
         let started = started.and_then(|found| {
             let Some(registered) = found else { return Ok(()) };
             if self.has_pending(&registered)? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use containerd_nri::api::Container;
 
-use super::containers::{Containers, Registered, budget, warn};
+use super::containers::{Containers, Registered, StageError, budget, warn};
 use super::runners::Running;
 use crate::ledger::{LedgerError, Trigger};
 use crate::model::Stage;
@@ -76,7 +76,7 @@ impl Containers {
         self.on_own_thread(started).await;
     }
 
-    async fn poststart(&self, container: &Container, remaining: Duration) -> anyhow::Result<()> {
+    async fn poststart(&self, container: &Container, remaining: Duration) -> Result<(), StageError> {
         let Some(registered) = self.find(&container.id)? else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ use containerd_nri::api::Container;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::containers::{Containers, Registered, warn};
+use super::containers::{Containers, Registered, StageError, warn};
 use super::starting::await_or_note;
 use crate::ledger::{LedgerError, Trigger};
 use crate::model::{ContainerId, Stage};
@@ -46,7 +46,7 @@ impl Containers {
         self.on_own_thread(stopped).await;
     }
 
-    async fn stop(&self, container: &Container, remaining: Duration) -> anyhow::Result<()> {
+    async fn stop(&self, container: &Container, remaining: Duration) -> Result<(), StageError> {
         let Some(registered) = self.find(&container.id)? else {
             return Ok(());
         };
@@ -80,7 +80,7 @@ impl Containers {
         });
     }
 
-    async fn remove(&self, handler: &str, container: &Container) -> anyhow::Result<()> {
+    async fn remove(&self, handler: &str, container: &Container) -> Result<(), LedgerError> {
         if self.is_being_created(container) {
             return Ok(());
         }
@@ -88,14 +88,14 @@ impl Containers {
             Ok(Some(registered)) => registered,
             Ok(None) => {
                 let id: Option<ContainerId> = container.id.parse().ok();
-                return Ok(id.map_or(Ok(()), |id| self.ledger().forget_without(&id))?);
+                return id.map_or(Ok(()), |id| self.ledger().forget_without(&id));
             }
             Err(error) => {
                 // Damaged records are never read again.
                 if let (true, Ok(id)) = (error.is_damaged(), container.id.parse()) {
                     self.archive(&id);
                 }
-                return Err(error.into());
+                return Err(error);
             }
         };
         if registered.header.injected {
