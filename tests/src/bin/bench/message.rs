@@ -20,7 +20,7 @@ pub(crate) fn realistic(number: usize) -> (PodSandbox, Container) {
     (pod, container)
 }
 
-/// As [`realistic`], of other names.
+/// As [`realistic()`], of other names.
 pub(crate) fn short_lived(number: usize) -> (PodSandbox, Container) {
     let pod = pod("short-lived");
     let container = container(&pod, &format!("job-{number}")).build();
