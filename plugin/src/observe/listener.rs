@@ -19,6 +19,7 @@ use super::http::{self, Client};
 use super::{Observer, ask};
 use crate::config::Listen;
 use crate::model::shown;
+use crate::process::stat::Stat;
 use crate::trust::access::Use;
 
 /// The maximum number of clients at once. If there is one more, the oldest is disconnected.
@@ -131,41 +132,50 @@ impl Place {
     pub(super) async fn open(&self) -> io::Result<Listener> {
         match &self.listen {
             Listen::Tcp(address) => Ok(Listener::Tcp(TcpListener::bind(address).await?)),
-            Listen::Unix(path) => {
-                let path = Path::new(&**path);
-                let _access = Use::Write.begin(path).map_err(|hangs| hangs.of(path))?;
-                self.remove_stale(path).await?;
-                let listener = UnixListener::bind(path)?;
-                fs::set_permissions(path, Permissions::from_mode(0o600))?;
-                Ok(Listener::Unix(listener))
-            }
+            Listen::Unix(path) => self.open_unix(Path::new(&**path)).await.map(Listener::Unix),
         }
     }
 
-    /// Removes the socket at `path` of a daemon that is gone, or of an earlier one with the same state
+    /// Listens at `path`, in place of a daemon that is gone, or of an earlier one with the same state
     /// directory, which this one replaces.
     ///
     /// # Errors
     /// Another process listens there.
-    async fn remove_stale(&self, path: &Path) -> io::Result<()> {
+    async fn open_unix(&self, path: &Path) -> io::Result<UnixListener> {
+        let begin = || Use::Write.begin(path).map_err(|hangs| hangs.of(path));
+        let mut access = begin()?;
         // For any other file, bind reports the error.
-        if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            return Ok(());
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+            let owner = UnixStream::connect(path).await;
+            // Its owner may take time to answer, which must not count as the time of the file system.
+            drop(access);
+            if !self.is_free(owner).await {
+                let error = "another process listens there, and it is not a daemon with this state directory";
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, error));
+            }
+            access = begin()?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
-        let is_free = match UnixStream::connect(path).await {
-            Err(error) => is_unused(Some(error)),
-            Ok(stream) => match timeout(ANSWER_TIMEOUT, ask::exchange_status(stream)).await {
-                Ok(Ok(answer)) => self.is_predecessor(&answer),
-                _ => false,
-            },
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        drop(access);
+        Ok(listener)
+    }
+
+    /// Whether a socket may be taken from its `owner`.
+    async fn is_free(&self, owner: io::Result<UnixStream>) -> bool {
+        let stream = match owner {
+            Ok(stream) => stream,
+            Err(error) => return is_unused(Some(error)),
         };
-        if !is_free {
-            let error = "another process listens there, and it is not a daemon with this state directory";
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, error));
-        }
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        match timeout(ANSWER_TIMEOUT, ask::exchange_status(stream)).await {
+            Ok(Ok(answer)) => self.is_predecessor(&answer),
+            // The kernel keeps a killed daemon, with its sockets, while one of its threads waits for a file system.
+            _ => pid.and_then(Stat::of).is_some_and(|owner| owner.is_ending()),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 
+use nix::sys::signal::Signal;
+
 /// The name of a program as in the kernel: at most 15 bytes, the rest is zero.
 pub(crate) type Name = [u8; 16];
 
@@ -16,6 +18,8 @@ pub(crate) struct Stat {
     pub(crate) parent: i32,
     /// Its start time, in clock ticks since boot.
     pub(crate) started: u64,
+    /// Whether it has been killed, which the kernel does as soon as it can.
+    killed: bool,
 }
 
 impl Stat {
@@ -51,6 +55,8 @@ impl Stat {
             parent: fields.next()?.parse().ok()?,
             // Field 22.
             started: fields.nth(17)?.parse().ok()?,
+            // Field 31: the pending signals.
+            killed: fields.nth(8)?.parse::<u64>().ok()? & 1 << (Signal::SIGKILL as u64 - 1) != 0,
         })
     }
 
@@ -63,6 +69,11 @@ impl Stat {
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
+
+    /// Whether it has ended, or will as soon as the kernel can: one of its threads may wait for a disk.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.has_ended() || self.killed
+    }
 }
 
 #[cfg(test)]
@@ -71,10 +82,12 @@ mod tests {
 
     #[test]
     fn a_process_name_is_never_taken_for_another_field() {
-        let line = b"12 (a) Z 1 (b\xff)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1\n";
+        let line =
+            b"12 (a) Z 1 (b\xff)) S 7 12 12 0 -1 4 5 6 7 8 9 10 11 12 20 0 1 0 4711 99 1 2 3 4 5 6 7 256 0\n";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.started), ('S', 7, 4711));
         assert_eq!(stat.name, *b"a) Z 1 (b\xff)\0\0\0\0\0");
+        assert!(stat.killed && stat.is_ending() && !stat.has_ended());
         for line in ["", "12 (a", "12 (a)", "12 (a) S", "12 (a) S x 1"] {
             assert_eq!(Stat::parse(line.as_bytes()), None, "{line}");
         }
@@ -83,7 +96,7 @@ mod tests {
     #[test]
     fn this_process_lives_and_has_a_parent() {
         let stat = Stat::of(std::process::id() as i32).unwrap();
-        assert!(!stat.has_ended());
+        assert!(!stat.has_ended() && !stat.is_ending());
         assert_eq!(stat.parent, nix::unistd::getppid().as_raw());
         assert_eq!(Stat::of(i32::MAX), None);
     }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,6 +16,7 @@ use super::node::Node;
 use crate::config::Listen;
 use crate::observe::listener::{Listener, Place, Task, accept};
 use crate::observe::{Endpoint, STATUS_SOCKET};
+use crate::trust::access;
 
 impl Node {
     /// The address of the socket `name` of a daemon with the state directory `state_dir`.
@@ -133,6 +135,26 @@ async fn a_socket_that_is_not_a_daemons_is_never_removed() {
     fs::write(&path, "precious").unwrap();
     assert!(place.open().await.is_err());
     assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn an_owner_that_is_silent_is_not_mistaken_for_a_file_system_that_is() {
+    let node = Node::new("");
+    let (path, place) = node.place("x.sock", &node.state_dir());
+    let _silent = tokio::net::UnixListener::bind(&path).unwrap();
+    let mut opening = pin!(place.open());
+    let refused = loop {
+        tokio::select! {
+            opened = &mut opening => break opened.err().unwrap(),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        let unanswered = access::unanswered();
+        assert!(
+            unanswered.iter().all(|access| access.path != path),
+            "{unanswered:?}"
+        );
+    };
+    assert_eq!(refused.kind(), ErrorKind::AddrInUse, "{refused}");
 }
 
 #[tokio::test]
