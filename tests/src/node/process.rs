@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -91,14 +91,18 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn freeze(&mut self) -> Result<Frozen> {
-        let mut frozen = vec![Pid::from_raw(self.entrance.id().try_into()?)];
+        let entrance = Pid::from_raw(self.entrance.id().try_into()?);
+        let mut frozen = vec![entrance];
         self.signal(Signal::SIGSTOP)?;
         if let Some(child) = only_child(self.pid)? {
             let child = Pid::from_raw(child);
             kill(child, Signal::SIGSTOP)?;
             frozen.insert(0, child);
         }
-        Ok(Frozen(frozen))
+        let frozen = Frozen(frozen);
+        // It would stop itself after it was told to go on otherwise, for good.
+        await_stop(entrance.as_raw())?;
+        Ok(frozen)
     }
 
     /// Stops its child alone.
@@ -127,13 +131,19 @@ impl Process {
         wait::until("a process to end", async || Ok(self.entrance.try_wait()?)).await
     }
 
-    /// Kills it and awaits its end.
+    /// Kills it and awaits its end, and that of the child which ends with it: the next one could meet that otherwise.
     ///
     /// # Errors
     /// As [`Process::signal`] and [`Process::wait`].
     pub async fn kill(&mut self) -> Result<()> {
+        let child = only_child(self.pid).ok().flatten();
         self.signal(Signal::SIGKILL)?;
-        self.wait().await.map(drop)
+        self.wait().await?;
+        let Some(child) = child else { return Ok(()) };
+        wait::until("its child to end", async || {
+            Ok(matches!(state(child), None | Some('Z')).then_some(()))
+        })
+        .await
     }
 }
 
@@ -184,6 +194,22 @@ impl Log {
         let what = format!("line {times} with {text:?} in {}", self.path.display());
         wait::until(&what, async || Ok((self.count(text)? >= times).then_some(()))).await
     }
+}
+
+/// Awaits that a process that stops with its child has done so, or has ended with it.
+fn await_stop(pid: i32) -> Result<()> {
+    let begin = Instant::now();
+    while !matches!(state(pid), None | Some('T' | 'Z')) {
+        ensure!(begin.elapsed() < wait::LIMIT, "process {pid} does not stop");
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+/// The letter that the kernel has for the state of a process; `None` if there is no such process.
+fn state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// The child of a process that has one at most.
