@@ -1,11 +1,9 @@
 //! Tells the linker how to lay out the program.
 
 fn main() {
-    println!("cargo::rerun-if-changed=runner-first.ld");
+    println!("cargo::rerun-if-changed=build.rs");
     let is = |key: &str, value: &str| std::env::var(key).is_ok_and(|found| found == value);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/runner-first.ld");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{script}");
         // Each process relocates 14,000 addresses before anything else. Packed, their table has 4 KB in place of 340,
         // which every runner would read and every daemon would keep in memory. One that is not static needs glibc 2.36
         // for this.
