@@ -73,8 +73,8 @@ fn hold_and_run(
     // No process reads it if the caller was killed.
     let start = await_start(container, gate, || drop(holder.write_all(b".")));
     // Dropping this at the very end ends the hold.
-    let _gate = match start {
-        Start::Held(gate) => Some(gate),
+    let _held = match start {
+        Start::Held(held) => Some(held),
         Start::NotHeld(reason) => {
             container.directory.note_not_held(Stage::Poststart, reason)?;
             None
@@ -93,11 +93,20 @@ fn hold_and_run(
 #[derive(Debug)]
 enum Start {
     /// init has executed its program, and the start waits until this is dropped.
-    Held(File),
+    Held(Held),
     /// init has executed its program, and no start waits.
     NotHeld(&'static str),
     /// init has ended before it executed its program.
     Never(&'static str),
+}
+
+/// A held start. The fields are dropped in their order.
+#[derive(Debug)]
+struct Held {
+    /// The FIFO, open for writing. Dropping it lets the start return.
+    _gate: File,
+    /// Last, because closing it waits for the kernel's readers: neither the hooks nor the start must wait for that.
+    _closing: nix::Result<Inotify>,
 }
 
 /// Waits until init executes its program or ends. Calls `ready` when every later start is held.
@@ -131,12 +140,15 @@ fn await_start(container: &Container, gate: Option<&Gate>, ready: impl FnOnce())
     let Ok(file) = holding.into_file() else {
         return not_held(NOT_OPENED);
     };
-    let has_run = match closing {
-        Ok(closing) => watched.await_exec_by(&closing),
+    let has_run = match &closing {
+        Ok(closing) => watched.await_exec_by(closing),
         Err(_) => watched.await_exec_by_polling(),
     };
     match has_run {
-        true => Start::Held(file),
+        true => Start::Held(Held {
+            _gate: file,
+            _closing: closing,
+        }),
         false => Start::Never(GONE),
     }
 }
