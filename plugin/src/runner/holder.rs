@@ -9,8 +9,9 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::inotify::Inotify;
+use nix::sys::time::TimeSpec;
 use nix::unistd::close;
 
 use super::container::Container;
@@ -216,10 +217,6 @@ fn readable(what: &impl AsFd) -> PollFd<'_> {
 
 /// Waits until one of `events` happens, or `limit` has passed.
 fn wait(events: &mut [PollFd<'_>], limit: Option<Duration>) {
-    // Rounded up, because poll counts milliseconds.
-    let limit = limit.map_or(PollTimeout::NONE, |limit| {
-        PollTimeout::try_from(limit + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-    });
     // An interrupted wait is a short one: callers check again.
-    let _ = poll(events, limit);
+    let _ = ppoll(events, limit.map(TimeSpec::from), None);
 }
