@@ -10,7 +10,7 @@ use super::lifecycle::RegisterError;
 use super::mark::mark;
 use super::{direct, inject};
 use crate::config::Delivery;
-use crate::model::ResolvedHooks;
+use crate::model::{ResolvedHooks, Stage};
 use crate::trust::TrustError;
 
 /// Hooks that cannot be delivered.
@@ -47,13 +47,12 @@ pub(super) fn deliver(
     container: &Container,
     in_force: &InForce,
 ) -> Result<Adjustment, DeliveryError> {
-    let (of_runtime, of_runner) = match delivery {
-        Delivery::Direct => (resolved.clone(), ResolvedHooks::default()),
-        // Hooks that run in the container's namespaces are run by the OCI runtime with any delivery.
-        Delivery::Runner | Delivery::Events => resolved.clone().split_in_container(),
-    };
+    // Hooks that run in the container's namespaces are run by the OCI runtime with any delivery.
+    let is_of_runtime = |stage: Stage| delivery == Delivery::Direct || stage.is_in_container();
+    let of_runtime = resolved.stages.iter().filter(|(stage, _)| is_of_runtime(**stage));
+    let of_runner = resolved.outside_container();
     let mut adjustment = Adjustment::new();
-    if !of_runner.is_empty() {
+    if delivery != Delivery::Direct && !of_runner.is_empty() {
         let containers = in_force.ledger.open()?;
         let is_injected = delivery == Delivery::Runner;
         let access = in_force.ledger.access()?;
@@ -65,7 +64,7 @@ pub(super) fn deliver(
             false => redelivered(container, in_force)?.unwrap_or_default(),
         };
     }
-    let adjustment = direct::append(adjustment, &of_runtime, &container.hooks)?;
+    let adjustment = direct::append(adjustment, of_runtime, &container.hooks)?;
     Ok(mark(adjustment, container))
 }
 

@@ -7,19 +7,19 @@ use containerd_nri::{Adjustment, MAX_MESSAGE};
 use super::deliver::DeliveryError;
 use super::mark::MARK_SIZE;
 use super::nri_hooks::{list, to_nri_stage};
-use crate::model::{ResolvedHook, ResolvedHooks};
+use crate::model::{ResolvedHook, Stage};
 
-/// Adds the hooks to `adjustment`, which appends them to the container's hooks too, stage by stage in order.
+/// Adds the hooks of these `stages` to `adjustment`, which appends them to the container's hooks too, stage by stage in order.
 ///
 /// Hooks that the container carries already, in this order, are left out. Another instance of this plugin
 /// has added them (a rolling upgrade), perhaps with a hook-spec that has changed since.
-pub(super) fn append(
+pub(super) fn append<'a>(
     mut adjustment: Adjustment,
-    resolved: &ResolvedHooks,
+    stages: impl IntoIterator<Item = (&'a Stage, &'a Vec<ResolvedHook>)>,
     present: &api::Hooks,
 ) -> Result<Adjustment, DeliveryError> {
     let mut count = 0;
-    for (stage, hooks) in &resolved.stages {
+    for (stage, hooks) in stages {
         let mut present = list(present, *stage).iter();
         for hook in hooks.iter().map(to_nri) {
             let rest = present.clone();
@@ -50,10 +50,10 @@ fn to_nri(hook: &ResolvedHook) -> api::Hook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Stage;
+    use crate::model::ResolvedHooks;
 
     fn adjustment(resolved: &ResolvedHooks, present: &api::Hooks) -> Result<Adjustment, DeliveryError> {
-        append(Adjustment::new(), resolved, present)
+        append(Adjustment::new(), &resolved.stages, present)
     }
 
     fn hook(args: &[&str]) -> ResolvedHook {

@@ -84,7 +84,7 @@ impl EntryDirectory {
         path: &Path,
         header: &Header,
         resolved: &ResolvedHooks,
-        annotations: &BTreeMap<String, String>,
+        annotations: &BTreeMap<&str, &str>,
     ) -> Result<bool, LedgerError> {
         let file = match OpenOptions::new()
             .write(true)

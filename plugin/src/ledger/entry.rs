@@ -135,7 +135,7 @@ impl Header {
     pub(super) fn write(
         &self,
         resolved: &ResolvedHooks,
-        annotations: &BTreeMap<String, String>,
+        annotations: &BTreeMap<&str, &str>,
         mut out: impl Write,
     ) -> io::Result<()> {
         out.write_all(&checksum::to_line(self, Format::Sealed)?)?;

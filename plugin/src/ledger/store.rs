@@ -179,7 +179,7 @@ impl Ledger {
     pub fn add_with(
         &self,
         identity: Identity,
-        annotations: &BTreeMap<String, String>,
+        annotations: &BTreeMap<&str, &str>,
         resolved: &ResolvedHooks,
         injected: bool,
     ) -> Result<bool, LedgerError> {

@@ -1,5 +1,6 @@
 //! The result of selection: the hooks of one container, resolved once and never changed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,16 +23,14 @@ impl ResolvedHooks {
         self.stages.values().all(Vec::is_empty)
     }
 
-    /// The hooks of the stages that run in the container's namespaces, and those of the others.
-    pub(crate) fn split_in_container(self) -> (ResolvedHooks, ResolvedHooks) {
-        let (inside, outside) = self
-            .stages
-            .into_iter()
-            .partition(|(stage, _)| stage.is_in_container());
-        (
-            ResolvedHooks { stages: inside },
-            ResolvedHooks { stages: outside },
-        )
+    /// The hooks of the stages that do not run in the container's namespaces.
+    pub(crate) fn outside_container(&self) -> Cow<'_, ResolvedHooks> {
+        if !self.stages.keys().any(|stage| stage.is_in_container()) {
+            return Cow::Borrowed(self);
+        }
+        let mut outside = self.clone();
+        outside.stages.retain(|stage, _| !stage.is_in_container());
+        Cow::Owned(outside)
     }
 
     /// The hooks of one stage, in order.

@@ -138,7 +138,6 @@ impl Fixture {
             ("nri-oci-hooks.noderesource.dev/pod-name", "another"),
             ("nri-oci-hooks.noderesource.dev/exit-code", "0"),
         ];
-        let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned()));
         self.ledger
             .add_with(identity, &annotations.into(), &self.resolved, true)
             .unwrap();

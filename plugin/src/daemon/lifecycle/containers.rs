@@ -279,15 +279,22 @@ impl Containers {
 }
 
 /// The pod's annotations in order, up to the size limit of Kubernetes; the rest is left out.
-fn bounded(annotations: &HashMap<String, String>) -> BTreeMap<String, String> {
-    let sorted: BTreeMap<&String, &String> = annotations.iter().collect();
-    let mut left = MAX_ANNOTATIONS;
-    let fitting = sorted.into_iter().take_while(|(key, value)| {
-        let rest = left.checked_sub(key.len() + value.len());
-        left = rest.unwrap_or_default();
-        rest.is_some()
-    });
-    fitting.map(|(key, value)| (key.clone(), value.clone())).collect()
+fn bounded(annotations: &HashMap<String, String>) -> BTreeMap<&str, &str> {
+    let size: usize = annotations
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    let mut sorted: BTreeMap<&str, &str> = annotations
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let mut excess = size.saturating_sub(MAX_ANNOTATIONS);
+    while excess > 0
+        && let Some((key, value)) = sorted.pop_last()
+    {
+        excess = excess.saturating_sub(key.len() + value.len());
+    }
+    sorted
 }
 
 impl Registered {
