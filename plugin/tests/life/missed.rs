@@ -114,7 +114,7 @@ impl Node {
     }
 }
 
-const LIVES: &str = "trap '' TERM; while :; do sleep 1000; done";
+const LIVES: &str = "trap '' TERM; exec sleep 1000";
 
 fn of(found: &[WithoutHooks], pod: &str) -> Option<WithoutHooks> {
     found.iter().find(|it| it.pod == pod).cloned()
