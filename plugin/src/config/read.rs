@@ -51,10 +51,10 @@ impl Config {
         }
         let mut reader = Reader::new(&source, bytes);
         let mut config = Config::default();
-        if let Some(table) = reader.parse(bytes) {
+        if let Some(table) = reader.parse() {
             read_top(&mut reader, &table, &mut config);
         }
-        let mut errors = reader.into_errors();
+        let mut errors = reader.errors.into_vec();
         errors.extend(overrides.apply(&mut config));
         if errors.is_empty() {
             Ok(config)

@@ -9,7 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::Listen;
 use super::model::{AnnotationKey, Word, word, words};
-use crate::diagnostic::{Diagnostic, Lines, MAX_ERRORS, Rule, did_you_mean};
+use crate::diagnostic::{Errors, Rule, did_you_mean, timeout};
 use crate::model::{Timeout, prose, shown};
 
 /// A key and its value.
@@ -54,49 +54,20 @@ impl<'e> Entry<'e> {
 
 /// The errors of one configuration.
 pub(super) struct Reader<'t> {
-    source: Arc<str>,
-    lines: Lines<'t>,
-    errors: Vec<Diagnostic>,
-    left_out: usize,
+    pub(super) errors: Errors<'t>,
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(source: &Arc<str>, bytes: &'t [u8]) -> Self {
+    pub(super) fn new(source: &Arc<str>, text: &'t [u8]) -> Self {
         Reader {
-            source: source.clone(),
-            lines: Lines::new(bytes),
-            errors: Vec::new(),
-            left_out: 0,
+            errors: Errors::new(source, text),
         }
     }
 
-    /// Every error, in the order of the text.
-    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
-        self.errors.sort_by_key(|error| error.place);
-        self.errors
-            .extend(Diagnostic::left_out(&self.source, self.left_out));
-        self.errors
-    }
-
-    /// Parses `bytes`. If they are not TOML, each such place is an error, and the values are not checked,
+    /// Parses the text. If it is not TOML, each such place is an error, and the values are not checked,
     /// because they would be guesses.
-    pub(super) fn parse(&mut self, bytes: &'t [u8]) -> Option<Spanned<DeTable<'t>>> {
-        let text = match str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let start = error.valid_up_to();
-                let span = start..start + error.error_len().unwrap_or(1);
-                self.report(
-                    span,
-                    None,
-                    Rule::InvalidUtf8,
-                    "is not UTF-8",
-                    "save the file as UTF-8",
-                );
-                return None;
-            }
-        };
-        let (table, errors) = DeTable::parse_recoverable(text);
+    pub(super) fn parse(&mut self) -> Option<Spanned<DeTable<'t>>> {
+        let (table, errors) = DeTable::parse_recoverable(self.errors.utf8()?);
         let mut told = None;
         for error in &errors {
             // The parser reports each of many open brackets as not closed.
@@ -106,38 +77,17 @@ impl<'t> Reader<'t> {
             }
             let what = error.message().lines().collect::<Vec<_>>().join("; ");
             let message = format!("is not valid TOML: {}", prose(&what));
-            self.report(
-                error.span().unwrap_or_default(),
-                None,
-                Rule::InvalidToml,
-                message,
-                "correct the TOML here",
-            );
+            let at = error.span().unwrap_or_default();
+            self.errors
+                .add(at, Rule::InvalidToml, message, "correct the TOML here");
         }
         errors.is_empty().then_some(table)
     }
 
-    fn report(
-        &mut self,
-        span: Range<usize>,
-        field: Option<&str>,
-        rule: Rule,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        if self.errors.len() == MAX_ERRORS {
-            self.left_out += 1;
-            return;
-        }
-        let place = self.lines.place(span.start, span.len());
-        self.errors.push(Diagnostic {
-            field: field.map(str::to_owned),
-            ..Diagnostic::of_file(&self.source, rule, message, help).at(place)
-        });
-    }
-
     pub(super) fn wrong_value(&mut self, entry: &Entry<'_>, rule: Rule, message: String, help: &str) {
-        self.report(entry.value.span(), Some(&entry.name), rule, message, help);
+        if let Some(error) = self.errors.add(entry.value.span(), rule, message, help) {
+            error.field = Some(entry.name.clone());
+        }
     }
 
     fn wrong_type(&mut self, entry: &Entry<'_>, wanted: &str, help: &str) {
@@ -158,7 +108,8 @@ impl<'t> Reader<'t> {
             None => format!("known are {}", known.join(", ")),
         };
         let message = format!("unknown key {}", entry.name);
-        self.report(entry.key.clone(), None, Rule::UnknownKey, message, help);
+        self.errors
+            .add(entry.key.clone(), Rule::UnknownKey, message, help);
     }
 
     pub(super) fn table<'e>(&mut self, entry: &Entry<'e>) -> Option<&'e DeTable<'e>> {
@@ -295,20 +246,10 @@ impl<'t> Reader<'t> {
         let Some(seconds) = self.integer(entry, Rule::TimeoutNotInteger, help) else {
             return;
         };
-        let (rule, message) = match u32::try_from(seconds).ok().and_then(Timeout::from_seconds) {
-            Some(timeout) => return *value = timeout,
-            None if seconds == 0 => (Rule::TimeoutZero, "must be greater than 0, but is 0".into()),
-            None if seconds < 0 => (
-                Rule::TimeoutNegative,
-                format!("must be greater than 0, but is {seconds}"),
-            ),
-            None => {
-                let most = Timeout::MAX_SECONDS;
-                let message = format!("must be at most {most}, but is {}", entry.written());
-                (Rule::TimeoutTooLarge, message)
-            }
-        };
-        self.wrong_value(entry, rule, message, help);
+        match timeout(seconds, &entry.written()) {
+            Ok(timeout) => *value = timeout,
+            Err((rule, message)) => self.wrong_value(entry, rule, message, help),
+        }
     }
 
     /// A number of at least one.

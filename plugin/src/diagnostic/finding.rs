@@ -71,13 +71,6 @@ impl Diagnostic {
         }
     }
 
-    /// An error for the `count` errors of `file` that are not reported; `None` if there are none.
-    pub(crate) fn left_out(file: &Arc<str>, count: usize) -> Option<Self> {
-        let message = format!("has {count} more errors");
-        let help = "correct those above, then check again";
-        (count > 0).then(|| Diagnostic::of_file(file, Rule::TooManyErrors, message, help))
-    }
-
     /// The same error, at `place`.
     #[must_use]
     pub(crate) fn at(mut self, place: Place) -> Self {

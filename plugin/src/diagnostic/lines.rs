@@ -70,8 +70,8 @@ impl<'t> Lines<'t> {
         }
     }
 
-    /// The place of line `line`, byte column `column` of a parser, both from 1.
-    pub(crate) fn place_of(&self, line: usize, column: usize) -> Place {
+    /// The offset of line `line`, byte column `column` of a parser, both from 1.
+    pub(crate) fn offset_of(&self, line: usize, column: usize) -> usize {
         let start = match line.saturating_sub(1) {
             0 => 0,
             breaks => self
@@ -82,7 +82,7 @@ impl<'t> Lines<'t> {
                 .nth(breaks - 1)
                 .map_or(self.text.len(), |(at, _)| at + 1),
         };
-        self.place(start + column.saturating_sub(1), 1)
+        start + column.saturating_sub(1)
     }
 }
 
@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_parsers_byte_column_becomes_a_column_in_characters() {
-        let place = Lines::new("a\n\u{e4}\u{e4}x".as_bytes()).place_of(2, 5);
+        let lines = Lines::new("a\n\u{e4}\u{e4}x".as_bytes());
+        let place = lines.place(lines.offset_of(2, 5), 1);
         assert_eq!((place.offset, place.line, place.column), (6, 2, 3));
     }
 }

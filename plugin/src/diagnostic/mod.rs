@@ -1,5 +1,6 @@
 //! The errors of a file that an admin wrote, each with its place and its hint.
 
+mod errors;
 mod finding;
 mod lines;
 mod render;
@@ -8,6 +9,7 @@ mod secrets;
 mod source;
 mod suggest;
 
+pub(crate) use errors::{Errors, timeout};
 pub(crate) use finding::Place;
 pub use finding::{Diagnostic, MAX_ERRORS};
 pub(crate) use lines::Lines;

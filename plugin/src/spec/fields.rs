@@ -3,7 +3,7 @@
 use super::Hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
-use crate::diagnostic::Rule;
+use crate::diagnostic::{Rule, timeout};
 use crate::model::{OnFailure, Timeout, shown};
 
 /// The keys of a hook, as the hint for a mistyped key lists them.
@@ -149,27 +149,14 @@ fn read_timeout(report: &mut Report<'_>, node: Node<'_>) -> Option<Timeout> {
         return None;
     }
     let text = node.text();
-    let (rule, message) = if text.contains(['.', 'e', 'E']) {
-        (
-            Rule::TimeoutNotInteger,
-            format!("must be a whole number, but is {}", shown(text)),
-        )
-    } else if text.trim_start_matches('-') == "0" {
-        (Rule::TimeoutZero, "must be greater than 0, but is 0".into())
-    } else if text.starts_with('-') {
-        (
-            Rule::TimeoutNegative,
-            format!("must be greater than 0, but is {}", shown(text)),
-        )
-    } else if let Some(timeout) = text.parse().ok().and_then(Timeout::from_seconds) {
-        return Some(timeout);
+    let written = shown(text).to_string();
+    let timeout = if text.contains(['.', 'e', 'E']) {
+        let message = format!("must be a whole number, but is {written}");
+        Err((Rule::TimeoutNotInteger, message))
     } else {
-        let most = Timeout::MAX_SECONDS;
-        (
-            Rule::TimeoutTooLarge,
-            format!("must be at most {most}, but is {}", shown(text)),
-        )
+        timeout(text.parse().unwrap_or(i128::MAX), &written)
     };
-    report.at(node, field, rule, message, help);
-    None
+    timeout
+        .map_err(|(rule, message)| report.at(node, field, rule, message, help))
+        .ok()
 }

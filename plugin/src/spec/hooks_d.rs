@@ -45,10 +45,10 @@ pub fn parse_hooks_d(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
     let mut parsed = Parsed::default();
     let if_empty = "a hooks.d file holds one hook, with version, when and stages";
-    if let Some(root) = read_json(&mut report, bytes, if_empty) {
+    if let Some(root) = read_json(&mut report.errors, if_empty) {
         read_root(&mut report, root, &mut parsed);
     }
-    parsed.errors = report.into_errors();
+    parsed.errors = report.errors.into_vec();
     parsed
 }
 
@@ -137,7 +137,7 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     let mut when = When::default();
     let help = "set always, annotations, commands or hasBindMounts";
     let field = Field::Key("when");
-    let errors = report.count();
+    let errors = report.errors.count();
     let Some([always, annotations, commands, mounts]) = report.values(node, field, &CONDITIONS, help) else {
         return when;
     };
@@ -149,7 +149,7 @@ fn read_when<'t>(report: &mut Report<'t>, node: Node<'t>) -> When {
     if let Some(list) = commands {
         when.commands = read_commands(report, list);
     }
-    if when.is_empty() && report.count() == errors && !report.misplaced.contains(&"when") {
+    if when.is_empty() && report.errors.count() == errors && !report.misplaced.contains(&"when") {
         report.at(node, field, Rule::MissingKey, "has no condition", help);
     }
     when

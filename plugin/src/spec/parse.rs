@@ -60,14 +60,14 @@ impl Program {
 pub fn parse(file: &Arc<str>, bytes: &[u8]) -> Parsed {
     let mut report = Report::new(file, bytes);
     let mut contents = Contents::default();
-    if let Some(root) = read_json(&mut report, bytes, "a hook-spec without hooks is written {}") {
+    if let Some(root) = read_json(&mut report.errors, "a hook-spec without hooks is written {}") {
         contents.read(&mut report, root);
     }
     Parsed {
         when: When::default(),
         spec: contents.spec,
         programs: contents.programs,
-        errors: report.into_errors(),
+        errors: report.errors.into_vec(),
     }
 }
 

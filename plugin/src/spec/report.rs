@@ -2,10 +2,11 @@
 
 use std::array;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::json::{Kind, Node};
-use crate::diagnostic::{Diagnostic, Lines, MAX_ERRORS, Place, Rule, did_you_mean};
+use crate::diagnostic::{Errors, Place, Rule, did_you_mean};
 use crate::model::{Stage, shown};
 
 /// The field of a hook that an error is in.
@@ -31,9 +32,8 @@ impl fmt::Display for Field {
 
 /// The errors found so far, and the current position of the reader in the hook-spec.
 pub(super) struct Report<'t> {
-    file: Arc<str>,
-    bytes: &'t [u8],
-    lines: Lines<'t>,
+    pub(super) errors: Errors<'t>,
+    text: &'t [u8],
     /// The current stage.
     pub(super) stage: Option<Stage>,
     /// The index of the current hook.
@@ -45,71 +45,29 @@ pub(super) struct Report<'t> {
     /// The keys that were found in another object than theirs, the keys of their objects, and those that were
     /// mistyped: none of them is missing.
     pub(super) misplaced: Vec<&'static str>,
-    errors: Vec<Diagnostic>,
-    left_out: usize,
 }
 
 impl<'t> Report<'t> {
-    pub(super) fn new(file: &Arc<str>, bytes: &'t [u8]) -> Self {
+    pub(super) fn new(file: &Arc<str>, text: &'t [u8]) -> Self {
         Report {
-            file: file.clone(),
-            bytes,
-            lines: Lines::new(bytes),
+            errors: Errors::new(file, text),
+            text,
             stage: None,
             index: None,
             within: "",
             homes: &[],
             misplaced: Vec::new(),
-            errors: Vec::new(),
-            left_out: 0,
         }
-    }
-
-    pub(super) fn lines(&self) -> &Lines<'t> {
-        &self.lines
     }
 
     /// The place of a value.
     pub(super) fn place(&self, node: Node<'_>) -> Place {
-        self.lines.place(node.offset_in(self.bytes), node.text().len())
+        self.errors.place(self.range(node))
     }
 
-    /// The number of errors so far.
-    pub(super) fn count(&self) -> usize {
-        self.errors.len() + self.left_out
-    }
-
-    /// Every error, in the order of the text.
-    pub(super) fn into_errors(mut self) -> Vec<Diagnostic> {
-        self.errors.sort_by_key(|error| error.place);
-        self.errors
-            .extend(Diagnostic::left_out(&self.file, self.left_out));
-        self.errors
-    }
-
-    pub(super) fn at_place(
-        &mut self,
-        place: Place,
-        field: Field,
-        rule: Rule,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
-        if self.errors.len() == MAX_ERRORS {
-            self.left_out += 1;
-            return;
-        }
-        self.errors.push(Diagnostic {
-            stage: self.stage,
-            index: self.index,
-            field: match (self.within, field) {
-                ("", Field::Whole) => None,
-                (within, Field::Whole) => Some(within.to_owned()),
-                ("", field) => Some(field.to_string()),
-                (within, field) => Some(format!("{within}.{field}")),
-            },
-            ..Diagnostic::of_file(&self.file, rule, message, help).at(place)
-        });
+    fn range(&self, node: Node<'_>) -> Range<usize> {
+        let start = node.offset_in(self.text);
+        start..start + node.text().len()
     }
 
     pub(super) fn at(
@@ -120,7 +78,17 @@ impl<'t> Report<'t> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        self.at_place(self.place(node), field, rule, message, help);
+        let Some(error) = self.errors.add(self.range(node), rule, message, help) else {
+            return;
+        };
+        error.stage = self.stage;
+        error.index = self.index;
+        error.field = match (self.within, field) {
+            ("", Field::Whole) => None,
+            (within, Field::Whole) => Some(within.to_owned()),
+            ("", field) => Some(field.to_string()),
+            (within, field) => Some(format!("{within}.{field}")),
+        };
     }
 
     pub(super) fn duplicate(&mut self, key: Node<'_>, name: &str) {

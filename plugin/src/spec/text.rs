@@ -1,67 +1,45 @@
 //! From the bytes of a file to the one JSON value in them.
 
 use super::json::{self, Malformed, Node};
-use super::report::{Field, Report};
-use crate::diagnostic::Rule;
+use crate::diagnostic::{Errors, Rule};
 
-/// The one JSON value in `bytes`; reports an error if there is none. `if_empty` is the hint for an empty
-/// file.
-pub(super) fn read_json<'t>(report: &mut Report<'t>, bytes: &'t [u8], if_empty: &str) -> Option<Node<'t>> {
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let place = report
-                .lines()
-                .place(error.valid_up_to(), error.error_len().unwrap_or(1));
-            let help = "save the file as UTF-8";
-            report.at_place(place, Field::Whole, Rule::InvalidUtf8, "is not UTF-8", help);
-            return None;
-        }
-    };
+/// The one JSON value in the text of `errors`; adds an error if there is none. `if_empty` is the hint for an
+/// empty file.
+pub(super) fn read_json<'t>(errors: &mut Errors<'t>, if_empty: &str) -> Option<Node<'t>> {
+    let text = errors.utf8()?;
     // The mark is one error; the text after it is still read.
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mark = text.len() - body.len();
     if mark > 0 {
-        let place = report.lines().place(0, mark);
-        let message = "begins with a byte order mark";
-        report.at_place(
-            place,
-            Field::Whole,
-            Rule::ByteOrderMark,
-            message,
-            "save the file without one",
-        );
+        let (message, help) = ("begins with a byte order mark", "save the file without one");
+        errors.add(0..mark, Rule::ByteOrderMark, message, help);
     }
     if body.bytes().all(|byte| byte.is_ascii_whitespace()) {
-        let place = report.lines().place(bytes.len(), 0);
-        report.at_place(place, Field::Whole, Rule::EmptyFile, "is empty", if_empty);
+        errors.add(text.len()..text.len(), Rule::EmptyFile, "is empty", if_empty);
         return None;
     }
-    let (rule, error, help) = match json::parse(body) {
+    let (rule, (message, help), error) = match json::parse(body) {
         Ok(root) => return Some(root),
-        Err(Malformed::Syntax(error)) => return syntax_error(report, body, mark, &error),
-        Err(Malformed::Trailing(error)) if is_comment(split_at_error(body, &error).1) => {
-            return syntax_error(report, body, mark, &error);
+        Err(Malformed::Trailing(error)) if !is_comment(split_at_error(body, &error).1) => {
+            let help = "a file is one JSON object and nothing after it";
+            (Rule::TrailingData, (without_place(&error), help), error)
         }
-        Err(Malformed::Trailing(error)) => (
-            Rule::TrailingData,
-            error,
-            "a file is one JSON object and nothing after it",
-        ),
+        Err(Malformed::Syntax(error) | Malformed::Trailing(error)) => {
+            (Rule::InvalidJson, syntax_error(body, &error), error)
+        }
     };
-    invalid(report, mark, rule, &error, &without_place(&error), help);
+    // The parser did not count the byte order mark, which is on the first line.
+    let mark = if error.line() == 1 { mark } else { 0 };
+    let start = errors.lines().offset_of(error.line(), error.column() + mark);
+    let message = format!("is not valid JSON: {message}");
+    errors.add(start..start + 1, rule, message, help);
     None
 }
 
-/// Reports why `body` is not JSON. It knows some usual extensions of JSON.
-fn syntax_error<'t>(
-    report: &mut Report<'t>,
-    body: &str,
-    mark: usize,
-    error: &serde_json::Error,
-) -> Option<Node<'t>> {
+/// The reason why `body` is not JSON, and the hint. It knows some usual extensions of JSON.
+fn syntax_error(body: &str, error: &serde_json::Error) -> (String, &'static str) {
     let (before, at) = split_at_error(body, error);
-    let (message, help) = if is_comment(at) {
+    if is_comment(at) {
         ("JSON has no comments".to_owned(), "remove the comment")
     } else if before.ends_with(',') && at.starts_with(['}', ']']) {
         ("there is a comma before the end".to_owned(), "remove the comma")
@@ -74,9 +52,7 @@ fn syntax_error<'t>(
         ("it does not begin with {".to_owned(), "write it as a JSON object")
     } else {
         (without_place(error), "correct the JSON here")
-    };
-    invalid(report, mark, Rule::InvalidJson, error, &message, help);
-    None
+    }
 }
 
 /// Whether `text` begins with a comment of other formats.
@@ -101,24 +77,4 @@ fn without_place(error: &serde_json::Error) -> String {
         .rsplit_once(" at line ")
         .map_or(&*message, |(what, _)| what);
     message.to_owned()
-}
-
-fn invalid(
-    report: &mut Report<'_>,
-    mark: usize,
-    rule: Rule,
-    error: &serde_json::Error,
-    message: &str,
-    help: &str,
-) {
-    // The parser did not count the byte order mark, which is on the first line.
-    let mark = if error.line() == 1 { mark } else { 0 };
-    let place = report.lines().place_of(error.line(), error.column() + mark);
-    report.at_place(
-        place,
-        Field::Whole,
-        rule,
-        format!("is not valid JSON: {message}"),
-        help,
-    );
 }
