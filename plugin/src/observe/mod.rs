@@ -15,7 +15,6 @@ mod pulse;
 pub(crate) mod service_manager;
 mod status;
 mod tend;
-mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use std::{io, iter};
 
 use tokio::net::UnixDatagram;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Observer;
 use super::aside::aside;
-use super::waiting::{Receiver, Sender, channel};
 use crate::ledger::{
     EntryDirectory, Header, Ledger, LedgerError, Line, Notification, Record, StageResult, Trigger,
 };
@@ -67,7 +67,7 @@ impl Notifications {
     /// Returns whether there was space for it.
     pub(super) fn send(&self, notification: Notification) -> bool {
         self.observer.begin_counting();
-        let is_sent = self.sender.send(notification);
+        let is_sent = self.sender.try_send(notification).is_ok();
         if !is_sent {
             self.observer.end_counting();
         }
@@ -80,17 +80,17 @@ impl Notifications {
 /// # Errors
 /// The thread cannot be started.
 pub(super) fn processed_by_thread(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Notifications> {
-    let (sender, notifications) = channel(MAX_WAITING);
+    let (sender, mut notifications) = channel(MAX_WAITING);
     let thread = thread::Builder::new().name("stages".into());
     let of_thread = observer.clone();
-    thread.spawn(move || processed_by_thread_all(&ledger, &of_thread, &notifications))?;
+    thread.spawn(move || processed_by_thread_all(&ledger, &of_thread, &mut notifications))?;
     Ok(Notifications { sender, observer })
 }
 
-fn processed_by_thread_all(ledger: &Ledger, observer: &Observer, notifications: &Receiver<Notification>) {
-    while let Some(first) = notifications.receive() {
+fn processed_by_thread_all(ledger: &Ledger, observer: &Observer, notifications: &mut Receiver<Notification>) {
+    while let Some(first) = notifications.blocking_recv() {
         thread::sleep(DELAY);
-        for notification in iter::once(first).chain(iter::from_fn(|| notifications.receive_at_once())) {
+        for notification in iter::once(first).chain(iter::from_fn(|| notifications.try_recv().ok())) {
             if let Err(error) = take(ledger, &notification, observer) {
                 tracing::warn!(id = %notification.id, stage = %notification.stage, %error, "cannot report the end of a stage");
             }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::observe::waiting::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// The maximum number of waiting lines.
 const MAX_LINES: usize = 1024;
@@ -53,7 +53,7 @@ impl Queue {
     where
         S: FnMut(&[u8]) -> io::Result<()> + 'static,
     {
-        let (sender, receiver) = channel(MAX_LINES);
+        let (sender, mut receiver) = channel(MAX_LINES);
         let (is_open, opened) = sync_channel(1);
         let bytes = Arc::new(AtomicUsize::new(0));
         let queued = bytes.clone();
@@ -61,7 +61,7 @@ impl Queue {
             Ok(sink) => {
                 // The caller may no longer wait.
                 let _ = is_open.send(Ok(()));
-                write_all(&receiver, &queued, sink);
+                write_all(&mut receiver, &queued, sink);
             }
             Err(error) => drop(is_open.send(Err(error))),
         };
@@ -79,7 +79,7 @@ impl Queue {
     pub(super) fn push(&self, line: Vec<u8>) {
         let length = line.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
-        if before + length > MAX_BYTES || !self.sender.send(Message::Line(line)) {
+        if before + length > MAX_BYTES || self.sender.try_send(Message::Line(line)).is_err() {
             self.bytes.fetch_sub(length, Ordering::Relaxed);
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
@@ -88,16 +88,20 @@ impl Queue {
     /// Waits until all lines so far are written, or `limit` has passed.
     pub(super) fn flush(&self, limit: Duration) {
         let (done, written) = sync_channel(1);
-        if self.sender.send(Message::Flush(done)) {
+        if self.sender.try_send(Message::Flush(done)).is_ok() {
             // After a timeout, nothing more can be done.
             let _ = written.recv_timeout(limit);
         }
     }
 }
 
-fn write_all(lines: &Receiver<Message>, queued: &AtomicUsize, mut sink: impl FnMut(&[u8]) -> io::Result<()>) {
+fn write_all(
+    lines: &mut Receiver<Message>,
+    queued: &AtomicUsize,
+    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+) {
     let mut reported = 0;
-    while let Some(message) = lines.receive() {
+    while let Some(message) = lines.blocking_recv() {
         let line = match message {
             Message::Line(line) => line,
             Message::Flush(done) => {
