@@ -1,10 +1,11 @@
 //! The systemd unit with which the host runs the daemon before any pod starts, and without a pod.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{PodError, UnitError, systemd};
+use super::ownership::lock;
+use super::{UnitError, systemd};
 use crate::write::{is_put, put};
 
 const UNIT: &str = "nri-oci-hooks.service";
@@ -96,17 +97,12 @@ impl HostUnit {
         if self.lock.is_some() {
             return Ok(true);
         }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(LOCK);
-        let file = file.map_err(|error| UnitError::Pod(PodError::io("open", LOCK)(error)))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(UnitError::Pod(PodError::io("lock", LOCK)(error))),
-        }
+        let Some(lock) = lock(Path::new(LOCK)).map_err(UnitError::Pod)? else {
+            return Ok(false);
+        };
         keep();
         watch()?;
-        self.lock = Some(file);
+        self.lock = Some(lock);
         Ok(true)
     }
 

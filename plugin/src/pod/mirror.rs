@@ -1,14 +1,14 @@
 //! Copies a directory of the pod to the host: the mount of a ConfigMap, which changes while the pod runs.
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::PodError;
 use super::check::Judge;
+use super::ownership::{PodDirectory, lock};
 use super::refused::{self, beside, is_beside};
 use crate::config::ConfigSource;
 use crate::diagnostic::{Diagnostic, Rule};
@@ -26,8 +26,6 @@ const NOTE: &str = ".files-from";
 /// Locked by the process that writes files there, as long as it lives.
 const LOCK: &str = ".files-from.lock";
 
-const MOUNTS: &str = "/proc/self/ns/mnt";
-
 const MODE: u32 = 0o644;
 
 /// Keeps the host's copy of the pod's files up to date.
@@ -36,11 +34,7 @@ const MODE: u32 = 0o644;
 /// links. So the files are copied, as root's own.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    /// Open, so that it is accessible after the daemon has entered the host.
-    directory: File,
-    /// The pod's mount namespace. It would end when its last process has entered the host's, and with it the
-    /// mounts below the directory.
-    _mounts: File,
+    directory: PodDirectory,
     /// The path of the directory in the pod.
     from: PathBuf,
     to: PathBuf,
@@ -66,8 +60,7 @@ impl Mirror {
     /// The directory does not exist.
     pub(crate) fn open(from: &Path, to: &Path) -> Result<Mirror, PodError> {
         Ok(Mirror {
-            directory: File::open(from).map_err(PodError::io("open", from))?,
-            _mounts: File::open(MOUNTS).map_err(PodError::io("open", MOUNTS))?,
+            directory: PodDirectory::open(from)?,
             from: from.into(),
             to: to.into(),
             lock: None,
@@ -150,7 +143,7 @@ impl Mirror {
     fn judge<'s>(&self, config: &'s ConfigSource) -> Result<Judge<'s>, PodError> {
         let name = Path::new(&**config.path()).strip_prefix(&self.to).ok();
         let text = match name {
-            Some(name) if self.real(name).is_file() => Some(self.content(name)?),
+            Some(name) if self.directory.path(name).is_file() => Some(self.content(name)?),
             _ => None,
         };
         Ok(Judge::new(config, text.as_deref()))
@@ -162,16 +155,8 @@ impl Mirror {
         }
         let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.to);
         made.map_err(PodError::io("make directory", &self.to))?;
-        let path = self.to.join(LOCK);
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(&path);
-        let file = file.map_err(PodError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => self.lock = Some(file),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(PodError::io("lock", path)(error)),
-        }
-        Ok(true)
+        self.lock = lock(&self.to.join(LOCK))?;
+        Ok(self.lock.is_some())
     }
 
     /// The files of the pod, in the order of their copies: files that name others are last.
@@ -179,7 +164,7 @@ impl Mirror {
         let mut all = Vec::new();
         for directory in [Path::new(SPECS), Path::new("")] {
             let path = self.from.join(directory);
-            let listed = match fs::read_dir(self.real(directory)) {
+            let listed = match fs::read_dir(self.directory.path(directory)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && directory != Path::new("") => {
                     continue;
                 }
@@ -192,7 +177,7 @@ impl Mirror {
                 if is_hidden(&name) || is_beside(&name) {
                     continue;
                 }
-                let about = fs::metadata(self.real(&name));
+                let about = fs::metadata(self.directory.path(&name));
                 if about
                     .map_err(PodError::io("look at", self.from.join(&name)))?
                     .is_file()
@@ -210,7 +195,7 @@ impl Mirror {
     fn content(&self, name: &Path) -> Result<Vec<u8>, PodError> {
         let from = self.from.join(name);
         let mut content = Vec::new();
-        File::open(self.real(name))
+        File::open(self.directory.path(name))
             .and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut content))
             .map_err(PodError::io("read", &from))?;
         match content.len() as u64 > MAX_SIZE {
@@ -260,11 +245,6 @@ impl Mirror {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(PodError::io("remove", path)(error)),
         }
-    }
-
-    /// The path of a file of the directory, wherever the directory is.
-    fn real(&self, name: &Path) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
     }
 
     /// The names in the note.

@@ -7,6 +7,7 @@ mod error;
 mod host_unit;
 mod images;
 mod mirror;
+mod ownership;
 mod program;
 mod refused;
 mod required;

@@ -3,25 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use thiserror::Error;
 
 use super::tree::{MAX_BYTES, MAX_DEPTH, MAX_FILES};
 use crate::model::{prose, shown, shown_path};
+use crate::pod::PodError;
 
 /// The reason why the programs of an image cannot be installed.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
     /// The kernel refuses.
-    #[error("cannot {action} {}: {source}", shown_path(.path))]
-    Io {
-        /// The failed action.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The kernel's error.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Pod(PodError),
     /// Something is neither a regular file nor a directory.
     #[error("{} is {kind}: put a regular file there", shown_path(.path))]
     Kind {
@@ -67,17 +60,13 @@ impl ImageError {
         action: &'static str,
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(E) -> ImageError {
-        let path = path.into();
-        move |source| ImageError::Io {
-            action,
-            path,
-            source: source.into(),
-        }
+        let failed = PodError::io(action, path);
+        move |source| ImageError::Pod(failed(source.into()))
     }
 
     /// Whether the error may disappear: the content of an image does not change.
     pub(super) fn may_pass(&self) -> bool {
-        matches!(self, ImageError::Io { .. } | ImageError::Untrusted(_))
+        matches!(self, ImageError::Pod(_) | ImageError::Untrusted(_))
     }
 
     pub(super) fn kind(path: &Path, mode: nix::libc::mode_t) -> ImageError {
@@ -92,9 +81,4 @@ impl ImageError {
         let path = path.to_owned();
         ImageError::Kind { path, kind }
     }
-}
-
-/// The kernel's error as the type of the standard library.
-pub(super) fn errno(errno: Errno) -> io::Error {
-    errno.into()
 }

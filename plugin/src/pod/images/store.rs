@@ -2,28 +2,28 @@
 //! to the current one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::hand_over::{FILES, IMAGES, check_image_name, reference, remove};
 use super::prune::{UNFINISHED, list, prune, touch};
 use super::tree::{Content, make_directory, sync};
 use super::{CURRENT, ImageError, Needs};
+use crate::pod::PodError;
+use crate::pod::ownership::{PodDirectory, lock};
 use crate::select::{REFERENCE, is_version};
 use crate::trust::TrustedDir;
 use crate::trust::access::Use;
 use crate::write::{is_put, put};
 
 const LOCK: &str = ".lock";
-const MOUNTS: &str = "/proc/self/ns/mnt";
 
 /// Puts images of the pod on the host.
 #[derive(Debug)]
 pub(crate) struct HookImages {
     /// The directory from the init containers; `None` if the pod has no images.
-    handed_over: Option<HandedOver>,
+    handed_over: Option<PodDirectory>,
     /// The directory on the host.
     to: PathBuf,
     /// Locked by the pod that owns the images, as long as the pod lives.
@@ -34,30 +34,15 @@ pub(crate) struct HookImages {
     error: Option<ImageError>,
 }
 
-/// The directory from the init containers.
-#[derive(Debug)]
-struct HandedOver {
-    /// Open, so that it is accessible after the daemon has entered the host.
-    directory: File,
-    /// The pod's mount namespace, which ends with its last process; its mounts end with it.
-    _mounts: File,
-}
-
 impl HookImages {
     /// For the directory `from`, to be opened before the daemon enters the host; `to` is on the host. Without
     /// `from`, images of earlier pods are removed as soon as no container needs them.
     ///
     /// # Errors
     /// The directory does not exist.
-    pub(crate) fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, ImageError> {
-        let open = |from: &Path| {
-            Ok(HandedOver {
-                directory: File::open(from).map_err(ImageError::io("open", from))?,
-                _mounts: File::open(MOUNTS).map_err(ImageError::io("open", MOUNTS))?,
-            })
-        };
+    pub(crate) fn open(from: Option<&Path>, to: &Path) -> Result<HookImages, PodError> {
         Ok(HookImages {
-            handed_over: from.map(open).transpose()?,
+            handed_over: from.map(PodDirectory::open).transpose()?,
             to: to.into(),
             lock: None,
             images: BTreeMap::new(),
@@ -186,23 +171,8 @@ impl HookImages {
         let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.to);
         made.map_err(ImageError::io("make directory", &self.to))?;
         check_directory(&self.to)?;
-        let path = self.to.join(LOCK);
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).mode(0o600).open(&path);
-        let file = file.map_err(ImageError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => self.lock = Some(file),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(ImageError::io("lock", path)(error)),
-        }
-        Ok(true)
-    }
-}
-
-impl HandedOver {
-    /// The path of a file of the directory, wherever the directory is.
-    fn path(&self, name: &Path) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name)
+        self.lock = lock(&self.to.join(LOCK)).map_err(ImageError::Pod)?;
+        Ok(self.lock.is_some())
     }
 }
 

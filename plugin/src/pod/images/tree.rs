@@ -15,7 +15,6 @@ use nix::unistd::geteuid;
 use sha2::{Digest as _, Sha256};
 
 use super::ImageError;
-use super::error::errno;
 use crate::select::{DIGEST_PREFIX, REFERENCE};
 
 pub(super) const MAX_FILES: usize = 1000;
@@ -125,7 +124,7 @@ impl Reading<'_> {
         let from = self.from.join(at);
         // This check is first: opening a device may wake it.
         let found = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let found = found.map_err(errno).map_err(ImageError::io("look at", &from))?;
+        let found = found.map_err(ImageError::io("look at", &from))?;
         if self.is_copy && (found.st_uid != geteuid().as_raw() || found.st_mode & 0o7022 != 0) {
             let (path, kind) = (from, "not root's alone");
             return Err(ImageError::Kind { path, kind });
