@@ -96,9 +96,14 @@ fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
     String::from_utf8(answer).map_err(io::Error::other)
 }
 
-/// The same for an asynchronous caller, which sets its own timeout.
-pub(super) async fn exchange_status(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
-    stream.write_all(REQUEST).await?;
+/// The answer to a request for `path`. The caller sets its own timeout.
+pub(crate) async fn exchange_with(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+) -> io::Result<String> {
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+        .await?;
     let mut answer = String::new();
     stream.take(LONGEST as u64).read_to_string(&mut answer).await?;
     Ok(answer)

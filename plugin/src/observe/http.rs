@@ -14,6 +14,8 @@ const REQUEST: Duration = Duration::from_secs(1);
 /// The maximum time for a client to receive the answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// The maximum length of a request, in bytes.
 const LONGEST: usize = 8 * 1024;
 
@@ -35,7 +37,7 @@ pub(super) async fn serve(
     client: Client,
     observer: &Arc<Observer>,
 ) -> io::Result<()> {
-    let request = timeout(REQUEST, request(&mut stream)).await??;
+    let request = timeout(REQUEST, read_request(&mut stream)).await??;
     let answer = answer(&request, client, observer).await;
     timeout(ANSWER, async {
         stream.write_all(answer.as_bytes()).await?;
@@ -45,7 +47,7 @@ pub(super) async fn serve(
 }
 
 /// The request up to the blank line at the end of its head; no request has a body.
-async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut part = [0; 1024];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < LONGEST {
@@ -58,7 +60,6 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
 }
 
 async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> String {
-    const TEXT: &str = "text/plain; charset=utf-8";
     const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = str::from_utf8(line).unwrap_or_default().split(' ');
@@ -100,6 +101,11 @@ async fn answer(request: &[u8], client: Client, observer: &Arc<Observer>) -> Str
         },
         _ => response("404 Not Found", TEXT, "/metrics, /healthz or /readyz\n", method),
     }
+}
+
+/// An answer to a GET.
+pub(crate) fn text_response(status: &str, body: &str) -> String {
+    response(status, TEXT, body, "GET")
 }
 
 fn response(status: &str, kind: &str, body: &str, method: &str) -> String {

@@ -172,7 +172,7 @@ impl Place {
             Err(error) => return is_unused(Some(error)),
         };
         let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        match timeout(ANSWER_TIMEOUT, ask::exchange_status(stream)).await {
+        match timeout(ANSWER_TIMEOUT, ask::exchange_with(stream, "/status")).await {
             Ok(Ok(answer)) => self.is_predecessor(&answer),
             // The kernel keeps a killed daemon, with its sockets, while one of its threads waits for a file system.
             _ => pid.and_then(Stat::of).is_some_and(|owner| owner.is_ending()),

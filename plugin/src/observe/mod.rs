@@ -19,9 +19,10 @@ mod tend;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ask::AskError;
 pub use ask::ask;
+pub(crate) use ask::{AskError, exchange_with};
 pub(crate) use endpoint::{Endpoint, STATUS_SOCKET};
+pub(crate) use http::{read_request, text_response};
 pub(crate) use logs::{LogArgs, flush_logs, start_logs};
 pub(crate) use observed::Observed;
 pub use observer::Observer;

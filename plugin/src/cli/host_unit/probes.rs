@@ -5,25 +5,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use crate::config::{Config, ConfigSource};
-use crate::observe::STATUS_SOCKET;
+use crate::observe::{STATUS_SOCKET, exchange_with, read_request, text_response};
 
 /// The maximum time for one request, with its answer.
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// The time until an unavailable port is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// The maximum length of a request, in bytes.
-const MAX_REQUEST: usize = 8 * 1024;
-
-/// The maximum length of an answer of the daemon, in bytes.
-const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 
 /// Serves at `place`, forever. `source` names the daemon's state directory.
 pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
@@ -57,25 +51,25 @@ async fn accept(listener: &TcpListener, source: &ConfigSource) -> io::Error {
 }
 
 async fn answer(mut stream: TcpStream, source: ConfigSource) -> io::Result<()> {
-    let request = head(&mut stream).await?;
+    let request = read_request(&mut stream).await?;
     let answer = match path(&request) {
         // The health of this process, not of the daemon: systemd replaces that one, and the kubelet only has
         // to report it.
-        Some("/healthz") => response("200 OK", "ok\n"),
+        Some("/healthz") => text_response("200 OK", "ok\n"),
         Some(path @ ("/readyz" | "/metrics")) => match ask(path, source).await {
             // The names of files on this node are not for every client.
             Ok(answer) if path == "/readyz" && !is_good(&answer) => {
-                response("503 Service Unavailable", "not ready\n")
+                text_response("503 Service Unavailable", "not ready\n")
             }
             Ok(answer) => answer,
-            Err(_) => response(
+            Err(_) => text_response(
                 "503 Service Unavailable",
                 "the daemon of this node does not answer\n",
             ),
         },
-        _ => response("404 Not Found", "/metrics, /healthz or /readyz\n"),
+        _ => text_response("404 Not Found", "/metrics, /healthz or /readyz\n"),
     };
-    stream.write_all(&answer).await?;
+    stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }
 
@@ -86,44 +80,19 @@ fn path(request: &[u8]) -> Option<&str> {
     target.split('?').next()
 }
 
-fn is_good(answer: &[u8]) -> bool {
-    answer.split(|byte| *byte == b' ').nth(1) == Some(b"200")
-}
-
-fn response(status: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
-         Connection: close\r\n\r\n{body}"
-    )
-    .into()
-}
-
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
-    let mut request = Vec::new();
-    let mut part = [0; 1024];
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST {
-        match stream.read(&mut part).await? {
-            0 => break,
-            length => request.extend_from_slice(&part[..length]),
-        }
-    }
-    Ok(request)
+fn is_good(answer: &str) -> bool {
+    answer.split(' ').nth(1) == Some("200")
 }
 
 /// The answer of the daemon.
-async fn ask(path: &str, source: ConfigSource) -> io::Result<Vec<u8>> {
+async fn ask(path: &str, source: ConfigSource) -> io::Result<String> {
     let socket = spawn_blocking(move || {
         let config = Config::from_file(source.path(), source.overrides());
         let config = config.unwrap_or_else(|_| source.overridden_defaults());
         Path::new(&*config.state_dir).join(STATUS_SOCKET)
     });
-    let mut stream = UnixStream::connect(socket.await.map_err(io::Error::other)?).await?;
-    stream
-        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
-        .await?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    let stream = UnixStream::connect(socket.await.map_err(io::Error::other)?).await?;
+    let answer = exchange_with(stream, path).await?;
     match answer.is_empty() {
         true => Err(io::ErrorKind::UnexpectedEof.into()),
         false => Ok(answer),
@@ -134,6 +103,8 @@ async fn ask(path: &str, source: ConfigSource) -> io::Result<Vec<u8>> {
 mod tests {
     use std::os::unix::net::UnixListener;
     use std::sync::Arc;
+
+    use tokio::io::AsyncReadExt;
 
     use super::*;
     use crate::config::Overrides;
