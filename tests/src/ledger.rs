@@ -52,11 +52,11 @@ impl NodeLedger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn live(&self) -> Result<Vec<String>> {
+    pub fn tracked(&self) -> Result<Vec<String>> {
         if !self.directory.exists() {
             return Ok(Vec::new());
         }
-        let ids = self.open()?.live()?;
+        let ids = self.open()?.tracked()?;
         Ok(ids.iter().map(ToString::to_string).collect())
     }
 
@@ -65,8 +65,11 @@ impl NodeLedger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn archived(&self) -> Result<Vec<String>> {
-        let past = self.open()?.archived()?;
-        Ok(past.iter().map(|past| past.id.to_string()).collect())
+        let archived = self.open()?.archived()?;
+        Ok(archived
+            .iter()
+            .map(|container| container.id.to_string())
+            .collect())
     }
 
     /// What happened at a stage of a container, removed or not; `None` if nothing did.
@@ -131,11 +134,11 @@ impl NodeLedger {
         if let Some(directory) = ledger.find(&id)? {
             return Ok(Some(directory));
         }
-        // What is moved between the two looks is in the past by now.
-        let past = ledger.archived()?;
-        let found = past.into_iter().rfind(|past| past.id == id);
+        // A container that is moved between the two reads is in the archive by now.
+        let archived = ledger.archived()?;
+        let found = archived.into_iter().rfind(|container| container.id == id);
         Ok(found
-            .map(|past| ledger.open_archived(&past))
+            .map(|container| ledger.open_archived(&container))
             .transpose()?
             .flatten())
     }

@@ -118,7 +118,7 @@ impl<'a> Churn<'a> {
         );
         ensure!(connections == 1);
         wait::until("the ledger to be empty", async || {
-            Ok(self.containerd.ledger().live()?.is_empty().then_some(()))
+            Ok(self.containerd.ledger().tracked()?.is_empty().then_some(()))
         })
         .await
     }
@@ -283,7 +283,7 @@ async fn a_stopped_daemon_refuses_in_time_and_nothing_goes_without_hooks(version
     }
     ensure!(containerd.connections(NAME)? == 1);
     wait::until("the ledger to be empty", async || {
-        Ok(containerd.ledger().live()?.is_empty().then_some(()))
+        Ok(containerd.ledger().tracked()?.is_empty().then_some(()))
     })
     .await
 }
@@ -301,7 +301,7 @@ async fn under_ignore_a_stopped_daemon_lets_containers_go_and_does_not_register_
         .log()
         .wait_for("was answered for the plugin", 1)
         .await?;
-    ensure!(containerd.ledger().live()?.is_empty());
+    ensure!(containerd.ledger().tracked()?.is_empty());
     container.stop(0).await?;
     ensure!(containerd.hooks().ran(container.id())?.is_empty());
     ensure!(containerd.connections(NAME)? == 1);

@@ -196,7 +196,7 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
     container.stop(10).await?;
     container.remove().await?;
     assert_eq!(
-        containerd.ledger().live()?,
+        containerd.ledger().tracked()?,
         std::slice::from_ref(&id),
         "it is not owed any more"
     );
@@ -204,7 +204,7 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
     wait::until("its records to be put aside", async || {
         let ledger = containerd.ledger();
-        Ok((ledger.live()?.is_empty() && ledger.archived()? == [id.as_str()]).then_some(()))
+        Ok((ledger.tracked()?.is_empty() && ledger.archived()? == [id.as_str()]).then_some(()))
     })
     .await?;
     assert_eq!(

@@ -60,7 +60,7 @@ async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Versio
             torn.remove().await?;
             assert!(containerd.hooks().ran(&id)?.is_empty(), "{delivery:?}");
             wait::until("it to be forgotten", async || {
-                Ok(containerd.ledger().live()?.is_empty().then_some(()))
+                Ok(containerd.ledger().tracked()?.is_empty().then_some(()))
             })
             .await?;
         }
@@ -146,10 +146,10 @@ async fn a_removed_container_is_of_the_past(version: Version) -> Result<()> {
         let container = pod.start("app").await?;
         let id = container.id().to_owned();
         container.stop(10).await?;
-        assert_eq!(ledger.live()?, [id.as_str()]);
+        assert_eq!(ledger.tracked()?, [id.as_str()]);
         container.remove().await?;
         wait::until("its records to be archived", async || {
-            Ok((ledger.live()?.is_empty() && ledger.archived()?.last() == Some(&id)).then_some(()))
+            Ok((ledger.tracked()?.is_empty() && ledger.archived()?.last() == Some(&id)).then_some(()))
         })
         .await?;
         plugin.kill().await?;

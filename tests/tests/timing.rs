@@ -222,7 +222,7 @@ async fn a_container_that_was_never_started_gets_nothing(runtime: Runtime) -> Re
         pod.remove().await?;
         assert_eq!(containerd.hooks().ran(&id)?, [""; 0], "{delivery:?}");
         wait::until("the container to be forgotten", async || {
-            Ok(containerd.ledger().live()?.is_empty().then_some(()))
+            Ok(containerd.ledger().tracked()?.is_empty().then_some(()))
         })
         .await?;
         plugin.kill().await?;

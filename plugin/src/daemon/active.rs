@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::ConfiguredBy;
+use super::applied::AppliedConfig;
 use super::first::{First, LastGood, first};
-use super::in_force::InForce;
 use super::lifecycle::RunnerProgram;
 use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::{Diagnostic, Rule};
@@ -28,7 +28,7 @@ pub(super) struct Now {
     reload: Reload,
     /// `None` until a configuration could be read. Survives reconnects, so that the last good default spec
     /// does too.
-    in_force: Option<Arc<InForce>>,
+    applied: Option<Arc<AppliedConfig>>,
     /// The configuration that the runtime handed over: then the file does not count.
     handed_over: Option<Config>,
     /// The state directory that the invalid file names, as long as no configuration is active.
@@ -41,7 +41,7 @@ impl ActiveConfiguration {
         ActiveConfiguration {
             now: Shared::new(Arc::new(Now {
                 reload: Reload::new(source),
-                in_force: None,
+                applied: None,
                 handed_over: None,
                 state_dir: None,
             })),
@@ -73,9 +73,9 @@ impl ActiveConfiguration {
             self.now.work_on(|now| {
                 let now = Arc::make_mut(now);
                 if handed_over.is_none()
-                    || now.in_force.as_ref().map(|it| it.selector.config()) != handed_over.as_ref()
+                    || now.applied.as_ref().map(|it| it.selector.config()) != handed_over.as_ref()
                 {
-                    now.in_force = None;
+                    now.applied = None;
                     now.reload = Reload::new(now.reload.source().clone());
                 }
                 now.handed_over = handed_over;
@@ -87,16 +87,20 @@ impl ActiveConfiguration {
     /// The active configuration, refreshed from the file: all of the file's settings or none.
     ///
     /// Fails with the errors if the file system does not answer, or if no configuration is active.
-    pub(super) fn up_to_date(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+    pub(super) fn up_to_date(&self) -> Result<Arc<AppliedConfig>, Vec<Diagnostic>> {
         let now = self.now();
-        match &now.in_force {
-            Some(in_force) if now.handed_over.is_some() => Ok(in_force.clone()),
-            Some(in_force) => self.refresh(&now, in_force),
+        match &now.applied {
+            Some(applied) if now.handed_over.is_some() => Ok(applied.clone()),
+            Some(applied) => self.refresh(&now, applied),
             None => self.make_first(),
         }
     }
 
-    fn refresh(&self, now: &Now, in_force: &Arc<InForce>) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+    fn refresh(
+        &self,
+        now: &Now,
+        applied: &Arc<AppliedConfig>,
+    ) -> Result<Arc<AppliedConfig>, Vec<Diagnostic>> {
         let look = match now.reload.look() {
             Look::Changed(read) => {
                 let Changed {
@@ -104,14 +108,14 @@ impl ActiveConfiguration {
                     read_from,
                     text,
                 } = *read;
-                match in_force.succeed(now.reload.source().path(), config) {
+                match applied.succeed(now.reload.source().path(), config) {
                     Ok(successor) => {
                         let successor = Arc::new(successor);
                         let file = now.reload.source().path();
                         successor.selector.copies().store(file, &text);
                         self.now.work_on(|now| {
                             let now = Arc::make_mut(now);
-                            now.in_force = Some(successor.clone());
+                            now.applied = Some(successor.clone());
                             now.reload.take(read_from);
                         });
                         return Ok(successor);
@@ -127,19 +131,19 @@ impl ActiveConfiguration {
             Look::Same if now.reload.refused().is_empty() => {}
             _ => self.now.work_on(|now| Arc::make_mut(now).reload.confirm()),
         }
-        Ok(in_force.clone())
+        Ok(applied.clone())
     }
 
     /// Reads the configuration for the first time, and makes the active configuration from it.
-    fn make_first(&self) -> Result<Arc<InForce>, Vec<Diagnostic>> {
+    fn make_first(&self) -> Result<Arc<AppliedConfig>, Vec<Diagnostic>> {
         let _making = match self.first.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(self.being_made()),
             Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
             Ok(making) => making,
         };
         let now = self.now();
-        if let Some(in_force) = &now.in_force {
-            return Ok(in_force.clone());
+        if let Some(applied) = &now.applied {
+            return Ok(applied.clone());
         }
         let first = match &now.handed_over {
             Some(config) => Ok((config.clone(), None)),
@@ -165,10 +169,10 @@ impl ActiveConfiguration {
             // Only an active configuration can be the same.
             Err(Look::Same | Look::Changed(_)) => return Err(self.being_made()),
         };
-        let made = Arc::new(InForce::new(config, &self.runner));
+        let made = Arc::new(AppliedConfig::new(config, &self.runner));
         self.now.work_on(|now| {
             let now = Arc::make_mut(now);
-            now.in_force = Some(made.clone());
+            now.applied = Some(made.clone());
             match taken {
                 Some(Taken::File(file)) => now.reload.take(file),
                 Some(Taken::LastGood(last)) => {
@@ -216,23 +220,20 @@ impl Now {
             since,
             errors: self.reload.refused().to_vec(),
         });
-        let of_specs = self
-            .in_force
-            .iter()
-            .flat_map(|in_force| in_force.selector.older());
+        let of_specs = self.applied.iter().flat_map(|applied| applied.selector.older());
         of_config.into_iter().chain(of_specs).collect()
     }
 
     /// The active configuration; `None` until a configuration could be read.
-    pub(super) fn in_force(&self) -> Option<&Arc<InForce>> {
-        self.in_force.as_ref()
+    pub(super) fn applied(&self) -> Option<&Arc<AppliedConfig>> {
+        self.applied.as_ref()
     }
 
     /// The active configuration; as long as there is none, the defaults with the settings of the command
     /// line.
     pub(super) fn config(&self) -> Config {
-        match &self.in_force {
-            Some(in_force) => in_force.selector.config().clone(),
+        match &self.applied {
+            Some(applied) => applied.selector.config().clone(),
             None => {
                 let config = self.reload.source().overridden_defaults();
                 Config {
@@ -314,21 +315,21 @@ mod tests {
             format!("hook_spec = {:?}", self.path(name))
         }
 
-        fn live(&self) -> ActiveConfiguration {
+        fn active(&self) -> ActiveConfiguration {
             let overrides = Overrides {
                 delivery: Some(Delivery::Direct),
                 state_dir: Some(self.path("state")),
                 ..Overrides::default()
             };
             let source = ConfigSource::optional_file(&self.path("config.toml"), overrides);
-            let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
-            live.up_to_date().unwrap().selector.look();
-            live
+            let active = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+            active.up_to_date().unwrap().selector.look();
+            active
         }
     }
 
     /// The hook-specs that a container gets now: `a`, `b` or nothing.
-    fn chosen(live: &ActiveConfiguration) -> String {
+    fn chosen(active: &ActiveConfiguration) -> String {
         let subject = Subject {
             namespace: "apps",
             annotations: &HashMap::new(),
@@ -338,34 +339,34 @@ mod tests {
             has_bind_mounts: false,
             delivery: Delivery::default(),
         };
-        let in_force = live.up_to_date().unwrap();
-        let selected = in_force.selector.select(&subject, Deadline::none());
+        let applied = active.up_to_date().unwrap();
+        let selected = applied.selector.select(&subject, Deadline::none());
         let specs = selected.unwrap().specs;
         let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
         specs.iter().map(|spec| name(&spec.file)).collect()
     }
 
-    fn refused(live: &ActiveConfiguration) -> Vec<Diagnostic> {
-        live.now().refused().to_vec()
+    fn refused(active: &ActiveConfiguration) -> Vec<Diagnostic> {
+        active.now().refused().to_vec()
     }
 
     #[test]
     fn a_change_of_the_file_is_active_for_the_next_container() {
         let node = Node::new();
-        let live = node.live();
-        assert_eq!(chosen(&live), "", "no file leaves the defaults");
+        let active = node.active();
+        assert_eq!(chosen(&active), "", "no file leaves the defaults");
         node.configure("a.json");
-        assert_eq!(chosen(&live), "a");
+        assert_eq!(chosen(&active), "a");
         node.configure("b.json");
-        assert_eq!(chosen(&live), "b");
-        assert_eq!(refused(&live), []);
+        assert_eq!(chosen(&active), "b");
+        assert_eq!(refused(&active), []);
     }
 
     #[test]
     fn an_invalid_file_is_refused_whole_and_the_last_good_one_stays_active() {
         let node = Node::new();
         node.configure("a.json");
-        let live = node.live();
+        let active = node.active();
         let good = node.with_default("b.json");
         for (bad, rule) in [
             (format!("{good}\nx = 1"), "unknown-key"),
@@ -375,65 +376,65 @@ mod tests {
             (node.with_default("program"), "empty-file"),
         ] {
             node.write("config.toml", &bad);
-            assert_eq!(chosen(&live), "a", "{bad}");
-            assert_eq!(refused(&live)[0].rule.name(), rule, "{bad}");
+            assert_eq!(chosen(&active), "a", "{bad}");
+            assert_eq!(refused(&active)[0].rule.name(), rule, "{bad}");
         }
         node.write("config.toml", &good);
-        assert_eq!(chosen(&live), "b");
-        assert_eq!(refused(&live), []);
+        assert_eq!(chosen(&active), "b");
+        assert_eq!(refused(&active), []);
     }
 
     #[test]
     fn a_change_refused_because_of_another_file_is_taken_when_that_file_is_fixed() {
         let node = Node::new();
         node.configure("a.json");
-        let live = node.live();
+        let active = node.active();
         node.configure("late.json");
-        assert_eq!(chosen(&live), "a");
+        assert_eq!(chosen(&active), "a");
         node.write("late.json", "{}");
-        assert_eq!(chosen(&live), "late");
+        assert_eq!(chosen(&active), "late");
     }
 
     #[test]
     fn a_file_that_others_may_write_or_that_is_gone_changes_nothing() {
         let node = Node::new();
         node.configure("a.json");
-        let live = node.live();
+        let active = node.active();
         node.configure("b.json");
         node.mode("config.toml", 0o666);
-        assert_eq!(chosen(&live), "a");
-        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
+        assert_eq!(chosen(&active), "a");
+        assert_eq!(refused(&active)[0].rule.name(), "writable-by-others");
         fs::remove_file(node.path("config.toml")).unwrap();
-        assert_eq!(chosen(&live), "a");
-        assert_eq!(refused(&live)[0].rule.name(), "not-found");
+        assert_eq!(chosen(&active), "a");
+        assert_eq!(refused(&active)[0].rule.name(), "not-found");
         std::os::unix::fs::symlink("nowhere", node.path("config.toml")).unwrap();
-        assert_eq!(chosen(&live), "a");
-        assert_eq!(refused(&live)[0].rule.name(), "not-found");
+        assert_eq!(chosen(&active), "a");
+        assert_eq!(refused(&active)[0].rule.name(), "not-found");
     }
 
     #[test]
     fn an_untrusted_file_that_appears_where_none_was_is_refused_and_reported() {
         let node = Node::new();
-        let live = node.live();
+        let active = node.active();
         node.configure("a.json");
         node.mode("config.toml", 0o666);
-        assert_eq!(chosen(&live), "");
-        assert_eq!(refused(&live)[0].rule.name(), "writable-by-others");
+        assert_eq!(chosen(&active), "");
+        assert_eq!(refused(&active)[0].rule.name(), "writable-by-others");
     }
 
     #[test]
     fn the_last_good_default_hook_spec_outlives_a_reload() {
         let node = Node::new();
         node.configure("a.json");
-        let live = node.live();
+        let active = node.active();
         node.write("a.json", "broken");
         node.write(
             "config.toml",
             &format!("default_timeout = 7\n{}", node.with_default("a.json")),
         );
-        assert_eq!(chosen(&live), "a");
-        let in_force = live.up_to_date().unwrap();
-        assert_eq!(in_force.selector.config().default_timeout.seconds(), 7);
+        assert_eq!(chosen(&active), "a");
+        let applied = active.up_to_date().unwrap();
+        assert_eq!(applied.selector.config().default_timeout.seconds(), 7);
     }
 
     #[test]
@@ -448,68 +449,68 @@ mod tests {
         };
         text("direct", "state");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
-        let mut live = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
-        assert_eq!(chosen(&live), "a");
+        let mut active = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&active), "a");
         for (delivery, state_dir, field) in [
             ("direct", "elsewhere", "state_dir"),
             ("runner", "state", "delivery"),
             ("events", "state", "delivery"),
         ] {
             text(delivery, state_dir);
-            assert_eq!(chosen(&live), "a");
-            assert_eq!(refused(&live)[0].field.as_deref(), Some(field));
+            assert_eq!(chosen(&active), "a");
+            assert_eq!(refused(&active)[0].field.as_deref(), Some(field));
             assert!(!std::path::Path::new(&node.path(state_dir)).exists());
         }
         text("direct", "state");
-        live.up_to_date().unwrap();
-        assert_eq!(refused(&live), []);
+        active.up_to_date().unwrap();
+        assert_eq!(refused(&active), []);
 
         // With `events` the daemon subscribes to more events at the start.
         text("runner", "state");
-        live = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
-        assert_eq!(chosen(&live), "a");
+        active = ActiveConfiguration::new(source.clone(), RunnerProgram::this().unwrap());
+        assert_eq!(chosen(&active), "a");
         text("events", "state");
-        assert_eq!(chosen(&live), "a");
-        assert_eq!(refused(&live)[0].field.as_deref(), Some("delivery"));
+        assert_eq!(chosen(&active), "a");
+        assert_eq!(refused(&active)[0].field.as_deref(), Some("delivery"));
         text("direct", "state");
-        live.up_to_date().unwrap();
-        assert_eq!(refused(&live), [], "an event too many does no harm");
+        active.up_to_date().unwrap();
+        assert_eq!(refused(&active), [], "an event too many does no harm");
     }
 
     #[test]
     fn a_configuration_from_the_runtime_counts_in_place_of_the_file() {
         let node = Node::new();
         node.configure("a.json");
-        let live = node.live();
-        live.configure(&node.with_default("b.json")).unwrap();
-        assert_eq!(chosen(&live), "b");
+        let active = node.active();
+        active.configure(&node.with_default("b.json")).unwrap();
+        assert_eq!(chosen(&active), "b");
         node.write("config.toml", "default_timeout = 7");
-        assert_eq!(chosen(&live), "b");
-        assert!(live.configure("x = 1").is_err());
-        assert_eq!(chosen(&live), "b", "what is no good changes nothing");
+        assert_eq!(chosen(&active), "b");
+        assert!(active.configure("x = 1").is_err());
+        assert_eq!(chosen(&active), "b", "what is no good changes nothing");
     }
     #[test]
     fn a_configuration_that_was_never_valid_refuses_containers_until_it_is() {
         let node = Node::new();
         node.write("config.toml", "hook_spec = ");
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
-        let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+        let active = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
         for _ in 0..2 {
-            assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "invalid-toml");
+            assert_eq!(active.up_to_date().unwrap_err()[0].rule.name(), "invalid-toml");
         }
-        assert_eq!(refused(&live)[0].rule.name(), "invalid-toml");
+        assert_eq!(refused(&active)[0].rule.name(), "invalid-toml");
         let good = node.with_default("a.json");
         node.write("config.toml", &format!("{good}\ndelivery = \"direct\""));
-        assert_eq!(chosen(&live), "a");
-        assert_eq!(refused(&live), []);
+        assert_eq!(chosen(&active), "a");
+        assert_eq!(refused(&active), []);
     }
 
     #[test]
     fn no_event_waits_for_the_thread_that_makes_the_first_configuration() {
         let node = Node::new();
         let source = ConfigSource::file(&node.path("config.toml"), Overrides::default());
-        let live = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
-        let _made = live.first.lock();
-        assert_eq!(live.up_to_date().unwrap_err()[0].rule.name(), "not-answering");
+        let active = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
+        let _made = active.first.lock();
+        assert_eq!(active.up_to_date().unwrap_err()[0].rule.name(), "not-answering");
     }
 }

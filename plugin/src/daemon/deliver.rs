@@ -4,7 +4,7 @@ use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri::{Adjustment, MAX_MESSAGE};
 use thiserror::Error;
 
-use super::in_force::InForce;
+use super::applied::AppliedConfig;
 use super::lazy_ledger::NoLedger;
 use super::lifecycle::RegisterError;
 use super::mark::mark;
@@ -45,7 +45,7 @@ pub(super) fn deliver(
     resolved: &ResolvedHooks,
     pod: &PodSandbox,
     container: &Container,
-    in_force: &InForce,
+    applied: &AppliedConfig,
 ) -> Result<Adjustment, DeliveryError> {
     // Hooks that run in the container's namespaces are run by the OCI runtime with any delivery.
     let is_of_runtime = |stage: Stage| delivery == Delivery::Direct || stage.is_in_container();
@@ -53,15 +53,15 @@ pub(super) fn deliver(
     let of_runner = resolved.outside_container();
     let mut adjustment = Adjustment::new();
     if delivery != Delivery::Direct && !of_runner.is_empty() {
-        let containers = in_force.ledger.open()?;
+        let containers = applied.ledger.open()?;
         let is_injected = delivery == Delivery::Runner;
-        let access = in_force.ledger.access()?;
+        let access = applied.ledger.access()?;
         let is_new = containers.register(pod, container, &of_runner, is_injected)?;
         drop(access);
         adjustment = match is_new {
             true if is_injected => inject::adjustment(&of_runner, containers),
             true => adjustment,
-            false => redelivered(container, in_force)?.unwrap_or_default(),
+            false => redelivered(container, applied)?.unwrap_or_default(),
         };
     }
     let adjustment = direct::append(adjustment, of_runtime, &container.hooks)?;
@@ -72,12 +72,12 @@ pub(super) fn deliver(
 /// `None` if there is no such container.
 pub(super) fn redelivered(
     container: &Container,
-    in_force: &InForce,
+    applied: &AppliedConfig,
 ) -> Result<Option<Adjustment>, DeliveryError> {
-    let Some(Some(containers)) = in_force.ledger.opened() else {
+    let Some(Some(containers)) = applied.ledger.opened() else {
         return Ok(None);
     };
-    let access = in_force.ledger.access()?;
+    let access = applied.ledger.access()?;
     let registered = containers
         .registered(&container.id)
         .map_err(RegisterError::from)?;

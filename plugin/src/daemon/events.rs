@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::active::ActiveConfiguration;
-use super::in_force::InForce;
+use super::applied::AppliedConfig;
 use super::lazy_ledger::NoLedger;
 use super::lifecycle::{Containers, RunnerProgram, end_init};
 use super::mark::may_need_events;
@@ -32,7 +32,7 @@ const ANSWERED: Duration = Duration::from_millis(200);
 /// Gives containers their hooks.
 #[derive(Debug, Clone)]
 pub struct OciHooks {
-    live: Arc<ActiveConfiguration>,
+    configuration: Arc<ActiveConfiguration>,
     /// Whether the runtime has listed its containers while no ledger was open.
     missed_synchronize: Arc<AtomicBool>,
     /// The time when the runtime resumed the connection of an earlier daemon.
@@ -52,7 +52,7 @@ impl OciHooks {
     /// one over. `runner` is run as the runner. Reads no file yet.
     pub fn new(source: ConfigSource, runner: RunnerProgram) -> OciHooks {
         OciHooks {
-            live: Arc::new(ActiveConfiguration::new(source, runner)),
+            configuration: Arc::new(ActiveConfiguration::new(source, runner)),
             missed_synchronize: Arc::default(),
             resumed: Arc::default(),
             was_loaded: Arc::default(),
@@ -69,10 +69,10 @@ impl OciHooks {
         self.was_loaded.store(true, Ordering::Relaxed);
         let plugin = self.clone();
         let mut loading = spawn_blocking(move || {
-            if let Ok(in_force) = plugin.live.up_to_date() {
+            if let Ok(applied) = plugin.configuration.up_to_date() {
                 // The result is logged, and returned again for the next container.
-                let _ = in_force.ledger.open();
-                in_force.selector.look();
+                let _ = applied.ledger.open();
+                applied.selector.look();
                 plugin.look_at_selectable();
             }
         });
@@ -82,14 +82,14 @@ impl OciHooks {
 
     /// Whether a configuration is active.
     pub(crate) fn has_configuration(&self) -> bool {
-        self.live.now().in_force().is_some()
+        self.configuration.now().applied().is_some()
     }
 
     /// Whether a configuration is active, and the ledger that it names has been opened.
     pub(crate) fn is_loaded(&self) -> bool {
-        let now = self.live.now();
-        now.in_force()
-            .is_some_and(|in_force| in_force.ledger.opened().is_some())
+        let now = self.configuration.now();
+        now.applied()
+            .is_some_and(|applied| applied.ledger.opened().is_some())
     }
 
     /// Reads the configuration and opens the ledger, if [`OciHooks::load`] was called and has not done so:
@@ -97,25 +97,25 @@ impl OciHooks {
     pub(crate) fn retry(&self) {
         if self.was_loaded.load(Ordering::Relaxed)
             && !self.is_loaded()
-            && let Ok(in_force) = self.live.up_to_date()
+            && let Ok(applied) = self.configuration.up_to_date()
         {
-            let _ = in_force.ledger.open();
-            in_force.selector.look();
-            self.make_up_for(&in_force);
+            let _ = applied.ledger.open();
+            applied.selector.look();
+            self.make_up_for(&applied);
         }
     }
 
     /// Checks every file that the administrator may have changed now, rather than with the next container,
     /// and logs the results. Blocks.
     pub(crate) fn reload(&self) {
-        match self.live.up_to_date() {
-            Ok(in_force) => {
-                let _ = in_force.ledger.open();
-                self.make_up_for(&in_force);
-                in_force.selector.look();
+        match self.configuration.up_to_date() {
+            Ok(applied) => {
+                let _ = applied.ledger.open();
+                self.make_up_for(&applied);
+                applied.selector.look();
                 self.look_at_selectable();
-                let mut errors = self.live.now().refused().to_vec();
-                errors.extend(in_force.selector.errors());
+                let mut errors = self.configuration.now().refused().to_vec();
+                errors.extend(applied.selector.errors());
                 if errors.is_empty() {
                     tracing::info!("reloaded: what is in force is what the files say");
                 } else {
@@ -146,8 +146,8 @@ impl OciHooks {
         }
     }
 
-    pub(super) fn live(&self) -> &ActiveConfiguration {
-        &self.live
+    pub(super) fn configuration(&self) -> &ActiveConfiguration {
+        &self.configuration
     }
 
     pub(super) fn missed(&self) -> &Missed {
@@ -159,21 +159,21 @@ impl OciHooks {
     }
 
     /// The active configuration, after a check for changes of the configuration.
-    fn up_to_date(&self) -> Result<Arc<InForce>, Status> {
-        let errors = match self.live.up_to_date() {
-            Ok(in_force) => {
-                self.make_up_for(&in_force);
-                return Ok(in_force);
+    fn up_to_date(&self) -> Result<Arc<AppliedConfig>, Status> {
+        let errors = match self.configuration.up_to_date() {
+            Ok(applied) => {
+                self.make_up_for(&applied);
+                return Ok(applied);
             }
             Err(errors) => bounded_list(&errors).to_string(),
         };
-        match self.live.now().in_force() {
-            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => {
+        match self.configuration.now().applied() {
+            Some(applied) if applied.selector.config().failure_policy == FailurePolicy::Ignore => {
                 tracing::warn!(
                     errors,
                     "the configuration as it was is used: failure_policy is ignore"
                 );
-                Ok(in_force.clone())
+                Ok(applied.clone())
             }
             _ => Err(Status::failed_precondition(format!(
                 "nri-oci-hooks: configuration: {errors}"
@@ -182,8 +182,8 @@ impl OciHooks {
     }
 
     /// Does the work of a Synchronize that came while no ledger was open.
-    fn make_up_for(&self, in_force: &InForce) {
-        if let Some(Some(containers)) = in_force.ledger.opened()
+    fn make_up_for(&self, applied: &AppliedConfig) {
+        if let Some(Some(containers)) = applied.ledger.opened()
             && self.missed_synchronize.swap(false, Ordering::Relaxed)
         {
             containers.serve(&self.runtime());
@@ -194,20 +194,20 @@ impl OciHooks {
 
     /// The containers in the ledger, if that is open. Accesses no path.
     fn containers(&self) -> Option<Containers> {
-        self.live.now().in_force()?.ledger.opened()?.clone()
+        self.configuration.now().applied()?.ledger.opened()?.clone()
     }
 
     /// The same, opened for the work of an event; none if no ledger is needed.
     ///
     /// Fails if the ledger cannot be used now.
     fn answering_containers(&self) -> Result<Option<Containers>, NoLedger> {
-        let now = self.live.now();
-        let Some(in_force) = now.in_force() else {
+        let now = self.configuration.now();
+        let Some(applied) = now.applied() else {
             return Ok(None);
         };
-        match in_force.ledger.open() {
+        match applied.ledger.open() {
             Ok(containers) => {
-                drop(in_force.ledger.access()?);
+                drop(applied.ledger.access()?);
                 Ok(Some(containers.clone()))
             }
             Err(NoLedger::Unneeded) => Ok(None),
@@ -230,12 +230,12 @@ impl OciHooks {
     /// The events to subscribe to.
     async fn events(&self, limit: Duration) -> EventMask {
         let all = EventMask::START_CONTAINER | EventMask::POST_START_CONTAINER | EventMask::STOP_CONTAINER;
-        let now = self.live.now();
-        let Some(in_force) = now.in_force().cloned() else {
+        let now = self.configuration.now();
+        let Some(applied) = now.applied().cloned() else {
             // The configuration may need any of them; an event too many does no harm.
             return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER | all;
         };
-        let containers = match in_force.ledger.opened() {
+        let containers = match applied.ledger.opened() {
             Some(Some(containers)) => containers.clone(),
             Some(None) => return EventMask::CREATE_CONTAINER | EventMask::REMOVE_CONTAINER,
             // The ledger may need any of them.
@@ -247,7 +247,7 @@ impl OciHooks {
             events |= EventMask::STOP_CONTAINER;
         }
         let needs_all = spawn_blocking(move || {
-            in_force.selector.config().needs_all_events() || containers.need_all_events()
+            applied.selector.config().needs_all_events() || containers.need_all_events()
         });
         match timeout(limit, needs_all).await {
             Ok(Ok(false)) => events,
@@ -261,16 +261,16 @@ impl OciHooks {
     /// connection.
     fn silence(&self) -> Silence {
         let policy = Silence::default().keep_connected();
-        match self.live.now().in_force() {
-            Some(in_force) if in_force.selector.config().failure_policy == FailurePolicy::Ignore => policy,
+        match self.configuration.now().applied() {
+            Some(applied) if applied.selector.config().failure_policy == FailurePolicy::Ignore => policy,
             _ => policy.fail_request(),
         }
     }
 
     /// The active configuration, if any. Reads no file.
     fn config<T>(&self, of: impl FnOnce(&Config) -> T) -> Option<T> {
-        let now = self.live.now();
-        now.in_force().map(|in_force| of(in_force.selector.config()))
+        let now = self.configuration.now();
+        now.applied().map(|applied| of(applied.selector.config()))
     }
 
     fn ignores_failures(&self) -> bool {
@@ -281,12 +281,14 @@ impl OciHooks {
 
 impl Plugin for OciHooks {
     async fn configure(&self, ctx: &Context, configuration: Configuration) -> Result<Subscription, Status> {
-        self.live.configure(&configuration.config).map_err(|errors| {
-            for error in &errors {
-                tracing::error!(%error, "configuration");
-            }
-            Status::invalid_argument(bounded_list(&errors).to_string())
-        })?;
+        self.configuration
+            .configure(&configuration.config)
+            .map_err(|errors| {
+                for error in &errors {
+                    tracing::error!(%error, "configuration");
+                }
+                Status::invalid_argument(bounded_list(&errors).to_string())
+            })?;
         // After an error here, or no answer in time, the runtime continues without the plugin.
         if !self.has_configuration() {
             self.load(ctx.remaining() / 2).await;
@@ -300,8 +302,8 @@ impl Plugin for OciHooks {
     }
 
     fn filter_synchronize(&self, part: &mut event::Synchronize) {
-        let now = self.live.now();
-        let config = now.in_force().map(|in_force| in_force.selector.config());
+        let now = self.configuration.now();
+        let config = now.applied().map(|applied| applied.selector.config());
         self.missed.add(&part.pods, &part.containers, config);
         part.pods.clear();
         match self.containers() {

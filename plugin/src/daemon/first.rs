@@ -202,11 +202,11 @@ mod tests {
             has_bind_mounts: false,
             delivery: Delivery::default(),
         };
-        let in_force = daemon
+        let applied = daemon
             .up_to_date()
             .map_err(|errors| errors[0].rule.name().to_owned())?;
-        let selected = in_force.selector.select(&subject, Deadline::none());
-        in_force.selector.copies().await_written();
+        let selected = applied.selector.select(&subject, Deadline::none());
+        applied.selector.copies().await_written();
         let name = |file: &str| file.rsplit('/').next().unwrap().replace(".json", "");
         let specs = selected.map_err(|error| error.to_string())?.specs;
         Ok(specs.iter().map(|spec| name(&spec.file)).collect())

@@ -26,7 +26,7 @@ pub(crate) struct Inspection {
     /// The ledger, or the reason why there is none; absent as long as it has not been opened.
     pub(crate) ledger: Option<Result<Ledger, String>>,
     /// The files that are active without being selected, and their content.
-    pub(crate) in_force: Vec<(Origin, Arc<LoadedSpec>)>,
+    pub(crate) active_specs: Vec<(Origin, Arc<LoadedSpec>)>,
     /// The errors in the configuration, the default hook-spec and hooks.d, at the last check.
     pub(crate) errors: Vec<Diagnostic>,
     /// Those of these files that have an older version active.
@@ -56,19 +56,19 @@ pub enum ConfiguredBy {
 impl OciHooks {
     /// The configuration file, whether it exists or not.
     pub(crate) fn config_file(&self) -> Arc<str> {
-        self.live().now().file().clone()
+        self.configuration().now().file().clone()
     }
 
     /// The report now. Reads no file, and does not wait for threads that do.
     pub(crate) fn inspect(&self) -> Inspection {
-        let now = self.live().now();
+        let now = self.configuration().now();
         let mut inspection = Inspection {
             config: now.config(),
             configured_by: now.configured_by(),
-            configured_at: now.in_force().map(|_| now.configured_at()),
-            has_configuration: now.in_force().is_some(),
+            configured_at: now.applied().map(|_| now.configured_at()),
+            has_configuration: now.applied().is_some(),
             ledger: None,
-            in_force: Vec::new(),
+            active_specs: Vec::new(),
             errors: now.refused().to_vec(),
             older: now.older(),
             invalid_specs: self.selectable().errors(),
@@ -76,21 +76,21 @@ impl OciHooks {
             unhooked_handlers: Vec::new(),
             without_hooks: self.missed().list(),
         };
-        if let Some(in_force) = now.in_force() {
-            inspection.in_force = in_force.selector.in_force();
+        if let Some(applied) = now.applied() {
+            inspection.active_specs = applied.selector.active_specs();
             let of_active = inspection
-                .in_force
+                .active_specs
                 .iter()
                 .flat_map(|(_, spec)| spec.image_programs());
             inspection.image_programs.extend(of_active.cloned());
-            inspection.errors.extend(in_force.selector.errors());
-            inspection.ledger = match in_force.ledger.opened() {
+            inspection.errors.extend(applied.selector.errors());
+            inspection.ledger = match applied.ledger.opened() {
                 Some(Some(containers)) => {
                     inspection.unhooked_handlers = containers.unhooked_handlers();
                     Some(Ok(containers.ledger().clone()))
                 }
                 Some(None) => Some(Err("there is no ledger".into())),
-                None => in_force.ledger.failure().map(Err),
+                None => applied.ledger.failure().map(Err),
             };
         }
         inspection.image_programs.sort();

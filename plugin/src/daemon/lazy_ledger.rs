@@ -161,8 +161,8 @@ fn not_answering(path: &Path, hangs: NotAnswering) -> TrustError {
 /// Whether a ledger from before, with another delivery, still has containers: their pending hooks are run
 /// whatever the configuration is now.
 fn has_containers(state_dir: &Path) -> bool {
-    let live = Ledger::open(state_dir).and_then(|ledger| ledger.live());
-    live.is_ok_and(|containers| !containers.is_empty())
+    let tracked = Ledger::open(state_dir).and_then(|ledger| ledger.tracked());
+    tracked.is_ok_and(|containers| !containers.is_empty())
 }
 
 fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, String> {

@@ -1,11 +1,11 @@
 //! NRI's events: selects hooks, records them in the ledger, and answers or starts a runner.
 
 mod active;
+mod applied;
 mod deliver;
 mod direct;
 mod events;
 mod first;
-mod in_force;
 mod inject;
 mod inspection;
 mod lazy_ledger;

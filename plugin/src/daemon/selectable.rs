@@ -65,14 +65,14 @@ impl OciHooks {
     /// Checks every hook-spec that pods may select, and forgets the last good versions of files that are
     /// gone. Blocks.
     pub(crate) fn look_at_selectable(&self) {
-        let now = self.live().now();
-        let Some(in_force) = now.in_force() else { return };
+        let now = self.configuration().now();
+        let Some(applied) = now.applied() else { return };
         let mut errors = Errors::new();
-        let (found, image_programs) = in_force.selector.selectable();
+        let (found, image_programs) = applied.selector.selectable();
         for error in found {
             errors.entry(error.file.clone()).or_default().push(error);
         }
         self.selectable().take(errors, image_programs);
-        in_force.selector.copies().prune();
+        applied.selector.copies().prune();
     }
 }

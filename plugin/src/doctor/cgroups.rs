@@ -15,7 +15,7 @@ const REMEDY: &str =
 
 /// Checks whether hooks can have control groups of their own: creates one, and removes it.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
-    if !examined.node.is_live() || !examined.config.needs_ledger() {
+    if !examined.node.is_this_node() || !examined.config.needs_ledger() {
         return;
     }
     if is_in_a_pod() {

@@ -94,17 +94,19 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
             return findings.push(full);
         }
     }
-    findings.push(match Ledger::open(&directory).and_then(|ledger| ledger.live()) {
-        Ok(live) => Finding::good(
-            "state-dir",
-            format!("{name}: {} with hooks", counted(live.len(), "container")),
-        ),
-        Err(error) => Finding::problem(
-            "state-dir",
-            format!("{name}: {error}"),
-            "resolve the error that the kernel reports",
-        ),
-    });
+    findings.push(
+        match Ledger::open(&directory).and_then(|ledger| ledger.tracked()) {
+            Ok(tracked) => Finding::good(
+                "state-dir",
+                format!("{name}: {} with hooks", counted(tracked.len(), "container")),
+            ),
+            Err(error) => Finding::problem(
+                "state-dir",
+                format!("{name}: {error}"),
+                "resolve the error that the kernel reports",
+            ),
+        },
+    );
 }
 
 /// The finding that the disk of the directory `name` is nearly full: of bytes, or of files if the file system

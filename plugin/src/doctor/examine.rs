@@ -110,7 +110,7 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         runtimes,
         config_file: examination.config.clone(),
         looked: if looks { named_by(&config) } else { Vec::new() },
-        status: node.is_live().then(|| ask(Path::new(&*config.state_dir))),
+        status: node.is_this_node().then(|| ask(Path::new(&*config.state_dir))),
         programs: programs.map(|program| program.path.clone()).collect(),
         config,
         config_errors,
@@ -155,7 +155,7 @@ impl Examined<'_> {
     /// Whether the daemon runs, or will run, in a pod: that of this command, or the one in its status.
     pub(super) fn is_in_pod(&self) -> bool {
         let says_so = matches!(&self.status, Some(Ok(status)) if status.is_in_pod);
-        self.node.is_live() && (is_in_pod() || says_so)
+        self.node.is_this_node() && (is_in_pod() || says_so)
     }
 
     /// Whether the runtime launches this plugin.

@@ -77,7 +77,7 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
 }
 
 fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
-    if !settings.is_enabled || !settings.takes_connections || !examined.node.is_live() {
+    if !settings.is_enabled || !settings.takes_connections || !examined.node.is_this_node() {
         return;
     }
     findings.push(socket(&examined.node.path(&settings.socket)));

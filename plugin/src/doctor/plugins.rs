@@ -19,7 +19,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         check_directory(examined, settings, findings);
         check_twice(examined, settings, findings);
     }
-    if examined.node.is_live() {
+    if examined.node.is_this_node() {
         findings.extend(other_process());
     }
 }

@@ -14,7 +14,7 @@ use crate::process::{processes, stat::Stat};
 
 /// Checks the runtimes' processes.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
-    if !examined.node.is_live() {
+    if !examined.node.is_this_node() {
         return;
     }
     for settings in &examined.runtimes {

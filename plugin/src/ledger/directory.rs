@@ -43,7 +43,7 @@ pub struct EntryDirectory {
 impl EntryDirectory {
     /// A container with its entry at `entry` and its records, if there are any, at `path`; `None` if neither
     /// exists.
-    pub(super) fn live(entry: PathBuf, path: PathBuf) -> Result<Option<EntryDirectory>, LedgerError> {
+    pub(super) fn tracked(entry: PathBuf, path: PathBuf) -> Result<Option<EntryDirectory>, LedgerError> {
         let directory = open_directory(&path)?;
         if directory.is_none() && entry.symlink_metadata().is_err() {
             return Ok(None);

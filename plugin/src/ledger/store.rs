@@ -17,11 +17,12 @@ use crate::model::{ContainerId, ResolvedHooks, Stage};
 use crate::trust::access::Use;
 use crate::trust::{Fault, PathCache, TrustedDir};
 
+// These names are part of the format.
 const ENTRIES: &str = "entries";
-const LIVE: &str = "live";
+const RECORDS: &str = "live";
 const ARCHIVE: &str = "past";
 pub(super) const WITHOUT: &str = "without";
-const DIRECTORIES: [&str; 4] = [ENTRIES, LIVE, ARCHIVE, WITHOUT];
+const DIRECTORIES: [&str; 4] = [ENTRIES, RECORDS, ARCHIVE, WITHOUT];
 const ALIVE: &str = "alive";
 
 /// The ledger of a node.
@@ -56,7 +57,7 @@ impl Ledger {
 
     /// Whether `root` has a ledger, usable or not.
     pub(crate) fn is_at(root: &Path) -> bool {
-        root.join(LIVE).symlink_metadata().is_ok()
+        root.join(RECORDS).symlink_metadata().is_ok()
     }
 
     /// The existing ledger at `root`.
@@ -70,7 +71,7 @@ impl Ledger {
             match check(&mut path_cache, &root.join(directory)) {
                 // The daemon that created the ledger stored entries elsewhere.
                 Err(LedgerError::Untrusted { fault })
-                    if directory != LIVE && fault.fault == Fault::NotFound => {}
+                    if directory != RECORDS && fault.fault == Fault::NotFound => {}
                 checked => checked?,
             }
         }
@@ -185,15 +186,15 @@ impl Ledger {
     ) -> Result<bool, LedgerError> {
         let path = self.entry_path(&identity.id);
         let id = identity.id.clone();
-        if self.live_path(&id).join(ENTRY).exists() {
+        if self.records_path(&id).join(ENTRY).exists() {
             return Ok(false);
         }
         let header = Header::new(identity, resolved, injected)?;
         if EntryDirectory::write_entry(&path, &header, resolved, annotations)? {
             return Ok(true);
         }
-        let entered = self.find(&id)?.map(|container| container.header());
-        match entered {
+        let registered = self.find(&id)?.map(|container| container.header());
+        match registered {
             // Its writer died in the middle of it, and gave the runtime no answer.
             Some(Err(error)) if error.is_damaged() => {
                 unless_missing(fs::remove_file(&path)).map_err(LedgerError::io("remove", &path))?;
@@ -209,16 +210,16 @@ impl Ledger {
     /// They cannot be opened.
     pub fn find(&self, id: &ContainerId) -> Result<Option<EntryDirectory>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
-        EntryDirectory::live(self.entry_path(id), self.live_path(id))
+        EntryDirectory::tracked(self.entry_path(id), self.records_path(id))
     }
 
     /// The containers that have not been removed, by id.
     ///
     /// # Errors
     /// They cannot be listed.
-    pub fn live(&self) -> Result<Vec<ContainerId>, LedgerError> {
+    pub fn tracked(&self) -> Result<Vec<ContainerId>, LedgerError> {
         let _access = LedgerError::begin(Use::Read, &self.root)?;
-        self.named_in(&[ENTRIES, LIVE])
+        self.named_in(&[ENTRIES, RECORDS])
     }
 
     /// The containers whose start [may not be over](EntryDirectory::note_start_is_over), by id.
@@ -289,7 +290,7 @@ impl Ledger {
             return Ok(());
         };
         let _access = LedgerError::begin(Use::Write, &self.root)?;
-        let (entry, path) = (self.entry_path(id), self.live_path(id));
+        let (entry, path) = (self.entry_path(id), self.records_path(id));
         let gone = if directory.is_untouched()? {
             let within = path.join(ENTRY);
             unless_missing(fs::remove_file(&entry))
@@ -312,7 +313,7 @@ impl Ledger {
         let Some(directory) = self.find(id)? else {
             return Ok(());
         };
-        let (entry, path) = (self.entry_path(id), self.live_path(id));
+        let (entry, path) = (self.entry_path(id), self.records_path(id));
         let within = path.join(ENTRY);
         let archived = link(&within, &entry)
             .and_then(|()| link(&entry, &within))
@@ -329,7 +330,7 @@ impl Ledger {
         let path = self.entry_path(id);
         let file = File::open(&path).or_else(|error| match error.kind() {
             // It was moved, and is still the same file.
-            io::ErrorKind::NotFound => File::open(self.live_path(id).join(ENTRY)),
+            io::ErrorKind::NotFound => File::open(self.records_path(id).join(ENTRY)),
             _ => Err(error),
         });
         let file = file.map_err(LedgerError::io("open", &path))?;
@@ -353,8 +354,8 @@ impl Ledger {
         self.root.join(ARCHIVE).join(name)
     }
 
-    fn live_path(&self, id: &ContainerId) -> PathBuf {
-        self.root.join(LIVE).join(id.as_str())
+    fn records_path(&self, id: &ContainerId) -> PathBuf {
+        self.root.join(RECORDS).join(id.as_str())
     }
 }
 

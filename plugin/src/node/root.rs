@@ -25,14 +25,14 @@ impl Node {
     }
 
     /// Whether it is this node, whose programs can be executed.
-    pub(crate) fn is_live(&self) -> bool {
+    pub(crate) fn is_this_node(&self) -> bool {
         self.root == Path::new("/")
     }
 
     /// The path of the node's file `path`. Links of an image are followed inside it; those of this node are
     /// left to the kernel, and to the checks of trust.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
-        if self.is_live() {
+        if self.is_this_node() {
             Path::new("/").join(path)
         } else {
             self.real(path)
@@ -64,7 +64,7 @@ impl Node {
     /// The first number with dots in the output of `program --version`; `None` if the program cannot be
     /// executed.
     pub(crate) fn version(&self, program: &str) -> Option<Version> {
-        if !self.is_live() {
+        if !self.is_this_node() {
             return None;
         }
         let asked = Command::new(program)

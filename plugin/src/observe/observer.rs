@@ -16,7 +16,7 @@ use super::logs::dropped_lines;
 use super::metrics::{EventResult, Gauges, Metrics};
 use super::pulse::Pulse;
 use super::service_manager;
-use super::status::{Connection, InForceFile, LastError, OnSilence, Status, UnansweredPath};
+use super::status::{ActiveFile, Connection, LastError, OnSilence, Status, UnansweredPath};
 use crate::daemon::{Inspection, OciHooks};
 use crate::diagnostic::Diagnostic;
 use crate::front::{self, Link};
@@ -68,8 +68,8 @@ struct State {
 /// The figures for which files are read, from the last read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Figures {
-    live_entries: usize,
-    past_entries: usize,
+    tracked: usize,
+    archived: usize,
     /// In bytes.
     memory: u64,
     /// Whether the last read did not end in time.
@@ -245,10 +245,10 @@ impl Observer {
     pub(crate) fn status(&self) -> Status {
         let inspection = self.plugin.inspect();
         let state = self.state();
-        let in_force = inspection
-            .in_force
+        let active_files = inspection
+            .active_specs
             .iter()
-            .map(|(origin, spec)| InForceFile::new(origin, spec));
+            .map(|(origin, spec)| ActiveFile::new(origin, spec));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -267,7 +267,7 @@ impl Observer {
                 .ledger
                 .as_ref()
                 .and_then(|ledger| ledger.as_ref().err().cloned()),
-            in_force: in_force.collect(),
+            in_force: active_files.collect(),
             errors: errors(&state, &inspection),
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
             image_programs: inspection.image_programs.clone(),
@@ -336,8 +336,8 @@ impl Observer {
             let Ok(_access) = Use::Read.begin(ledger.root()) else {
                 return self.state().figures.are_old = true;
             };
-            figures.live_entries = ledger.live().map_or(0, |ids| ids.len());
-            figures.past_entries = ledger.count_archived();
+            figures.tracked = ledger.tracked().map_or(0, |ids| ids.len());
+            figures.archived = ledger.count_archived();
         }
         self.state().figures = figures;
     }
@@ -356,10 +356,10 @@ impl Observer {
             errors: errors(&state, &inspection).len(),
             invalid_specs: invalid_specs(&inspection).len(),
             older_versions: degraded(&state, &inspection).len(),
-            in_force: inspection.in_force.len(),
-            live_entries: figures.live_entries,
-            past_entries: figures.past_entries,
-            are_entries_old: figures.are_old,
+            active_specs: inspection.active_specs.len(),
+            tracked: figures.tracked,
+            archived: figures.archived,
+            are_counts_old: figures.are_old,
             memory: figures.memory,
             dropped_lines: dropped_lines(),
             unanswered: state.unanswered.len(),

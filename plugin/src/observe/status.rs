@@ -45,7 +45,7 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_ledger: Option<String>,
     /// The active files that need no selection.
-    pub in_force: Vec<InForceFile>,
+    pub in_force: Vec<ActiveFile>,
     /// The files that have changed since, which the daemon applies at the next container. The client determines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newer: Vec<String>,
@@ -168,7 +168,7 @@ impl fmt::Display for UnansweredPath {
 
 /// An active file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InForceFile {
+pub struct ActiveFile {
     /// Its kind.
     pub what: String,
     /// The file, by its configured name.
@@ -177,9 +177,9 @@ pub struct InForceFile {
     pub digest: String,
 }
 
-impl InForceFile {
-    pub(super) fn new(origin: &Origin, spec: &LoadedSpec) -> InForceFile {
-        InForceFile {
+impl ActiveFile {
+    pub(super) fn new(origin: &Origin, spec: &LoadedSpec) -> ActiveFile {
+        ActiveFile {
             what: match origin {
                 Origin::HooksD => "hooks.d",
                 _ => "default hook-spec",

@@ -157,8 +157,10 @@ impl Selector {
         let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let of_default = defaults.iter().flat_map(LastGoodSpec::errors);
         let found = of_default.chain(hooks_d.errors()).cloned();
-        let in_force = self.in_force();
-        let partly = in_force.iter().flat_map(|(_, spec)| self.deliveries.partly(spec));
+        let active_specs = self.active_specs();
+        let partly = active_specs
+            .iter()
+            .flat_map(|(_, spec)| self.deliveries.partly(spec));
         found.chain(partly).collect()
     }
 
@@ -176,7 +178,7 @@ impl Selector {
 
     /// The active files that need no selection: the default hook-specs and those of hooks.d, in their last good
     /// versions.
-    pub(crate) fn in_force(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
+    pub(crate) fn active_specs(&self) -> Vec<(Origin, Arc<LoadedSpec>)> {
         let (defaults, hooks_d) = (self.default_specs(), self.hooks_d.get());
         let default = defaults.iter().filter_map(LastGoodSpec::good);
         let default = default.map(|spec| (Origin::Default, spec.clone()));

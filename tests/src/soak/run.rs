@@ -211,9 +211,9 @@ impl Book {
 
     /// Closes the accounts of the containers that the ledger has moved to the past.
     fn settle_now(&self) -> Result<()> {
-        let live: HashSet<String> = self.ledger.live()?.into_iter().collect();
+        let tracked: HashSet<String> = self.ledger.tracked()?.into_iter().collect();
         let open = self.open.take();
-        let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| live.contains(&life.id));
+        let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| tracked.contains(&life.id));
         self.open.replace(open);
         for life in over {
             let account = check::account(&self.ledger, &life.id)?;

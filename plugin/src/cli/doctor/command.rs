@@ -56,7 +56,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
     let node = Node::new(&args.root);
     let of_image = node.path(DEFAULT_CONFIG);
     let config = match &args.config.config {
-        None if !node.is_live() => {
+        None if !node.is_this_node() => {
             // A file whose existence is unknown is assumed to exist; reading it reports the error.
             let is_there = of_image.try_exists().unwrap_or(true);
             is_there.then(|| of_image.display().to_string())
@@ -64,7 +64,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
         _ => args.config.file().map(str::to_owned),
     };
     let findings = examine(&Examination {
-        looks_at_files: node.is_live() || args.config.config.is_some(),
+        looks_at_files: node.is_this_node() || args.config.config.is_some(),
         node,
         config,
     });

@@ -128,11 +128,11 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
 
 /// The start of the records: the first creation of a container in them.
 fn reach(ledger: &Ledger) -> anyhow::Result<String> {
-    let oldest = |past: &ArchivedContainer| Some(ledger.open_archived(past).ok()??.header().ok()?.at);
-    let past = ledger.archived()?.iter().find_map(oldest);
-    let live = ledger.live()?.into_iter();
-    let live = live.filter_map(|id| Some(ledger.find(&id).ok()??.header().ok()?.at));
-    Ok(match past.or_else(|| live.min()) {
+    let oldest = |archived: &ArchivedContainer| Some(ledger.open_archived(archived).ok()??.header().ok()?.at);
+    let archived = ledger.archived()?.iter().find_map(oldest);
+    let tracked = ledger.tracked()?.into_iter();
+    let tracked = tracked.filter_map(|id| Some(ledger.find(&id).ok()??.header().ok()?.at));
+    Ok(match archived.or_else(|| tracked.min()) {
         Some(at) => format!("the ledger reaches back to {}", at.to_the_millisecond()),
         None => "the ledger has none".to_owned(),
     })

@@ -125,7 +125,7 @@ impl History {
 pub(super) struct Tracked {
     id: ContainerId,
     /// Present if it was removed.
-    past: Option<ArchivedContainer>,
+    archived: Option<ArchivedContainer>,
     /// The time of its creation.
     pub(super) at: Timestamp,
 }
@@ -133,9 +133,9 @@ pub(super) struct Tracked {
 impl Tracked {
     /// Its files; `None` if they are gone.
     pub(super) fn open(&self, ledger: &Ledger) -> Result<Option<EntryDirectory>, LedgerError> {
-        let past = |past: &ArchivedContainer| ledger.open_archived(past);
-        match &self.past {
-            Some(removed) => past(removed),
+        let open = |archived: &ArchivedContainer| ledger.open_archived(archived);
+        match &self.archived {
+            Some(removed) => open(removed),
             // It may have been removed since.
             None => match ledger.find(&self.id)? {
                 None => ledger.find_archived(&self.id),
@@ -183,27 +183,27 @@ pub(super) fn containers(
     let mut found = Vec::new();
     let mut inodes = HashSet::new();
     // First those that may be archived meanwhile: so none is missed, and none is listed twice.
-    let live = ledger.live()?.into_iter().map(|id| (id, None));
-    let past = ledger.archived()?;
-    let past = past
+    let tracked = ledger.tracked()?.into_iter().map(|id| (id, None));
+    let archived = ledger.archived()?;
+    let archived = archived
         .into_iter()
-        .filter(|past| wanted.is_none_or(|wanted| may_be(wanted, past)));
-    for (id, past) in live
+        .filter(|archived| wanted.is_none_or(|wanted| may_be(wanted, archived)));
+    for (id, archived) in tracked
         .into_iter()
-        .chain(past.map(|past| (past.id.clone(), Some(past))))
+        .chain(archived.map(|archived| (archived.id.clone(), Some(archived))))
     {
         let mut container = Tracked {
             id,
-            past,
+            archived,
             at: Timestamp::now(),
         };
-        let looked = container.open(ledger).and_then(|directory| {
+        let opened = container.open(ledger).and_then(|directory| {
             let Some(directory) = directory else {
                 return Ok(None);
             };
             Ok(Some((directory.header()?, directory.inode())))
         });
-        match looked {
+        match opened {
             Ok(Some((header, inode))) => {
                 let is_new = inode.is_none_or(|inode| inodes.insert(inode));
                 if is_new && wanted.is_none_or(|wanted| is_meant(wanted, &container.id, &header)) {
@@ -220,10 +220,10 @@ pub(super) fn containers(
 }
 
 /// Whether a removed container may match the argument.
-fn may_be(wanted: &str, past: &ArchivedContainer) -> bool {
+fn may_be(wanted: &str, archived: &ArchivedContainer) -> bool {
     // NAMESPACE/POD or NAMESPACE/POD/CONTAINER, or a name alone.
     let name = wanted.split('/').nth(1).unwrap_or(wanted);
-    past.id.as_str().starts_with(wanted) || past.may_be_called(name)
+    archived.id.as_str().starts_with(wanted) || archived.may_be_called(name)
 }
 
 fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, What)> {

@@ -203,7 +203,7 @@ fn print_without(without: &[WithoutHooks], out: &mut impl Write) -> io::Result<(
 
 fn rows(ledger: &Ledger, wanted: Option<&str>) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for id in ledger.live()? {
+    for id in ledger.tracked()? {
         let row = ledger.find(&id).and_then(|directory| {
             // It may be removed at the same time.
             let Some(directory) = directory else {

@@ -55,12 +55,12 @@ impl OciHooks {
         }
         // The other half of the time is for the ledger.
         let deadline = Deadline::at(Instant::now() + time / 2);
-        let in_force = self.up_to_date()?;
-        let selector = &in_force.selector;
+        let applied = self.up_to_date()?;
+        let selector = &applied.selector;
         let subject = subject(pod, container, selector.config());
         let delivered = |selected: Selected| match selected.resolved.is_empty() {
             true => Ok(None),
-            false => deliver(subject.delivery, &selected.resolved, pod, container, &in_force).map(Some),
+            false => deliver(subject.delivery, &selected.resolved, pod, container, &applied).map(Some),
         };
         let failed = |error: &dyn Display| Status::failed_precondition(format!("nri-oci-hooks: {error}"));
         let selected = selector.select(&subject, deadline);
@@ -70,7 +70,7 @@ impl OciHooks {
         if !has_hooks && self.may_be_asked_again() {
             // The configuration may have been another at the first request. An unreadable ledger does not
             // concern a container without hooks.
-            if let Ok(Some(adjustment)) = redelivered(container, &in_force) {
+            if let Ok(Some(adjustment)) = redelivered(container, &applied) {
                 return Ok(mark(adjustment, container));
             }
         }
@@ -93,7 +93,7 @@ impl OciHooks {
             adjustment => adjustment.map_err(|error| failed(&error))?,
         };
         if adjustment.is_none() {
-            self.decided_without(&in_force, &container.id);
+            self.decided_without(&applied, &container.id);
         }
         Ok(adjustment.unwrap_or_default())
     }

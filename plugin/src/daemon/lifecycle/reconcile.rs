@@ -35,7 +35,7 @@ impl Containers {
     pub(in crate::daemon) fn retain_registered(&self, listed: &mut Vec<Container>) {
         // All of them if the ledger gives no list: a missing container counts as gone.
         let ledger = self.ledger().clone();
-        let Some(Ok(ids)) = within(LIST_TIMEOUT, move || ledger.live()) else {
+        let Some(Ok(ids)) = within(LIST_TIMEOUT, move || ledger.tracked()) else {
             return;
         };
         listed.retain(|container| ids.binary_search_by(|id| id.as_str().cmp(&container.id)).is_ok());
@@ -50,7 +50,7 @@ impl Containers {
         let containers = self.clone();
         self.behind(async move {
             let ids = loop {
-                match containers.ledger().live() {
+                match containers.ledger().tracked() {
                     Ok(ids) => break ids,
                     Err(error) => tracing::warn!(%error, "cannot tell what is pending, trying again"),
                 }
@@ -70,7 +70,7 @@ impl Containers {
     pub(in crate::daemon) fn resume(&self) {
         let containers = self.clone();
         self.behind(async move {
-            let ids = match containers.ledger().live() {
+            let ids = match containers.ledger().tracked() {
                 Ok(ids) => ids,
                 Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
             };

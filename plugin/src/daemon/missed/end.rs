@@ -101,18 +101,18 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
 
 /// Notes that the container is ended, if that is allowed now; fails with the reason otherwise.
 fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
-    let in_force = plugin
-        .live()
+    let applied = plugin
+        .configuration()
         .up_to_date()
         .map_err(|errors| Keep::Unsound(errors.first().map(ToString::to_string).unwrap_or_default()))?;
-    in_force.selector.look();
-    if let Some(reason) = plugin.unsound(&in_force) {
+    applied.selector.look();
+    if let Some(reason) = plugin.unsound(&applied) {
         return Err(Keep::Unsound(reason));
     }
-    if in_force.selector.config().missed != MissedAction::Restart {
+    if applied.selector.config().missed != MissedAction::Restart {
         return Err(Keep::NotEnded("missed.action has been changed".into()));
     }
-    let containers = in_force.ledger.open().map_err(|_| Keep::NoLedger)?;
+    let containers = applied.ledger.open().map_err(|_| Keep::NoLedger)?;
     let name = [&*container.namespace, &container.pod, &container.container];
     match containers.ledger().may_end(&name, INTERVAL) {
         Ok(true) => Ok(()),

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::OciHooks;
-use super::super::in_force::InForce;
+use super::super::applied::AppliedConfig;
 use super::super::lazy_ledger::NoLedger;
 use super::super::lifecycle::Containers;
 use super::end::{self, ToEnd};
@@ -103,7 +103,7 @@ impl OciHooks {
             };
             match situation.verdict() {
                 Verdict::Settled => {}
-                Verdict::DecidedNow => self.decided_without(&ground.in_force, &candidate.id),
+                Verdict::DecidedNow => self.decided_without(&ground.applied, &candidate.id),
                 Verdict::Missed(why, then) => {
                     let container = Arc::new(WithoutHooks {
                         namespace: pod.namespace.clone(),
@@ -136,10 +136,10 @@ impl OciHooks {
     pub(in crate::daemon) fn take_over_missed(&self) {
         let plugin = self.clone();
         let take_over = move || {
-            let Ok(in_force) = plugin.live().up_to_date() else {
+            let Ok(applied) = plugin.configuration().up_to_date() else {
                 return;
             };
-            if let Ok(containers) = in_force.ledger.open() {
+            if let Ok(containers) = applied.ledger.open() {
                 match containers.ledger().missed() {
                     Ok(noted) => plugin.missed().take_over(noted.unwrap_or_default()),
                     Err(error) => tracing::warn!(%error, "cannot take over which containers lack hooks"),
@@ -153,17 +153,17 @@ impl OciHooks {
 
     /// Notes a daemon's decision that the container gets no hooks: it is no miss, whatever the configuration
     /// is later.
-    pub(in crate::daemon) fn decided_without(&self, in_force: &InForce, id: &str) {
-        match (in_force.ledger.opened(), id.parse()) {
+    pub(in crate::daemon) fn decided_without(&self, applied: &AppliedConfig, id: &str) {
+        match (applied.ledger.opened(), id.parse()) {
             (Some(Some(containers)), Ok(id)) => containers.note_without(id),
             _ => self.missed().remember_decision(id),
         }
     }
 
     /// The reason why the active configuration is not reliable, at the last check; `None` if it is.
-    pub(super) fn unsound(&self, in_force: &InForce) -> Option<String> {
-        let mut errors = self.live().now().refused().to_vec();
-        errors.extend(in_force.selector.errors());
+    pub(super) fn unsound(&self, applied: &AppliedConfig) -> Option<String> {
+        let mut errors = self.configuration().now().refused().to_vec();
+        errors.extend(applied.selector.errors());
         errors.extend(self.selectable().errors());
         if !errors.is_empty() {
             return Some(bounded_list(&errors).to_string());
@@ -175,11 +175,11 @@ impl OciHooks {
             Ok(refused) => return Some(bounded_list(&refused).to_string()),
             Err(error) => return Some(error.to_string()),
         }
-        match in_force.ledger.opened() {
-            Some(Some(_)) => in_force.ledger.access().err().map(|error| error.to_string()),
+        match applied.ledger.opened() {
+            Some(Some(_)) => applied.ledger.access().err().map(|error| error.to_string()),
             Some(None) => Some("there is no ledger".to_owned()),
             None => {
-                let failure = in_force.ledger.failure();
+                let failure = applied.ledger.failure();
                 Some(failure.unwrap_or_else(|| "the ledger is not open yet".to_owned()))
             }
         }
@@ -215,7 +215,7 @@ fn report(found: &[Arc<WithoutHooks>]) {
 
 /// The data that containers are compared with.
 struct Ground {
-    in_force: Arc<InForce>,
+    applied: Arc<AppliedConfig>,
     /// None if there is no ledger.
     containers: Option<Containers>,
     /// The containers in the ledger.
@@ -230,16 +230,16 @@ struct Ground {
 impl Ground {
     /// None if there is no active configuration, or no ledger yet.
     fn of(plugin: &OciHooks) -> Result<Option<Ground>, LedgerError> {
-        let up_to_date = plugin.live().up_to_date().ok();
-        let Some(in_force) = up_to_date.or_else(|| plugin.live().now().in_force().cloned()) else {
+        let up_to_date = plugin.configuration().up_to_date().ok();
+        let Some(applied) = up_to_date.or_else(|| plugin.configuration().now().applied().cloned()) else {
             return Ok(None);
         };
-        let containers = match in_force.ledger.open() {
+        let containers = match applied.ledger.open() {
             Ok(containers) => Some(containers.clone()),
             Err(NoLedger::Unneeded) => None,
             Err(_) => return Ok(None),
         };
-        in_force.selector.look();
+        applied.selector.look();
         let own_pid = i32::try_from(std::process::id()).ok();
         let Some(own_process) = own_pid.and_then(process) else {
             return Ok(None);
@@ -247,7 +247,7 @@ impl Ground {
         let (mut registered, mut decided, mut decided_since) = (HashSet::new(), HashSet::new(), None);
         let mut starting = HashSet::new();
         if let Some(containers) = &containers {
-            registered.extend(containers.ledger().live()?);
+            registered.extend(containers.ledger().tracked()?);
             starting.extend(containers.ledger().starting()?);
             decided.extend(containers.ledger().without()?);
             decided_since = Some(containers.ledger().decided_since(own_process)?);
@@ -256,11 +256,11 @@ impl Ground {
             process: own_process,
             boot: BootId::current()?,
             decided_since,
-            action: in_force.selector.config().missed,
-            unsound: plugin.unsound(&in_force),
+            action: applied.selector.config().missed,
+            unsound: plugin.unsound(&applied),
         };
         Ok(Some(Ground {
-            in_force,
+            applied,
             containers,
             registered,
             starting,
@@ -274,7 +274,7 @@ impl Ground {
     }
 
     fn selector(&self) -> &Selector {
-        &self.in_force.selector
+        &self.applied.selector
     }
 
     /// The process of the candidate's init. Without a ledger the daemon may not see the node's processes.

@@ -1,5 +1,5 @@
 //! Every fault is named, with a remedy.
 
 mod image;
-mod live;
 mod planted;
+mod running;

@@ -127,7 +127,7 @@ fn a_removed_container_is_archived_and_a_runner_at_work_can_continue() {
     let id: ContainerId = "c1".parse().unwrap();
     fixture.ledger.archive(&id).unwrap();
     assert!(fixture.ledger.find(&id).unwrap().is_none());
-    assert!(fixture.ledger.live().unwrap().is_empty());
+    assert!(fixture.ledger.tracked().unwrap().is_empty());
 
     container.note_created(Stage::Poststop, &created(1)).unwrap();
     claim.finish(StageResult::Done).unwrap();
@@ -154,7 +154,7 @@ fn a_container_to_which_nothing_happened_is_not_archived() {
     let fixture = Fixture::new();
     fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
     assert!(fixture.ledger.archived().unwrap().is_empty());
-    assert!(fixture.ledger.live().unwrap().is_empty());
+    assert!(fixture.ledger.tracked().unwrap().is_empty());
 }
 
 /// The archived containers, the one that was removed first at the start.
@@ -278,12 +278,12 @@ fn a_container_whose_archiving_was_interrupted_is_still_there_and_can_be_archive
     let root = fixture.ledger.root();
     fs::rename(root.join("entries/c1"), root.join("live/c1/entry")).unwrap();
     let id: ContainerId = "c1".parse().unwrap();
-    assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
+    assert_eq!(fixture.ledger.tracked().unwrap(), std::slice::from_ref(&id));
     for container in [&container, &fixture.container()] {
         assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
     }
     fixture.ledger.archive(&id).unwrap();
-    assert!(fixture.ledger.live().unwrap().is_empty());
+    assert!(fixture.ledger.tracked().unwrap().is_empty());
     assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2, "moved");
     let all = fixture.ledger.archived().unwrap();
     let [archived] = all.as_slice() else {
@@ -302,7 +302,7 @@ fn a_container_whose_start_is_over_is_found_as_before_with_its_hooks() {
     for _ in 0..2 {
         container.note_start_is_over().unwrap();
         assert!(fixture.ledger.starting().unwrap().is_empty());
-        assert_eq!(fixture.ledger.live().unwrap(), std::slice::from_ref(&id));
+        assert_eq!(fixture.ledger.tracked().unwrap(), std::slice::from_ref(&id));
     }
     for container in [&container, &fixture.container()] {
         assert_eq!(container.hooks(Stage::Prestart).unwrap().len(), 2);
@@ -324,7 +324,7 @@ fn nothing_can_happen_to_a_container_that_was_removed_untouched() {
     fixture.ledger.archive(&"c1".parse().unwrap()).unwrap();
     assert!(container.note_created(Stage::Poststop, &created(1)).is_err());
     assert!(container.claim(Stage::Poststop, Trigger::Oci).is_err());
-    assert!(fixture.ledger.live().unwrap().is_empty(), "nothing is left");
+    assert!(fixture.ledger.tracked().unwrap().is_empty(), "nothing is left");
 }
 
 #[test]

@@ -71,11 +71,11 @@ pub(in crate::observe) struct Gauges {
     /// Files of which an older version is active.
     pub(in crate::observe) older_versions: usize,
     /// The default hook-spec and files of hooks.d.
-    pub(in crate::observe) in_force: usize,
-    pub(in crate::observe) live_entries: usize,
-    pub(in crate::observe) past_entries: usize,
+    pub(in crate::observe) active_specs: usize,
+    pub(in crate::observe) tracked: usize,
+    pub(in crate::observe) archived: usize,
     /// Whether these two are from an earlier read.
-    pub(in crate::observe) are_entries_old: bool,
+    pub(in crate::observe) are_counts_old: bool,
     /// File systems that do not answer.
     pub(in crate::observe) unanswered: usize,
     /// Runtime handlers that run no OCI hooks.
@@ -277,13 +277,13 @@ impl Gauges {
         gauge(
             "specs_in_force",
             "Active files: default hook-spec and hooks.d",
-            self.in_force,
+            self.active_specs,
         );
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
         gauge("resident_memory_bytes", "Memory of the daemon", memory);
 
         let help = "Whether the figures of the ledger are old because it does not answer";
-        gauge("ledger_entries_old", help, usize::from(self.are_entries_old));
+        gauge("ledger_entries_old", help, usize::from(self.are_counts_old));
         gauge(
             "unanswered_file_systems",
             "File systems that do not answer; containers that need one are refused",
@@ -325,7 +325,7 @@ impl Gauges {
         registry.register("answered_for", help, ConstCounter::new(answered));
 
         let entries: Family<EntryLabel, Gauge> = Family::default();
-        for (state, count) in [("live", self.live_entries), ("past", self.past_entries)] {
+        for (state, count) in [("live", self.tracked), ("past", self.archived)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             entries.get_or_create(&EntryLabel { state }).set(count);
         }

@@ -52,7 +52,7 @@ fn of_ledger(state_dir: &Path) -> Result<BTreeSet<PathBuf>, LedgerError> {
         opened => opened?,
     };
     let mut versions = BTreeSet::new();
-    for id in ledger.live()? {
+    for id in ledger.tracked()? {
         let Some(directory) = ledger.find(&id)? else {
             continue;
         };

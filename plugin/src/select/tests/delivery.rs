@@ -108,7 +108,7 @@ fn a_file_that_no_container_could_get_is_refused_when_it_is_read_and_one_for_som
         let selector = node.selector(config);
         let found: Vec<Rule> = selector.errors().iter().map(|error| error.rule).collect();
         assert_eq!(found, rules, "{config}");
-        assert_eq!(selector.in_force().len(), active, "{config}");
+        assert_eq!(selector.active_specs().len(), active, "{config}");
     }
     let selector = node.selector("runtimes.kata.delivery = \"events\"");
     let message = selector.errors()[0].to_string();

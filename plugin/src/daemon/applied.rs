@@ -8,17 +8,17 @@ use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::select::{Copies, Selector};
 
-/// The selector and the ledger of the active configuration.
+/// A configuration in use.
 #[derive(Debug)]
-pub(super) struct InForce {
+pub(super) struct AppliedConfig {
     pub(super) selector: Selector,
     pub(super) ledger: Arc<LazyLedger>,
 }
 
-impl InForce {
+impl AppliedConfig {
     /// Reads no file yet.
-    pub(super) fn new(config: Config, runner: &RunnerProgram) -> InForce {
-        InForce {
+    pub(super) fn new(config: Config, runner: &RunnerProgram) -> AppliedConfig {
+        AppliedConfig {
             ledger: Arc::new(LazyLedger::new(&config, runner)),
             selector: {
                 let copies = Copies::of(&config);
@@ -32,7 +32,11 @@ impl InForce {
     ///
     /// Fails with every error. Fails too if the configuration needs another ledger, or events of the runtime
     /// that are subscribed to only at the start.
-    pub(super) fn succeed(&self, source: &Arc<str>, config: Config) -> Result<InForce, Vec<Diagnostic>> {
+    pub(super) fn succeed(
+        &self,
+        source: &Arc<str>,
+        config: Config,
+    ) -> Result<AppliedConfig, Vec<Diagnostic>> {
         let fixed = |field: &str, message: &str| {
             let help = "restart the daemon for it";
             vec![Diagnostic::of_file(source, Rule::InvalidValue, message, help).in_field(field)]
@@ -56,7 +60,7 @@ impl InForce {
             let message = "needs events that the daemon has not asked the runtime for";
             return Err(fixed("delivery", message));
         }
-        Ok(InForce {
+        Ok(AppliedConfig {
             selector: self.selector.succeed(config)?,
             ledger: self.ledger.clone(),
         })
