@@ -21,6 +21,6 @@ pub use model::{Config, Delivery};
 pub(crate) use policy::{Effect, Limits, SelectionRule};
 pub(crate) use read::state_dir_of;
 pub use read::{Overrides, keys};
-pub(crate) use reload::{Changed, Look, Reload};
+pub(crate) use reload::{Changed, Checked, Reload};
 pub use source::ConfigSource;
 pub(crate) use source::ReadFrom;

@@ -34,9 +34,9 @@ pub(crate) struct Changed {
     pub(crate) text: Vec<u8>,
 }
 
-/// The result of a look at the file.
+/// The result of a check of the file.
 #[derive(Debug)]
-pub(crate) enum Look {
+pub(crate) enum Checked {
     /// Its content is active.
     Same,
     /// This new content, which is valid.
@@ -66,34 +66,36 @@ impl Reload {
 
     /// Reads the current content of the file. An invalid file is read again each time, because the error may
     /// be in another file.
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn check(&self) -> Checked {
         if let Some(active) = &self.active {
             match self.source.is_still(active) {
-                Ok(true) => return Look::Same,
+                Ok(true) => return Checked::Same,
                 Ok(false) => {}
-                Err(hangs) => return Look::NotAnswered(hangs),
+                Err(hangs) => return Checked::NotAnswered(hangs),
             }
         }
         let (text, read) = self.source.read_with_text();
         match read {
             // The file of the active configuration is gone: that does not remove its hooks.
-            Ok((_, ReadFrom::NoFile)) if self.file().is_some() => Look::Invalid(vec![Diagnostic::of_file(
-                self.source.path(),
-                Rule::NotFound,
-                "is gone",
-                "restore it, or restart the daemon to continue without it",
-            )]),
-            Ok((config, read_from)) => Look::Changed(Box::new(Changed {
+            Ok((_, ReadFrom::NoFile)) if self.file().is_some() => {
+                Checked::Invalid(vec![Diagnostic::of_file(
+                    self.source.path(),
+                    Rule::NotFound,
+                    "is gone",
+                    "restore it, or restart the daemon to continue without it",
+                )])
+            }
+            Ok((config, read_from)) => Checked::Changed(Box::new(Changed {
                 config,
                 read_from,
                 text,
             })),
-            Err(errors) => Look::of(errors),
+            Err(errors) => Checked::failed(errors),
         }
     }
 
     /// The content that was read becomes active.
-    pub(crate) fn take(&mut self, read_from: ReadFrom) {
+    pub(crate) fn apply(&mut self, read_from: ReadFrom) {
         if self.active.is_some() || !self.refused.is_empty() {
             tracing::info!(file = &**self.source.path(), "configuration applied as it is now");
         }
@@ -104,7 +106,7 @@ impl Reload {
 
     /// The content of the file for an earlier daemon, which applied it at `taken`, becomes active. `copy` is
     /// the identity of its copy; the file itself has another.
-    pub(crate) fn take_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
+    pub(crate) fn apply_last_good(&mut self, copy: FileIdentity, taken: Timestamp) {
         self.active = Some(ReadFrom::File {
             identity: copy,
             real_path: Path::new(&**self.source.path()).to_owned(),
@@ -170,12 +172,12 @@ impl Reload {
     }
 }
 
-impl Look {
+impl Checked {
     /// The result for errors in the file, or in one that it names.
-    pub(crate) fn of(errors: Vec<Diagnostic>) -> Look {
+    pub(crate) fn failed(errors: Vec<Diagnostic>) -> Checked {
         match errors.iter().any(|error| error.rule == Rule::NotAnswering) {
-            true => Look::NotAnswered(errors),
-            false => Look::Invalid(errors),
+            true => Checked::NotAnswered(errors),
+            false => Checked::Invalid(errors),
         }
     }
 }

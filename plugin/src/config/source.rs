@@ -115,7 +115,7 @@ impl ConfigSource {
     }
 
     fn text(&self) -> Result<(Vec<u8>, ReadFrom), Vec<Diagnostic>> {
-        let Some(file) = self.look().map_err(|error| error.error_of(&self.file))? else {
+        let Some(file) = self.open().map_err(|error| error.error_of(&self.file))? else {
             return Ok((Vec::new(), ReadFrom::NoFile));
         };
         let read_from = ReadFrom::File {
@@ -125,7 +125,7 @@ impl ConfigSource {
         Ok((file.content(&self.file, CONFIG_SIZE)?, read_from))
     }
 
-    fn look(&self) -> Result<Option<TrustedFile>, TrustError> {
+    fn open(&self) -> Result<Option<TrustedFile>, TrustError> {
         match TrustedFile::to_read(Path::new(&*self.file)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if self.may_be_absent && self.is_absent(&error) => Ok(None),

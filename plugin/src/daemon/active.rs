@@ -6,7 +6,7 @@ use super::ConfiguredBy;
 use super::applied::AppliedConfig;
 use super::first::{First, LastGood, first};
 use super::lifecycle::RunnerProgram;
-use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
+use crate::config::{Changed, Checked, Config, ConfigSource, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::{Diagnostic, Rule};
 use crate::model::Timestamp;
 use crate::select::OlderVersion;
@@ -50,7 +50,7 @@ impl ActiveConfiguration {
         }
     }
 
-    /// The active configuration now, without a look at any file.
+    /// The active configuration now, without a check of any file.
     pub(super) fn now(&self) -> Arc<Now> {
         self.now.get()
     }
@@ -101,8 +101,8 @@ impl ActiveConfiguration {
         now: &Now,
         applied: &Arc<AppliedConfig>,
     ) -> Result<Arc<AppliedConfig>, Vec<Diagnostic>> {
-        let look = match now.reload.look() {
-            Look::Changed(read) => {
+        let checked = match now.reload.check() {
+            Checked::Changed(read) => {
                 let Changed {
                     config,
                     read_from,
@@ -116,19 +116,19 @@ impl ActiveConfiguration {
                         self.now.work_on(|now| {
                             let now = Arc::make_mut(now);
                             now.applied = Some(successor.clone());
-                            now.reload.take(read_from);
+                            now.reload.apply(read_from);
                         });
                         return Ok(successor);
                     }
-                    Err(errors) => Look::of(errors),
+                    Err(errors) => Checked::failed(errors),
                 }
             }
-            look => look,
+            checked => checked,
         };
-        match look {
-            Look::NotAnswered(errors) => return Err(errors),
-            Look::Invalid(errors) => self.now.work_on(|now| Arc::make_mut(now).reload.refuse(errors)),
-            Look::Same if now.reload.refused().is_empty() => {}
+        match checked {
+            Checked::NotAnswered(errors) => return Err(errors),
+            Checked::Invalid(errors) => self.now.work_on(|now| Arc::make_mut(now).reload.refuse(errors)),
+            Checked::Same if now.reload.refused().is_empty() => {}
             _ => self.now.work_on(|now| Arc::make_mut(now).reload.confirm()),
         }
         Ok(applied.clone())
@@ -148,14 +148,14 @@ impl ActiveConfiguration {
         let first = match &now.handed_over {
             Some(config) => Ok((config.clone(), None)),
             None => first(&now.reload).map(|first| match first {
-                First::File(config, read_from) => (*config, Some(Taken::File(read_from))),
-                First::LastGood(last) => (last.config.clone(), Some(Taken::LastGood(last))),
+                First::File(config, read_from) => (*config, Some(Source::File(read_from))),
+                First::LastGood(last) => (last.config.clone(), Some(Source::LastGood(last))),
             }),
         };
-        let (config, taken) = match first {
+        let (config, source) = match first {
             Ok(first) => first,
-            Err(Look::NotAnswered(errors)) => return Err(errors),
-            Err(Look::Invalid(errors)) => {
+            Err(Checked::NotAnswered(errors)) => return Err(errors),
+            Err(Checked::Invalid(errors)) => {
                 let source = now.reload.source();
                 let (text, _) = source.read_with_text();
                 let state_dir = state_dir_of(&text, source.overrides());
@@ -167,16 +167,16 @@ impl ActiveConfiguration {
                 return Err(errors);
             }
             // Only an active configuration can be the same.
-            Err(Look::Same | Look::Changed(_)) => return Err(self.being_made()),
+            Err(Checked::Same | Checked::Changed(_)) => return Err(self.being_made()),
         };
         let made = Arc::new(AppliedConfig::new(config, &self.runner));
         self.now.work_on(|now| {
             let now = Arc::make_mut(now);
             now.applied = Some(made.clone());
-            match taken {
-                Some(Taken::File(file)) => now.reload.take(file),
-                Some(Taken::LastGood(last)) => {
-                    now.reload.take_last_good(last.copy, last.taken);
+            match source {
+                Some(Source::File(file)) => now.reload.apply(file),
+                Some(Source::LastGood(last)) => {
+                    now.reload.apply_last_good(last.copy, last.taken);
                     now.reload.refuse(last.refused);
                 }
                 None => {}
@@ -206,7 +206,7 @@ impl ActiveConfiguration {
 }
 
 /// The source of a first configuration.
-enum Taken {
+enum Source {
     File(ReadFrom),
     LastGood(Box<LastGood>),
 }
@@ -323,7 +323,7 @@ mod tests {
             };
             let source = ConfigSource::optional_file(&self.path("config.toml"), overrides);
             let active = ActiveConfiguration::new(source, RunnerProgram::this().unwrap());
-            active.up_to_date().unwrap().selector.look();
+            active.up_to_date().unwrap().selector.refresh();
             active
         }
     }

@@ -72,8 +72,8 @@ impl OciHooks {
             if let Ok(applied) = plugin.configuration.up_to_date() {
                 // The result is logged, and returned again for the next container.
                 let _ = applied.ledger.open();
-                applied.selector.look();
-                plugin.look_at_selectable();
+                applied.selector.refresh();
+                plugin.check_selectable();
             }
         });
         // Files that are not read by then are read in the background; a panic of it is logged.
@@ -100,8 +100,8 @@ impl OciHooks {
             && let Ok(applied) = self.configuration.up_to_date()
         {
             let _ = applied.ledger.open();
-            applied.selector.look();
-            self.make_up_for(&applied);
+            applied.selector.refresh();
+            self.catch_up(&applied);
         }
     }
 
@@ -111,9 +111,9 @@ impl OciHooks {
         match self.configuration.up_to_date() {
             Ok(applied) => {
                 let _ = applied.ledger.open();
-                self.make_up_for(&applied);
-                applied.selector.look();
-                self.look_at_selectable();
+                self.catch_up(&applied);
+                applied.selector.refresh();
+                self.check_selectable();
                 let mut errors = self.configuration.now().refused().to_vec();
                 errors.extend(applied.selector.errors());
                 if errors.is_empty() {
@@ -162,7 +162,7 @@ impl OciHooks {
     fn up_to_date(&self) -> Result<Arc<AppliedConfig>, Status> {
         let errors = match self.configuration.up_to_date() {
             Ok(applied) => {
-                self.make_up_for(&applied);
+                self.catch_up(&applied);
                 return Ok(applied);
             }
             Err(errors) => bounded_list(&errors).to_string(),
@@ -182,7 +182,7 @@ impl OciHooks {
     }
 
     /// Does the work of a Synchronize that came while no ledger was open.
-    fn make_up_for(&self, applied: &AppliedConfig) {
+    fn catch_up(&self, applied: &AppliedConfig) {
         if let Some(Some(containers)) = applied.ledger.opened()
             && self.missed_synchronize.swap(false, Ordering::Relaxed)
         {

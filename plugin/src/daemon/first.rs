@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bounded::within;
-use crate::config::{Changed, Config, ConfigSource, Look, ReadFrom, Reload, state_dir_of};
+use crate::config::{Changed, Checked, Config, ConfigSource, ReadFrom, Reload, state_dir_of};
 use crate::diagnostic::Diagnostic;
 use crate::model::Timestamp;
 use crate::select::{Copies, Format, LoadedSpec, is_gone, is_not_answered};
@@ -34,18 +34,18 @@ pub(super) struct LastGood {
 /// Reads the file of `reload` for the first time.
 ///
 /// Fails with the errors of the file, if there is no last good version, or the file was removed.
-pub(super) fn first(reload: &Reload) -> Result<First, Look> {
+pub(super) fn first(reload: &Reload) -> Result<First, Checked> {
     let source = reload.source();
-    match reload.look() {
-        Look::Changed(read) => Ok(of_valid(source, *read)),
-        Look::Invalid(errors) if !is_gone(&errors) => {
+    match reload.check() {
+        Checked::Changed(read) => Ok(of_valid(source, *read)),
+        Checked::Invalid(errors) if !is_gone(&errors) => {
             let (text, _) = source.read_with_text();
             match last_good(source, &text, &errors) {
                 Some(last_good) => Ok(First::LastGood(last_good)),
-                None => Err(Look::Invalid(errors)),
+                None => Err(Checked::Invalid(errors)),
             }
         }
-        look => Err(look),
+        checked => Err(checked),
     }
 }
 

@@ -38,7 +38,7 @@ impl Selectable {
     }
 
     /// Stores the new result, and logs the errors that have changed.
-    fn take(&self, now: Errors, image_programs: Vec<ImageProgram>) {
+    fn replace(&self, now: Errors, image_programs: Vec<ImageProgram>) {
         let found = Found {
             errors: now.clone(),
             image_programs,
@@ -64,7 +64,7 @@ impl Selectable {
 impl OciHooks {
     /// Checks every hook-spec that pods may select, and forgets the last good versions of files that are
     /// gone. Blocks.
-    pub(crate) fn look_at_selectable(&self) {
+    pub(crate) fn check_selectable(&self) {
         let now = self.configuration().now();
         let Some(applied) = now.applied() else { return };
         let mut errors = Errors::new();
@@ -72,7 +72,7 @@ impl OciHooks {
         for error in found {
             errors.entry(error.file.clone()).or_default().push(error);
         }
-        self.selectable().take(errors, image_programs);
+        self.selectable().replace(errors, image_programs);
         applied.selector.copies().prune();
     }
 }

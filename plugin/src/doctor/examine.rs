@@ -9,7 +9,7 @@ use crate::bounded::within;
 use crate::config::{Config, Overrides};
 use crate::diagnostic::Diagnostic;
 use crate::host::is_in_pod;
-use crate::lint::{Looked, named_by};
+use crate::lint::{LintedFile, named_by};
 use crate::model::{Stage, prose};
 use crate::node::{self, Finding, Level, Node, Settings};
 use crate::observe::{AskError, Status, ask};
@@ -28,7 +28,7 @@ pub(crate) struct Examination {
     pub(crate) config: Option<String>,
     /// Whether to examine the files that the configuration names. Not for an image, where they have other
     /// paths.
-    pub(crate) looks_at_files: bool,
+    pub(crate) checks_files: bool,
 }
 
 /// The data that the checks use.
@@ -39,8 +39,8 @@ pub(super) struct Examined<'e> {
     pub(super) config: Config,
     pub(super) config_errors: Vec<Diagnostic>,
     /// All files of hooks that the configuration names.
-    pub(super) looked: Vec<Looked>,
-    pub(super) looks_at_files: bool,
+    pub(super) linted: Vec<LintedFile>,
+    pub(super) checks_files: bool,
     /// The daemon's answer; `None` if it is not queried.
     pub(super) status: Option<Result<Status, AskError>>,
     defaults: Vec<LoadedSpec>,
@@ -99,8 +99,8 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         },
     };
     // A missing file is no error if only the defaults name it.
-    let looks = examination.looks_at_files && config_errors.is_empty();
-    let defaults = config.defaults().filter(|_| looks);
+    let checks_files = examination.checks_files && config_errors.is_empty();
+    let defaults = config.defaults().filter(|_| checks_files);
     let defaults: Vec<LoadedSpec> = defaults
         .filter_map(|(file, _)| LoadedSpec::load(file).ok())
         .collect();
@@ -109,12 +109,16 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         node,
         runtimes,
         config_file: examination.config.clone(),
-        looked: if looks { named_by(&config) } else { Vec::new() },
+        linted: if checks_files {
+            named_by(&config)
+        } else {
+            Vec::new()
+        },
         status: node.is_this_node().then(|| ask(Path::new(&*config.state_dir))),
         programs: programs.map(|program| program.path.clone()).collect(),
         config,
         config_errors,
-        looks_at_files: looks,
+        checks_files,
         defaults,
     };
     let checks = [

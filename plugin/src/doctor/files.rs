@@ -6,20 +6,20 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::examine::Examined;
 use crate::diagnostic::Diagnostic;
-use crate::lint::Looked;
+use crate::lint::LintedFile;
 use crate::model::shown;
 use crate::node::Finding;
 
 /// Checks the files of hooks.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     for error in &examined.config_errors {
-        findings.push(told("config", error, true));
+        findings.push(finding_of("config", error, true));
     }
     let config = &examined.config;
-    if examined.looks_at_files
+    if examined.checks_files
         && config.defaults().next().is_none()
         && config.hooks_dirs.is_empty()
-        && examined.looked.is_empty()
+        && examined.linted.is_empty()
     {
         let what = "no hook_spec, no hooks_dirs, and no hook-spec to select in annotation.spec_dirs: no container gets hooks";
         findings.push(Finding::warning(
@@ -28,12 +28,16 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
             "name a hook-spec by hook_spec in the configuration",
         ));
     }
-    for looked in &examined.looked {
-        let Looked { errors, warnings, .. } = looked;
-        findings.extend(errors.iter().map(|error| told("hook-spec", error, true)));
-        findings.extend(warnings.iter().map(|warning| told("hook-spec", warning, false)));
+    for linted in &examined.linted {
+        let LintedFile { errors, warnings, .. } = linted;
+        findings.extend(errors.iter().map(|error| finding_of("hook-spec", error, true)));
+        findings.extend(
+            warnings
+                .iter()
+                .map(|warning| finding_of("hook-spec", warning, false)),
+        );
         if errors.is_empty() && warnings.is_empty() {
-            findings.push(Finding::good("hook-spec", shown(&looked.file).to_string()));
+            findings.push(Finding::good("hook-spec", shown(&linted.file).to_string()));
         }
     }
     findings.extend(examined.programs.iter().filter_map(|program| noexec(program)));
@@ -51,7 +55,7 @@ pub(super) fn noexec(program: &str) -> Option<Finding> {
     })
 }
 
-fn told(check: &'static str, finding: &Diagnostic, is_error: bool) -> Finding {
+fn finding_of(check: &'static str, finding: &Diagnostic, is_error: bool) -> Finding {
     let place = finding
         .place
         .map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));

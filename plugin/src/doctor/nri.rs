@@ -22,7 +22,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         ));
     }
     for settings in &examined.runtimes {
-        findings.push(if settings.is_told {
+        findings.push(if settings.is_version_known {
             Finding::good("runtime", settings.label())
         } else {
             let what = format!(
@@ -33,7 +33,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         });
         check_switched_on(examined, settings, findings);
         check_socket(examined, settings, findings);
-        check_patience(examined, settings, findings);
+        check_timeouts(examined, settings, findings);
         check_validator(examined, settings, findings);
         check_timing(examined, settings, findings);
     }
@@ -114,7 +114,7 @@ pub(super) fn socket(path: &Path) -> Finding {
 }
 
 /// Compares the timeouts of the runtime with each other, and with the hooks that events wait for.
-fn check_patience(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
+fn check_timeouts(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let (label, request) = (settings.label(), settings.request_timeout);
     if settings.registration_timeout <= request {
         let what = format!(

@@ -66,10 +66,10 @@ impl StageStatus {
         let hooks = header.count(stage);
         let record = directory.record(stage)?.unwrap_or_default();
         let is_claimed = record.finished().is_none() && directory.is_claimed(stage)?;
-        Ok(StageStatus::judge(hooks, &record, is_claimed))
+        Ok(StageStatus::of_record(hooks, &record, is_claimed))
     }
 
-    fn judge(hooks: usize, record: &Record, is_claimed: bool) -> StageStatus {
+    fn of_record(hooks: usize, record: &Record, is_claimed: bool) -> StageStatus {
         let hook = record.next();
         match record.finished() {
             _ if hooks == 0 => StageStatus::None,

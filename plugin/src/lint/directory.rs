@@ -20,18 +20,18 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
                 .ok()?
                 .real_path(),
         )?;
-        let what = told(&at.hook.path, &directory);
+        let what = shared_by_others(&at.hook.path, &directory);
         Some(linted.warning(at, ("path", at.places.path), Rule::SharedDirectory, what))
     });
     let file = linted.spec.file();
     let spec = TrustedFile::to_read(Path::new(&**file)).ok().and_then(|trusted| {
-        let (message, help) = told(file, &shared_directory(trusted.real_path())?);
+        let (message, help) = shared_by_others(file, &shared_directory(trusted.real_path())?);
         Some(Diagnostic::of_file(file, Rule::SharedDirectory, message, help))
     });
     programs.chain(spec)
 }
 
-fn told(file: &str, directory: &Path) -> (String, String) {
+fn shared_by_others(file: &str, directory: &Path) -> (String, String) {
     let directory = directory.to_string_lossy();
     let message = format!(
         "{} lies below {}, where others may create files, and which may be emptied at any time",

@@ -4,9 +4,9 @@ mod arguments;
 mod delivery;
 mod directory;
 mod environment;
+mod file;
 mod isulad;
 mod lints;
-mod look;
 mod program;
 mod shebang;
 mod timeouts;
@@ -14,7 +14,7 @@ mod timeouts;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use file::{LintedFile, lint_file, named_by};
 pub(crate) use isulad::lint_for_isulad;
 pub(crate) use lints::lint;
-pub(crate) use look::{Looked, look_at, named_by};
 pub(crate) use timeouts::overruns;

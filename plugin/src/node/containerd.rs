@@ -40,7 +40,7 @@ pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
 
     let mut settings = Settings::default_of(Kind::Containerd, version);
     settings.is_containerd_1 = is_1;
-    settings.is_told = version.is_some() || format.is_some();
+    settings.is_version_known = version.is_some() || format.is_some();
     settings.is_enabled = !is_1;
     let mut nri = Table::new();
     let mut imported = Vec::new();
@@ -52,7 +52,7 @@ pub(crate) fn read(node: &Node, findings: &mut Vec<Finding>) -> Option<Settings>
             }
             imported.push(file);
         }
-        tell_unread(node, main, format, &imported, findings);
+        report_unread(node, main, format, &imported, findings);
         settings.files = [MAIN.into()].into_iter().chain(imported).collect();
     }
     take(&mut settings, Values(&nri));
@@ -118,7 +118,7 @@ fn imports(node: &Node, main: &Table, findings: &mut Vec<Finding>) -> Vec<PathBu
 }
 
 /// Adds a finding about drop-ins that no file imports.
-fn tell_unread(
+fn report_unread(
     node: &Node,
     main: &Table,
     format: Option<i64>,

@@ -59,7 +59,7 @@ fn take(settings: &mut Settings, file: Values<'_>) {
             "nri_plugin_registration_timeout",
         );
         if let Some(validator) = nri.table("default_validator") {
-            take_validator(settings, validator);
+            read_validator(settings, validator);
         }
     }
     let own = crio
@@ -70,7 +70,7 @@ fn take(settings: &mut Settings, file: Values<'_>) {
     }
 }
 
-fn take_validator(settings: &mut Settings, validator: Values<'_>) {
+fn read_validator(settings: &mut Settings, validator: Values<'_>) {
     if validator.is("nri_enable_default_validator") != Some(true) {
         return;
     }

@@ -16,5 +16,5 @@ pub(crate) use root::Node;
 pub(crate) use root::Version;
 #[cfg(test)]
 pub(crate) use settings::unreadable;
-pub(crate) use settings::{InstalledRuntime, NotTold, installed_runtime};
+pub(crate) use settings::{InstalledRuntime, UnknownRuntime, installed_runtime};
 pub(crate) use settings::{Kind, Settings, find};

@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     /// Whether it is containerd before 2.
     pub(crate) is_containerd_1: bool,
     /// Whether the node shows the version; otherwise it is assumed to be the newest.
-    pub(crate) is_told: bool,
+    pub(crate) is_version_known: bool,
     pub(crate) is_enabled: bool,
     pub(crate) takes_connections: bool,
     pub(crate) socket: String,
@@ -73,7 +73,7 @@ impl Settings {
             kind,
             version,
             is_containerd_1: false,
-            is_told: true,
+            is_version_known: true,
             is_enabled: true,
             takes_connections: true,
             socket: "/var/run/nri/nri.sock".into(),
@@ -107,7 +107,7 @@ pub(crate) fn find(node: &Node) -> (Vec<Settings>, Vec<Finding>) {
 
 /// The reason why the runtime of a node is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotTold {
+pub(crate) enum UnknownRuntime {
     /// The node has no runtime.
     NoRuntime,
     /// The node has a containerd of unknown version.
@@ -118,11 +118,11 @@ pub(crate) enum NotTold {
 ///
 /// # Errors
 /// The node does not show it.
-pub(crate) fn installed_runtime(node: &Node) -> Result<InstalledRuntime, NotTold> {
+pub(crate) fn installed_runtime(node: &Node) -> Result<InstalledRuntime, UnknownRuntime> {
     let (found, _) = find(node);
-    let first = found.first().ok_or(NotTold::NoRuntime)?;
+    let first = found.first().ok_or(UnknownRuntime::NoRuntime)?;
     Ok(match first.kind {
-        Kind::Containerd if !first.is_told => return Err(NotTold::WhichContainerd),
+        Kind::Containerd if !first.is_version_known => return Err(UnknownRuntime::WhichContainerd),
         Kind::Containerd if first.is_containerd_1 => InstalledRuntime::Containerd17,
         Kind::Containerd => InstalledRuntime::Containerd2,
         Kind::Crio => InstalledRuntime::Crio,

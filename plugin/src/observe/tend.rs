@@ -32,12 +32,14 @@ pub(crate) async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
         observer.report_stuck();
         if interval.is_multiple_of(MISSED_INTERVALS) {
             let plugin = observer.plugin().clone();
-            missed.is_done_within(LIMIT, move || plugin.tend_missed()).await;
+            missed
+                .is_done_within(LIMIT, move || plugin.refresh_missed())
+                .await;
         }
         if interval.is_multiple_of(SPECS_INTERVALS) {
             let plugin = observer.plugin().clone();
             specs
-                .is_done_within(LIMIT, move || plugin.look_at_selectable())
+                .is_done_within(LIMIT, move || plugin.check_selectable())
                 .await;
             let looking = observer.clone();
             daemons

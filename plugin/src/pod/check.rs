@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, ConfigSource};
 use crate::diagnostic::Diagnostic;
-use crate::lint::look_at;
+use crate::lint::lint_file;
 use crate::select::{Format, LoadedSpec};
 
 /// Checks the files of a pod by the daemon's rules.
@@ -39,7 +39,7 @@ impl<'s> Judge<'s> {
             return self.errors_of_config(&file).err().unwrap_or_default();
         }
         let format = self.format(target);
-        format.map_or_else(Vec::new, |format| look_at(&file, format, &self.coming).errors)
+        format.map_or_else(Vec::new, |format| lint_file(&file, format, &self.coming).errors)
     }
 
     /// Whether the daemon needs `target`.

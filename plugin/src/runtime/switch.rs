@@ -9,7 +9,7 @@ use super::RuntimeError;
 use super::containerd::{self, IMPORT, MAIN, drop_in, with_import, without_import};
 use super::seal::{is_sealed, sealed};
 use crate::model::{shown, shown_path};
-use crate::node::{InstalledRuntime, Node, NotTold, installed_runtime};
+use crate::node::{InstalledRuntime, Node, UnknownRuntime, installed_runtime};
 use crate::write::{WriteError, back_up, backups, put, replace};
 
 const CRIO_DROP_IN: &str = "/etc/crio/crio.conf.d/50-nri-oci-hooks.conf";
@@ -148,8 +148,8 @@ fn runtime(target: &Target) -> Result<InstalledRuntime, RuntimeError> {
     match target.runtime {
         Some(runtime) => Ok(runtime),
         None => installed_runtime(&target.node).map_err(|why| match why {
-            NotTold::NoRuntime => RuntimeError::NoRuntime(root()),
-            NotTold::WhichContainerd => RuntimeError::WhichContainerd(root()),
+            UnknownRuntime::NoRuntime => RuntimeError::NoRuntime(root()),
+            UnknownRuntime::WhichContainerd => RuntimeError::WhichContainerd(root()),
         }),
     }
 }

@@ -77,7 +77,7 @@ impl Image {
         let findings = examine(&Examination {
             node: Node::new(self.0.path()),
             config: None,
-            looks_at_files: false,
+            checks_files: false,
         });
         let problems = findings.into_iter().filter(|finding| finding.is_problem());
         problems.map(|finding| finding.what).collect()

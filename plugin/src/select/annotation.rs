@@ -70,7 +70,7 @@ pub enum AnnotationFault {
         "{} is neither the bare name of a hook-spec (letters, digits, \".\", \"_\" and \"-\", at most \
          {LONGEST_NAME}, a letter or digit first) nor an absolute path to one", shown(.0)
     )]
-    NotAPick(String),
+    NotASelection(String),
     /// A path with `.`, `..`, `//`, a slash at its end or a control character, or too long.
     #[error("{} is not a plain absolute path; write it without \"//\", \".\", \"..\", a last \"/\" and control characters", shown(.0))]
     NotPlain(String),
@@ -197,6 +197,6 @@ fn spec_ref(element: &str) -> Result<SpecRef, AnnotationFault> {
     if named {
         Ok(SpecRef::Name(element.to_owned()))
     } else {
-        Err(AnnotationFault::NotAPick(element.to_owned()))
+        Err(AnnotationFault::NotASelection(element.to_owned()))
     }
 }

@@ -82,13 +82,13 @@ impl HooksD {
         }
         let mut found: BTreeMap<Name, Arc<str>> = BTreeMap::new();
         for directory in &mut self.directories {
-            directory.look(path_cache)?;
+            directory.refresh(path_cache)?;
             for name in &*directory.names {
                 let file = format!("{}/{name}", directory.path);
                 found.insert(Name(name.to_lowercase().into(), name.clone()), file.into());
             }
         }
-        self.tell_of_too_many(found.len());
+        self.report_too_many(found.len());
         let found: BTreeMap<Name, Arc<str>> = found.into_iter().take(MAX_FILES).collect();
         self.files
             .retain(|name, spec| found.get(name).is_some_and(|file| file == spec.file()));
@@ -126,7 +126,7 @@ impl HooksD {
         self.files.values().filter_map(LastGoodSpec::older)
     }
 
-    fn tell_of_too_many(&mut self, count: usize) {
+    fn report_too_many(&mut self, count: usize) {
         let too_many = count > MAX_FILES;
         if too_many && !self.too_many {
             tracing::error!(
@@ -156,7 +156,7 @@ impl Directory {
         }
     }
 
-    fn look(&mut self, path_cache: &mut PathCache) -> Result<(), NotAnswered> {
+    fn refresh(&mut self, path_cache: &mut PathCache) -> Result<(), NotAnswered> {
         match self.list(path_cache) {
             Ok(names) => {
                 self.names = names;

@@ -93,7 +93,7 @@ impl LastGoodSpec {
             Err(errors) if is_not_answered(&errors) => Err(errors),
             Err(errors) => {
                 if self.good.is_none() {
-                    self.take_last_good(&errors, path_cache, deliveries);
+                    self.use_copy(&errors, path_cache, deliveries);
                 }
                 let last = match &self.good {
                     Some(good) => good.checked(path_cache),
@@ -111,7 +111,7 @@ impl LastGoodSpec {
     }
 
     /// Uses the content of the file for an earlier daemon. A removed file does not become active again.
-    fn take_last_good(&mut self, errors: &[Diagnostic], path_cache: &mut PathCache, deliveries: &Deliveries) {
+    fn use_copy(&mut self, errors: &[Diagnostic], path_cache: &mut PathCache, deliveries: &Deliveries) {
         if is_gone(errors) {
             return self.copies.forget(&self.file);
         }

@@ -68,7 +68,7 @@ pub struct Selected {
 
 impl Selector {
     /// A selector for this configuration. It reads no file yet: each [`select`](Selector::select) does, and
-    /// `Selector::look`.
+    /// `Selector::refresh`.
     pub fn new(config: Config) -> Selector {
         Selector::with_copies(config, Copies::default())
     }
@@ -129,7 +129,7 @@ impl Selector {
     }
 
     /// Checks the default hook-specs and hooks.d now, not only at the next container, and logs their changes.
-    pub(crate) fn look(&self) {
+    pub(crate) fn refresh(&self) {
         let mut path_cache = PathCache::new();
         // The result is logged, and the same at the next container.
         for default in &self.defaults {
@@ -210,7 +210,7 @@ impl Selector {
     pub(crate) fn choose(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let mut path_cache = PathCache::new();
         let mut parts = self.without_annotation(subject, &mut path_cache, deadline)?;
-        match self.picked_part(&mut path_cache, subject, deadline) {
+        match self.selected_part(&mut path_cache, subject, deadline) {
             Ok(selected) => parts.extend(selected),
             Err(error) => parts.push(Err(error)),
         }
@@ -347,7 +347,7 @@ impl Selector {
         Ok(parts)
     }
 
-    fn picked_part(
+    fn selected_part(
         &self,
         path_cache: &mut PathCache,
         subject: &Subject<'_>,

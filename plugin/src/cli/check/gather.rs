@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::command::CheckArgs;
 use crate::config::{Config, Overrides};
-use crate::lint::{Looked, lint_for_isulad, look_at, named_by};
+use crate::lint::{LintedFile, lint_file, lint_for_isulad, named_by};
 use crate::select::{Format, LoadedSpec};
 use crate::spec::is_hooks_d;
 
 /// The findings of each file: of the configuration first, if one is requested, then of the hook-specs.
 /// Without a list of hook-specs, all files that the configuration names.
-pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
+pub(super) fn gather(args: &CheckArgs) -> Vec<LintedFile> {
     let mut checked = Vec::new();
     let config = match args.config.file() {
         None => Some(Config::default()),
@@ -18,7 +18,7 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
             let (text, read) = Config::from_file_with_text(file, &Overrides::default());
             // If files are named and no configuration is, only those files are checked.
             if args.config.config.is_some() {
-                checked.push(Looked {
+                checked.push(LintedFile {
                     file: file.into(),
                     text,
                     errors: read.as_ref().err().cloned().unwrap_or_default(),
@@ -33,7 +33,7 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
         _ => {
             let config = config.unwrap_or_default();
             let files = args.files.iter().map(|file| file.as_str().into());
-            checked.extend(files.map(|file| look_at_either(&file, &config)));
+            checked.extend(files.map(|file| lint_either(&file, &config)));
         }
     }
     if args.strict_isulad {
@@ -43,20 +43,20 @@ pub(super) fn gather(args: &CheckArgs) -> Vec<Looked> {
 }
 
 /// Adds the warnings for iSulad, unless iSulad reads no such file.
-fn warn_for_isulad(looked: &mut Looked) {
-    if let (text, Ok(spec)) = LoadedSpec::load_with_text(&looked.file) {
-        looked.warnings.extend(lint_for_isulad(&spec, &text));
-        looked
+fn warn_for_isulad(linted: &mut LintedFile) {
+    if let (text, Ok(spec)) = LoadedSpec::load_with_text(&linted.file) {
+        linted.warnings.extend(lint_for_isulad(&spec, &text));
+        linted
             .warnings
             .sort_by_key(|warning| (warning.place.is_none(), warning.place));
     }
 }
 
 /// The findings of a file whose format is not given.
-fn look_at_either(file: &Arc<str>, config: &Config) -> Looked {
-    let looked = look_at(file, Format::HookSpec, config);
-    if is_hooks_d(&looked.text) {
-        return look_at(file, Format::HooksD, config);
+fn lint_either(file: &Arc<str>, config: &Config) -> LintedFile {
+    let linted = lint_file(file, Format::HookSpec, config);
+    if is_hooks_d(&linted.text) {
+        return lint_file(file, Format::HooksD, config);
     }
-    looked
+    linted
 }

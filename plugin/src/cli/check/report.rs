@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
-use crate::lint::Looked;
+use crate::lint::LintedFile;
 use crate::model::{counted, shown};
 
 /// The findings of all files.
 pub(super) struct Report {
-    pub(super) files: Vec<Looked>,
+    pub(super) files: Vec<LintedFile>,
 }
 
 /// The JSON report.
@@ -28,14 +28,14 @@ struct CheckedJson<'c> {
     warnings: &'c [Diagnostic],
 }
 
-fn is_good(looked: &Looked) -> bool {
-    looked.errors.is_empty()
+fn is_good(linted: &LintedFile) -> bool {
+    linted.errors.is_empty()
 }
 
 /// Every finding with the severity that counts.
-fn findings(looked: &Looked) -> impl Iterator<Item = (Severity, &Diagnostic)> {
-    let errors = looked.errors.iter().map(|error| (Severity::Error, error));
-    errors.chain(looked.warnings.iter().map(|warning| (Severity::Warning, warning)))
+fn findings(linted: &LintedFile) -> impl Iterator<Item = (Severity, &Diagnostic)> {
+    let errors = linted.errors.iter().map(|error| (Severity::Error, error));
+    errors.chain(linted.warnings.iter().map(|warning| (Severity::Warning, warning)))
 }
 
 impl Report {
@@ -58,7 +58,7 @@ impl Report {
                 writeln!(out, "{}: good", shown(&checked.file))?;
             }
         }
-        let count = |findings: fn(&Looked) -> usize| self.files.iter().map(findings).sum();
+        let count = |findings: fn(&LintedFile) -> usize| self.files.iter().map(findings).sum();
         let errors = count(|checked| checked.errors.len());
         let warnings = count(|checked| checked.warnings.len());
         if errors + warnings > 0 {

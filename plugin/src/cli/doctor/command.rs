@@ -64,7 +64,7 @@ pub(super) fn run(args: &DoctorArgs, out: &mut impl Write) -> io::Result<bool> {
         _ => args.config.file().map(str::to_owned),
     };
     let findings = examine(&Examination {
-        looks_at_files: node.is_this_node() || args.config.config.is_some(),
+        checks_files: node.is_this_node() || args.config.config.is_some(),
         node,
         config,
     });

@@ -111,7 +111,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
         .map_err(|errors| anyhow!("the configuration is no good: {}", bounded_list(&errors)))?;
     let subjects = subjects::of(args, input)?;
     let selector = Selector::new(config);
-    selector.look();
+    selector.refresh();
     let explanation = Explanation::new(&selector, args, &subjects);
     match args.format {
         Format::Text => text::print(&explanation, args.all, out)?,

@@ -21,7 +21,7 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// The time after a daemon has taken over in which the runtime may repeat a request: no runtime waits
 /// longer.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
+const REPEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl OciHooks {
     /// The adjustment of a container that is being created, decided within `time`.
@@ -67,7 +67,7 @@ impl OciHooks {
         let has_hooks = selected
             .as_ref()
             .is_ok_and(|selected| !selected.resolved.is_empty());
-        if !has_hooks && self.may_be_asked_again() {
+        if !has_hooks && self.may_be_repeated() {
             // The configuration may have been another at the first request. An unreadable ledger does not
             // concern a container without hooks.
             if let Ok(Some(adjustment)) = redelivered(container, &applied) {
@@ -137,9 +137,9 @@ impl OciHooks {
     }
 
     /// Whether a request may be a repeated one: an earlier daemon got it, and died before it answered.
-    fn may_be_asked_again(&self) -> bool {
+    fn may_be_repeated(&self) -> bool {
         self.resumed
             .get()
-            .is_some_and(|resumed| resumed.elapsed() < ASKED_AGAIN)
+            .is_some_and(|resumed| resumed.elapsed() < REPEAT_TIMEOUT)
     }
 }

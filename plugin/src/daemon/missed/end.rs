@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::super::OciHooks;
 use super::registry::{Connection, WithoutHooks};
-use super::verdict::{Keep, Then};
+use super::verdict::{Obstacle, Then};
 use crate::config::MissedAction;
 use crate::process::{Init, Pidfd};
 
@@ -73,8 +73,8 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
         ..
     } = &*one.container;
     let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
-    if let Err(keep) = may_end(plugin, &one.container) {
-        let then = Then::Keep(keep).to_string();
+    if let Err(obstacle) = may_end(plugin, &one.container) {
+        let then = Then::LeaveRunning(obstacle).to_string();
         tracing::warn!("it goes on without its hooks: {then}");
         return plugin.missed().set_then(id, then);
     }
@@ -83,8 +83,10 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
         Ok(Some(pidfd)) => pidfd,
         Ok(None) => return,
         Err(error) => {
-            let keep = Keep::NotEnded(format!("its init cannot be ended: {error}"));
-            return plugin.missed().set_then(id, Then::Keep(keep).to_string());
+            let obstacle = Obstacle::NotEnded(format!("its init cannot be ended: {error}"));
+            return plugin
+                .missed()
+                .set_then(id, Then::LeaveRunning(obstacle).to_string());
         }
     };
     if handles_term(one.init) {
@@ -100,24 +102,24 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
 }
 
 /// Notes that the container is ended, if that is allowed now; fails with the reason otherwise.
-fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Keep> {
+fn may_end(plugin: &OciHooks, container: &WithoutHooks) -> Result<(), Obstacle> {
     let applied = plugin
         .configuration()
         .up_to_date()
-        .map_err(|errors| Keep::Unsound(errors.first().map(ToString::to_string).unwrap_or_default()))?;
-    applied.selector.look();
+        .map_err(|errors| Obstacle::Unsound(errors.first().map(ToString::to_string).unwrap_or_default()))?;
+    applied.selector.refresh();
     if let Some(reason) = plugin.unsound(&applied) {
-        return Err(Keep::Unsound(reason));
+        return Err(Obstacle::Unsound(reason));
     }
     if applied.selector.config().missed != MissedAction::Restart {
-        return Err(Keep::NotEnded("missed.action has been changed".into()));
+        return Err(Obstacle::NotEnded("missed.action has been changed".into()));
     }
-    let containers = applied.ledger.open().map_err(|_| Keep::NoLedger)?;
+    let containers = applied.ledger.open().map_err(|_| Obstacle::NoLedger)?;
     let name = [&*container.namespace, &container.pod, &container.container];
     match containers.ledger().may_end(&name, INTERVAL) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Keep::EndedLately),
-        Err(error) => Err(Keep::NotEnded(error.to_string())),
+        Ok(false) => Err(Obstacle::EndedLately),
+        Err(error) => Err(Obstacle::NotEnded(error.to_string())),
     }
 }
 

@@ -30,7 +30,7 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The number of lines that the log takes at once; further ones are written slowly, so that none is lost.
 const MAX_LINES_AT_ONCE: usize = 256;
-const SLOWLY: Duration = Duration::from_millis(2);
+const LINE_INTERVAL: Duration = Duration::from_millis(2);
 
 impl OciHooks {
     /// Compares the containers of the last Synchronize, unless that is done, on a thread of its own. Returns
@@ -50,7 +50,7 @@ impl OciHooks {
 
     /// Forgets containers without hooks whose init has ended, and compares those that could not be compared
     /// before. Blocks.
-    pub(crate) fn tend_missed(&self) {
+    pub(crate) fn refresh_missed(&self) {
         self.missed().prune();
         self.find_missed();
     }
@@ -102,7 +102,7 @@ impl OciHooks {
                 daemon: &ground.daemon,
             };
             match situation.verdict() {
-                Verdict::Settled => {}
+                Verdict::NotMissed => {}
                 Verdict::DecidedNow => self.decided_without(&ground.applied, &candidate.id),
                 Verdict::Missed(why, then) => {
                     let container = Arc::new(WithoutHooks {
@@ -208,7 +208,7 @@ fn report(found: &[Arc<WithoutHooks>]) {
         let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
         tracing::warn!("it runs without the hooks that it should have: {why}; {then}");
         if number >= MAX_LINES_AT_ONCE {
-            thread::sleep(SLOWLY);
+            thread::sleep(LINE_INTERVAL);
         }
     }
 }
@@ -239,7 +239,7 @@ impl Ground {
             Err(NoLedger::Unneeded) => None,
             Err(_) => return Ok(None),
         };
-        applied.selector.look();
+        applied.selector.refresh();
         let own_pid = i32::try_from(std::process::id()).ok();
         let Some(own_process) = own_pid.and_then(process) else {
             return Ok(None);

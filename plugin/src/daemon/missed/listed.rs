@@ -24,7 +24,7 @@ pub(super) struct Listed {
     /// The ids of all containers.
     pub(super) ids: HashSet<String>,
     /// The number of comparisons so far.
-    looks: u32,
+    comparisons: u32,
     /// The time of the next comparison; at once if there is none.
     due: Option<Instant>,
 }
@@ -55,7 +55,7 @@ pub(super) struct Candidate {
 
 /// The maximum number of comparisons of containers that have no init yet. The time in between doubles: one
 /// minute in total.
-const MAX_LOOKS: u32 = 6;
+const MAX_COMPARISONS: u32 = 6;
 
 impl Listed {
     /// Whether it is to be compared now.
@@ -65,7 +65,7 @@ impl Listed {
 
     /// Whether it is the rest of a Synchronize that was compared before.
     pub(super) fn is_again(&self) -> bool {
-        self.looks > 0
+        self.comparisons > 0
     }
 
     /// Leaves out a container that is gone.
@@ -76,14 +76,14 @@ impl Listed {
     /// The rest with these containers, to be compared again later; `None` after the maximum number of
     /// comparisons.
     pub(super) fn again(mut self, ids: &HashSet<String>) -> Option<Listed> {
-        if ids.is_empty() || self.looks == MAX_LOOKS {
+        if ids.is_empty() || self.comparisons == MAX_COMPARISONS {
             return None;
         }
         self.candidates.retain(|candidate| ids.contains(&candidate.id));
         let pods: HashSet<&String> = self.candidates.iter().map(|candidate| &candidate.pod).collect();
         self.pods.retain(|id, _| pods.contains(id));
-        self.due = Some(Instant::now() + Duration::from_secs(1 << self.looks));
-        self.looks += 1;
+        self.due = Some(Instant::now() + Duration::from_secs(1 << self.comparisons));
+        self.comparisons += 1;
         Some(self)
     }
 
@@ -114,7 +114,7 @@ impl Listed {
             .extend(containers.iter().map(|container| container.id.clone()));
         let candidates = containers
             .iter()
-            .filter(|container| lives(container) && !is_marked(container));
+            .filter(|container| has_not_stopped(container) && !is_marked(container));
         self.candidates.extend(candidates.map(|container| Candidate {
             annotations: those_that_matter(&container.annotations),
             ..Candidate::new(container)
@@ -122,7 +122,7 @@ impl Listed {
     }
 }
 
-fn lives(container: &Container) -> bool {
+fn has_not_stopped(container: &Container) -> bool {
     use ContainerState::{CONTAINER_CREATED, CONTAINER_PAUSED, CONTAINER_RUNNING};
     let state = container.state.enum_value();
     matches!(

@@ -61,7 +61,7 @@ pub(super) struct Daemon {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It has its hooks, or a daemon decided that it gets none.
-    Settled,
+    NotMissed,
     /// The active configuration gives it none: decided from now on.
     DecidedNow,
     /// It lacks its hooks.
@@ -89,14 +89,14 @@ pub(super) enum Then {
     /// Report it.
     Report,
     /// Report it, though `action` is `"restart"`.
-    Keep(Keep),
+    LeaveRunning(Obstacle),
     /// End its init, too.
     End,
 }
 
 /// The reason why the init of a container without hooks is not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum Obstacle {
     Excluded,
     Unsound(String),
     NoLedger,
@@ -113,15 +113,15 @@ impl Situation<'_> {
     pub(super) fn verdict(&self) -> Verdict {
         let why = match (self.entry, self.hooks) {
             (Entry::NothingRan, _) => Why::AnswerLost,
-            (Entry::Registered, _) => return Verdict::Settled,
-            (Entry::None, _) if self.was_decided => return Verdict::Settled,
+            (Entry::Registered, _) => return Verdict::NotMissed,
+            (Entry::None, _) if self.was_decided => return Verdict::NotMissed,
             (Entry::None, Hooks::None) => return Verdict::DecidedNow,
             (Entry::None, Hooks::Refused(reason)) => Why::Refused(reason.clone()),
             (Entry::None, Hooks::Some) => self.when(),
         };
         let then = match self.daemon.action {
             MissedAction::Report => Then::Report,
-            MissedAction::Restart => self.keep(&why).map_or(Then::End, Then::Keep),
+            MissedAction::Restart => self.obstacle(&why).map_or(Then::End, Then::LeaveRunning),
         };
         Verdict::Missed(why, then)
     }
@@ -136,17 +136,17 @@ impl Situation<'_> {
     }
 
     /// The reason why its init is not to be ended; `None` if it is.
-    fn keep(&self, why: &Why) -> Option<Keep> {
+    fn obstacle(&self, why: &Why) -> Option<Obstacle> {
         let daemon = self.daemon;
         Some(match (why, self.init, &daemon.decided_since) {
-            _ if self.is_excluded => Keep::Excluded,
-            (Why::AnswerLost, ..) => Keep::AnswerLost,
-            (Why::Refused(_), ..) => Keep::Refused,
-            _ if !self.always_restarts => Keep::MayNotRestart,
-            (.., None) => Keep::NoLedger,
-            (_, None, _) => Keep::NoInit,
-            (_, Some(init), Some(since)) if !since.covers(init, &daemon.boot) => Keep::BeforeDecisions,
-            _ => return daemon.unsound.clone().map(Keep::Unsound),
+            _ if self.is_excluded => Obstacle::Excluded,
+            (Why::AnswerLost, ..) => Obstacle::AnswerLost,
+            (Why::Refused(_), ..) => Obstacle::Refused,
+            _ if !self.always_restarts => Obstacle::MayNotRestart,
+            (.., None) => Obstacle::NoLedger,
+            (_, None, _) => Obstacle::NoInit,
+            (_, Some(init), Some(since)) if !since.covers(init, &daemon.boot) => Obstacle::BeforeDecisions,
+            _ => return daemon.unsound.clone().map(Obstacle::Unsound),
         })
     }
 }
@@ -170,26 +170,26 @@ impl fmt::Display for Then {
         match self {
             Then::Report => f.write_str("delete its pod, so that it is created anew"),
             Then::End => f.write_str("its init is being ended, so that the kubelet creates it anew"),
-            Then::Keep(keep) => write!(f, "not restarted: {keep}"),
+            Then::LeaveRunning(obstacle) => write!(f, "not restarted: {obstacle}"),
         }
     }
 }
 
-impl fmt::Display for Keep {
+impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Keep::Excluded => f.write_str("its namespace is excluded"),
-            Keep::Unsound(reason) => write!(f, "the configuration is not sound: {reason}"),
-            Keep::NoLedger => f.write_str("there is no ledger"),
-            Keep::BeforeDecisions => f.write_str("it was created before this node had the daemon"),
-            Keep::MayNotRestart => f.write_str(
+            Obstacle::Excluded => f.write_str("its namespace is excluded"),
+            Obstacle::Unsound(reason) => write!(f, "the configuration is not sound: {reason}"),
+            Obstacle::NoLedger => f.write_str("there is no ledger"),
+            Obstacle::BeforeDecisions => f.write_str("it was created before this node had the daemon"),
+            Obstacle::MayNotRestart => f.write_str(
                 "only pods of a Deployment, DaemonSet or StatefulSet and static pods certainly restart",
             ),
-            Keep::NoInit => f.write_str("the runtime names no init process"),
-            Keep::Refused => f.write_str("it would be refused"),
-            Keep::AnswerLost => f.write_str("see to the runtime first"),
-            Keep::EndedLately => f.write_str("it was restarted within the last hour"),
-            Keep::NotEnded(reason) => f.write_str(reason),
+            Obstacle::NoInit => f.write_str("the runtime names no init process"),
+            Obstacle::Refused => f.write_str("it would be refused"),
+            Obstacle::AnswerLost => f.write_str("see to the runtime first"),
+            Obstacle::EndedLately => f.write_str("it was restarted within the last hour"),
+            Obstacle::NotEnded(reason) => f.write_str(reason),
         }
     }
 }
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn a_container_is_ended_only_if_it_certainly_lacks_its_hooks_and_comes_back() {
-        use Verdict::{DecidedNow, Missed, Settled};
-        let keep = |why: Why, keep: Keep| Missed(why, Then::Keep(keep));
+        use Verdict::{DecidedNow, Missed, NotMissed};
+        let left = |why: Why, obstacle: Obstacle| Missed(why, Then::LeaveRunning(obstacle));
         let refused = || "annotation: no such hook-spec".to_owned();
         type Change<'c> = &'c dyn Fn(&mut Situation<'_>, &mut Hooks, &mut Daemon);
         let table: &[(&str, Change<'_>, Verdict)] = &[
@@ -275,7 +275,7 @@ mod tests {
             (
                 "it is in the ledger",
                 &|it, _, _| it.entry = Entry::Registered,
-                Settled,
+                NotMissed,
             ),
             (
                 "it is in the ledger, and the configuration gives it none now",
@@ -283,12 +283,12 @@ mod tests {
                     it.entry = Entry::Registered;
                     *hooks = Hooks::None;
                 },
-                Settled,
+                NotMissed,
             ),
             (
                 "decided without hooks, then the configuration changed",
                 &|it, _, _| it.was_decided = true,
-                Settled,
+                NotMissed,
             ),
             (
                 "decided without hooks, and it would be refused now",
@@ -296,7 +296,7 @@ mod tests {
                     it.was_decided = true;
                     *hooks = Hooks::Refused(refused());
                 },
-                Settled,
+                NotMissed,
             ),
             (
                 "decided without hooks, and still so",
@@ -304,7 +304,7 @@ mod tests {
                     it.was_decided = true;
                     *hooks = Hooks::None;
                 },
-                Settled,
+                NotMissed,
             ),
             (
                 "the configuration gives it no hooks",
@@ -330,42 +330,42 @@ mod tests {
             (
                 "an excluded namespace, whose pod selects a hook-spec",
                 &|it, _, _| it.is_excluded = true,
-                keep(Why::Before, Keep::Excluded),
+                left(Why::Before, Obstacle::Excluded),
             ),
             (
                 "a Job's pod, or a bare one",
                 &|it, _, _| it.always_restarts = false,
-                keep(Why::Before, Keep::MayNotRestart),
+                left(Why::Before, Obstacle::MayNotRestart),
             ),
             (
                 "a file is refused, or an older version active",
                 &|_, _, daemon| daemon.unsound = Some("x".into()),
-                keep(Why::Before, Keep::Unsound("x".into())),
+                left(Why::Before, Obstacle::Unsound("x".into())),
             ),
             (
                 "from before this node had the daemon",
                 &|it, _, _| it.init = init(499),
-                keep(Why::Before, Keep::BeforeDecisions),
+                left(Why::Before, Obstacle::BeforeDecisions),
             ),
             (
                 "no ledger",
                 &|_, _, daemon| daemon.decided_since = None,
-                keep(Why::Before, Keep::NoLedger),
+                left(Why::Before, Obstacle::NoLedger),
             ),
             (
                 "created and not started",
                 &|it, _, _| it.init = None,
-                keep(Why::Without, Keep::NoInit),
+                left(Why::Without, Obstacle::NoInit),
             ),
             (
                 "it would be refused",
                 &|_, hooks, _| *hooks = Hooks::Refused(refused()),
-                keep(Why::Refused(refused()), Keep::Refused),
+                left(Why::Refused(refused()), Obstacle::Refused),
             ),
             (
                 "in the ledger, and nothing ran",
                 &|it, _, _| it.entry = Entry::NothingRan,
-                keep(Why::AnswerLost, Keep::AnswerLost),
+                left(Why::AnswerLost, Obstacle::AnswerLost),
             ),
             (
                 "in the ledger, nothing ran, and it has none now",
@@ -373,7 +373,7 @@ mod tests {
                     it.entry = Entry::NothingRan;
                     *hooks = Hooks::None;
                 },
-                keep(Why::AnswerLost, Keep::AnswerLost),
+                left(Why::AnswerLost, Obstacle::AnswerLost),
             ),
             (
                 "several reasons at once: none ends it",
@@ -382,7 +382,7 @@ mod tests {
                     it.init = None;
                     daemon.unsound = Some("x".into());
                 },
-                keep(Why::Without, Keep::MayNotRestart),
+                left(Why::Without, Obstacle::MayNotRestart),
             ),
         ];
         for (name, change, expected) in table {

@@ -89,7 +89,7 @@ impl Image {
         examine(&Examination {
             node: Node::new(self.0.path()),
             config: Some(self.text("config.toml")),
-            looks_at_files: true,
+            checks_files: true,
         })
     }
 

@@ -233,7 +233,7 @@ fn a_root_may_be_named_from_the_current_directory() {
     let findings = examine(&Examination {
         node: Node::new(relative),
         config: Some(node.text("config.toml")),
-        looks_at_files: true,
+        checks_files: true,
     });
     let faults: Vec<_> = findings
         .iter()

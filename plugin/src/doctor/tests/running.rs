@@ -19,7 +19,7 @@ use crate::node::{Finding, Kind, Settings, unreadable};
 use crate::observe::{AskError, OnSilence, Status, ask};
 
 /// `level check: remedy`.
-fn told(finding: &Finding) -> String {
+fn summary(finding: &Finding) -> String {
     let remedy = finding.remedy.as_deref().unwrap_or_default();
     format!("{} {}: {remedy}", finding.level, finding.check)
 }
@@ -36,20 +36,20 @@ fn a_socket_that_does_not_exist_or_that_others_can_reach_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let path = directory.path().join("nri.sock");
-    assert!(told(&socket(&path)).starts_with("problem nri-socket: start the runtime"));
+    assert!(summary(&socket(&path)).starts_with("problem nri-socket: start the runtime"));
     fs::write(&path, "").unwrap();
-    assert_eq!(told(&socket(&path)), "good nri-socket: ");
+    assert_eq!(summary(&socket(&path)), "good nri-socket: ");
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(told(&socket(&path)).starts_with("warning nri-socket: run: chown root"));
+    assert!(summary(&socket(&path)).starts_with("warning nri-socket: run: chown root"));
 }
 
 #[test]
 fn a_daemon_that_does_not_answer_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let found = no_answer(&ask(directory.path()).unwrap_err(), false);
-    assert!(told(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
+    assert!(summary(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
     let found = no_answer(&ask(directory.path()).unwrap_err(), true);
-    assert!(told(&found).starts_with("problem daemon: see why it ended: kubectl logs"));
+    assert!(summary(&found).starts_with("problem daemon: see why it ended: kubectl logs"));
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn missing_permission_is_not_reported_as_another_fault() {
         },
         false,
     );
-    assert_eq!(told(&found), "problem daemon: run this as root");
+    assert_eq!(summary(&found), "problem daemon: run this as root");
     let found = unreadable(Path::new("/etc/containerd/config.toml"), &denied());
-    assert_eq!(told(&found), "problem runtime-config: run this as root");
+    assert_eq!(summary(&found), "problem runtime-config: run this as root");
 }
 
 fn status(version: &str, pid: u32, not_ready: &[&str]) -> Status {
@@ -98,13 +98,13 @@ fn a_daemon_that_the_runtime_does_not_synchronize_is_not_to_be_restarted() {
     status.connection.registered = Some(status.since);
     let found = &of_status(&status, None)[0];
     assert!(found.what.contains("registered since"), "{found:?}");
-    assert!(told(found).contains("Do not restart the daemon"), "{found:?}");
+    assert!(summary(found).contains("Do not restart the daemon"), "{found:?}");
 }
 
 #[test]
 fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     let (ours, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
-    let told = |status: &Status, file| -> Vec<String> {
+    let summary = |status: &Status, file| -> Vec<String> {
         let findings = of_status(status, file);
         findings
             .iter()
@@ -112,13 +112,13 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
             .collect()
     };
     let good = status(ours, pid, &[]);
-    assert_eq!(told(&good, None), ["good daemon"]);
+    assert_eq!(summary(&good, None), ["good daemon"]);
     assert_eq!(
-        told(&good, Some("/etc/nri-oci-hooks/config.toml")),
+        summary(&good, Some("/etc/nri-oci-hooks/config.toml")),
         ["good daemon"]
     );
     assert_eq!(
-        told(&good, Some("/etc/other.toml")),
+        summary(&good, Some("/etc/other.toml")),
         ["good daemon", "warning config"]
     );
     for (does, level) in [
@@ -129,7 +129,7 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
         let mut status = good.clone();
         status.connection.on_silence = Some(does);
         assert_eq!(
-            told(&status, None),
+            summary(&status, None),
             ["good daemon".to_owned(), format!("{level} silence")]
         );
     }
@@ -142,7 +142,7 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
             .push(serde_json::from_value(it).unwrap());
     }
     assert_eq!(
-        told(&status_without, None),
+        summary(&status_without, None),
         ["good daemon", "problem without-hooks"]
     );
     let what = &of_status(&status_without, None)[1].what;
@@ -151,9 +151,9 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
         "{what}"
     );
     let older = status("0.0.1", pid, &[]);
-    assert_eq!(told(&older, None), ["good daemon", "warning daemon-version"]);
+    assert_eq!(summary(&older, None), ["good daemon", "warning daemon-version"]);
     let waits = status(ours, pid, &["not registered \u{1b}[31m"]);
-    assert_eq!(told(&waits, None), ["problem daemon"]);
+    assert_eq!(summary(&waits, None), ["problem daemon"]);
     assert!(!of_status(&waits, None)[0].what.contains(char::is_control));
 
     // Its program was replaced since its start.
@@ -162,7 +162,7 @@ fn a_daemon_of_another_version_or_program_or_configuration_is_named() {
     copy("/bin/sleep", &program);
     let mut daemon = Command::new(&program).arg("600").spawn().unwrap();
     fs::remove_file(&program).unwrap();
-    let replaced = told(&status(ours, daemon.id(), &[]), None);
+    let replaced = summary(&status(ours, daemon.id(), &[]), None);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
     assert_eq!(replaced, ["good daemon", "warning daemon-version"]);
@@ -209,7 +209,7 @@ fn a_program_that_the_kernel_will_not_execute_is_named() {
         });
         mounted.join().unwrap()
     });
-    assert!(told(&found.unwrap()).starts_with("problem noexec: "));
+    assert!(summary(&found.unwrap()).starts_with("problem noexec: "));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn another_injector_that_runs_is_named() {
     let found = other_process();
     other.kill().unwrap();
     other.wait().unwrap();
-    assert!(told(&found.unwrap()).starts_with("warning other-injector: "));
+    assert!(summary(&found.unwrap()).starts_with("warning other-injector: "));
 }
 
 #[test]

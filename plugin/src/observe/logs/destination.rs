@@ -58,7 +58,7 @@ pub(super) enum Stderr {
 
 impl Surroundings {
     /// The facts about this process.
-    pub(super) fn look() -> Surroundings {
+    pub(super) fn of_process() -> Surroundings {
         Surroundings {
             stderr: stderr(),
             has_journald: Path::new(JOURNAL).exists(),

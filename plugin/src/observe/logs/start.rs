@@ -91,11 +91,13 @@ pub(crate) fn flush_logs() {
 fn lines(args: &LogArgs) -> io::Result<Lines> {
     let destination = match &args.log_to {
         // JSON is written as it is, without journald's own fields.
-        Destination::Auto if args.log_format == LogFormat::Json => match Surroundings::look().choose() {
-            Destination::Journald => Destination::Stderr,
-            other => other,
-        },
-        Destination::Auto => Surroundings::look().choose(),
+        Destination::Auto if args.log_format == LogFormat::Json => {
+            match Surroundings::of_process().choose() {
+                Destination::Journald => Destination::Stderr,
+                other => other,
+            }
+        }
+        Destination::Auto => Surroundings::of_process().choose(),
         other => other.clone(),
     };
     match destination {

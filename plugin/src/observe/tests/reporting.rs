@@ -110,11 +110,11 @@ fn an_invalid_hook_spec_is_reported_before_a_pod_selects_it() {
     let file = node.root.path().join("specs/gpu.json");
     fs::create_dir(file.parent().unwrap()).unwrap();
     fs::write(&file, "{").unwrap();
-    node.observer.plugin().look_at_selectable();
+    node.observer.plugin().check_selectable();
     assert_eq!(node.metric("nri_oci_hooks_invalid_specs"), 1.0);
     assert!(node.observer.status().invalid_specs[0].contains("gpu.json"));
     fs::write(&file, "{}").unwrap();
-    node.observer.plugin().look_at_selectable();
+    node.observer.plugin().check_selectable();
     assert_eq!(node.metric("nri_oci_hooks_invalid_specs"), 0.0);
 }
 

@@ -65,7 +65,7 @@ impl Node {
         );
         let config = Config::from_text("config.toml", &text, &Overrides::default()).unwrap();
         let selector = Selector::new(config);
-        selector.look();
+        selector.refresh();
         selector
     }
 

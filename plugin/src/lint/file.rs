@@ -11,7 +11,7 @@ use crate::trust::{Fault, TrustedDir};
 
 /// The findings in one file.
 #[derive(Debug, Clone)]
-pub(crate) struct Looked {
+pub(crate) struct LintedFile {
     /// The file.
     pub(crate) file: Arc<str>,
     /// The content that was read.
@@ -22,10 +22,10 @@ pub(crate) struct Looked {
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
-impl Looked {
+impl LintedFile {
     /// A file or directory that could not be read.
-    fn bad(error: Diagnostic) -> Looked {
-        Looked {
+    fn bad(error: Diagnostic) -> LintedFile {
+        LintedFile {
             file: error.file.clone(),
             text: Vec::new(),
             errors: vec![error],
@@ -35,14 +35,14 @@ impl Looked {
 }
 
 /// Checks a file written as `format`, by the rules of the daemon. `config` has the deliveries of its hooks.
-pub(crate) fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looked {
+pub(crate) fn lint_file(file: &Arc<str>, format: Format, config: &Config) -> LintedFile {
     let (text, loaded) = LoadedSpec::load_as(format, file);
-    let judged = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
-    let (errors, warnings) = match &judged {
+    let checked = loaded.and_then(|spec| Deliveries::of(config).check(&spec).map(|()| spec));
+    let (errors, warnings) = match &checked {
         Ok(spec) => (Vec::new(), lint(spec, &text, config)),
         Err(errors) => (errors.clone(), Vec::new()),
     };
-    Looked {
+    LintedFile {
         file: file.clone(),
         text,
         errors,
@@ -51,20 +51,22 @@ pub(crate) fn look_at(file: &Arc<str>, format: Format, config: &Config) -> Looke
 }
 
 /// The hook-specs and hooks.d files of a configuration, and its invalid directories.
-pub(crate) fn named_by(config: &Config) -> Vec<Looked> {
+pub(crate) fn named_by(config: &Config) -> Vec<LintedFile> {
     let default = config.defaults().map(|(file, _)| file);
     let hooks_d = config.hooks_dirs.iter();
     let specs = config.annotation.spec_dirs.iter();
-    let default = default.map(|file| look_at(file, Format::HookSpec, config));
+    let default = default.map(|file| lint_file(file, Format::HookSpec, config));
     let hooks_d = hooks_d.flat_map(|directory| in_directory(directory, Format::HooksD, config));
     let specs = specs.flat_map(|directory| in_directory(directory, Format::HookSpec, config));
     default.chain(hooks_d).chain(specs).collect()
 }
 
 /// The files of a directory, or its error. A directory that does not exist holds none, as for the daemon.
-fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Looked> {
+fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<LintedFile> {
     let bad = |rule, message: &str, help: &str| {
-        vec![Looked::bad(Diagnostic::of_file(directory, rule, message, help))]
+        vec![LintedFile::bad(Diagnostic::of_file(
+            directory, rule, message, help,
+        ))]
     };
     match TrustedDir::at(Path::new(&**directory)) {
         Err(error) if error.fault == Fault::NotFound => return Vec::new(),
@@ -77,7 +79,7 @@ fn in_directory(directory: &Arc<str>, format: Format, config: &Config) -> Vec<Lo
         Ok(_) => {}
     }
     match specs_in(directory) {
-        Ok(files) => files.iter().map(|file| look_at(file, format, config)).collect(),
+        Ok(files) => files.iter().map(|file| lint_file(file, format, config)).collect(),
         Err(error) => {
             let message = format!("cannot be read: {error}");
             bad(
