@@ -152,11 +152,11 @@ where
 
 /// The time to poll for an outcome before the thread sleeps. Most outcomes arrive within that time, and sleep
 /// and wake-up cost more than the rest of a call.
-const LOOK: Duration = Duration::from_micros(100);
+const SPIN_LIMIT: Duration = Duration::from_micros(100);
 
 /// The outcome, if it arrives almost at once; the inner option is `None` if there will be none.
 fn at_once<T>(receiver: &mut oneshot::Receiver<T>) -> Option<Option<T>> {
-    let until = Instant::now() + LOOK;
+    let until = Instant::now() + SPIN_LIMIT;
     loop {
         match receiver.try_recv() {
             Ok(outcome) => return Some(Some(outcome)),

@@ -40,7 +40,7 @@ pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
     path.symlink_metadata().is_ok_and(is_ours) && fs::read(path).is_ok_and(|there| there == *content)
 }
 
-/// Writes a file aside and renames it into place.
+/// Writes a file under a temporary name and renames it into place.
 pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), WriteError> {
     write(path, content, mode, None)
 }
@@ -56,23 +56,23 @@ fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> R
     let parent = path.parent().unwrap_or(Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
     made.map_err(WriteError::io("make directory", parent))?;
-    let aside = aside(path);
+    let temporary = temporary(path);
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&aside)?;
+            .open(&temporary)?;
         file.write_all(content)?;
         if let Some((user, group)) = owner {
             fchown(&file, Some(user), Some(group))?;
         }
         file.set_permissions(Permissions::from_mode(mode))?;
         file.sync_all()?;
-        fs::rename(&aside, path)
+        fs::rename(&temporary, path)
     };
     write().map_err(|error| {
-        let _ = fs::remove_file(&aside);
+        let _ = fs::remove_file(&temporary);
         WriteError::io("write", path)(error)
     })
 }
@@ -110,7 +110,7 @@ fn backup(path: &Path, number: usize) -> PathBuf {
 
 /// A name that no program and no configuration has: it begins with a dot. No other process uses it either:
 /// processes of two pods may have the same number.
-fn aside(path: &Path) -> PathBuf {
+fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     path.with_file_name(format!(".{name}.new-{}-{}", std::process::id(), now.as_nanos()))

@@ -8,7 +8,7 @@ use anyhow::Result;
 use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, Pod, Version, on_each_containerd, workspace};
 use nri_oci_hooks::daemon::ConfiguredBy;
-use nri_oci_hooks::observe::ask;
+use nri_oci_hooks::observe::request_status;
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 const NONE: [&str; 0] = [];
@@ -130,7 +130,7 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_directory(versi
     containerd.restart().await?;
     let pod = pod.reconnected(&containerd);
     assert_eq!(life(&containerd, &pod, "after").await?, both);
-    assert_eq!(ask(&state)?.configured_by, ConfiguredBy::Runtime);
+    assert_eq!(request_status(&state)?.configured_by, ConfiguredBy::Runtime);
     assert_eq!(machine.changes()?, ["/etc/nri-oci-hooks/config.toml"]);
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use e2e::cri::State;
 use e2e::plugin::tool;
 use e2e::{Container, Containerd, Version, on_each_containerd, wait};
-use nri_oci_hooks::observe::{Status, ask};
+use nri_oci_hooks::observe::{Status, request_status};
 
 /// A label of the pods of a Deployment, which certainly restart.
 const OF_DEPLOYMENT: &str = "pod-template-hash";
@@ -15,7 +15,7 @@ const OF_DEPLOYMENT: &str = "pod-template-hash";
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
 async fn await_status(state: &Path, what: &str, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
-    wait::until(what, async || Ok(ask(state).ok().filter(&is_it))).await
+    wait::until(what, async || Ok(request_status(state).ok().filter(&is_it))).await
 }
 
 /// Whether it is reported, with this word about what is done.

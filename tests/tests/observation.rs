@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, HookSpec, Version, on_each_containerd, wait};
-use nri_oci_hooks::observe::{Status, ask};
+use nri_oci_hooks::observe::{Status, request_status};
 use serde_json::Value;
 
 async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
@@ -109,13 +109,13 @@ async fn the_status_follows_the_connection(version: Version) -> Result<()> {
 
     let mut plugin = plugin;
     plugin.kill().await?;
-    assert!(ask(&state).is_err());
+    assert!(request_status(&state).is_err());
     Ok(())
 }
 
 async fn await_status(state: &Path, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
     wait::until("the status to be so", async || {
-        Ok(Some(ask(state)?).filter(&is_it))
+        Ok(Some(request_status(state)?).filter(&is_it))
     })
     .await
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, HookSpec, Version, on_each_containerd, wait, workspace};
-use nri_oci_hooks::observe::ask;
+use nri_oci_hooks::observe::request_status;
 
 /// Less than a probe of Kubernetes waits unless it is told to.
 const PROBE: Duration = Duration::from_millis(900);
@@ -107,7 +107,7 @@ async fn a_daemon_takes_over_from_the_one_that_it_replaces(version: Version) -> 
     };
     let mut old = daemon().await?;
     let state = containerd.ledger().directory().to_owned();
-    let pid = || Ok::<_, anyhow::Error>(ask(&state)?.pid);
+    let pid = || Ok::<_, anyhow::Error>(request_status(&state)?.pid);
     let of_old = pid()?;
     let new = daemon().await?;
     let of_new = wait::until("the new one to be asked", async || {

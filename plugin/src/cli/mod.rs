@@ -1,12 +1,12 @@
 //! The commands for people.
 
-mod apart;
 mod check;
 mod command_line;
 mod complain;
 mod config;
 mod doctor;
 mod explain;
+mod forked;
 mod format;
 mod hand_over;
 mod host_unit;

@@ -15,11 +15,11 @@ use crate::front;
 use crate::host;
 use crate::model::shown_path;
 use crate::pod::{
-    HookImages, IMAGES, Kept, Mirror, Needs, PodError, Program, Required, report_images, require,
+    HookImages, IMAGES, Mirror, Needs, PodError, Program, Refreshed, Required, report_images, require,
 };
 
 /// The interval of checks for a changed ConfigMap. The kubelet itself needs a minute.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The path on the node at which a pod installs the program.
 const PROGRAM: &str = "/usr/local/bin/nri-oci-hooks";
@@ -162,11 +162,11 @@ impl PodFiles {
             Some(result) => {
                 let (files, done) = result?;
                 done?;
-                tokio::spawn(files.keep(plugin));
+                tokio::spawn(files.refresh_forever(plugin));
             }
             None => {
                 tracing::error!("the host does not take the pod's files yet");
-                tokio::spawn(PodFiles::put_late(putting, plugin));
+                tokio::spawn(PodFiles::put_in_background(putting, plugin));
             }
         }
         Ok(())
@@ -184,7 +184,7 @@ impl PodFiles {
         }
         if let Some(name) = &self.required {
             match require(name.as_deref()) {
-                Ok(required) => tell_required(&required),
+                Ok(required) => report_required(&required),
                 // Hooks matter more.
                 Err(error) => {
                     tracing::error!(%error, "the drop-in of required plugins is not as it is to be")
@@ -198,15 +198,15 @@ impl PodFiles {
     /// The part of [`PodFiles::put_now`] that may change: the images, and then the files, which name their
     /// programs.
     fn refresh(&mut self) -> Result<bool, PodError> {
-        let mut is_anew = false;
+        let mut has_changed = false;
         if let Some(images) = &mut self.images {
-            is_anew = images.put(|| Needs::now(&self.config));
+            has_changed = images.put(|| Needs::now(&self.config));
             report_images(directory(&self.config), &images.errors())?;
         }
         if let Some(mirror) = &mut self.mirror {
-            is_anew |= mirror.refresh(&self.config)? == Kept::Anew;
+            has_changed |= mirror.refresh(&self.config)? == Refreshed::Changed;
         }
-        Ok(is_anew)
+        Ok(has_changed)
     }
 
     /// The directory of the daemon's configuration.
@@ -214,7 +214,7 @@ impl PodFiles {
         directory(&self.config)
     }
 
-    async fn put_late(putting: Putting, plugin: Arc<OciHooks>) {
+    async fn put_in_background(putting: Putting, plugin: Arc<OciHooks>) {
         let Ok((files, done)) = putting.await else {
             return tracing::error!("the pod's files are not on the host: restart the daemon");
         };
@@ -230,35 +230,35 @@ impl PodFiles {
         let reloading = plugin.clone();
         // The reload logs its result.
         let _ = spawn_blocking(move || reloading.reload()).await;
-        files.keep(plugin).await;
+        files.refresh_forever(plugin).await;
     }
 
     /// Updates the files on the host when the pod's files change, forever.
-    async fn keep(mut self, plugin: Arc<OciHooks>) {
-        let mut told = String::new();
+    async fn refresh_forever(mut self, plugin: Arc<OciHooks>) {
+        let mut reported = String::new();
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             // Disks are slow, and events wait for this thread.
             let reloading = plugin.clone();
-            let looked = spawn_blocking(move || {
-                let kept = self.refresh();
-                if matches!(kept, Ok(true)) {
+            let refreshed = spawn_blocking(move || {
+                let changed = self.refresh();
+                if matches!(changed, Ok(true)) {
                     reloading.reload();
                 }
-                (self, kept)
+                (self, changed)
             });
-            let Ok((back, kept)) = looked.await else {
+            let Ok((back, changed)) = refreshed.await else {
                 return tracing::error!("the pod's files are kept on the host no more: restart the daemon");
             };
             self = back;
-            match kept {
-                Ok(_) => told.clear(),
+            match changed {
+                Ok(_) => reported.clear(),
                 Err(error) => {
                     let error = error.to_string();
-                    if error != told {
+                    if error != reported {
                         tracing::error!(%error, "the host has not all files as the pod has them");
                     }
-                    told = error;
+                    reported = error;
                 }
             }
         }
@@ -270,9 +270,9 @@ fn directory(config: &ConfigSource) -> &Path {
     Path::new(&**config.path()).parent().unwrap_or(Path::new("/"))
 }
 
-fn tell_required(required: &Required) {
+fn report_required(required: &Required) {
     match required {
-        Required::AsItWas => {}
+        Required::Unchanged => {}
         Required::Changed(path) => tracing::warn!(
             path = %shown_path(path),
             "the drop-in of required plugins has changed: restart the runtime, which reads it only then"

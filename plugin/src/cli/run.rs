@@ -20,23 +20,24 @@ use crate::doctor::requires_plugin;
 use crate::front::{self, Link};
 use crate::node::Node;
 use crate::observe::{
-    Endpoint, LogArgs, Observed, Observer, flush_logs, pulse, service_manager, start_logs, tend,
+    Endpoint, LogArgs, Observed, Observer, detect_stalls, flush_logs, run_periodic_tasks, service_manager,
+    start_logs,
 };
 use crate::process::raise_descriptor_limit;
 use crate::system;
 
 /// The maximum time to read the configuration and its files before the daemon connects to the runtime. After
 /// that, reading continues in the background, and containers are refused until it ends.
-const LOADING: Duration = Duration::from_secs(60);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The maximum time to write the pod's files to the host before the configuration is read.
-const ARRIVING: Duration = Duration::from_secs(10);
+const PUT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum time at the end to count stages that are over.
-const LAST_STAGES: Duration = Duration::from_millis(200);
+const LAST_STAGES_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The time until an idle thread ends.
-const KEEP_THREADS: Duration = Duration::from_millis(500);
+const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 const MORE: &str = "\
 If the runtime launches the daemon from its plugin directory, no options are needed. Then the configuration from
@@ -174,28 +175,28 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
     let identity = Identity::new(&args.index, &args.name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .thread_keep_alive(KEEP_THREADS)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
         .build()
         .context("cannot start")?;
     let ended = runtime.block_on(async {
         let mut stop = Box::pin(stop(plugin.clone())?);
         tokio::select! {
-            put = arrived.files.put(plugin.clone(), ARRIVING) => put?,
+            put = arrived.files.put(plugin.clone(), PUT_TIMEOUT) => put?,
             () = &mut stop => return Ok(()),
         }
         let endpoint = Arc::new(Endpoint::default());
         if let Some(link) = front::link() {
             tokio::spawn(link.listen());
         }
-        tokio::spawn(pulse(observer.clone(), endpoint.clone()));
-        tokio::spawn(tend(observer.clone(), endpoint.clone()));
+        tokio::spawn(detect_stalls(observer.clone(), endpoint.clone()));
+        tokio::spawn(run_periodic_tasks(observer.clone(), endpoint.clone()));
         let connected = Observed::new(observer.clone(), endpoint.clone());
         let ended = match launched {
             // The runtime may still send another configuration, with another state directory.
             Some(launched) => launched.run_until(connected, stop).await,
             None => {
                 tokio::select! {
-                    () = plugin.load(LOADING) => {}
+                    () = plugin.load(LOAD_TIMEOUT) => {}
                     () = &mut stop => return Ok(()),
                 }
                 endpoint.refresh(&observer);
@@ -214,7 +215,7 @@ fn serve(args: RunArgs, source: ConfigSource, arrived: Arrived) -> anyhow::Resul
         };
         service_manager::stopping();
         endpoint.close();
-        observer.counted(LAST_STAGES).await;
+        observer.counted(LAST_STAGES_TIMEOUT).await;
         anyhow::Ok(ended?)
     });
     // A thread that is stuck in the kernel is not waited for.

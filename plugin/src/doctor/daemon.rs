@@ -11,7 +11,7 @@ use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::ledger::Ledger;
 use crate::model::{counted, prose, shown};
 use crate::node::Finding;
-use crate::observe::{AskError, OnSilence, Status};
+use crate::observe::{OnSilence, Status, StatusError};
 use crate::trust::{Fault, TrustedDir};
 
 /// With less free space than this, in bytes, records may not be written.
@@ -48,9 +48,9 @@ pub(super) fn several(daemons: &[i32]) -> Option<Finding> {
     })
 }
 
-pub(super) fn no_answer(error: &AskError, is_in_pod: bool) -> Finding {
+pub(super) fn no_answer(error: &StatusError, is_in_pod: bool) -> Finding {
     let remedy = match error {
-        AskError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+        StatusError::NoDaemon { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
             "run this as root"
         }
         _ if is_in_pod => "see why it ended: kubectl logs of the daemon's pod, also with --previous",

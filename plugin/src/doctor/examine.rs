@@ -12,7 +12,7 @@ use crate::host::is_in_pod;
 use crate::lint::{LintedFile, named_by};
 use crate::model::{Stage, prose};
 use crate::node::{self, Finding, Level, Node, Settings};
-use crate::observe::{AskError, Status, ask};
+use crate::observe::{Status, StatusError, request_status};
 use crate::select::LoadedSpec;
 use crate::trust::access;
 
@@ -42,7 +42,7 @@ pub(super) struct Examined<'e> {
     pub(super) linted: Vec<LintedFile>,
     pub(super) checks_files: bool,
     /// The daemon's answer; `None` if it is not queried.
-    pub(super) status: Option<Result<Status, AskError>>,
+    pub(super) status: Option<Result<Status, StatusError>>,
     defaults: Vec<LoadedSpec>,
     /// The programs of the default hook-specs.
     pub(super) programs: Vec<Arc<str>>,
@@ -114,7 +114,9 @@ fn check_all(examination: &Examination, found: &Mutex<Vec<Finding>>) {
         } else {
             Vec::new()
         },
-        status: node.is_this_node().then(|| ask(Path::new(&*config.state_dir))),
+        status: node
+            .is_this_node()
+            .then(|| request_status(Path::new(&*config.state_dir))),
         programs: programs.map(|program| program.path.clone()).collect(),
         config,
         config_errors,

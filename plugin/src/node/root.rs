@@ -67,13 +67,13 @@ impl Node {
         if !self.is_this_node() {
             return None;
         }
-        let asked = Command::new(program)
+        let output = Command::new(program)
             .arg("--version")
             .env("PATH", search_path())
             .stdin(Stdio::null())
             .output()
             .ok()?;
-        String::from_utf8_lossy(&asked.stdout)
+        String::from_utf8_lossy(&output.stdout)
             .split_whitespace()
             .find_map(Version::parse)
     }

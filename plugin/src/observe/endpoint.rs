@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::sleep;
 
-use super::aside::aside;
+use super::background::in_background;
 use super::heartbeat::Heartbeat;
 use super::listener::{Place, RETRY_INTERVAL, Task};
 use super::{Observer, notifications};
@@ -61,7 +61,7 @@ impl Endpoint {
             let serving = Task::spawn(async move {
                 let has_directory = loop {
                     let config = config.clone();
-                    match aside(async move { has_state_directory(&config) }).await {
+                    match in_background(async move { has_state_directory(&config) }).await {
                         Some(Err(NotAnswering { .. })) => sleep(RETRY_INTERVAL).await,
                         has_directory => break has_directory,
                     }

@@ -80,7 +80,7 @@ impl Heartbeat {
         let (sender, beats) = sync_channel(1);
         let (done, removed) = sync_channel(1);
         let (config, place) = (config.clone(), directory.clone());
-        let keep = move || {
+        let run = move || {
             if awaits_directory(&config, &beats) {
                 report_earlier(&place, since);
                 if let Err(error) = refresh(&place, &beats, SILENCE) {
@@ -93,7 +93,7 @@ impl Heartbeat {
         let thread = thread::Builder::new().name("heartbeat".into());
         thread
             .stack_size(128 * 1024)
-            .spawn(keep)
+            .spawn(run)
             .inspect_err(|error| tracing::warn!(%error, "cannot start the thread of the heartbeat"))
             .ok()?;
         Some(Heartbeat {
@@ -152,18 +152,18 @@ fn refresh(directory: &Path, beats: &Receiver<()>, silence: Duration) -> io::Res
     );
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(&new)?;
-    let kept = sign
+    let refreshed = sign
         .write(&file)
         .and_then(|()| file.try_lock().map_err(io::Error::from))
         .and_then(|()| fs::rename(&new, &path))
-        .and_then(|()| sign.keep_fresh(&file, beats, silence));
+        .and_then(|()| sign.refresh(&file, beats, silence));
     let _ = fs::remove_file(&new);
     let _ = fs::remove_file(&path);
-    kept
+    refreshed
 }
 
 impl Sign {
-    fn keep_fresh(&mut self, file: &File, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
+    fn refresh(&mut self, file: &File, beats: &Receiver<()>, silence: Duration) -> io::Result<()> {
         let mut written = Instant::now();
         loop {
             match beats.recv_timeout(silence) {

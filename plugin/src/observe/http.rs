@@ -9,15 +9,15 @@ use tokio::time::timeout;
 use super::Observer;
 
 /// The maximum time for a client to send its request.
-const REQUEST: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The maximum time for a client to receive the answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The maximum length of a request, in bytes.
-const LONGEST: usize = 8 * 1024;
+const MAX_REQUEST: usize = 8 * 1024;
 
 /// The client of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub(super) async fn serve(
     client: Client,
     observer: &Arc<Observer>,
 ) -> io::Result<()> {
-    let request = timeout(REQUEST, read_request(&mut stream)).await??;
+    let request = timeout(REQUEST_TIMEOUT, read_request(&mut stream)).await??;
     let answer = answer(&request, client, observer).await;
-    timeout(ANSWER, async {
+    timeout(ANSWER_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await
     })
@@ -50,7 +50,7 @@ pub(super) async fn serve(
 pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
     let mut part = [0; 1024];
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < LONGEST {
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST {
         match stream.read(&mut part).await? {
             0 => break,
             length => request.extend_from_slice(&part[..length]),

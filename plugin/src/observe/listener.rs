@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::aside::aside;
+use super::background::in_background;
 use super::http::{self, Client};
-use super::{Observer, ask};
+use super::{Observer, client};
 use crate::config::Listen;
 use crate::model::shown;
 use crate::process::stat::Stat;
@@ -89,16 +89,16 @@ impl Place {
             let _access = Use::Read.begin(Path::new(&*path));
             fs::symlink_metadata(&*path).map(|file| file.ino()).ok()
         };
-        let Some(ours) = aside(inode(path.clone())).await else {
+        let Some(ours) = in_background(inode(path.clone())).await else {
             return pending().await;
         };
         loop {
             sleep(RETRY_INTERVAL).await;
             let path = path.clone();
-            let looked = aside(async move {
+            let checked = in_background(async move {
                 inode(path.clone()).await != ours && is_unused(UnixStream::connect(&*path).await.err())
             });
-            if looked.await == Some(true) {
+            if checked.await == Some(true) {
                 return;
             }
         }
@@ -111,7 +111,7 @@ impl Place {
         let mut logged = false;
         loop {
             let place = self.clone();
-            let opened = aside(async move { place.open().await }).await;
+            let opened = in_background(async move { place.open().await }).await;
             match opened.unwrap_or_else(|| Err(io::Error::other("it panicked"))) {
                 Ok(listener) => {
                     if logged {
@@ -172,7 +172,7 @@ impl Place {
             Err(error) => return is_unused(Some(error)),
         };
         let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        match timeout(ANSWER_TIMEOUT, ask::exchange_with(stream, "/status")).await {
+        match timeout(ANSWER_TIMEOUT, client::exchange_with(stream, "/status")).await {
             Ok(Ok(answer)) => self.is_predecessor(&answer),
             // The kernel keeps a killed daemon, with its sockets, while one of its threads waits for a file system.
             _ => pid.and_then(Stat::of).is_some_and(|owner| owner.is_ending()),
@@ -185,7 +185,7 @@ impl Place {
         struct Of {
             state_dir: String,
         }
-        let of: Option<Of> = ask::body(answer).and_then(|body| serde_json::from_str(body).ok());
+        let of: Option<Of> = client::body(answer).and_then(|body| serde_json::from_str(body).ok());
         of.is_some_and(|of| *of.state_dir == *self.state_dir)
     }
 }

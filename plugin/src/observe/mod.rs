@@ -1,7 +1,7 @@
 //! The daemon's reports about itself: logs, metrics, health, status.
 
-mod aside;
-mod ask;
+mod background;
+mod client;
 mod endpoint;
 mod heartbeat;
 mod http;
@@ -11,22 +11,22 @@ mod metrics;
 mod notifications;
 mod observed;
 mod observer;
-mod pulse;
+mod periodic;
 pub(crate) mod service_manager;
+mod stalls;
 mod status;
-mod tend;
 
 #[cfg(test)]
 mod tests;
 
-pub use ask::ask;
-pub(crate) use ask::{AskError, exchange_with};
+pub(crate) use client::{StatusError, exchange_with};
+pub use client::request_status;
 pub(crate) use endpoint::{Endpoint, STATUS_SOCKET};
 pub(crate) use http::{read_request, text_response};
 pub(crate) use logs::{LogArgs, flush_logs, start_logs};
 pub(crate) use observed::Observed;
 pub use observer::Observer;
-pub(crate) use pulse::pulse;
+pub(crate) use periodic::run_periodic_tasks;
+pub(crate) use stalls::detect_stalls;
 pub use status::Status;
 pub(crate) use status::{Connection, OnSilence};
-pub(crate) use tend::tend;

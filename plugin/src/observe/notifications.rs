@@ -10,7 +10,7 @@ use tokio::net::UnixDatagram;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Observer;
-use super::aside::aside;
+use super::background::in_background;
 use crate::ledger::{
     EntryDirectory, Header, Ledger, LedgerError, Line, Notification, Record, StageResult, Trigger,
 };
@@ -31,7 +31,7 @@ const MAX_WAITING: usize = 4096;
 /// The socket cannot be created, or the thread cannot be started.
 pub(super) async fn receive(ledger: Ledger, observer: Arc<Observer>) -> io::Result<()> {
     let here = ledger.clone();
-    let made = aside(async move {
+    let made = in_background(async move {
         let root = here.root();
         let _access = Use::Write.begin(root).map_err(|hangs| hangs.of(root))?;
         UnixDatagram::from_std(here.notification_socket()?)

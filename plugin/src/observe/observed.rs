@@ -55,7 +55,7 @@ impl Observed {
     /// but for how long it read nothing.
     fn report_missed(&self, ctx: &Context, event: &'static str, began: Instant) {
         let limit = ctx.runtime().request_timeout.unwrap_or(REQUEST_TIMEOUT);
-        let waited = self.observer.pulse().waited(began, Instant::now());
+        let waited = self.observer.stalls().waited(began, Instant::now());
         if let Some(waited) = waited.filter(|waited| *waited >= limit) {
             let milliseconds = waited.as_millis();
             tracing::warn!(

@@ -11,11 +11,11 @@ use std::time::Duration;
 use containerd_nri::{FailurePolicy, RuntimeInfo};
 use tokio::time::{sleep, timeout};
 
-use super::aside::Aside;
+use super::background::BackgroundTask;
 use super::logs::dropped_lines;
 use super::metrics::{EventResult, Gauges, Metrics};
-use super::pulse::Pulse;
 use super::service_manager;
+use super::stalls::StallDetector;
 use super::status::{ActiveFile, Connection, LastError, OnSilence, Status, UnansweredPath};
 use crate::daemon::{Inspection, OciHooks};
 use crate::diagnostic::Diagnostic;
@@ -40,8 +40,8 @@ pub struct Observer {
     since: Timestamp,
     metrics: Metrics,
     state: Mutex<State>,
-    gathering: Aside,
-    pulse: Pulse,
+    gathering: BackgroundTask,
+    stalls: StallDetector,
     /// Determines whether the runtime creates no container without this plugin.
     is_required: fn() -> Option<bool>,
     /// The number of stages that are over and not counted yet.
@@ -86,8 +86,8 @@ impl Observer {
             since: Timestamp::now(),
             metrics: Metrics::new(),
             state: Mutex::default(),
-            gathering: Aside::default(),
-            pulse: Pulse::default(),
+            gathering: BackgroundTask::default(),
+            stalls: StallDetector::default(),
             uncounted: AtomicUsize::new(0),
         }
     }
@@ -102,8 +102,8 @@ impl Observer {
         self.since
     }
 
-    pub(super) fn pulse(&self) -> &Pulse {
-        &self.pulse
+    pub(super) fn stalls(&self) -> &StallDetector {
+        &self.stalls
     }
 
     pub(super) fn configured(&self, runtime: &RuntimeInfo, policy: FailurePolicy) {
@@ -172,7 +172,7 @@ impl Observer {
     }
 
     /// Updates the file systems that do not answer, and logs each change.
-    pub(super) fn take_unanswered(&self, now: Vec<Unanswered>) {
+    pub(super) fn update_unanswered(&self, now: Vec<Unanswered>) {
         let now: Vec<UnansweredPath> = now.into_iter().map(UnansweredPath::from).collect();
         let before = std::mem::replace(&mut self.state().unanswered, now.clone());
         let is_among =
@@ -189,7 +189,7 @@ impl Observer {
     }
 
     /// Checks whether files that a pod brings were refused, and logs each change. Blocks.
-    pub(super) fn look_for_refused_files(&self) {
+    pub(super) fn check_refused_files(&self) {
         let file = self.plugin.config_file();
         let directory = Path::new(&*file).parent().unwrap_or(Path::new("/"));
         // A file that cannot be read is reported for the configuration, which is beside it.
@@ -213,7 +213,7 @@ impl Observer {
 
     /// Logs that another daemon uses the state directory, if two checks have found it: that is longer than a
     /// replacement takes. Blocks.
-    pub(super) fn look_for_other_daemons(&self) {
+    pub(super) fn check_other_daemons(&self) {
         let ledger = self.plugin.inspect().ledger.and_then(Result::ok);
         let daemons = ledger.map(|ledger| ledger.daemons()).unwrap_or_default();
         let before = std::mem::replace(&mut self.state().daemons, daemons.clone());

@@ -9,24 +9,24 @@ use crate::lint::lint_file;
 use crate::select::{Format, LoadedSpec};
 
 /// Checks the files of a pod by the daemon's rules.
-pub(super) struct Judge<'s> {
+pub(super) struct FileCheck<'s> {
     source: &'s ConfigSource,
     /// The configuration on the host; `None` if there is none, or it is invalid.
     active: Option<Config>,
     /// The configuration that the pod brings; the host's if the pod brings none, or an invalid one.
-    coming: Config,
+    incoming: Config,
 }
 
-impl<'s> Judge<'s> {
+impl<'s> FileCheck<'s> {
     /// For files beside the configuration `source`; `text` is the pod's configuration.
-    pub(super) fn new(source: &'s ConfigSource, text: Option<&[u8]>) -> Judge<'s> {
+    pub(super) fn new(source: &'s ConfigSource, text: Option<&[u8]>) -> FileCheck<'s> {
         let active = Config::from_file(source.path(), source.overrides()).ok();
-        let coming = text
+        let incoming = text
             .and_then(|text| str::from_utf8(text).ok())
             .and_then(|text| Config::from_text(source.path(), text, source.overrides()).ok());
-        Judge {
+        FileCheck {
             source,
-            coming: coming.or_else(|| active.clone()).unwrap_or_default(),
+            incoming: incoming.or_else(|| active.clone()).unwrap_or_default(),
             active,
         }
     }
@@ -39,12 +39,12 @@ impl<'s> Judge<'s> {
             return self.errors_of_config(&file).err().unwrap_or_default();
         }
         let format = self.format(target);
-        format.map_or_else(Vec::new, |format| lint_file(&file, format, &self.coming).errors)
+        format.map_or_else(Vec::new, |format| lint_file(&file, format, &self.incoming).errors)
     }
 
     /// Whether the daemon needs `target`.
     pub(super) fn needs(&self, target: &Path) -> bool {
-        let configs = self.active.iter().chain([&self.coming]);
+        let configs = self.active.iter().chain([&self.incoming]);
         self.is_config(target) || configs.into_iter().any(|config| has_default(config, target))
     }
 
@@ -76,11 +76,11 @@ impl<'s> Judge<'s> {
             directories.any(|directory| parent == Some(directory))
         };
         let is_json = target.extension().is_some_and(|extension| extension == "json");
-        if has_default(&self.coming, target) {
+        if has_default(&self.incoming, target) {
             Some(Format::HookSpec)
-        } else if is_json && is_in(&self.coming.hooks_dirs) {
+        } else if is_json && is_in(&self.incoming.hooks_dirs) {
             Some(Format::HooksD)
-        } else if is_json && is_in(&self.coming.annotation.spec_dirs) {
+        } else if is_json && is_in(&self.incoming.annotation.spec_dirs) {
             Some(Format::HookSpec)
         } else {
             None

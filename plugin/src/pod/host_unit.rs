@@ -100,7 +100,7 @@ impl HostUnit {
         let Some(lock) = lock(Path::new(LOCK)).map_err(UnitError::Pod)? else {
             return Ok(false);
         };
-        keep();
+        cancel_removal();
         watch()?;
         self.lock = Some(lock);
         Ok(true)
@@ -172,7 +172,7 @@ impl HostUnit {
 }
 
 /// Cancels every removal of the unit.
-fn keep() {
+fn cancel_removal() {
     for unit in [
         &format!("{WATCH}.service"),
         &format!("{REMOVAL}.timer"),

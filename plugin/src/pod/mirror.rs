@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::PodError;
-use super::check::Judge;
+use super::check::FileCheck;
 use super::ownership::{PodDirectory, lock};
 use super::refused::{self, beside, is_beside};
 use crate::config::ConfigSource;
@@ -43,14 +43,14 @@ pub(crate) struct Mirror {
 
 /// The result of a comparison of the host with the pod's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum Refreshed {
     /// The host had the files.
-    AsTheyWere,
+    Unchanged,
     /// The host has the files now.
-    Anew,
+    Changed,
     /// Another pod owns its files until that pod ends: the old one, while a new one takes over. A change may
     /// reach the two at different times.
-    ByAnother,
+    OwnedByAnother,
 }
 
 impl Mirror {
@@ -76,18 +76,18 @@ impl Mirror {
     ///
     /// # Errors
     /// A file cannot be read or written; the others are.
-    pub(crate) fn refresh(&mut self, config: &ConfigSource) -> Result<Kept, PodError> {
+    pub(crate) fn refresh(&mut self, config: &ConfigSource) -> Result<Refreshed, PodError> {
         let to = &self.to;
         let _access = Use::Write
             .begin(to)
             .map_err(|hangs| PodError::io("write to", to)(hangs.of(to)))?;
         if !self.has_lock()? {
-            return Ok(Kept::ByAnother);
+            return Ok(Refreshed::OwnedByAnother);
         }
-        let names = self.look()?;
+        let names = self.files()?;
         let noted = self.noted()?;
         let mut work = Work::default();
-        let judge = self.judge(config)?;
+        let check = self.check(config)?;
         let mut changed = Vec::new();
         for name in &names {
             match self.change(name) {
@@ -103,8 +103,8 @@ impl Mirror {
         }
         let mut wanted: BTreeSet<PathBuf> = names.iter().cloned().collect();
         for (name, content) in changed {
-            match self.replace(name, &content, &noted, &judge) {
-                Ok(errors) if errors.is_empty() => work.is_anew = true,
+            match self.replace(name, &content, &noted, &check) {
+                Ok(errors) if errors.is_empty() => work.has_changed = true,
                 Ok(errors) => {
                     wanted.insert(beside(name));
                     work.refused.extend(errors);
@@ -113,16 +113,16 @@ impl Mirror {
             }
         }
         // By the current configuration.
-        let judge = Judge::new(config, None);
+        let check = FileCheck::new(config, None);
         for name in ours.difference(&wanted.clone()) {
             let path = self.to.join(name);
-            if !is_beside(name) && judge.needs(&path) && path.exists() {
+            if !is_beside(name) && check.needs(&path) && path.exists() {
                 wanted.insert(name.clone());
                 work.refused.push(missing(&path));
                 continue;
             }
             match self.remove(name) {
-                Ok(was_there) => work.is_anew |= was_there,
+                Ok(was_there) => work.has_changed |= was_there,
                 Err(error) => work.failed(error),
             }
         }
@@ -133,20 +133,20 @@ impl Mirror {
         if ours != wanted {
             self.note(wanted.iter())?;
         }
-        Ok(match work.is_anew {
-            true => Kept::Anew,
-            false => Kept::AsTheyWere,
+        Ok(match work.has_changed {
+            true => Refreshed::Changed,
+            false => Refreshed::Unchanged,
         })
     }
 
     /// The check for the pod's files.
-    fn judge<'s>(&self, config: &'s ConfigSource) -> Result<Judge<'s>, PodError> {
+    fn check<'s>(&self, config: &'s ConfigSource) -> Result<FileCheck<'s>, PodError> {
         let name = Path::new(&**config.path()).strip_prefix(&self.to).ok();
         let text = match name {
             Some(name) if self.directory.path(name).is_file() => Some(self.content(name)?),
             _ => None,
         };
-        Ok(Judge::new(config, text.as_deref()))
+        Ok(FileCheck::new(config, text.as_deref()))
     }
 
     fn has_lock(&mut self) -> Result<bool, PodError> {
@@ -160,7 +160,7 @@ impl Mirror {
     }
 
     /// The files of the pod, in the order of their copies: files that name others are last.
-    fn look(&self) -> Result<Vec<PathBuf>, PodError> {
+    fn files(&self) -> Result<Vec<PathBuf>, PodError> {
         let mut all = Vec::new();
         for directory in [Path::new(SPECS), Path::new("")] {
             let path = self.from.join(directory);
@@ -218,22 +218,22 @@ impl Mirror {
         name: &Path,
         content: &[u8],
         noted: &BTreeSet<PathBuf>,
-        judge: &Judge<'_>,
+        check: &FileCheck<'_>,
     ) -> Result<Vec<Diagnostic>, PodError> {
-        let (to, aside) = (self.to.join(name), self.to.join(beside(name)));
-        for (path, name) in [(&to, name), (&aside, &beside(name))] {
+        let (to, candidate) = (self.to.join(name), self.to.join(beside(name)));
+        for (path, name) in [(&to, name), (&candidate, &beside(name))] {
             if !noted.contains(name) {
                 back_up(path).map_err(PodError::File)?;
             }
         }
-        if !is_put(&aside, content, MODE) {
-            put(&aside, content, MODE).map_err(PodError::File)?;
+        if !is_put(&candidate, content, MODE) {
+            put(&candidate, content, MODE).map_err(PodError::File)?;
         }
-        let errors = judge.errors(&to, &aside);
-        if !errors.is_empty() && to.exists() && judge.errors(&to, &to).is_empty() {
+        let errors = check.errors(&to, &candidate);
+        if !errors.is_empty() && to.exists() && check.errors(&to, &to).is_empty() {
             return Ok(errors);
         }
-        fs::rename(&aside, &to).map_err(PodError::io("write", to))?;
+        fs::rename(&candidate, &to).map_err(PodError::io("write", to))?;
         Ok(Vec::new())
     }
 
@@ -270,7 +270,7 @@ impl Mirror {
 /// The work on the files of a pod.
 #[derive(Default)]
 struct Work {
-    is_anew: bool,
+    has_changed: bool,
     refused: Vec<Diagnostic>,
     /// The first error.
     trouble: Option<PodError>,

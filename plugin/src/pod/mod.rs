@@ -11,19 +11,19 @@ mod ownership;
 mod program;
 mod refused;
 mod required;
-mod stand_in;
 mod systemd;
+mod temporary_daemon;
 mod unit_error;
 mod version;
 
 pub(crate) use error::PodError;
 pub(crate) use host_unit::{HostUnit, Needed};
 pub(crate) use images::{HOOKS, HookImages, IMAGES, Needs, hand_over_files, hand_over_program};
-pub(crate) use mirror::{Kept, Mirror};
+pub(crate) use mirror::{Mirror, Refreshed};
 pub(crate) use program::Program;
 pub(crate) use refused::{refused_in, report_images};
 pub(crate) use required::{Required, require};
-pub(crate) use stand_in::StandIn;
+pub(crate) use temporary_daemon::TemporaryDaemon;
 pub(crate) use unit_error::UnitError;
 
 #[cfg(test)]

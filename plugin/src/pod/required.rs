@@ -21,7 +21,7 @@ const MODE: u32 = 0o644;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Required {
     /// It is unchanged.
-    AsItWas,
+    Unchanged,
     /// It was written or removed: the runtime must be restarted.
     Changed(PathBuf),
     /// The host has a drop-in that is not from a pod; it stays.
@@ -36,21 +36,21 @@ pub(crate) enum Required {
 /// # Errors
 /// A file cannot be written or removed.
 pub(crate) fn require(name: Option<&str>) -> Result<Required, PodError> {
-    keep(&required_drop_ins(&Node::new("/")), name)
+    apply(&required_drop_ins(&Node::new("/")), name)
 }
 
-fn keep(drop_ins: &[RequiredDropIn], name: Option<&str>) -> Result<Required, PodError> {
-    let mut result = Required::AsItWas;
+fn apply(drop_ins: &[RequiredDropIn], name: Option<&str>) -> Result<Required, PodError> {
+    let mut result = Required::Unchanged;
     if name.is_some() && !drop_ins.iter().any(|drop_in| drop_in.is_possible) {
         return Ok(Required::Impossible);
     }
     for drop_in in drop_ins {
         let done = match name {
             Some(name) if drop_in.is_possible => put_one(drop_in, name)?,
-            Some(_) => Required::AsItWas,
+            Some(_) => Required::Unchanged,
             None => remove(&drop_in.path)?,
         };
-        if done != Required::AsItWas {
+        if done != Required::Unchanged {
             result = done;
         }
     }
@@ -61,7 +61,7 @@ fn put_one(drop_in: &RequiredDropIn, name: &str) -> Result<Required, PodError> {
     let path = &drop_in.path;
     let text = format!("{MARK}{}", drop_in.text.replace(NAME, &format!("{name:?}")));
     if is_put(path, text.as_bytes(), MODE) {
-        return Ok(Required::AsItWas);
+        return Ok(Required::Unchanged);
     }
     if path.symlink_metadata().is_ok() && !is_ours(path) {
         return Ok(Required::Foreign(path.clone()));
@@ -72,7 +72,7 @@ fn put_one(drop_in: &RequiredDropIn, name: &str) -> Result<Required, PodError> {
 
 fn remove(path: &Path) -> Result<Required, PodError> {
     if !is_ours(path) {
-        return Ok(Required::AsItWas);
+        return Ok(Required::Unchanged);
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(PodError::io("remove", path)(error)),
@@ -101,15 +101,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let all = [drop_in(directory.path(), true)];
         let path = all[0].path.clone();
-        assert_eq!(keep(&all, None).unwrap(), Required::AsItWas);
+        assert_eq!(apply(&all, None).unwrap(), Required::Unchanged);
         assert_eq!(
-            keep(&all, Some("hooks-2")).unwrap(),
+            apply(&all, Some("hooks-2")).unwrap(),
             Required::Changed(path.clone())
         );
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, format!("{MARK}required_plugins = [\"hooks-2\"]\n"));
-        assert_eq!(keep(&all, Some("hooks-2")).unwrap(), Required::AsItWas);
-        assert_eq!(keep(&all, None).unwrap(), Required::Changed(path.clone()));
+        assert_eq!(apply(&all, Some("hooks-2")).unwrap(), Required::Unchanged);
+        assert_eq!(apply(&all, None).unwrap(), Required::Changed(path.clone()));
         assert!(!path.exists());
     }
 
@@ -121,10 +121,10 @@ mod tests {
         fs::create_dir(path.parent().unwrap()).unwrap();
         fs::write(&path, "theirs").unwrap();
         assert_eq!(
-            keep(&all, Some("oci-hooks")).unwrap(),
+            apply(&all, Some("oci-hooks")).unwrap(),
             Required::Foreign(path.clone())
         );
-        assert_eq!(keep(&all, None).unwrap(), Required::AsItWas);
+        assert_eq!(apply(&all, None).unwrap(), Required::Unchanged);
         assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn a_runtime_that_might_not_start_with_it_gets_none() {
         let directory = tempfile::tempdir().unwrap();
         let all = [drop_in(directory.path(), false)];
-        assert_eq!(keep(&all, Some("oci-hooks")).unwrap(), Required::Impossible);
+        assert_eq!(apply(&all, Some("oci-hooks")).unwrap(), Required::Impossible);
         assert!(!all[0].path.exists());
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Kept, Mirror, PodError, refused_in};
+use super::{Mirror, PodError, Refreshed, refused_in};
 use crate::config::{ConfigSource, Overrides};
 use crate::spec::MAX_SIZE;
 
@@ -123,13 +123,13 @@ fn the_host_has_the_files_of_the_configmap_and_follows_its_changes() {
     ];
     let mut pod = Pod::new(&first);
     let mut mirror = pod.mirror();
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.host(), files(&first));
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::AsTheyWere);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Unchanged);
 
     let second = [("config.toml", "a2"), ("specs/fpga.json", "d")];
     pod.publish(&second);
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.host(), files(&second), "what is gone there is gone here");
 }
 
@@ -208,7 +208,7 @@ fn a_file_that_cannot_be_copied_is_named_and_tried_again() {
     }
     fs::remove_file(pod.path("mount/default.json")).unwrap();
     pod.publish(&[("config.toml", "b")]);
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.host(), files(&[("config.toml", "b")]));
 }
 
@@ -219,7 +219,7 @@ fn changes_on_the_host_are_undone() {
     mirror.refresh(&pod.config()).unwrap();
     fs::write(pod.path("host/config.toml"), "changed").unwrap();
     std::os::unix::fs::chown(pod.path("host/default.json"), Some(1000), None).unwrap();
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.host(), files(&[("config.toml", "a"), ("default.json", "b")]));
     let owner = fs::metadata(pod.path("host/default.json")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0);
@@ -232,10 +232,10 @@ fn the_first_of_two_pods_keeps_the_files_until_it_ends() {
     old.refresh(&pod.config()).unwrap();
     let mut new = pod.mirror();
     pod.publish(&[("config.toml", "new")]);
-    assert_eq!(new.refresh(&pod.config()).unwrap(), Kept::ByAnother);
+    assert_eq!(new.refresh(&pod.config()).unwrap(), Refreshed::OwnedByAnother);
     assert_eq!(pod.host(), files(&[("config.toml", "old")]));
     drop(old);
-    assert_eq!(new.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(new.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.host(), files(&[("config.toml", "new")]));
 }
 
@@ -295,17 +295,21 @@ fn no_file_that_the_daemon_refuses_replaces_an_active_one() {
             .clone_from(bad);
         publish(&mut pod, &files);
         for _ in 0..2 {
-            assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::AsTheyWere, "{name}");
-            let aside = format!("{name}.refused");
-            assert_eq!(pod.on_host(&aside).as_ref(), Some(bad));
+            assert_eq!(
+                mirror.refresh(&pod.config()).unwrap(),
+                Refreshed::Unchanged,
+                "{name}"
+            );
+            let candidate = format!("{name}.refused");
+            assert_eq!(pod.on_host(&candidate).as_ref(), Some(bad));
             assert!(
-                pod.refused().contains(&format!("host/{aside}")),
+                pod.refused().contains(&format!("host/{candidate}")),
                 "{}",
                 pod.refused()
             );
             assert!(pod.refused().contains(rule), "{}", pod.refused());
             let mut host = pod.host();
-            host.remove(&aside);
+            host.remove(&candidate);
             assert_eq!(host, before, "{name}");
         }
         // The next pod finds the directory as the previous one left it.
@@ -333,7 +337,7 @@ fn a_refused_file_is_copied_as_soon_as_its_program_exists() {
     assert_eq!(pod.on_host("default.json"), Some(good));
     fs::write(&program, "").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(pod.on_host("default.json"), Some(late));
     assert_eq!(pod.on_host("default.json.refused"), None);
     assert_eq!(pod.refused(), "");
@@ -342,7 +346,7 @@ fn a_refused_file_is_copied_as_soon_as_its_program_exists() {
 #[test]
 fn without_a_valid_file_the_daemon_gets_the_invalid_one_to_refuse() {
     let pod = Pod::new(&[("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")]);
-    assert_eq!(pod.mirror().refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(pod.mirror().refresh(&pod.config()).unwrap(), Refreshed::Changed);
     let expected = [("config.toml", "hook_sepc = 1"), ("specs/gpu.json", "broken")];
     assert_eq!(pod.host(), files(&expected));
     assert_eq!(pod.refused(), "");
@@ -366,7 +370,7 @@ fn a_configuration_whose_new_default_hook_spec_is_invalid_is_refused() {
     assert!(pod.refused().contains("host/other.json"), "{}", pod.refused());
 
     pod.publish(&[("config.toml", &other), ("other.json", &good)]);
-    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Kept::Anew);
+    assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
     assert_eq!(
         pod.host(),
         files(&[("config.toml", &other), ("other.json", &good)])

@@ -49,5 +49,5 @@ pub(crate) enum UnitError {
     },
     /// The daemon that replaces the unit's for a while is not ready in time.
     #[error("the daemon that stands in while the unit is replaced was not ready within {} s: see its log", .0.as_secs())]
-    StandIn(Duration),
+    TemporaryDaemon(Duration),
 }

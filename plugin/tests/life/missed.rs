@@ -8,7 +8,7 @@ use containerd_nri::api::{Container, ContainerState, PodSandbox};
 use containerd_nri_testkit::{ContainerBuilder, FakeRuntime, PluginHandle, PodBuilder, RuntimeProfile};
 use nri_oci_hooks::daemon::WithoutHooks;
 use nri_oci_hooks::ledger::Ledger;
-use nri_oci_hooks::observe::{Status, ask};
+use nri_oci_hooks::observe::{Status, request_status};
 
 use crate::node::until;
 
@@ -101,7 +101,7 @@ impl Node {
     async fn until_found(&self, is_it: impl Fn(&[WithoutHooks]) -> bool) -> Vec<WithoutHooks> {
         let mut found = Vec::new();
         until("the containers without hooks", || {
-            let status: Option<Status> = ask(&self.state_dir()).ok();
+            let status: Option<Status> = request_status(&self.state_dir()).ok();
             found = status.map(|status| status.without_hooks).unwrap_or_default();
             is_it(&found)
         })

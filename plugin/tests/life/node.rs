@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How often it looks at files that other processes write.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Runtime {
@@ -351,7 +351,7 @@ fn program_of(pid: u32) -> Option<PathBuf> {
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let come = async {
         while !is_so() {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
     if timeout(LIMIT, come).await.is_err() {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, apart};
+use crate::cli::{ConfigArg, DEFAULT_CONFIG, Format, forked};
 use crate::doctor::{Examination, examine};
 use crate::model::counted;
 use crate::node::{Finding, Level, Node};
@@ -48,7 +48,7 @@ pub(crate) struct DoctorArgs {
 
 /// Examines the node. Exits 0 if no problem is found, else 1.
 pub(crate) fn doctor(args: DoctorArgs) -> ExitCode {
-    apart::run(|out| Ok(run(&args, out)?))
+    forked::run(|out| Ok(run(&args, out)?))
 }
 
 /// Whether no problem is found.

@@ -77,8 +77,8 @@ pub(crate) struct ExplainArgs {
 
 impl ExplainArgs {
     /// Whether the container called `name` is to be explained.
-    pub(super) fn asks_about(&self, name: &str) -> bool {
-        self.containers.is_empty() || self.containers.iter().any(|asked| asked == name)
+    pub(super) fn includes(&self, name: &str) -> bool {
+        self.containers.is_empty() || self.containers.iter().any(|included| included == name)
     }
 }
 

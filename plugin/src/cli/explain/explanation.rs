@@ -112,12 +112,12 @@ impl PodExplanation {
         let class = pod.runtime_class.as_deref();
         let handler = args.runtime_handler.as_deref().or(class).unwrap_or_default();
         let delivery = selector.config().delivery(handler);
-        let asked = pod
+        let included = pod
             .containers
             .iter()
-            .filter(|container| args.asks_about(&container.name));
+            .filter(|container| args.includes(&container.name));
         let runtime = Runtime::of_node();
-        let containers = asked.map(|container| {
+        let containers = included.map(|container| {
             let added = runtime.adds(pod, &namespace, &container.name);
             let subject = Subject {
                 namespace: &namespace,

@@ -35,10 +35,10 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
         pod.namespace.get_or_insert_with(|| namespace.to_owned());
         pod.annotations.extend(args.annotations.iter().cloned());
     }
-    let asked = |container: &ManifestContainer| args.asks_about(&container.name);
+    let included = |container: &ManifestContainer| args.includes(&container.name);
     let mut containers = manifest.pods.iter().flat_map(|pod| &pod.containers);
     ensure!(
-        containers.any(asked) || manifest.pods.is_empty(),
+        containers.any(included) || manifest.pods.is_empty(),
         "the manifest has no container called {}",
         args.containers
             .iter()

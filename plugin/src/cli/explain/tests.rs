@@ -48,7 +48,7 @@ impl Node {
         path.to_str().unwrap().to_owned()
     }
 
-    fn asked(&self, args: &[&str], input: &str) -> anyhow::Result<(bool, String)> {
+    fn run(&self, args: &[&str], input: &str) -> anyhow::Result<(bool, String)> {
         let config = self.0.path().join("config.toml");
         let config = ["explain", "--config", config.to_str().unwrap()];
         let cli = Cli::try_parse_from([&config, args].concat())?;
@@ -60,11 +60,11 @@ impl Node {
 
     /// Whether all containers can be created, and the output, with the node's directory called NODE.
     fn explained(&self, args: &[&str], input: &str) -> (bool, String) {
-        self.asked(args, input).unwrap()
+        self.run(args, input).unwrap()
     }
 
     fn failed(&self, args: &[&str], input: &str) -> String {
-        let error = self.asked(args, input).unwrap_err();
+        let error = self.run(args, input).unwrap_err();
         format!("{error:#}").replace(self.0.path().to_str().unwrap(), "NODE")
     }
 }

@@ -23,7 +23,7 @@ use crate::pod::{HostUnit, UnitError};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// The maximum time that the end waits for a round on the host.
-const LAST: Duration = Duration::from_secs(4);
+const LAST_ROUND_TIMEOUT: Duration = Duration::from_secs(4);
 
 const MORE: &str = "\
 The pod puts the program, the files of the ConfigMap and a unit on its host, starts the unit, and serves its health. The
@@ -66,7 +66,7 @@ pub(crate) fn host_unit(args: HostUnitArgs) -> ExitCode {
     start_logs(&args.run.logs);
     let ended = arrived.and_then(|arrived| {
         let rounds = Rounds::new(&args.run, arrived.files)?;
-        live(source, rounds)
+        run_rounds(source, rounds)
     });
     let ended = match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,21 +89,21 @@ fn be_daemon() -> std::io::Error {
         .exec()
 }
 
-fn live(source: ConfigSource, rounds: Rounds) -> anyhow::Result<()> {
+fn run_rounds(source: ConfigSource, rounds: Rounds) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")?;
     let ended = runtime.block_on(async {
         let mut stop = Stop::new()?;
-        keep(source, rounds, &mut stop).await
+        repeat(source, rounds, &mut stop).await
     });
     // A thread that is stuck in the kernel is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyhow::Result<()> {
+async fn repeat(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyhow::Result<()> {
     let mut is_serving = false;
     loop {
         let mut round = spawn_blocking(move || {
@@ -113,7 +113,7 @@ async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyh
         let (back, is_over) = tokio::select! {
             done = &mut round => (done?, false),
             // Until here the unit is this pod's or has no owner: the current round ends first.
-            () = stop.asked() => (timeout(LAST, &mut round).await.context("the host does not answer")??, true),
+            () = stop.requested() => (timeout(LAST_ROUND_TIMEOUT, &mut round).await.context("the host does not answer")??, true),
         };
         let done;
         (rounds, done) = back;
@@ -127,7 +127,7 @@ async fn keep(source: ConfigSource, mut rounds: Rounds, stop: &mut Stop) -> anyh
             tokio::spawn(serve(place, source.clone()));
             is_serving = true;
         }
-        if is_over || timeout(INTERVAL, stop.asked()).await.is_ok() {
+        if is_over || timeout(INTERVAL, stop.requested()).await.is_ok() {
             break;
         }
     }
@@ -157,7 +157,7 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    async fn requested(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -17,7 +17,7 @@ use crate::observe::{STATUS_SOCKET, exchange_with, read_request, text_response};
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// The time until an unavailable port is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves at `place`, forever. `source` names the daemon's state directory.
 pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
@@ -31,7 +31,7 @@ pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
             reported = error.to_string();
             tracing::error!(%place, %error, "the pod's health cannot be asked for");
         }
-        sleep(AGAIN).await;
+        sleep(RETRY_INTERVAL).await;
     }
 }
 
@@ -56,7 +56,7 @@ async fn answer(mut stream: TcpStream, source: ConfigSource) -> io::Result<()> {
         // The health of this process, not of the daemon: systemd replaces that one, and the kubelet only has
         // to report it.
         Some("/healthz") => text_response("200 OK", "ok\n"),
-        Some(path @ ("/readyz" | "/metrics")) => match ask(path, source).await {
+        Some(path @ ("/readyz" | "/metrics")) => match daemon_answer(path, source).await {
             // The names of files on this node are not for every client.
             Ok(answer) if path == "/readyz" && !is_good(&answer) => {
                 text_response("503 Service Unavailable", "not ready\n")
@@ -85,7 +85,7 @@ fn is_good(answer: &str) -> bool {
 }
 
 /// The answer of the daemon.
-async fn ask(path: &str, source: ConfigSource) -> io::Result<String> {
+async fn daemon_answer(path: &str, source: ConfigSource) -> io::Result<String> {
     let socket = spawn_blocking(move || {
         let config = Config::from_file(source.path(), source.overrides());
         let config = config.unwrap_or_else(|_| source.overridden_defaults());

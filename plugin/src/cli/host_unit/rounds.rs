@@ -5,14 +5,14 @@ use std::path::Path;
 use crate::cli::RunArgs;
 use crate::cli::pod::PodFiles;
 use crate::model::bounded_list;
-use crate::pod::{HostUnit, Needed, StandIn, UnitError, refused_in};
+use crate::pod::{HostUnit, Needed, TemporaryDaemon, UnitError, refused_in};
 
 /// The periodic work on the host. All of it blocks.
 pub(super) struct Rounds {
     files: PodFiles,
     unit: HostUnit,
     /// The daemon that runs while that of the unit is replaced.
-    stand_in: Vec<String>,
+    temporary_daemon: Vec<String>,
     /// Whether the last round has requested an upgrade of the unit's program in place.
     is_upgrading: bool,
     /// The last report; empty if there was none.
@@ -26,12 +26,12 @@ impl Rounds {
         let program = args.pod.host_program().to_string_lossy().into_owned();
         let mut command = vec![program];
         command.extend(args.words());
-        let mut stand_in = command.clone();
-        stand_in.extend(args.pod.words());
+        let mut temporary_daemon = command.clone();
+        temporary_daemon.extend(args.pod.words());
         Ok(Rounds {
             files,
             unit: HostUnit::new(command)?,
-            stand_in,
+            temporary_daemon,
             is_upgrading: false,
             reported: String::new(),
             refused: Vec::new(),
@@ -43,9 +43,9 @@ impl Rounds {
     /// # Errors
     /// The host does not accept a part; the next round tries again.
     pub(super) fn next(&mut self) -> Result<(), UnitError> {
-        let kept = self.files.put_now();
+        let written = self.files.put_now();
         self.report_refused();
-        let is_anew = kept.map_err(UnitError::Pod)?;
+        let has_changed = written.map_err(UnitError::Pod)?;
         if !self.unit.is_owned()? {
             return Ok(());
         }
@@ -61,7 +61,7 @@ impl Rounds {
                 self.unit.start()
             }
             Needed::Upgrade | Needed::Replace => self.replace(),
-            Needed::Nothing if is_anew => self.unit.reload(),
+            Needed::Nothing if has_changed => self.unit.reload(),
             Needed::Nothing => Ok(()),
         }
     }
@@ -80,12 +80,12 @@ impl Rounds {
             "the unit runs with other options, or cannot be upgraded in place: it is restarted, and the pod stands in"
         );
         // A replacement with a gap is better than none: the old program may be the reason for the new one.
-        let stand_in = StandIn::start(&self.stand_in);
-        if let Err(error) = &stand_in {
+        let temporary_daemon = TemporaryDaemon::start(&self.temporary_daemon);
+        if let Err(error) = &temporary_daemon {
             tracing::warn!(%error, "the unit is restarted without a daemon that stands in");
         }
         let restarted = self.unit.restart();
-        drop(stand_in);
+        drop(temporary_daemon);
         restarted
     }
 

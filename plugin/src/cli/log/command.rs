@@ -18,7 +18,7 @@ use crate::ledger::{ArchivedContainer, Ledger, LedgerError};
 use crate::model::{Timestamp, shown};
 
 /// The interval at which `--follow` looks for new events.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The maximum age of an event that `--follow` has not printed yet: a record is written at once.
 const RECENT: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
         if !args.follow {
             break;
         }
-        sleep(LOOK);
+        sleep(POLL_INTERVAL);
     }
     Ok(())
 }

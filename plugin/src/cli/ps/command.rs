@@ -16,7 +16,7 @@ use crate::cli::{Format, LedgerArg};
 use crate::daemon::WithoutHooks;
 use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, StageStatus};
 use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
-use crate::observe::ask;
+use crate::observe::request_status;
 use crate::runner::needs_program;
 
 /// The maximum time for the daemon's answer.
@@ -148,7 +148,7 @@ pub(super) fn run(args: &PsArgs, out: &mut impl Write) -> anyhow::Result<()> {
 /// The containers that the daemon has found without their hooks; none if no daemon answers in time.
 fn without_hooks(state_dir: &Path, wanted: Option<&str>) -> Vec<WithoutHooks> {
     let state_dir = state_dir.to_owned();
-    let status = within(ANSWER_TIMEOUT, move || ask(&state_dir).ok()).flatten();
+    let status = within(ANSWER_TIMEOUT, move || request_status(&state_dir).ok()).flatten();
     let found = status.map(|status| status.without_hooks).unwrap_or_default();
     let is_wanted = |it: &WithoutHooks| {
         wanted.is_none_or(|wanted| is_named(wanted, &it.id, [&it.namespace, &it.pod, &it.container]))

@@ -10,14 +10,14 @@ use clap::Args;
 
 use super::newer::newer;
 use crate::bounded::within;
-use crate::cli::apart::{self, LIMIT};
+use crate::cli::forked::{self, LIMIT};
 use crate::cli::{Format, LedgerArg};
 use crate::daemon::ConfiguredBy;
 use crate::doctor::requires_plugin;
 use crate::front::{Registrations, Report};
 use crate::model::{counted, one_line, shown};
 use crate::node::Node;
-use crate::observe::{Connection, OnSilence, Status, ask};
+use crate::observe::{Connection, OnSilence, Status, request_status};
 use crate::trust::access;
 
 const MORE: &str = "\
@@ -31,7 +31,7 @@ Examples:
   nri-oci-hooks status --format json | jq .connection";
 
 /// The maximum time of the check whether the daemon is a required plugin.
-const LOOK_LIMIT: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The arguments of `status`.
 #[derive(Debug, Args)]
@@ -48,19 +48,21 @@ pub(crate) struct StatusArgs {
 
 /// Prints the daemon's status. Exits 0 if it is ready, 1 if it is not or if no daemon answers.
 pub(crate) fn status(args: StatusArgs) -> ExitCode {
-    apart::run(|out| run(&args, out))
+    forked::run(|out| run(&args, out))
 }
 
 /// Whether the daemon is ready.
 fn run(args: &StatusArgs, out: &mut impl Write) -> anyhow::Result<bool> {
     let ledger = args.ledger.clone();
-    let asked = within(LIMIT, move || Ok(ask(Path::new(&*ledger.state_dir()))?));
-    let mut status = asked.unwrap_or_else(|| Err(not_answered()))?;
-    let asked = status.clone();
-    status.newer = within(LOOK_LIMIT, move || newer(&asked)).unwrap_or_default();
+    let status = within(LIMIT, move || {
+        Ok(request_status(Path::new(&*ledger.state_dir()))?)
+    });
+    let mut status = status.unwrap_or_else(|| Err(not_answered()))?;
+    let answer = status.clone();
+    status.newer = within(CHECK_TIMEOUT, move || newer(&answer)).unwrap_or_default();
     match args.format {
         Format::Text => {
-            let is_required = within(LOOK_LIMIT, || requires_plugin(&Node::new("/")));
+            let is_required = within(CHECK_TIMEOUT, || requires_plugin(&Node::new("/")));
             print(&status, is_required.flatten(), out)?;
         }
         Format::Json => {

@@ -4,7 +4,7 @@ use super::command::print;
 use super::newer::newer;
 use crate::daemon::ConfiguredBy;
 use crate::model::Timestamp;
-use crate::observe::{Status, ask};
+use crate::observe::{Status, request_status};
 use crate::select::Digest;
 
 const CONNECTED: &str = r#"{
@@ -94,7 +94,7 @@ fn the_runtimes_reaction_to_no_answer_and_to_no_daemon_is_printed() {
 #[test]
 fn without_an_answer_the_error_names_the_socket() {
     let directory = tempfile::tempdir().unwrap();
-    let error = ask(directory.path()).unwrap_err().to_string();
+    let error = request_status(directory.path()).unwrap_err().to_string();
     let socket = directory.path().join("status.sock");
     assert!(
         error.starts_with(&format!("no daemon answers at {}", socket.display())),
@@ -109,7 +109,7 @@ fn without_an_answer_the_error_names_the_socket() {
         std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
     });
-    let error = ask(directory.path()).unwrap_err().to_string();
+    let error = request_status(directory.path()).unwrap_err().to_string();
     assert!(error.contains(": missing field"), "{error}");
     answering.join().unwrap();
 }
@@ -127,7 +127,7 @@ fn an_answer_that_arrives_byte_by_byte_is_not_waited_for() {
         }
     });
     let begin = std::time::Instant::now();
-    let error = ask(directory.path()).unwrap_err().to_string();
+    let error = request_status(directory.path()).unwrap_err().to_string();
     assert!(error.ends_with("it takes too long"), "{error}");
     assert!(begin.elapsed().as_secs() < 8, "{:?}", begin.elapsed());
     dripping.join().unwrap();

@@ -163,7 +163,7 @@ async fn ended(init: Init) -> io::Result<()> {
 
 /// The exit code of the process, as soon as its parent has waited for it; `None` if that does not.
 async fn exit_code(pidfd: &OwnedFd) -> Option<i32> {
-    let asked = async {
+    let ended = async {
         loop {
             match system::exit_code(pidfd) {
                 Some(code) => return code,
@@ -171,5 +171,5 @@ async fn exit_code(pidfd: &OwnedFd) -> Option<i32> {
             }
         }
     };
-    timeout(PARENT_LIMIT, asked).await.ok()
+    timeout(PARENT_LIMIT, ended).await.ok()
 }

@@ -16,7 +16,7 @@ use crate::doctor::nri::socket;
 use crate::doctor::plugins::other_process;
 use crate::doctor::restart::needed;
 use crate::node::{Finding, Kind, Settings, unreadable};
-use crate::observe::{AskError, OnSilence, Status, ask};
+use crate::observe::{OnSilence, Status, StatusError, request_status};
 
 /// `level check: remedy`.
 fn summary(finding: &Finding) -> String {
@@ -46,9 +46,9 @@ fn a_socket_that_does_not_exist_or_that_others_can_reach_is_named() {
 #[test]
 fn a_daemon_that_does_not_answer_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let found = no_answer(&ask(directory.path()).unwrap_err(), false);
+    let found = no_answer(&request_status(directory.path()).unwrap_err(), false);
     assert!(summary(&found).starts_with("problem daemon: start it: systemctl start nri-oci-hooks"));
-    let found = no_answer(&ask(directory.path()).unwrap_err(), true);
+    let found = no_answer(&request_status(directory.path()).unwrap_err(), true);
     assert!(summary(&found).starts_with("problem daemon: see why it ended: kubectl logs"));
 }
 
@@ -63,7 +63,7 @@ fn several_daemons_of_one_state_directory_are_named() {
 fn missing_permission_is_not_reported_as_another_fault() {
     let denied = || Error::from(ErrorKind::PermissionDenied);
     let found = no_answer(
-        &AskError::NoDaemon {
+        &StatusError::NoDaemon {
             socket: "/s".into(),
             source: denied(),
         },

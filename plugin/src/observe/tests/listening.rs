@@ -41,15 +41,15 @@ impl Node {
 }
 
 /// The beginning of the answer.
-async fn asked(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, path: &str) -> String {
+async fn response(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin, path: &str) -> String {
     let mut answer = String::new();
-    let asked = async {
+    let response = async {
         let request = format!("GET {path} HTTP/1.1\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.read_to_string(&mut answer).await.unwrap();
     };
     // Less than the timeout of a request that does not come.
-    timeout(Duration::from_millis(900), asked)
+    timeout(Duration::from_millis(900), response)
         .await
         .expect("it answers at once");
     answer
@@ -67,7 +67,7 @@ async fn a_hundred_idle_connections_block_no_probe() {
             idle.push(TcpStream::connect(address).await.unwrap());
         }
         let probe = TcpStream::connect(address).await.unwrap();
-        let answer = asked(probe, "/healthz").await;
+        let answer = response(probe, "/healthz").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "round {round}: {answer}");
         // Half a request is as idle.
         for stream in &mut idle {
@@ -94,7 +94,7 @@ async fn an_unused_socket_is_replaced_and_is_for_root_alone() {
     drop(StdListener::bind(&path).unwrap());
     let _serving = node.serves(&place).await;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let answer = asked(UnixStream::connect(&path).await.unwrap(), "/status").await;
+    let answer = response(UnixStream::connect(&path).await.unwrap(), "/status").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
 
@@ -184,7 +184,7 @@ async fn a_daemon_whose_successor_or_socket_is_gone_is_reached_again() {
         let waiting = async {
             loop {
                 match UnixStream::connect(&path).await {
-                    Ok(stream) => return asked(stream, "/healthz").await,
+                    Ok(stream) => return response(stream, "/healthz").await,
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }
@@ -214,7 +214,7 @@ async fn an_address_in_use_is_opened_when_it_is_free() {
     let answer = timeout(Duration::from_secs(10), async {
         loop {
             match TcpStream::connect(address).await {
-                Ok(stream) => return asked(stream, "/healthz").await,
+                Ok(stream) => return response(stream, "/healthz").await,
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

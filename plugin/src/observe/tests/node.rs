@@ -59,7 +59,7 @@ impl Node {
     }
 
     /// The answer to a client's request.
-    pub(super) async fn asked(&self, client: Client, request: &str) -> String {
+    pub(super) async fn response(&self, client: Client, request: &str) -> String {
         let (ours, mut theirs) = duplex(64 * 1024);
         theirs.write_all(request.as_bytes()).await.unwrap();
         let served = serve(ours, client, &self.observer);

@@ -69,12 +69,16 @@ async fn a_daemon_is_ready_when_it_is_registered_synchronized_and_sound() {
         assert_eq!(node.metric(&format!("nri_oci_hooks_{series}")), value, "{series}");
     }
     let readyz = "GET /readyz HTTP/1.1\r\n\r\n";
-    let answer = node.asked(Client::Anyone, readyz).await;
+    let answer = node.response(Client::Anyone, readyz).await;
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\ndegraded\n"),
         "{answer}"
     );
-    assert!(node.asked(Client::Root, readyz).await.contains("[invalid-json]"));
+    assert!(
+        node.response(Client::Root, readyz)
+            .await
+            .contains("[invalid-json]")
+    );
 
     // A file that was never valid has no earlier version.
     let root = node.root.path();
@@ -135,7 +139,7 @@ async fn who_is_registered_and_not_synchronized_for_long_says_since_when_and_wha
                     container, or is deadlocked";
     assert_eq!(node.observer.not_ready().len(), 1);
     let status = node.observer.status().not_ready;
-    let readyz = node.asked(Client::Root, "GET /readyz HTTP/1.1\r\n\r\n").await;
+    let readyz = node.response(Client::Root, "GET /readyz HTTP/1.1\r\n\r\n").await;
     for text in [&node.observer.not_ready()[0], &status[0], &readyz] {
         assert!(text.contains(expected), "{text}");
     }
@@ -314,12 +318,14 @@ async fn each_path_is_answered_and_an_invalid_request_is_refused() {
         (Client::Root, "nonsense\r\n\r\n", "HTTP/1.1 400 "),
         (Client::Root, "GET /healthz SMTP\r\n\r\n", "HTTP/1.1 400 "),
     ] {
-        let got = node.asked(client, request).await;
+        let got = node.response(client, request).await;
         assert!(got.starts_with(answer), "{request:?}: {got}");
     }
-    let endless = node.asked(Client::Anyone, &"x".repeat(20_000)).await;
+    let endless = node.response(Client::Anyone, &"x".repeat(20_000)).await;
     assert!(endless.starts_with("HTTP/1.1 400 "), "{endless}");
-    let head = node.asked(Client::Anyone, "HEAD /healthz HTTP/1.1\r\n\r\n").await;
+    let head = node
+        .response(Client::Anyone, "HEAD /healthz HTTP/1.1\r\n\r\n")
+        .await;
     assert!(
         head.ends_with("Content-Length: 3\r\nConnection: close\r\n\r\n"),
         "{head}"
@@ -331,11 +337,11 @@ async fn a_client_that_may_not_see_files_sees_only_that_the_daemon_is_not_ready(
     let node = Node::new("");
     let request = "GET /readyz HTTP/1.1\r\n\r\n";
     assert!(
-        node.asked(Client::Anyone, request)
+        node.response(Client::Anyone, request)
             .await
             .ends_with("\r\n\r\nnot ready\n")
     );
-    let root = node.asked(Client::Root, request).await;
+    let root = node.response(Client::Root, request).await;
     assert!(
         root.ends_with("\r\n\r\nnot registered with the runtime\n"),
         "{root}"

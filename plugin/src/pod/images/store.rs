@@ -54,9 +54,9 @@ impl HookImages {
     /// whether a link leads to another version now. Errors are in [`HookImages::errors`]. Blocks.
     pub(crate) fn put(&mut self, needs: impl FnOnce() -> Needs) -> bool {
         let put = self.try_put(needs);
-        let is_anew = *put.as_ref().unwrap_or(&false);
+        let has_changed = *put.as_ref().unwrap_or(&false);
         self.error = put.err();
-        is_anew
+        has_changed
     }
 
     /// The errors, one text for each image.
@@ -128,18 +128,18 @@ impl HookImages {
         Ok(version)
     }
 
-    /// Copies a version aside and renames it into place; it replaces a damaged one.
+    /// Copies a version to a temporary directory and renames it into place; it replaces a damaged one.
     fn copy(&self, from: &Path, directory: &Path, version: &str) -> Result<(), ImageError> {
-        let aside = directory.join(format!("{UNFINISHED}{version}"));
-        remove(&aside)?;
-        make_directory(&aside)?;
-        let copied = Content::read(from, Some(&aside)).and_then(|content| {
+        let temporary = directory.join(format!("{UNFINISHED}{version}"));
+        remove(&temporary)?;
+        make_directory(&temporary)?;
+        let copied = Content::read(from, Some(&temporary)).and_then(|content| {
             let path = directory.join(&content.version);
             remove(&path)?;
-            fs::rename(&aside, &path).map_err(ImageError::io("write", path))
+            fs::rename(&temporary, &path).map_err(ImageError::io("write", path))
         });
         if copied.is_err() {
-            let _ = remove(&aside);
+            let _ = remove(&temporary);
         }
         copied?;
         sync(directory)
@@ -197,10 +197,10 @@ fn link(directory: &Path, version: &str) -> Result<(), ImageError> {
     if let Some(before) = before.filter(|before| is_version(&before.to_string_lossy())) {
         touch(&directory.join(before));
     }
-    let aside = directory.join(format!("{UNFINISHED}{CURRENT}"));
-    remove(&aside)?;
-    symlink(version, &aside)
-        .and_then(|()| fs::rename(&aside, &link))
+    let temporary = directory.join(format!("{UNFINISHED}{CURRENT}"));
+    remove(&temporary)?;
+    symlink(version, &temporary)
+        .and_then(|()| fs::rename(&temporary, &link))
         .map_err(ImageError::io("write", &link))?;
     tracing::info!(link = %link.display(), version, "the host has this version of the hook image");
     sync(directory)

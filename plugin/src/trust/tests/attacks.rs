@@ -14,11 +14,11 @@ use crate::trust::TrustedFile;
 type Attack = (&'static str, fn(&Tree), &'static str, Rule, &'static str);
 
 fn assert_refused(attacks: &[Attack]) {
-    for (attack, make, asked, rule, component) in attacks {
+    for (attack, make, requested, rule, component) in attacks {
         let tree = Tree::new();
         make(&tree);
         assert_eq!(
-            tree.execute(asked),
+            tree.execute(requested),
             Err((*rule, tree.path(component))),
             "{attack}"
         );

@@ -9,13 +9,13 @@ use crate::trust::path_cache::MAX_REMEMBERED;
 fn what_changed_between_two_path_caches_is_seen_by_the_second() {
     let tree = Tree::new();
     tree.link("l", "bin");
-    for (asked, good, bad, rule, blamed) in [
+    for (requested, good, bad, rule, blamed) in [
         ("bin/hook", 0o755, 0o777, Rule::WritableByOthers, "bin"),
         ("l/hook", 0o755, 0o777, Rule::WritableByOthers, "bin"),
         ("bin/hook", 0o755, 0o644, Rule::NotExecutable, "bin/hook"),
     ] {
         let mut path_cache = PathCache::new();
-        let mut execute = || outcome(path_cache.file_to_execute(&tree.path(asked)));
+        let mut execute = || outcome(path_cache.file_to_execute(&tree.path(requested)));
         assert_eq!(execute(), Ok(tree.path("bin/hook")));
         tree.mode(blamed, bad);
         assert_eq!(
@@ -23,7 +23,7 @@ fn what_changed_between_two_path_caches_is_seen_by_the_second() {
             Ok(tree.path("bin/hook")),
             "one path cache sees no change"
         );
-        let next = outcome(PathCache::new().file_to_execute(&tree.path(asked)));
+        let next = outcome(PathCache::new().file_to_execute(&tree.path(requested)));
         assert_eq!(next, Err((rule, tree.path(blamed))));
         tree.mode(blamed, good);
     }
@@ -56,9 +56,9 @@ fn a_full_path_cache_checks_every_further_path_each_time() {
     for directory in 0..MAX_REMEMBERED {
         tree.dir(&format!("{directory}/inner"), 0o755);
         tree.file(&format!("{directory}/hook"), 0o755);
-        for asked in [format!("{directory}/hook"), format!("{directory}/inner/../hook")] {
-            let found = outcome(path_cache.file_to_execute(&tree.path(&asked)));
-            assert_eq!(found, Ok(tree.path(&format!("{directory}/hook"))), "{asked}");
+        for requested in [format!("{directory}/hook"), format!("{directory}/inner/../hook")] {
+            let found = outcome(path_cache.file_to_execute(&tree.path(&requested)));
+            assert_eq!(found, Ok(tree.path(&format!("{directory}/hook"))), "{requested}");
         }
         assert!(path_cache.remembered() <= MAX_REMEMBERED);
     }

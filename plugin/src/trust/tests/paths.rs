@@ -53,7 +53,7 @@ fn links_dots_and_slashes_lead_to_the_real_file() {
     tree.link("a/b/up", "../../bin/../bin/./hook");
     tree.link("twice", "to-hook");
     tree.link("a/dir", "b");
-    for asked in [
+    for requested in [
         "bin/hook",
         "bin//hook",
         "./bin/./hook",
@@ -66,7 +66,7 @@ fn links_dots_and_slashes_lead_to_the_real_file() {
         // The parent of the target of the link, not of the link.
         "a/dir/../b/up",
     ] {
-        assert_eq!(tree.execute(asked), Ok(tree.path("bin/hook")), "{asked}");
+        assert_eq!(tree.execute(requested), Ok(tree.path("bin/hook")), "{requested}");
     }
     let above_root = Path::new("/../../..").join(tree.path("bin/hook").strip_prefix("/").unwrap());
     assert_eq!(

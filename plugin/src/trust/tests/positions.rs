@@ -39,18 +39,18 @@ fn tree() -> Tree {
 
 #[test]
 fn in_every_position_an_owner_and_a_mode_that_let_others_in_are_refused_there() {
-    let asked = "start/link/deep/again/file";
+    let requested = "start/link/deep/again/file";
     let good = tree();
-    assert_eq!(good.execute(asked), Ok(good.path("last/real")));
+    assert_eq!(good.execute(requested), Ok(good.path("last/real")));
     let mut attacks = 0;
     for (position, kind) in POSITIONS {
         let mut refused = |rule, what: &str, make: &dyn Fn(&Tree)| {
             let tree = tree();
             make(&tree);
             let expected = Err((rule, tree.path(position)));
-            assert_eq!(tree.execute(asked), expected, "{what} at {position:?}");
+            assert_eq!(tree.execute(requested), expected, "{what} at {position:?}");
             assert_eq!(
-                tree.read(asked),
+                tree.read(requested),
                 expected,
                 "{what} at {position:?}, as a hook-spec"
             );

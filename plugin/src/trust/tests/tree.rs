@@ -73,9 +73,9 @@ impl Tree {
     ) -> Result<PathBuf, (Rule, PathBuf)> {
         let expected = outcome(alone(&self.path(name)));
         let mut path_cache = PathCache::new();
-        for asked in ["bin/hook", name, name] {
-            let result = outcome(cached(&mut path_cache, &self.path(asked)));
-            if asked == name {
+        for requested in ["bin/hook", name, name] {
+            let result = outcome(cached(&mut path_cache, &self.path(requested)));
+            if requested == name {
                 assert_eq!(result, expected, "{name} in a path cache");
             }
         }

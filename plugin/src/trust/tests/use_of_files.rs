@@ -14,8 +14,8 @@ use crate::trust::{TrustedDir, TrustedFile};
 #[test]
 fn a_message_names_the_component_its_owner_and_mode_and_the_command_that_helps() {
     let tree = Tree::new();
-    let refused = |asked: &str| {
-        let error = TrustedFile::to_execute(&tree.path(asked)).unwrap_err();
+    let refused = |requested: &str| {
+        let error = TrustedFile::to_execute(&tree.path(requested)).unwrap_err();
         let text = format!("{error}; {}", error.help());
         text.replace(tree.root.path().to_str().unwrap(), "")
     };

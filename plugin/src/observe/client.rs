@@ -18,11 +18,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST: &[u8] = b"GET /status HTTP/1.0\r\n\r\n";
 
 /// The maximum length of an answer, in bytes.
-const LONGEST: usize = 16 * 1024 * 1024;
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// The reason why there is no answer.
 #[derive(Debug, Error)]
-pub enum AskError {
+pub enum StatusError {
     /// No process listens.
     #[error("no daemon answers at {}; is it running, and with this state directory?", shown(&.socket.to_string_lossy()))]
     NoDaemon {
@@ -45,15 +45,15 @@ pub enum AskError {
 ///
 /// # Errors
 /// No daemon answers, or not in time.
-pub fn ask(state_dir: &Path) -> Result<Status, AskError> {
+pub fn request_status(state_dir: &Path) -> Result<Status, StatusError> {
     let socket = state_dir.join(STATUS_SOCKET);
     let access = Use::Read.begin(state_dir).map_err(|hangs| hangs.of(state_dir));
     let stream = access.and_then(|_access| UnixStream::connect(&socket));
-    let stream = stream.map_err(|source| AskError::NoDaemon {
+    let stream = stream.map_err(|source| StatusError::NoDaemon {
         socket: socket.clone(),
         source,
     })?;
-    let no_answer = |reason: String| AskError::NoAnswer {
+    let no_answer = |reason: String| StatusError::NoAnswer {
         socket: socket.clone(),
         // The reason may quote the answer.
         reason: prose(&reason),
@@ -73,13 +73,13 @@ pub(super) fn body(answer: &str) -> Option<&str> {
 fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "it takes too long");
-        (!left.is_zero()).then_some(left).ok_or_else(late)
+        let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "it takes too long");
+        (!left.is_zero()).then_some(left).ok_or_else(timed_out)
     };
     stream.set_write_timeout(Some(left()?))?;
     stream.write_all(REQUEST)?;
     let (mut answer, mut part) = (Vec::new(), vec![0; 64 * 1024]);
-    while answer.len() < LONGEST {
+    while answer.len() < MAX_ANSWER {
         stream.set_read_timeout(Some(left()?))?;
         match stream.read(&mut part) {
             Ok(0) => break,
@@ -105,6 +105,6 @@ pub(crate) async fn exchange_with(
         .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
         .await?;
     let mut answer = String::new();
-    stream.take(LONGEST as u64).read_to_string(&mut answer).await?;
+    stream.take(MAX_ANSWER as u64).read_to_string(&mut answer).await?;
     Ok(answer)
 }

@@ -19,7 +19,7 @@ const BACKLOG: Duration = Duration::from_millis(250);
 
 /// The last beat of the thread, and its stalls.
 #[derive(Debug, Default)]
-pub(super) struct Pulse(Mutex<State>);
+pub(super) struct StallDetector(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,7 +33,7 @@ struct Stall {
     end: Instant,
 }
 
-impl Pulse {
+impl StallDetector {
     /// The thread runs at `now`. Returns the length of its stall, if that is long enough to be logged.
     fn beat(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
@@ -67,9 +67,9 @@ impl State {
 }
 
 /// Beats forever, and logs stalls.
-pub(crate) async fn pulse(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
+pub(crate) async fn detect_stalls(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
     loop {
-        if let Some(stall) = observer.pulse().beat(Instant::now()) {
+        if let Some(stall) = observer.stalls().beat(Instant::now()) {
             let milliseconds = stall.as_millis();
             tracing::warn!(
                 milliseconds,
@@ -93,28 +93,28 @@ mod tests {
 
     #[test]
     fn a_thread_that_runs_lets_no_event_wait() {
-        let (pulse, begin) = (Pulse::default(), Instant::now());
-        assert_eq!(pulse.waited(begin, begin), None);
+        let (detector, begin) = (StallDetector::default(), Instant::now());
+        assert_eq!(detector.waited(begin, begin), None);
         for number in 0..10 {
-            assert_eq!(pulse.beat(begin + INTERVAL * number), None);
+            assert_eq!(detector.beat(begin + INTERVAL * number), None);
         }
         let now = begin + INTERVAL * 10;
-        assert_eq!(pulse.waited(now, now), None);
+        assert_eq!(detector.waited(now, now), None);
     }
 
     #[test]
     fn an_event_may_have_waited_for_a_thread_that_did_not_run_until_just_before_it() {
-        let (pulse, begin) = (Pulse::default(), Instant::now());
-        pulse.beat(begin);
+        let (detector, begin) = (StallDetector::default(), Instant::now());
+        detector.beat(begin);
         let woken = begin + 3 * SECOND;
-        // Read before the pulse has noticed.
-        assert_eq!(pulse.waited(woken, woken), Some(3 * SECOND));
-        assert_eq!(pulse.beat(woken), Some(3 * SECOND));
+        // Read before the detector has noticed.
+        assert_eq!(detector.waited(woken, woken), Some(3 * SECOND));
+        assert_eq!(detector.beat(woken), Some(3 * SECOND));
         let read = woken + BACKLOG / 2;
-        assert_eq!(pulse.waited(read, read), Some(3 * SECOND));
+        assert_eq!(detector.waited(read, read), Some(3 * SECOND));
         // It was handled at that time.
-        assert_eq!(pulse.waited(begin, read), Some(3 * SECOND));
+        assert_eq!(detector.waited(begin, read), Some(3 * SECOND));
         let later = woken + 2 * BACKLOG;
-        assert_eq!(pulse.waited(later, later), None);
+        assert_eq!(detector.waited(later, later), None);
     }
 }

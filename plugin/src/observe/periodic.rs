@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::aside::Aside;
+use super::background::BackgroundTask;
 use super::{Endpoint, Observer};
 use crate::trust::access;
 
@@ -23,9 +23,8 @@ const SPECS_INTERVALS: usize = 30;
 
 /// Reports file systems that do not answer and refused files of the pod. Removes containers without hooks
 /// that are gone, and applies the configuration as soon as it can be read. Runs forever.
-pub(crate) async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
-    let (path_caches, retries, reports) = (Aside::default(), Aside::default(), Aside::default());
-    let (missed, specs, daemons) = (Aside::default(), Aside::default(), Aside::default());
+pub(crate) async fn run_periodic_tasks(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
+    let [path_caches, retries, reports, missed, specs, daemons]: [BackgroundTask; 6] = Default::default();
     let mut was_loaded = observer.plugin().is_loaded();
     for interval in 1_usize.. {
         sleep(INTERVAL).await;
@@ -41,20 +40,20 @@ pub(crate) async fn tend(observer: Arc<Observer>, endpoint: Arc<Endpoint>) {
             specs
                 .is_done_within(LIMIT, move || plugin.check_selectable())
                 .await;
-            let looking = observer.clone();
+            let checking = observer.clone();
             daemons
-                .is_done_within(LIMIT, move || looking.look_for_other_daemons())
+                .is_done_within(LIMIT, move || checking.check_other_daemons())
                 .await;
         }
         if access::is_any_unanswered() || observer.has_unanswered() {
             let observer = observer.clone();
             path_caches
-                .is_done_within(LIMIT, move || observer.take_unanswered(access::unanswered()))
+                .is_done_within(LIMIT, move || observer.update_unanswered(access::unanswered()))
                 .await;
         }
-        let asking = observer.clone();
+        let checking = observer.clone();
         reports
-            .is_done_within(LIMIT, move || asking.look_for_refused_files())
+            .is_done_within(LIMIT, move || checking.check_refused_files())
             .await;
         if !was_loaded {
             let plugin = observer.plugin().clone();

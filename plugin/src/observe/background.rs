@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 /// Work of one kind, done one piece at a time: stuck work holds only one thread.
 #[derive(Debug, Default)]
-pub(super) struct Aside {
+pub(super) struct BackgroundTask {
     is_busy: Arc<AtomicBool>,
 }
 
-impl Aside {
+impl BackgroundTask {
     /// Starts `work`. Returns whether it ended within `limit`; it continues after that. Nothing is started if
     /// an earlier piece has not ended.
     pub(super) async fn is_done_within(&self, limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
@@ -42,7 +42,9 @@ impl Drop for Busy {
 
 /// The result of `work`, which may block; `None` if it panics. Started work is completed even if its caller
 /// no longer waits.
-pub(super) async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
     let runtime = Handle::current();
     spawn_blocking(move || runtime.block_on(work)).await.ok()
 }
@@ -56,7 +58,7 @@ mod tests {
     #[tokio::test]
     async fn stuck_work_is_not_waited_for_and_not_started_again() {
         let (go_on, stuck) = channel::<()>();
-        let of_one_kind = Aside::default();
+        let of_one_kind = BackgroundTask::default();
         let begin = |limit| of_one_kind.is_done_within(limit, || ());
         let stuck = move || {
             let _ = stuck.recv();

@@ -15,27 +15,27 @@ use nix::unistd::Pid;
 use super::UnitError;
 
 /// The maximum time until it is ready.
-const READY: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The maximum time until it has ended.
-const END: Duration = Duration::from_secs(10);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A daemon that has its containers; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct StandIn {
+pub(crate) struct TemporaryDaemon {
     child: Child,
     /// The socket for its message that it is ready.
     socket: PathBuf,
 }
 
-impl StandIn {
+impl TemporaryDaemon {
     /// Executes `command`, whose first word is a program, and returns when it is ready.
     ///
     /// # Errors
     /// It cannot be executed, or is not ready in time.
-    pub(crate) fn start(command: &[String]) -> Result<StandIn, UnitError> {
+    pub(crate) fn start(command: &[String]) -> Result<TemporaryDaemon, UnitError> {
         let failed = |source: io::Error| UnitError::Tool {
             tool: "the daemon that stands in",
             source,
@@ -51,14 +51,14 @@ impl StandIn {
             .env("NOTIFY_SOCKET", &socket)
             .spawn()
             .inspect_err(|_| drop(fs::remove_file(&socket)));
-        let mut stand_in = StandIn {
+        let mut temporary_daemon = TemporaryDaemon {
             child: child.map_err(failed)?,
             socket,
         };
-        let is_ready = stand_in.await_ready(&ready, Instant::now() + READY);
+        let is_ready = temporary_daemon.await_ready(&ready, Instant::now() + READY_TIMEOUT);
         match is_ready.map_err(failed)? {
-            true => Ok(stand_in),
-            false => Err(UnitError::StandIn(READY)),
+            true => Ok(temporary_daemon),
+            false => Err(UnitError::TemporaryDaemon(READY_TIMEOUT)),
         }
     }
 
@@ -89,13 +89,13 @@ fn is_ready(news: &[u8]) -> bool {
     news.split(|byte| *byte == b'\n').any(|line| line == b"READY=1")
 }
 
-impl Drop for StandIn {
+impl Drop for TemporaryDaemon {
     fn drop(&mut self) {
         // The process id is not reused as long as the process was not waited for.
         if let (Ok(None), Ok(pid)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
-        let deadline = Instant::now() + END;
+        let deadline = Instant::now() + END_TIMEOUT;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
                 let _ = self.child.kill();
@@ -110,14 +110,17 @@ impl Drop for StandIn {
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> Result<StandIn, UnitError> {
+    fn shell(script: &str) -> Result<TemporaryDaemon, UnitError> {
         let words = ["/bin/sh", "-c", script];
-        StandIn::start(&words.map(str::to_owned))
+        TemporaryDaemon::start(&words.map(str::to_owned))
     }
 
     #[test]
     fn a_daemon_that_ends_before_it_is_ready_is_not_waited_for() {
-        assert!(matches!(shell("exit 3").unwrap_err(), UnitError::StandIn(_)));
+        assert!(matches!(
+            shell("exit 3").unwrap_err(),
+            UnitError::TemporaryDaemon(_)
+        ));
     }
 
     #[test]
