@@ -14,7 +14,7 @@ use nri_oci_hooks::config::{Config, Delivery, Overrides};
 use nri_oci_hooks::select::{Deadline, Selector, Subject};
 use tempfile::TempDir;
 
-mod told;
+mod messages;
 
 const KEY: &str = "hook-spec.noderesource.dev";
 
@@ -77,6 +77,6 @@ fuzz_target!(|text: &str| {
                     .all(|name| matches!(name, Some("/gpu.json" | "/net.json")))
             );
         }
-        Err(error) => told::assert_line(&error.to_string()),
+        Err(error) => messages::assert_line(&error.to_string()),
     }
 });

@@ -1,4 +1,4 @@
-//! Any bytes as a hook-spec and as a file of hooks.d: read without a panic, every error told as it should be, and
+//! Any bytes as a hook-spec and as a file of hooks.d: read without a panic, every error described as it should be, and
 //! what has none is read back from what it is written as.
 #![no_main]
 
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use nri_oci_hooks::spec::{HookSpec, parse, parse_hooks_d};
 
-mod told;
+mod messages;
 
 fuzz_target!(|bytes: &[u8]| {
     let file = Arc::from("/specs/fuzzed.json");
-    told::assert_errors(&parse_hooks_d(&file, bytes).errors, bytes.len());
+    messages::assert_errors(&parse_hooks_d(&file, bytes).errors, bytes.len());
     let parsed = parse(&file, bytes);
-    told::assert_errors(&parsed.errors, bytes.len());
+    messages::assert_errors(&parsed.errors, bytes.len());
     if parsed.errors.is_empty() {
         let written = serde_json::to_vec(&parsed.spec).unwrap();
         let again = parse(&file, &written);

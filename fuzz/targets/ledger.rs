@@ -13,7 +13,7 @@ use nri_oci_hooks::ledger::{Claimed, Identity, Ledger, Trigger};
 use nri_oci_hooks::model::{ContainerId, ResolvedHooks, Stage};
 use tempfile::TempDir;
 
-mod told;
+mod messages;
 
 struct Node {
     _directory: TempDir,
@@ -87,7 +87,7 @@ fuzz_target!(|bytes: &[u8]| {
     errors
         .iter()
         .flatten()
-        .for_each(|error| told::assert_line(&error.to_string()));
+        .for_each(|error| messages::assert_line(&error.to_string()));
     if let Ok(Some(record)) = directory.record(Stage::Prestart) {
         let _ = (
             record.finished(),
@@ -110,5 +110,5 @@ fn flip(node: &Node, bytes: &[u8]) {
     let directory = node.ledger.find(&node.id).unwrap().unwrap();
     let error = directory.record(Stage::Prestart).unwrap_err();
     assert!(error.is_damaged());
-    told::assert_line(&error.to_string());
+    messages::assert_line(&error.to_string());
 }

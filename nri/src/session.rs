@@ -123,7 +123,7 @@ pub(crate) async fn run<P: Plugin>(
     let reason = Arc::new(reason);
     if was_configured {
         tokio::select! {
-            () = tell(plugin, workers, Arc::clone(&reason)) => {}
+            () = report_disconnected(plugin, workers, Arc::clone(&reason)) => {}
             () = shutdown => return End::Stopped,
         }
     }
@@ -138,12 +138,12 @@ pub(crate) async fn run<P: Plugin>(
 
 /// Calls the plugin's `disconnected`, and waits for it unless it is stuck. There is a thread for it even if
 /// all handlers are stuck.
-async fn tell<P: Plugin>(plugin: Arc<P>, workers: &Workers, reason: Arc<Error>) {
+async fn report_disconnected<P: Plugin>(plugin: Arc<P>, workers: &Workers, reason: Arc<Error>) {
     const METHOD: &str = "disconnected";
     let limit = MAX_HANDLERS + 1;
     let deadline = Instant::now() + ASSUMED_REQUEST_TIMEOUT;
-    let told = async move |plugin: Arc<P>| plugin.disconnected(&reason);
-    let problem = match call(workers, limit, plugin, METHOD, deadline, told).await {
+    let disconnected = async move |plugin: Arc<P>| plugin.disconnected(&reason);
+    let problem = match call(workers, limit, plugin, METHOD, deadline, disconnected).await {
         Called::Ended(()) => return,
         Called::Panicked(text) => format!("it panicked: {text}"),
         Called::TimedOut => format!("it has not returned for {ASSUMED_REQUEST_TIMEOUT:?}"),

@@ -85,12 +85,12 @@ pub(crate) fn back_up(path: &Path) -> Result<(), WriteError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(WriteError::io("read", path)(error)),
     };
-    let kept = backups(path);
+    let existing = backups(path);
     let is_same = |name: &PathBuf| fs::read(name).is_ok_and(|there| there == content);
-    if kept.iter().any(is_same) {
+    if existing.iter().any(is_same) {
         return Ok(());
     }
-    put(&backup(path, kept.len() + 1), &content, 0o600)
+    put(&backup(path, existing.len() + 1), &content, 0o600)
 }
 
 /// The backups of the file at `path`, the oldest first.

@@ -12,7 +12,7 @@ use nri_oci_hooks::model::ResolvedHooks;
 use tempfile::TempDir;
 
 /// The events that a daemon with this configuration, and the ledger in `directory`, asks for.
-async fn asked_for(directory: &TempDir, runtime: &str, config: &str) -> EventMask {
+async fn subscribed(directory: &TempDir, runtime: &str, config: &str) -> EventMask {
     subscription(directory, runtime, config).await.0
 }
 
@@ -62,8 +62,8 @@ async fn a_runtime_is_asked_for_no_event_that_no_hook_waits_for() {
         ("cri-o", "delivery = \"events\"", all()),
     ] {
         let directory = tempfile::tempdir().unwrap();
-        let asked = asked_for(&directory, runtime, config).await;
-        assert_eq!(asked, expected, "{runtime} {config}");
+        let events = subscribed(&directory, runtime, config).await;
+        assert_eq!(events, expected, "{runtime} {config}");
     }
 }
 
@@ -82,9 +82,9 @@ async fn a_container_from_before_that_depends_on_events_still_gets_them() {
         ledger.add(identity, &ResolvedHooks::default(), injected).unwrap();
     };
     enter("injected", true);
-    assert_eq!(asked_for(&directory, "containerd", "").await, fewest());
+    assert_eq!(subscribed(&directory, "containerd", "").await, fewest());
     enter("by-events", false);
-    assert_eq!(asked_for(&directory, "containerd", "").await, all());
+    assert_eq!(subscribed(&directory, "containerd", "").await, all());
 }
 
 #[tokio::test]

@@ -76,11 +76,11 @@ impl<'a> Churn<'a> {
             self.is_over.set(true);
             Ok(())
         };
-        tokio::try_join!(self.live("one"), self.live("two"), done)?;
+        tokio::try_join!(self.run_lives("one"), self.run_lives("two"), done)?;
         Ok(())
     }
 
-    async fn live(&self, name: &str) -> Result<()> {
+    async fn run_lives(&self, name: &str) -> Result<()> {
         while !self.is_over.get() || self.lives.get() < self.least {
             let number = self.lives.get();
             self.lives.set(number + 1);
@@ -138,7 +138,7 @@ fn pods() -> Result<usize> {
 }
 
 /// Has a pod live.
-async fn live_once(containerd: &Containerd) -> Result<()> {
+async fn run_life(containerd: &Containerd) -> Result<()> {
     Churn::new(containerd, 1).beside(async { Ok(()) }).await
 }
 
@@ -262,7 +262,7 @@ async fn a_handover_that_cannot_be_read_is_reported_and_the_plugin_registers(ver
     let mut plugin = plugin.env("NRI_OCI_HOOKS_HANDOVER", "77 1").start().await?;
     let log = plugin.process().log().text()?;
     ensure!(log.contains("cannot take over from the earlier release"), "{log}");
-    live_once(&containerd).await
+    run_life(&containerd).await
 }
 
 async fn a_stopped_daemon_refuses_in_time_and_nothing_goes_without_hooks(version: Version) -> Result<()> {
@@ -320,7 +320,7 @@ async fn a_front_that_is_killed_takes_its_daemon_along_and_the_next_one_register
     })
     .await?;
     let _plugin = plugin.start_again(&containerd).await?;
-    live_once(&containerd).await
+    run_life(&containerd).await
 }
 
 /// A container that takes no notice of SIGTERM.
@@ -371,7 +371,7 @@ async fn a_daemon_that_is_killed_during_a_long_stop_holds_up_nobody(version: Ver
         let before = plugin.process().child()?;
         plugin.process().kill_child()?;
         await_daemon(&mut plugin, before, 1).await?;
-        live_once(&containerd).await?;
+        run_life(&containerd).await?;
         ensure!(!is_stopped.get(), "the other pod waited for the stop");
         Ok(())
     };

@@ -40,8 +40,8 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
         container.remove().await?;
         assert_eq!(tool(&containerd, &["ps", &id, "--format", "json"])?, "");
 
-        let told = tell(&containerd, &id)?;
-        let ran: Vec<_> = told.iter().filter(|event| event["event"] == "hook").collect();
+        let logged = log(&containerd, &id)?;
+        let ran: Vec<_> = logged.iter().filter(|event| event["event"] == "hook").collect();
         let programs = ["greet", "complain", "clean"].map(|name| json!(hooks.program(name)));
         assert_eq!(
             ran.iter().map(|event| event["path"].clone()).collect::<Vec<_>>(),
@@ -61,15 +61,15 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
                 "{event}"
             );
         }
-        let over = told.iter().filter(|event| event["event"] == "stage");
+        let over = logged.iter().filter(|event| event["event"] == "stage");
         let over: Vec<_> = over.map(|event| (&event["stage"], &event["result"])).collect();
         let expected = ["prestart", "poststart", "poststop"].map(|stage| (json!(stage), json!("done")));
         assert_eq!(over, expected.each_ref().map(|(stage, result)| (stage, result)));
 
-        let by_pod = tell(&containerd, &format!("default/{}", delivery.word()))?;
-        assert_eq!(by_pod, told, "{delivery:?}");
-        assert_eq!(tell(&containerd, &id[..12])?, told);
-        let answer = tell(&containerd, "another");
+        let by_pod = log(&containerd, &format!("default/{}", delivery.word()))?;
+        assert_eq!(by_pod, logged, "{delivery:?}");
+        assert_eq!(log(&containerd, &id[..12])?, logged);
+        let answer = log(&containerd, "another");
         let is_refused =
             matches!(&answer, Err(error) if format!("{error:#}").contains("no container of this name"));
         assert!(is_refused, "{answer:?}");
@@ -119,7 +119,7 @@ fn stands(containerd: &Containerd, id: &str) -> Result<[Value; 3]> {
 }
 
 /// The events of the containers that are meant.
-fn tell(containerd: &Containerd, meant: &str) -> Result<Vec<Value>> {
+fn log(containerd: &Containerd, meant: &str) -> Result<Vec<Value>> {
     let text = tool(containerd, &["log", meant, "--format", "json"])?;
     let events = text.lines().map(serde_json::from_str);
     events.collect::<Result<_, _>>().context(text.clone())

@@ -48,10 +48,11 @@ async fn the_stages_of_a_container_are_judged_to_be_at_their_moments(runtime: Ru
         );
         let gone = kube.bash("node_now")?;
 
-        let judge = format!("assert_ran {id} {ALL}; assert_stages {shape} {id} {started} {program} {gone}");
-        kube.bash(&format!("snapshot; {judge}"))
+        let assertions =
+            format!("assert_ran {id} {ALL}; assert_stages {shape} {id} {started} {program} {gone}");
+        kube.bash(&format!("snapshot; {assertions}"))
             .with_context(|| shape.to_owned())?;
-        kube.finds_out(&judge, shape, id, &program)?;
+        kube.finds_out(&assertions, shape, id, &program)?;
         plugin.kill().await?;
     }
     Ok(())
@@ -166,7 +167,7 @@ impl Kube {
     }
 
     /// Spoils the copy in several ways, and sees each found out.
-    fn finds_out(&self, judge: &str, shape: &str, id: &str, program: &str) -> Result<()> {
+    fn finds_out(&self, assertions: &str, shape: &str, id: &str, program: &str) -> Result<()> {
         let good = fs::read_to_string(self.snapshot())?;
         let line = |stage: &str| -> Result<&str> {
             let of_stage = format!("stage={stage} name=extra id={id} ");
@@ -204,12 +205,12 @@ impl Kube {
             ensure!(records != good, "{shape}: {what}: nothing was spoiled");
             write(&self.snapshot(), &records)?;
             ensure!(
-                self.bash(judge).is_err(),
+                self.bash(assertions).is_err(),
                 "{shape}: {what} was not found out: {records}"
             );
         }
         write(&self.snapshot(), &good)?;
-        self.bash(judge)
+        self.bash(assertions)
             .map(drop)
             .context("the good records were spoiled too")
     }

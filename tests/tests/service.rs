@@ -25,17 +25,17 @@ async fn it_is_ready_once_the_runtime_calls_it(version: Version) -> Result<()> {
         .env("WATCHDOG_USEC", "100000")
         .spawn()?;
 
-    let begin = manager.hear_until("STATUS=no runtime yet at ")?;
-    let begin = begin + &manager.hear_until("WATCHDOG=1")? + &manager.hear_until("WATCHDOG=1")?;
+    let begin = manager.receive_until("STATUS=no runtime yet at ")?;
+    let begin = begin + &manager.receive_until("WATCHDOG=1")? + &manager.receive_until("WATCHDOG=1")?;
     assert!(!begin.contains("READY=1"), "{begin}");
     containerd.restart().await?;
-    manager.hear_until("READY=1\nSTATUS=connected to containerd")?;
+    manager.receive_until("READY=1\nSTATUS=connected to containerd")?;
     containerd.stop().await?;
-    manager.hear_until("STATUS=disconnected")?;
+    manager.receive_until("STATUS=disconnected")?;
     containerd.restart().await?;
-    manager.hear_until("READY=1")?;
+    manager.receive_until("READY=1")?;
     daemon.signal(Signal::SIGTERM)?;
-    manager.hear_until("STOPPING=1")?;
+    manager.receive_until("STOPPING=1")?;
     assert!(daemon.wait().await?.success());
     Ok(())
 }
@@ -52,12 +52,12 @@ async fn a_daemon_that_hangs_falls_silent(version: Version) -> Result<()> {
         .env("WATCHDOG_USEC", "100000")
         .start()
         .await?;
-    manager.hear_until("READY=1")?;
-    manager.hear_until("WATCHDOG=1")?;
+    manager.receive_until("READY=1")?;
+    manager.receive_until("WATCHDOG=1")?;
     let frozen = plugin.process().freeze()?;
     manager.await_silence(Duration::from_millis(1000))?;
     drop(frozen);
-    manager.hear_until("WATCHDOG=1")?;
+    manager.receive_until("WATCHDOG=1")?;
     Ok(())
 }
 
@@ -76,16 +76,16 @@ async fn an_upgrade_in_place_is_no_stop(version: Version) -> Result<()> {
         .env("WATCHDOG_USEC", "100000")
         .start()
         .await?;
-    manager.hear_until("READY=1")?;
+    manager.receive_until("READY=1")?;
     put_program(&program)?;
     plugin.process().signal(Signal::SIGHUP)?;
-    let heard = manager.hear_until("READY=1\nSTATUS=connected to containerd")?;
+    let received = manager.receive_until("READY=1\nSTATUS=connected to containerd")?;
     let log = plugin.process().log().clone();
     log.wait_for("the front is of another release now", 1).await?;
-    let heard = heard + &manager.hear_until("WATCHDOG=1")?;
-    assert!(!heard.contains("STOPPING=1"), "{heard}");
+    let received = received + &manager.receive_until("WATCHDOG=1")?;
+    assert!(!received.contains("STOPPING=1"), "{received}");
     plugin.process().signal(Signal::SIGTERM)?;
-    manager.hear_until("STOPPING=1")?;
+    manager.receive_until("STOPPING=1")?;
     assert!(plugin.process().wait().await?.success());
     Ok(())
 }
@@ -101,19 +101,21 @@ impl Manager {
     }
 
     /// What is told up to the first message that contains `text`.
-    fn hear_until(&self, text: &str) -> Result<String> {
-        let (mut heard, begin) = (String::new(), Instant::now());
+    fn receive_until(&self, text: &str) -> Result<String> {
+        let (mut received, begin) = (String::new(), Instant::now());
         while begin.elapsed() < wait::LIMIT {
-            let message = self.hear().with_context(|| format!("{text:?} was not heard"))?;
-            heard += &message;
+            let message = self
+                .receive()
+                .with_context(|| format!("{text:?} was not received"))?;
+            received += &message;
             if message.contains(text) {
-                return Ok(heard);
+                return Ok(received);
             }
         }
-        bail!("{text:?} was not heard, but: {heard}");
+        bail!("{text:?} was not received, but: {received}");
     }
 
-    fn hear(&self) -> Result<String> {
+    fn receive(&self) -> Result<String> {
         let mut message = [0; 4096];
         let length = self.0.recv(&mut message)?;
         Ok(String::from_utf8_lossy(&message[..length]).into_owned())
@@ -123,7 +125,7 @@ impl Manager {
     fn await_silence(&self, length: Duration) -> Result<()> {
         self.0.set_read_timeout(Some(length))?;
         let begin = Instant::now();
-        while self.hear().is_ok() {
+        while self.receive().is_ok() {
             ensure!(begin.elapsed() < wait::LIMIT, "it goes on talking");
         }
         self.0.set_read_timeout(Some(wait::LIMIT))?;
@@ -157,11 +159,11 @@ fn systemd_understands_every_line_of_the_unit_and_its_drop_in() -> Result<()> {
 #[test]
 fn a_daemon_that_starts_no_hooks_can_do_next_to_nothing() -> Result<()> {
     let unit = Unit::new()?;
-    if let Some(judged) = unit.analyze(&["security", "--offline=true", "--threshold=15"])? {
+    if let Some(analysis) = unit.analyze(&["security", "--offline=true", "--threshold=15"])? {
         assert!(
-            judged.status.success(),
+            analysis.status.success(),
             "{}",
-            String::from_utf8_lossy(&judged.stdout)
+            String::from_utf8_lossy(&analysis.stdout)
         );
     }
     Ok(())

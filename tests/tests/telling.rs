@@ -143,7 +143,7 @@ async fn the_journal_has_each_line_with_its_fields(version: Version) -> Result<(
         .await?;
     let pod = containerd.pod("web").annotation(ANNOTATION, "fail").run().await?;
     ensure!(pod.start("app").await.is_err(), "its prestart hook fails");
-    let entry = journal.hear_until(|entry| entry.has("MESSAGE", "no device"))?;
+    let entry = journal.receive_until(|entry| entry.has("MESSAGE", "no device"))?;
     for (field, value) in [
         ("POD", "web"),
         ("NAMESPACE", "default"),
@@ -170,7 +170,7 @@ async fn the_journal_has_each_line_with_its_fields(version: Version) -> Result<(
         &format!("state_dir = {state:?}\n"),
     )?;
     containerd.restart().await?;
-    journal.hear_until(|entry| {
+    journal.receive_until(|entry| {
         entry.has("SYSLOG_IDENTIFIER", "nri-oci-hooks") && entry.has("MESSAGE", "registered")
     })?;
     Ok(())
@@ -255,7 +255,7 @@ impl Journal {
         Ok(Journal(socket))
     }
 
-    fn hear_until(&self, is_it: impl Fn(&Entry) -> bool) -> Result<Entry> {
+    fn receive_until(&self, is_it: impl Fn(&Entry) -> bool) -> Result<Entry> {
         let (mut heard, begin) = (Vec::new(), Instant::now());
         let mut message = vec![0; 256 * 1024];
         while begin.elapsed() < wait::LIMIT {

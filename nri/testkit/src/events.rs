@@ -25,7 +25,7 @@ impl PluginHandle {
         }
         let request = request.write_to_bytes().unwrap_or_default();
         let outcome = self
-            .ask("UpdatePodSandbox", EventMask::UPDATE_POD_SANDBOX, request)
+            .request("UpdatePodSandbox", EventMask::UPDATE_POD_SANDBOX, request)
             .await;
         outcome.map(|_: UpdatePodSandboxResponse| ())
     }
@@ -55,7 +55,7 @@ impl PluginHandle {
         container: &Container,
     ) -> Outcome<CreateContainerResponse> {
         let request = encode(None, pod, Some(&completed(container)));
-        self.ask("CreateContainer", EventMask::CREATE_CONTAINER, request)
+        self.request("CreateContainer", EventMask::CREATE_CONTAINER, request)
             .await
     }
 
@@ -101,7 +101,7 @@ impl PluginHandle {
             ..Default::default()
         };
         let request = request.write_to_bytes().unwrap_or_default();
-        self.ask("UpdateContainer", EventMask::UPDATE_CONTAINER, request)
+        self.request("UpdateContainer", EventMask::UPDATE_CONTAINER, request)
             .await
     }
 
@@ -123,7 +123,7 @@ impl PluginHandle {
         container: &Container,
     ) -> Outcome<StopContainerResponse> {
         let request = encode(None, pod, Some(container));
-        self.ask("StopContainer", EventMask::STOP_CONTAINER, request)
+        self.request("StopContainer", EventMask::STOP_CONTAINER, request)
             .await
     }
 
@@ -140,7 +140,7 @@ impl PluginHandle {
         request: &ValidateContainerAdjustmentRequest,
     ) -> Outcome<ValidateContainerAdjustmentResponse> {
         let request = request.write_to_bytes().unwrap_or_default();
-        self.ask(
+        self.request(
             "ValidateContainerAdjustment",
             EventMask::VALIDATE_CONTAINER_ADJUSTMENT,
             request,
@@ -149,7 +149,7 @@ impl PluginHandle {
     }
 
     /// Sends an event that has always had an RPC of its own.
-    async fn ask<A: Message>(&mut self, method: &str, event: EventMask, request: Vec<u8>) -> Outcome<A> {
+    async fn request<A: Message>(&mut self, method: &str, event: EventMask, request: Vec<u8>) -> Outcome<A> {
         if !self.subscription.events.contains(event) {
             return Outcome::NotSubscribed;
         }
@@ -170,7 +170,7 @@ impl PluginHandle {
         let mask = EventMask::from_bits(1 << (event as i32 - 1)).unwrap_or_default();
         if !self.state_change_only {
             let outcome = self
-                .ask(method, mask, encode(None, pod, container))
+                .request(method, mask, encode(None, pod, container))
                 .await
                 .map(|_: Empty| ());
             match outcome {
@@ -181,7 +181,7 @@ impl PluginHandle {
             }
         }
         let outcome = self
-            .ask("StateChange", mask, encode(Some(event), pod, container))
+            .request("StateChange", mask, encode(Some(event), pod, container))
             .await;
         match outcome.map(|_: Empty| ()) {
             // The runtime names the event, whichever call transports it.

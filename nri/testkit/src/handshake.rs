@@ -33,7 +33,7 @@ pub(crate) struct Node {
 impl Node {
     /// Accepts the plugin at the other end of a trunk. A plugin that is refused at its registration stays
     /// connected.
-    pub(crate) async fn take_in(
+    pub(crate) async fn accept_plugin(
         &self,
         OpenTrunk {
             trunk,
@@ -133,7 +133,7 @@ impl Node {
             runtime_version: profile.runtime_version.clone(),
             ..Default::default()
         };
-        if profile.tells_timeouts_and_splits() {
+        if profile.sends_timeouts_and_splits() {
             let milliseconds =
                 |timeout: std::time::Duration| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
             request.registration_timeout = milliseconds(profile.registration_timeout);
@@ -147,10 +147,10 @@ impl Node {
             .call("Configure", payload, profile.request_timeout, false)
             .await;
         let answer = answer.map_err(|error| AcceptError::Configure(error.into()))?;
-        let (asked, valid) = (answer.events, profile.valid_events());
-        let events = match asked & !valid.bits() {
-            0 if asked == 0 => valid,
-            0 => EventMask::from_bits(asked).unwrap_or_default(),
+        let (wanted, valid) = (answer.events, profile.valid_events());
+        let events = match wanted & !valid.bits() {
+            0 if wanted == 0 => valid,
+            0 => EventMask::from_bits(wanted).unwrap_or_default(),
             unknown => return Err(AcceptError::InvalidEvents(unknown)),
         };
         Ok(Subscription::new(events).failure_policy(answer.failure_policy.into()))

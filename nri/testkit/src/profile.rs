@@ -118,14 +118,14 @@ impl RuntimeProfile {
     }
 
     /// Whether Configure carries the timeouts, and a Synchronize of over 4 MiB is split (0.7).
-    pub(crate) fn tells_timeouts_and_splits(&self) -> bool {
+    pub(crate) fn sends_timeouts_and_splits(&self) -> bool {
         self.nri >= nri(7, 0)
     }
 
     /// The longest request that is sent. Runtimes with an older NRI than 0.7 have a ttrpc (before 1.2.6) that
     /// does not check the length.
     pub(crate) fn longest_request(&self) -> usize {
-        match self.tells_timeouts_and_splits() {
+        match self.sends_timeouts_and_splits() {
             true => MESSAGE_LENGTH_MAX,
             false => usize::MAX,
         }

@@ -67,7 +67,7 @@ impl Builder {
         tokio::spawn(Launched::with_socket(identity, theirs).run::<P>(plugin));
         let node = self.into_node();
         let open = Trunk::open(UnixStream::from_std(ours)?, node.profile.longest_payload())?;
-        node.take_in(open, None).await
+        node.accept_plugin(open, None).await
     }
 
     /// A runtime that only launches plugins.
@@ -146,7 +146,7 @@ impl FakeRuntime {
     /// [`AcceptError`] says which step failed and why.
     pub async fn accept(&mut self) -> Result<PluginHandle, AcceptError> {
         let stream = self.connection().await?;
-        self.take_in(stream, None).await
+        self.accept_plugin(stream, None).await
     }
 
     /// Waits for a plugin to connect, and leaves all else to the caller.
@@ -169,7 +169,8 @@ impl FakeRuntime {
         config: &str,
     ) -> Result<PluginHandle, AcceptError> {
         let (launched, stream) = LaunchedProcess::start(program.as_ref(), identity, config)?;
-        self.take_in(UnixStream::from_std(stream)?, Some(launched)).await
+        self.accept_plugin(UnixStream::from_std(stream)?, Some(launched))
+            .await
     }
 
     /// Stops as a runtime does: the socket disappears, and every plugin finds its connection closed.
@@ -215,7 +216,7 @@ impl FakeRuntime {
         Ok(listener.accept().await?.0)
     }
 
-    async fn take_in(
+    async fn accept_plugin(
         &mut self,
         stream: UnixStream,
         launched: Option<LaunchedProcess>,
@@ -225,7 +226,7 @@ impl FakeRuntime {
         self.connections
             .retain(|connection| connection.strong_count() > 0);
         self.connections.push(Arc::downgrade(&trunk));
-        let result = self.node.take_in(open, launched).await;
+        let result = self.node.accept_plugin(open, launched).await;
         if result.is_err() {
             self.refused.push(trunk);
         }

@@ -53,7 +53,7 @@ pub(crate) fn hand_over(args: HandOverArgs) -> ExitCode {
             Err(error) => fail(&error.into()),
         };
     };
-    let told = match hand_over_files(&args.from, &args.to, name, image) {
+    let line = match hand_over_files(&args.from, &args.to, name, image) {
         Ok(Ok(content)) => {
             let (files, bytes, digest) = (content.files, content.bytes, content.digest());
             format!("{name}, {}: {files} files, {bytes} bytes, {digest}", shown(image))
@@ -62,6 +62,6 @@ pub(crate) fn hand_over(args: HandOverArgs) -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     // There may be no reader.
-    let _ = writeln!(io::stdout(), "{told}");
+    let _ = writeln!(io::stdout(), "{line}");
     ExitCode::SUCCESS
 }

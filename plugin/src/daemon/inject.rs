@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_limit_fits_the_integer_of_every_oci_runtime() {
-        let most = Timeout::MAX_SECONDS;
-        let resolved = resolved(&[(Stage::Prestart, &[most, most])]);
+        let max = Timeout::MAX_SECONDS;
+        let resolved = resolved(&[(Stage::Prestart, &[max, max])]);
         assert_eq!(limit(&resolved, Stage::Prestart), i64::from(i32::MAX));
     }
 

@@ -102,7 +102,7 @@ impl Daemon {
     }
 
     /// Sends it a message. A daemon that does not read it requests again, or is replaced.
-    pub(super) fn say(&self, message: &FromFront, session: Option<&UnixStream>) {
+    pub(super) fn send(&self, message: &FromFront, session: Option<&UnixStream>) {
         let _ = control::send(&self.control, message, session.map(AsFd::as_fd));
     }
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::Report;
 use super::daemon::SELF;
-use super::keep::Reason;
+use super::event_loop::Reason;
 use super::relay::Held;
 use crate::system;
 
@@ -51,7 +51,7 @@ pub(super) struct Handover {
 
 /// The state from the program before this one.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct Predecessor {
     pub(super) handover: Handover,
     pub(super) daemon: Pid,
     pub(super) runtime: Option<UnixStream>,
@@ -95,21 +95,21 @@ fn set_flags(descriptors: &[BorrowedFd<'_>], flags: FdFlag) -> io::Result<()> {
 /// # Errors
 /// The handover cannot be read. Then the daemon is killed, and every descriptor closed: the runtime must not
 /// wait for a connection that no process reads.
-pub(super) fn take() -> io::Result<Option<Taken>> {
+pub(super) fn receive() -> io::Result<Option<Predecessor>> {
     let Some(value) = env::var_os(VARIABLE) else {
         return Ok(None);
     };
     let mut words = value.to_str().unwrap_or_default().split(' ').map(str::parse);
     let (memory, daemon) = (words.next(), words.next());
     let daemon = daemon.and_then(Result::ok).map(Pid::from_raw);
-    let taken = match (memory, daemon) {
+    let predecessor = match (memory, daemon) {
         (Some(Ok(memory)), Some(daemon)) => read(memory, daemon),
         _ => Err(invalid(VARIABLE)),
     };
-    taken.map(Some).inspect_err(|_| give_up(daemon))
+    predecessor.map(Some).inspect_err(|_| give_up(daemon))
 }
 
-fn read(memory: RawFd, daemon: Pid) -> io::Result<Taken> {
+fn read(memory: RawFd, daemon: Pid) -> io::Result<Predecessor> {
     let memory = File::from(system::take_descriptor(memory)?);
     let mut bytes = Vec::new();
     memory.take(MAX_LENGTH).read_to_end(&mut bytes)?;
@@ -121,7 +121,7 @@ fn read(memory: RawFd, daemon: Pid) -> io::Result<Taken> {
         return Err(invalid("its content"));
     }
     let stream = |number| Ok::<_, io::Error>(UnixStream::from(socket(number, SockType::Stream)?));
-    Ok(Taken {
+    Ok(Predecessor {
         daemon,
         runtime: handover.runtime.map(stream).transpose()?,
         session: handover.session.map(stream).transpose()?,

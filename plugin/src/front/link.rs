@@ -112,7 +112,7 @@ impl Link {
     /// # Errors
     /// The runtime cannot be connected to, or the front is gone.
     pub(crate) async fn connect(&self, socket: &Path) -> io::Result<UnixStream> {
-        if let Some(session) = self.ask(&FromDaemon::Wanted, None).await? {
+        if let Some(session) = self.request(&FromDaemon::Wanted, None).await? {
             return Ok(session);
         }
         let runtime = UnixStream::connect(socket).await.map_err(|error| {
@@ -121,20 +121,20 @@ impl Link {
                 "cannot connect to the NRI socket {socket}: {error}; is the runtime up, with NRI enabled?"
             ))
         })?;
-        let session = self.ask(&FromDaemon::Connected, Some(runtime)).await?;
+        let session = self.request(&FromDaemon::Connected, Some(runtime)).await?;
         session.ok_or_else(|| io::Error::other("the front does not take the connection"))
     }
 
-    async fn ask(
+    async fn request(
         &self,
-        question: &FromDaemon,
+        message: &FromDaemon,
         runtime: Option<UnixStream>,
     ) -> io::Result<Option<UnixStream>> {
         let gone = || io::Error::other("the front of the daemon is gone");
         let mut sessions = self.sessions.get().ok_or_else(gone)?.lock().await;
         // The answer to an abandoned request.
         while sessions.try_recv().is_ok() {}
-        control::send(&self.control, question, runtime.as_ref().map(AsFd::as_fd))?;
+        control::send(&self.control, message, runtime.as_ref().map(AsFd::as_fd))?;
         sessions.recv().await.ok_or_else(gone)
     }
 

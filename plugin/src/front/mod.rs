@@ -5,8 +5,8 @@
 
 mod control;
 mod daemon;
+mod event_loop;
 mod handover;
-mod keep;
 mod link;
 mod manager;
 mod mounts;
@@ -18,5 +18,5 @@ mod wire;
 mod tests;
 
 pub(crate) use control::{Registrations, Report};
-pub use keep::{is_front, main};
+pub use event_loop::{is_front, main};
 pub(crate) use link::{Link, link};

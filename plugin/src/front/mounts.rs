@@ -41,7 +41,7 @@ impl Mounts {
     ///
     /// # Errors
     /// Those of setns(2).
-    pub(super) fn come_back(&mut self) -> io::Result<()> {
+    pub(super) fn return_home(&mut self) -> io::Result<()> {
         if let Some(home) = self.home.take() {
             setns(home, CloneFlags::CLONE_NEWNS)?;
         }

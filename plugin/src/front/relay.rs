@@ -134,7 +134,7 @@ impl Relay {
     ///
     /// # Errors
     /// Those of the sockets.
-    pub(super) fn go_on(
+    pub(super) fn resume(
         held: Held,
         runtime: Option<UnixStream>,
         session: Option<UnixStream>,
@@ -246,8 +246,8 @@ impl Relay {
         let received = wire.receive(|connection, message| messages.push((connection, message)));
         for (connection, message) in messages {
             if connection == PLUGIN && message.is_request() {
-                self.take_request(message);
-            } else if connection == RUNTIME && message.is_response() && !self.take_registration(message) {
+                self.receive_request(message);
+            } else if connection == RUNTIME && message.is_response() && !self.receive_registration(message) {
                 return Some(Change::RuntimeGone);
             }
         }
@@ -266,8 +266,8 @@ impl Relay {
             .receive(|connection, message| messages.push((connection, message)));
         for (connection, message) in messages {
             let change = match connection {
-                PLUGIN if message.is_response() => self.take_answer(message),
-                RUNTIME if message.is_request() => self.take_call(message),
+                PLUGIN if message.is_response() => self.receive_answer(message),
+                RUNTIME if message.is_request() => self.receive_call(message),
                 _ => None,
             };
             if change.is_some() {
@@ -346,12 +346,12 @@ impl Relay {
         None
     }
 
-    fn take_request(&mut self, request: Message) {
+    fn receive_request(&mut self, request: Message) {
         let (method, timeout) = rpc::request(request.body());
         if let Method::Synchronize { more } = method
             && self.known.has_lost_part
         {
-            return self.take_rest_of_synchronize(request.stream(), more);
+            return self.answer_rest_of_synchronize(request.stream(), more);
         }
         let request = match method {
             // The time for these begins when the daemon gets them.
@@ -370,7 +370,7 @@ impl Relay {
 
     /// Answers a part of a Synchronize whose beginning the daemon does not have. At the end the daemon gets
     /// an empty one, like a daemon that connects later.
-    fn take_rest_of_synchronize(&mut self, stream: u32, more: bool) {
+    fn answer_rest_of_synchronize(&mut self, stream: u32, more: bool) {
         self.known.synchronized = Some((stream, more));
         self.known.has_lost_part = more;
         // A closed connection is noticed when it is read.
@@ -387,8 +387,8 @@ impl Relay {
         }
     }
 
-    /// Takes the runtime's answer to the registration. Returns whether it has accepted the plugin.
-    fn take_registration(&mut self, response: Message) -> bool {
+    /// Receives the runtime's answer to the registration. Returns whether it has accepted the plugin.
+    fn receive_registration(&mut self, response: Message) -> bool {
         let is_accepted = rpc::is_ok(response.body());
         self.known.registration = Registration::Done;
         if let Some(session) = &mut self.session
@@ -400,7 +400,7 @@ impl Relay {
         is_accepted
     }
 
-    fn take_call(&mut self, request: Message) -> Option<Change> {
+    fn receive_call(&mut self, request: Message) -> Option<Change> {
         let (session, runtime) = (self.session.as_mut()?, self.runtime.as_mut()?);
         let (stream, sent) = (request.stream(), &mut Ok(()));
         match (rpc::request(request.body()).0, &self.known.registration) {
@@ -421,15 +421,15 @@ impl Relay {
         sent.is_err().then_some(Change::RuntimeGone)
     }
 
-    /// Takes an answer of the daemon.
-    fn take_answer(&mut self, response: Message) -> Option<Change> {
+    /// Receives an answer of the daemon.
+    fn receive_answer(&mut self, response: Message) -> Option<Change> {
         let session = self.session.as_mut()?;
         if session
             .greeting
             .front()
             .is_some_and(|request| request.stream() == response.stream())
         {
-            return self.take_greeting(&response);
+            return self.receive_greeting_answer(&response);
         }
         let at = self
             .open
@@ -449,8 +449,8 @@ impl Relay {
         sent.is_err().then_some(Change::RuntimeGone)
     }
 
-    /// Takes the answer to a request that an earlier daemon has answered.
-    fn take_greeting(&mut self, response: &Message) -> Option<Change> {
+    /// Receives the answer to a request that an earlier daemon has answered.
+    fn receive_greeting_answer(&mut self, response: &Message) -> Option<Change> {
         let (session, (configure, subscription)) = (self.session.as_mut()?, self.known.configured.as_ref()?);
         session.greeting.pop_front();
         if response.stream() == configure.stream() {

@@ -373,7 +373,7 @@ fn the_next_release_continues_with_the_connection_once_no_request_is_open() {
     drop(relay);
     let held: Held = serde_json::from_slice(&held).unwrap();
     assert!(held.is_sound());
-    let mut relay = Relay::go_on(held, Some(of_runtime.into()), Some(of_daemon.into())).unwrap();
+    let mut relay = Relay::resume(held, Some(of_runtime.into()), Some(of_daemon.into())).unwrap();
     runtime.received();
     // Still known to the daemon, and to its successor.
     runtime.send(PLUGIN, &request(7, "CreateContainer", b"app"));

@@ -31,14 +31,14 @@ impl Display for Shown<'_> {
         if !self.0.is_empty() && self.0.len() <= SHOWN && self.0.chars().all(plain) {
             return f.write_str(self.0);
         }
-        let mut room = SHOWN;
+        let mut left = SHOWN;
 
         f.write_char('"')?;
         for character in self.0.chars().map(char::escape_default) {
-            let Some(left) = room.checked_sub(character.len()) else {
+            let Some(rest) = left.checked_sub(character.len()) else {
                 return write!(f, "\"... ({} bytes)", self.0.len());
             };
-            room = left;
+            left = rest;
             write!(f, "{character}")?;
         }
         f.write_char('"')

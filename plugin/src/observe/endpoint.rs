@@ -31,7 +31,7 @@ pub(crate) struct Endpoint {
 struct Open {
     listen: Option<(Place, Task)>,
     status: Option<(Place, Task)>,
-    bell: Option<(PathBuf, Task)>,
+    notifications: Option<(PathBuf, Task)>,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -77,9 +77,10 @@ impl Endpoint {
             open.heartbeat = None;
             open.heartbeat = Heartbeat::start(&inspection.config, observer.since());
         }
-        let bell = inspection.ledger.and_then(Result::ok);
-        if open.bell.as_ref().map(|(root, _)| &**root) != bell.as_ref().map(|ledger| ledger.root()) {
-            open.bell = bell.map(|ledger| {
+        let ledger = inspection.ledger.and_then(Result::ok);
+        if open.notifications.as_ref().map(|(root, _)| &**root) != ledger.as_ref().map(|ledger| ledger.root())
+        {
+            open.notifications = ledger.map(|ledger| {
                 let root = ledger.root().to_owned();
                 let observer = observer.clone();
                 (root, Task::spawn(receive_notifications(ledger, observer)))

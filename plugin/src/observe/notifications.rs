@@ -37,7 +37,7 @@ pub(super) async fn receive(ledger: Ledger, observer: Arc<Observer>) -> io::Resu
         UnixDatagram::from_std(here.notification_socket()?)
     });
     let socket = made.await.ok_or_else(|| io::Error::other("it panicked"))??;
-    let notifications = processed_by_thread(ledger, observer.clone())?;
+    let notifications = spawn_processing(ledger, observer.clone())?;
     let mut message = [0; Notification::MAX_SIZE];
     loop {
         let length = socket.recv(&mut message).await?;
@@ -79,19 +79,19 @@ impl Notifications {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub(super) fn processed_by_thread(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Notifications> {
+pub(super) fn spawn_processing(ledger: Ledger, observer: Arc<Observer>) -> io::Result<Notifications> {
     let (sender, mut notifications) = channel(MAX_WAITING);
     let thread = thread::Builder::new().name("stages".into());
     let of_thread = observer.clone();
-    thread.spawn(move || processed_by_thread_all(&ledger, &of_thread, &mut notifications))?;
+    thread.spawn(move || process_all(&ledger, &of_thread, &mut notifications))?;
     Ok(Notifications { sender, observer })
 }
 
-fn processed_by_thread_all(ledger: &Ledger, observer: &Observer, notifications: &mut Receiver<Notification>) {
+fn process_all(ledger: &Ledger, observer: &Observer, notifications: &mut Receiver<Notification>) {
     while let Some(first) = notifications.blocking_recv() {
         thread::sleep(DELAY);
         for notification in iter::once(first).chain(iter::from_fn(|| notifications.try_recv().ok())) {
-            if let Err(error) = take(ledger, &notification, observer) {
+            if let Err(error) = report_stage(ledger, &notification, observer) {
                 tracing::warn!(id = %notification.id, stage = %notification.stage, %error, "cannot report the end of a stage");
             }
             observer.end_counting();
@@ -99,7 +99,11 @@ fn processed_by_thread_all(ledger: &Ledger, observer: &Observer, notifications: 
     }
 }
 
-fn take(ledger: &Ledger, notification: &Notification, observer: &Observer) -> Result<(), LedgerError> {
+fn report_stage(
+    ledger: &Ledger,
+    notification: &Notification,
+    observer: &Observer,
+) -> Result<(), LedgerError> {
     let Some(directory) = directory(ledger, notification)? else {
         return Ok(());
     };

@@ -141,8 +141,8 @@ impl Observer {
         self.metrics.ran(stage, program, outcome, took);
     }
 
-    pub(super) fn over(&self, stage: Stage, result: &StageResult, late: usize) {
-        self.metrics.over(stage, result, late);
+    pub(super) fn over(&self, stage: Stage, result: &StageResult, timed_out: usize) {
+        self.metrics.over(stage, result, timed_out);
     }
 
     /// A stage is over and will be counted.

@@ -61,8 +61,8 @@ fn is_later(path: &Path) -> bool {
 
 /// The version that the program at `path` prints.
 fn version_of(path: &Path) -> Result<Version, PodError> {
-    let told = Command::new(path).arg("--version").env_clear().output();
-    let told = told.map_err(|error| PodError::not_executable(path, &error.to_string()))?;
-    let version = String::from_utf8_lossy(&told.stdout).parse::<Version>();
+    let output = Command::new(path).arg("--version").env_clear().output();
+    let output = output.map_err(|error| PodError::not_executable(path, &error.to_string()))?;
+    let version = String::from_utf8_lossy(&output.stdout).parse::<Version>();
     version.map_err(|error| PodError::not_executable(path, &error.to_string()))
 }

@@ -44,14 +44,15 @@ pub(super) fn run_later(name: &str, seconds: u64, script: &str) -> Vec<String> {
 
 /// The state of `unit`.
 pub(super) fn state(unit: &str) -> Result<State, UnitError> {
-    let told = systemctl(&["show", "--property=ActiveState,MainPID", unit])?;
-    Ok(State::read(&told))
+    let output = systemctl(&["show", "--property=ActiveState,MainPID", unit])?;
+    Ok(State::read(&output))
 }
 
 impl State {
-    fn read(told: &str) -> State {
+    fn read(output: &str) -> State {
         let value = |key: &str| {
-            told.lines()
+            output
+                .lines()
                 .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
         };
         let pid = value("MainPID").and_then(|pid| pid.parse().ok());

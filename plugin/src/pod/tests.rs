@@ -159,10 +159,10 @@ fn files_of_the_administrator_are_kept_and_those_beside_left_alone() {
     mirror.refresh(&pod.config()).unwrap();
     pod.publish(&[("config.toml", "ours, changed")]);
     mirror.refresh(&pod.config()).unwrap();
-    let kept = "config.toml.before-nri-oci-hooks";
+    let backup = "config.toml.before-nri-oci-hooks";
     let expected = [
         ("config.toml", "ours, changed"),
-        (kept, "theirs"),
+        (backup, "theirs"),
         ("other.json", "theirs"),
     ];
     assert_eq!(pod.host(), files(&expected));

@@ -58,12 +58,12 @@ pub enum AnnotationFault {
         count: usize,
     },
     /// The selected hook-specs together have too many hooks.
-    #[error("selects {count} hooks; at most {most} are allowed")]
+    #[error("selects {count} hooks; at most {max} are allowed")]
     TooManyHooks {
         /// Their number.
         count: usize,
         /// The allowed number.
-        most: u32,
+        max: u32,
     },
     /// Neither a name nor an absolute path.
     #[error(

@@ -46,13 +46,13 @@ impl<'c> Conditions<'c> {
 
     /// The keys of the conditions that do not hold.
     pub(super) fn unmet(&mut self, when: &'c When) -> Result<Vec<&'static str>, Overdue> {
-        let judged = [
+        let conditions = [
             ("always", self.always(when)),
             ("hasBindMounts", self.bind_mounts(when)),
             ("annotations", self.annotations(when)?),
             ("commands", self.commands(when)?),
         ];
-        let unmet = judged.into_iter().filter(|(_, holds)| !holds);
+        let unmet = conditions.into_iter().filter(|(_, holds)| !holds);
         Ok(unmet.map(|(key, _)| key).collect())
     }
 

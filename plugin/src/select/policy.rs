@@ -63,16 +63,16 @@ pub(super) fn hold(
                 allowed: limits.stages.iter().copied().collect(),
             });
         }
-        let Some(most) = limits.max_timeout else { continue };
+        let Some(max) = limits.max_timeout else { continue };
         for (index, hook) in hooks.iter().enumerate() {
             let timeout = hook.timeout.unwrap_or(default_timeout);
-            if timeout > most {
+            if timeout > max {
                 return Err(SelectionFault::TimeoutTooLong {
                     stage: *stage,
                     index,
                     line: hook.line,
                     timeout,
-                    most,
+                    max,
                 });
             }
         }
@@ -85,7 +85,7 @@ pub(super) fn hold_together<'s>(
     limits: &Limits,
     specs: impl IntoIterator<Item = &'s LoadedSpec>,
 ) -> Result<(), AnnotationFault> {
-    let Some(most) = limits.max_hooks else {
+    let Some(max) = limits.max_hooks else {
         return Ok(());
     };
     let count = specs
@@ -93,9 +93,9 @@ pub(super) fn hold_together<'s>(
         .flat_map(|spec| spec.spec().stages.values())
         .map(Vec::len)
         .sum();
-    if count > most.get() as usize {
-        let most = most.get();
-        return Err(AnnotationFault::TooManyHooks { count, most });
+    if count > max.get() as usize {
+        let max = max.get();
+        return Err(AnnotationFault::TooManyHooks { count, max });
     }
     Ok(())
 }

@@ -60,8 +60,8 @@ pub enum SelectionFault {
     },
     /// The timeout of one of its hooks is too long.
     #[error(
-        "{stage}[{index}], line {line}, may run for {seconds} s, but those that pods select for at most {most} s",
-        seconds = .timeout.seconds(), most = .most.seconds()
+        "{stage}[{index}], line {line}, may run for {seconds} s, but those that pods select for at most {max} s",
+        seconds = .timeout.seconds(), max = .max.seconds()
     )]
     TimeoutTooLong {
         /// The stage of the hook.
@@ -73,7 +73,7 @@ pub enum SelectionFault {
         /// Its timeout, its own or the configured default.
         timeout: Timeout,
         /// The maximum timeout.
-        most: Timeout,
+        max: Timeout,
     },
 }
 

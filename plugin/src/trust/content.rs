@@ -34,7 +34,7 @@ impl TrustedFile {
     /// file may grow after the check.
     ///
     /// Fails if it may not be read, was replaced since the check, or is larger than `most`.
-    pub(crate) fn content(&self, name: &Arc<str>, most: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    pub(crate) fn content(&self, name: &Arc<str>, max: MaxSize) -> Result<Vec<u8>, Vec<Diagnostic>> {
         let opened = self.open().map_err(|error| error.error_of(name))?;
         let mut bytes = Vec::new();
         let access = Use::Read.begin(self.real_path());
@@ -43,7 +43,7 @@ impl TrustedFile {
             let fault = hangs.into();
             TrustError { component, fault }.error_of(name)
         })?;
-        let read = opened.take(most.bytes + 1).read_to_end(&mut bytes);
+        let read = opened.take(max.bytes + 1).read_to_end(&mut bytes);
         let error = match read {
             Err(error) => Diagnostic::of_file(
                 name,
@@ -51,11 +51,11 @@ impl TrustedFile {
                 format!("cannot be read: {error}"),
                 "resolve the error that the kernel reports",
             ),
-            Ok(_) if bytes.len() as u64 > most.bytes => Diagnostic::of_file(
+            Ok(_) if bytes.len() as u64 > max.bytes => Diagnostic::of_file(
                 name,
                 Rule::TooLarge,
-                format!("is larger than {} ({} bytes)", most.in_words, most.bytes),
-                most.help,
+                format!("is larger than {} ({} bytes)", max.in_words, max.bytes),
+                max.help,
             ),
             Ok(_) => return Ok(bytes),
         };

@@ -9,10 +9,10 @@ use crate::node::{Delivery, Node, Runtime, until};
 const MAX_DEATHS: usize = 10;
 
 /// A life in which each request is made twice, of two daemons, while the configuration is another each time.
-async fn live_asked_twice(runtime: Runtime, delivery: Delivery) {
+async fn run_life_with_repeated_requests(runtime: Runtime, delivery: Delivery) {
     let mut node = Node::new(runtime, delivery);
     node.start_daemon().await;
-    let first = node.ask_create().await;
+    let first = node.request_create().await;
     let hook = json!([{ "path": "/bin/false" }]);
     for spec in [
         json!({}),
@@ -21,7 +21,7 @@ async fn live_asked_twice(runtime: Runtime, delivery: Delivery) {
     ] {
         node.specify(&spec);
         node.kill_behind_front().await;
-        assert_eq!(node.ask_create().await, first, "{spec}");
+        assert_eq!(node.request_create().await, first, "{spec}");
     }
     assert!(node.create().await);
     assert!(node.is_allowed_to_start().await);
@@ -43,17 +43,17 @@ async fn live_asked_twice(runtime: Runtime, delivery: Delivery) {
 
 #[tokio::test]
 async fn what_is_asked_twice_is_answered_the_same_and_done_once_on_containerd() {
-    live_asked_twice(Runtime::Containerd, Delivery::Runner).await;
+    run_life_with_repeated_requests(Runtime::Containerd, Delivery::Runner).await;
 }
 
 #[tokio::test]
 async fn what_is_asked_twice_is_answered_the_same_and_done_once_on_crio() {
-    live_asked_twice(Runtime::Crio, Delivery::Runner).await;
+    run_life_with_repeated_requests(Runtime::Crio, Delivery::Runner).await;
 }
 
 #[tokio::test]
 async fn with_events_what_is_asked_twice_is_answered_the_same_and_done_once() {
-    live_asked_twice(Runtime::Containerd, Delivery::Events).await;
+    run_life_with_repeated_requests(Runtime::Containerd, Delivery::Events).await;
 }
 
 #[tokio::test]
@@ -61,9 +61,9 @@ async fn a_container_without_hooks_that_is_asked_for_again_has_none() {
     let mut node = Node::new(Runtime::Containerd, Delivery::Runner);
     node.specify(&json!({}));
     node.start_daemon().await;
-    let first = node.ask_create().await;
+    let first = node.request_create().await;
     node.kill_behind_front().await;
-    assert_eq!(node.ask_create().await, first);
+    assert_eq!(node.request_create().await, first);
     assert!(node.tracked().is_none());
 }
 

@@ -172,7 +172,7 @@ impl Node {
     }
 
     /// NRI CreateContainer.
-    pub(crate) async fn ask_create(&mut self) -> api::ContainerAdjustment {
+    pub(crate) async fn request_create(&mut self) -> api::ContainerAdjustment {
         let daemon = self.daemon.as_mut().unwrap();
         let answer = daemon.create_container(&self.pod, &self.container).await;
         answer.into_answer().unwrap().adjust.unwrap_or_default()
@@ -180,7 +180,7 @@ impl Node {
 
     /// NRI CreateContainer, and the OCI runtime's `create`.
     pub(crate) async fn create(&mut self) -> bool {
-        self.injected = self.ask_create().await.hooks.unwrap_or_default();
+        self.injected = self.request_create().await.hooks.unwrap_or_default();
         let init = Command::new("/bin/sh")
             .args(["-c", "read start && exec cat"])
             .stdin(Stdio::piped())

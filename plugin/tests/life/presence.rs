@@ -61,7 +61,7 @@ async fn set(node: &mut Node, before: Presence, now: Presence) {
 }
 
 /// Lets a container live, and returns the stages whose hooks have run, in order.
-async fn live(runtime: Runtime, delivery: Delivery, life: Life) -> Vec<String> {
+async fn run_life(runtime: Runtime, delivery: Delivery, life: Life) -> Vec<String> {
     let [start, after, end, removal] = life;
     let mut node = Node::new(runtime, delivery);
     node.start_daemon().await;
@@ -93,7 +93,7 @@ async fn live(runtime: Runtime, delivery: Delivery, life: Life) -> Vec<String> {
 }
 
 /// Lets a container live for each way of the daemon's presence, and compares what has run.
-async fn live_all_ways(runtime: Runtime, delivery: Delivery, expected: fn(Life) -> Vec<&'static str>) {
+async fn run_all_lives(runtime: Runtime, delivery: Delivery, expected: fn(Life) -> Vec<&'static str>) {
     let mut wrong = Vec::new();
     let mut living = JoinSet::new();
     let mut lives = lives();
@@ -101,7 +101,7 @@ async fn live_all_ways(runtime: Runtime, delivery: Delivery, expected: fn(Life) 
         while living.len() < AT_ONCE
             && let Some(life) = lives.next()
         {
-            living.spawn(async move { (life, live(runtime, delivery, life).await) });
+            living.spawn(async move { (life, run_life(runtime, delivery, life).await) });
         }
         let Some(lived) = living.join_next().await else {
             break;
@@ -121,20 +121,20 @@ fn each_once(_: Life) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn each_stage_of_an_injected_container_runs_once_on_containerd_whenever_the_daemon_dies() {
-    live_all_ways(Runtime::Containerd, Delivery::Runner, each_once).await;
+    run_all_lives(Runtime::Containerd, Delivery::Runner, each_once).await;
 }
 
 #[tokio::test]
 async fn each_stage_of_an_injected_container_runs_once_on_crio_whenever_the_daemon_dies() {
-    live_all_ways(Runtime::Crio, Delivery::Runner, each_once).await;
+    run_all_lives(Runtime::Crio, Delivery::Runner, each_once).await;
 }
 
 #[tokio::test]
 async fn with_events_each_stage_runs_once_on_containerd_for_which_a_daemon_was_alive() {
-    live_all_ways(Runtime::Containerd, Delivery::Events, expected_by_events).await;
+    run_all_lives(Runtime::Containerd, Delivery::Events, expected_by_events).await;
 }
 
 #[tokio::test]
 async fn with_events_each_stage_runs_once_on_crio_for_which_a_daemon_was_alive() {
-    live_all_ways(Runtime::Crio, Delivery::Events, expected_by_events).await;
+    run_all_lives(Runtime::Crio, Delivery::Events, expected_by_events).await;
 }

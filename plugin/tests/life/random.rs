@@ -117,7 +117,7 @@ async fn come<T>(node: &mut Node, event: Event, send: impl AsyncFn(&mut Node) ->
 }
 
 /// Lets a container live, and returns the stages whose hooks have run, in order.
-async fn live(life: &Life, delivery: Delivery) -> Vec<String> {
+async fn run_life(life: &Life, delivery: Delivery) -> Vec<String> {
     let mut node = Node::new(life.runtime, delivery);
     let node = &mut node;
     let [start, started, stop, removal] = life.events;
@@ -169,10 +169,10 @@ async fn live(life: &Life, delivery: Delivery) -> Vec<String> {
     node.log()
 }
 
-fn live_now(life: &Life, delivery: Delivery) -> Vec<String> {
+fn run_life_now(life: &Life, delivery: Delivery) -> Vec<String> {
     println!("{delivery:?}: {life:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.unwrap().block_on(live(life, delivery))
+    runtime.unwrap().block_on(run_life(life, delivery))
 }
 
 /// Whether each of `ran` is there once, in the order of a life.
@@ -203,12 +203,12 @@ proptest! {
             Fate::Runs | Fate::EndsAtOnce => &ALL,
             Fate::NeverStarted | Fate::DiesBeforeItsProgram => &["prestart", "poststop"],
         };
-        prop_assert_eq!(live_now(&life, Delivery::Runner), expected);
+        prop_assert_eq!(run_life_now(&life, Delivery::Runner), expected);
     }
 
     #[test]
     fn with_events_no_stage_runs_twice_or_out_of_order_and_none_but_the_last_without_it(life in life()) {
-        let ran = live_now(&life, Delivery::Events);
+        let ran = run_life_now(&life, Delivery::Events);
         let has = |stage: Stage| ran.iter().any(|of| of == stage.key());
         prop_assert!(are_in_order(&ran), "{:?}", ran);
         prop_assert!(has(Stage::Poststop) || ran.is_empty(), "{:?}", ran);

@@ -71,7 +71,7 @@ fn start(fixture: &Fixture) -> Receiver<Vec<u8>> {
 }
 
 /// Runs poststart as runc does inside of create. Returns when nobody holds the runner's output any more.
-fn ask_early(fixture: &Fixture, init: &Init) -> Output {
+fn start_early(fixture: &Fixture, init: &Init) -> Output {
     let state = fixture.state_of("created", init.0.id());
     let runner = feed(fixture.command(Stage::Poststart), &state);
     runner.wait_with_output().unwrap()
@@ -116,7 +116,7 @@ fn the_start_returns_when_poststart_is_over_and_that_runs_when_init_runs_its_pro
     );
     let fixture = fixture.hook(Stage::Poststart, &hook).entered();
     let init = created(&fixture, &["sleep", "1000"]);
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     assert!(fixture.record(Stage::Poststart).runs().is_empty(), "too early");
 
     let returned = start(&fixture);
@@ -158,7 +158,7 @@ fn a_program_that_ends_at_once_has_its_poststart_before_its_poststop() {
         let fixture = Fixture::new().note(Stage::Poststart, "poststart");
         let fixture = fixture.note(Stage::Poststop, "poststop").entered();
         let mut init = created(&fixture, &["true"]);
-        assert!(ask_early(&fixture, &init).status.success());
+        assert!(start_early(&fixture, &init).status.success());
         let returned = start(&fixture);
         init.0.wait().unwrap();
         assert!(fixture.run(Stage::Poststop).status.success());
@@ -172,7 +172,7 @@ fn a_container_that_is_never_started_has_no_poststart_and_leaves_no_process() {
     let fixture = Fixture::new().note(Stage::Poststart, "never");
     let fixture = fixture.note(Stage::Poststop, "poststop").entered();
     let init = created(&fixture, &["sleep", "1000"]);
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     let holder = holder(&fixture);
     drop(init);
     fixture.run(Stage::Poststop);
@@ -188,7 +188,7 @@ fn a_container_that_is_never_started_has_no_poststart_and_leaves_no_process() {
 fn a_start_after_init_has_ended_is_not_held() {
     let fixture = Fixture::new().note(Stage::Poststart, "never").entered();
     let init = created(&fixture, &["sleep", "1000"]);
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     drop(init);
     await_end(&fixture, Stage::Poststart);
     // Without a writer an open for reading would wait.
@@ -203,7 +203,7 @@ fn a_start_after_init_has_ended_is_not_held() {
 fn a_program_that_cannot_be_executed_has_no_poststart() {
     let fixture = Fixture::new().note(Stage::Poststart, "never").entered();
     let mut init = created(&fixture, &["/no/such/program"]);
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     let returned = start(&fixture);
     // Not reaped before the holder has looked at it.
     let result = await_end(&fixture, Stage::Poststart);
@@ -218,7 +218,7 @@ fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
     let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
     let fixture = fixture.hook(Stage::Poststart, SLOW).entered();
     let init = created(&fixture, &["sleep", "1000"]);
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     let returned = start(&fixture);
     number_from(&runs);
     kill(holder(&fixture), Signal::SIGKILL).unwrap();
@@ -231,7 +231,7 @@ fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
 fn without_an_exec_fifo_poststart_runs_when_init_runs_its_program_and_the_record_says_that_nothing_waited() {
     let fixture = Fixture::new().note(Stage::Poststart, "once").entered();
     let mut init = created_without_fifo();
-    assert!(ask_early(&fixture, &init).status.success());
+    assert!(start_early(&fixture, &init).status.success());
     assert!(fixture.record(Stage::Poststart).runs().is_empty());
     init.0.stdin.take().unwrap().write_all(b"\n").unwrap();
     assert_eq!(await_end(&fixture, Stage::Poststart), StageResult::Done);

@@ -27,13 +27,13 @@ async fn main() -> Result<()> {
     let pod = containerd.pod("web").annotation(ANNOTATION, "gpu").run().await?;
     let mut story = Story::begin()?;
     let container = pod.container("app").create().await?;
-    story.tell("the container has been created; its hooks are settled")?;
-    story.tell("start is asked for")?;
+    story.note("the container has been created; its hooks are settled")?;
+    story.note("start is asked for")?;
     container.start().await?;
-    story.tell("start has returned")?;
-    story.tell("stop is asked for")?;
+    story.note("start has returned")?;
+    story.note("stop is asked for")?;
     container.stop(10).await?;
-    story.tell("stop has returned")?;
+    story.note("stop has returned")?;
     for record in hooks.records(container.id())? {
         story.add(record.began, describe(&record));
     }
@@ -97,7 +97,7 @@ impl Story {
     }
 
     /// Something that happens now.
-    fn tell(&mut self, text: &str) -> Result<()> {
+    fn note(&mut self, text: &str) -> Result<()> {
         self.add(record::now()?, text.to_owned());
         Ok(())
     }

@@ -33,10 +33,10 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn run(plan: Plan) -> Result<bool> {
     let begin = Instant::now();
-    let tell = |line: &str| println!("[{:>4}s] {line}", begin.elapsed().as_secs());
-    tell(&format!("{plan:?}"));
-    let tally = soak::run(plan, tell).await?;
-    tell("all containers are removed");
+    let report = |line: &str| println!("[{:>4}s] {line}", begin.elapsed().as_secs());
+    report(&format!("{plan:?}"));
+    let tally = soak::run(plan, report).await?;
+    report("all containers are removed");
     println!("{tally}");
     match tally.faults.len() {
         0 => println!("no faults (seed {})", plan.seed),

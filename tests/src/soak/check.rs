@@ -55,7 +55,7 @@ impl Runs {
 ///
 /// Delivered by events alone, a prestart or poststart whose event came while no plugin was there is lost. A stage that
 /// does not run because its runner was killed is on record as that, and is counted.
-pub(super) fn judge(delivery: Delivery, life: &Life, account: &Account, runs: &Runs, tally: &mut Tally) {
+pub(super) fn check(delivery: Delivery, life: &Life, account: &Account, runs: &Runs, tally: &mut Tally) {
     tally.lives += 1;
     tally.cut_off += usize::from(life.started == Started::Unknown);
     let results = account.each_ref().map(|record| record.as_ref()?.finished());
@@ -133,7 +133,7 @@ fn was_interrupted(record: &StageRecord) -> bool {
 }
 
 /// Judges a container of which only its hooks tell.
-pub(super) fn judge_stranger(id: &str, runs: &Runs, tally: &mut Tally) {
+pub(super) fn check_stranger(id: &str, runs: &Runs, tally: &mut Tally) {
     let ran = runs.of(id);
     if ran.iter().any(|count| *count > 1) || ran[0] > ran[2] {
         tally

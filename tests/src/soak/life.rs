@@ -59,7 +59,7 @@ pub(super) struct Life {
 
 /// Has a container live from create to remove; `None` if the runtime, or the shim of the pod, ended before one was
 /// created.
-pub(super) async fn live(
+pub(super) async fn run(
     pod: &Pod,
     lost: &LostPods,
     ledger: &NodeLedger,

@@ -19,12 +19,12 @@ use crate::{Containerd, HookSpec, Pod, wait};
 /// After how many lives progress is told.
 const STEP: usize = 50;
 
-/// Has the containers of `plan` live, and judges each; `tell` is called with a line of progress now and then.
+/// Has the containers of `plan` live, and judges each; `report` is called with a line of progress now and then.
 ///
 /// # Errors
 /// The runtime cannot be started, or does for the whole of [`wait::LIMIT`] what it must not. What is wrong with
 /// hooks is no error but among the [faults](Tally::faults).
-pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
+pub async fn run(plan: Plan, report: impl Fn(&str)) -> Result<Tally> {
     let mut containerd = plan.runtime.start().await?;
     let hooks = containerd.hooks().clone();
     let ledger = containerd.ledger();
@@ -48,7 +48,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     let lost = LostPods::default();
     let workers = pods.into_iter().map(|mut pod| {
         let mut rng = rng.fork();
-        let (names, begun, done, book, tally, tell) = (&names, &begun, &done, &book, &tally, &tell);
+        let (names, begun, done, book, tally, report) = (&names, &begun, &done, &book, &tally, &report);
         let lost = &lost;
         let next = || {
             names.set(names.get() + 1);
@@ -61,7 +61,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
                     if lost.borrow().contains(pod.id()) {
                         pod = life::replace(pod, || format!("soak-{}", next())).await?;
                     }
-                    if let Some(life) = life::live(&pod, lost, &book.ledger, &mut rng, next()).await? {
+                    if let Some(life) = life::run(&pod, lost, &book.ledger, &mut rng, next()).await? {
                         break life;
                     }
                     tally.borrow_mut().cut_off += 1;
@@ -69,7 +69,7 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
                 book.enter(life).await?;
                 done.set(done.get() + 1);
                 if done.get() % STEP == 0 {
-                    tell(&format!(
+                    report(&format!(
                         "{} of {} lives\n{}",
                         done.get(),
                         plan.lifecycles,
@@ -98,10 +98,10 @@ pub async fn run(plan: Plan, tell: impl Fn(&str)) -> Result<Tally> {
     let runs = Runs::count(&hooks.all_records()?);
     let known: HashSet<&str> = accounts.iter().map(|(life, _)| life.id.as_str()).collect();
     for stranger in runs.containers().filter(|id| !known.contains(id)) {
-        check::judge_stranger(stranger, &runs, &mut tally);
+        check::check_stranger(stranger, &runs, &mut tally);
     }
     for (life, account) in &accounts {
-        check::judge(plan.delivery, life, account, &runs, &mut tally);
+        check::check(plan.delivery, life, account, &runs, &mut tally);
     }
     tally.close();
     if tally.faults.is_empty() {
@@ -156,7 +156,7 @@ impl Book {
     /// Enters a life that is over, and closes the accounts that can be.
     async fn enter(&self, life: Life) -> Result<()> {
         self.open.borrow_mut().push(life);
-        self.settle(Book::OPEN).await
+        self.await_finished(Book::OPEN).await
     }
 
     /// Kills the inits that a runtime has lost with their shim: containers that it has removed.
@@ -176,7 +176,7 @@ impl Book {
     /// that no start is on its way.
     async fn close(self) -> Result<Vec<(Life, Account)>> {
         let closed = wait::until("all accounts to be closed", async || {
-            self.settle_now()?;
+            self.close_finished()?;
             let mut open = self.open.borrow_mut();
             let mut index = 0;
             while let Some(life) = open.get(index) {
@@ -200,17 +200,17 @@ impl Book {
     }
 
     /// Closes the accounts that can be, until at most `left` are open.
-    async fn settle(&self, left: usize) -> Result<()> {
+    async fn await_finished(&self, left: usize) -> Result<()> {
         let what = format!("all but {left} accounts to be closed");
         wait::until(&what, async || {
-            self.settle_now()?;
+            self.close_finished()?;
             Ok((self.open.borrow().len() <= left).then_some(()))
         })
         .await
     }
 
     /// Closes the accounts of the containers that the ledger has moved to the past.
-    fn settle_now(&self) -> Result<()> {
+    fn close_finished(&self) -> Result<()> {
         let tracked: HashSet<String> = self.ledger.tracked()?.into_iter().collect();
         let open = self.open.take();
         let (open, over): (Vec<_>, Vec<_>) = open.into_iter().partition(|life| tracked.contains(&life.id));

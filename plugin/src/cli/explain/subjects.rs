@@ -52,10 +52,10 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
 fn from_file(file: &str, input: &mut impl Read) -> anyhow::Result<Manifest> {
     let mut bytes = Vec::new();
     // One byte more than allowed shows that the manifest is longer.
-    let most = manifest::MAX_SIZE as u64 + 1;
+    let max = manifest::MAX_SIZE as u64 + 1;
     let read = match file {
-        "-" => input.take(most).read_to_end(&mut bytes),
-        file => File::open(file).and_then(|open| open.take(most).read_to_end(&mut bytes)),
+        "-" => input.take(max).read_to_end(&mut bytes),
+        file => File::open(file).and_then(|open| open.take(max).read_to_end(&mut bytes)),
     };
     read.with_context(|| format!("cannot read {}", shown(file)))?;
     manifest::read(&bytes).with_context(|| shown(file).to_string())

@@ -75,10 +75,10 @@ pub(crate) fn log(args: LogArgs) -> ExitCode {
 
 pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let ledger = args.ledger.open()?;
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     let mut complain_once = |error: &LedgerError| {
         let error = error.to_string();
-        if told.insert(error.clone()) {
+        if reported.insert(error.clone()) {
             complain(&error);
         }
     };

@@ -51,7 +51,7 @@ pub(in crate::observe) struct Metrics {
     /// Those that have a series.
     programs: Mutex<HashSet<ProgramLabels>>,
     stages: Family<StageLabels, Counter>,
-    late: Family<StageLabel, Counter>,
+    timed_out: Family<StageLabel, Counter>,
 }
 
 /// The metrics that are read when they are requested.
@@ -104,7 +104,7 @@ impl Metrics {
             program_durations: Family::new_with_constructor(|| Histogram::new(RUN_BUCKETS)),
             programs: Mutex::default(),
             stages: Family::default(),
-            late: Family::default(),
+            timed_out: Family::default(),
         };
         metrics.begin_at_zero();
         metrics.registered()
@@ -120,7 +120,7 @@ impl Metrics {
                 drop(self.stages.get_or_create(&StageLabels { stage, result }));
             }
             drop(self.run_durations.get_or_create(&StageLabel { stage }));
-            drop(self.late.get_or_create(&StageLabel { stage }));
+            drop(self.timed_out.get_or_create(&StageLabel { stage }));
         }
         drop(self.program_durations.get_or_create(&ProgramLabels::others()));
         drop(self.event_durations.get_or_create(&EventLabel { event: CREATE }));
@@ -163,7 +163,7 @@ impl Metrics {
             self.stages.clone(),
         );
         let help = "Events that were answered before the hooks they waited for had ended";
-        registry.register("late_waits", help, self.late.clone());
+        registry.register("late_waits", help, self.timed_out.clone());
         self
     }
 
@@ -218,12 +218,14 @@ impl Metrics {
         labels
     }
 
-    /// A stage of a container is over; `late` events had to be answered before its end.
-    pub(in crate::observe) fn over(&self, stage: Stage, result: &StageResult, late: usize) {
+    /// A stage of a container is over; `timed_out` events had to be answered before its end.
+    pub(in crate::observe) fn over(&self, stage: Stage, result: &StageResult, timed_out: usize) {
         let (stage, result) = (stage.key(), labels::result(result));
         self.stages.get_or_create(&StageLabels { stage, result }).inc();
-        let late = u64::try_from(late).unwrap_or(u64::MAX);
-        self.late.get_or_create(&StageLabel { stage }).inc_by(late);
+        let timed_out = u64::try_from(timed_out).unwrap_or(u64::MAX);
+        self.timed_out
+            .get_or_create(&StageLabel { stage })
+            .inc_by(timed_out);
     }
 
     /// All metrics as text, with the current gauges.

@@ -11,7 +11,7 @@ use super::node::Node;
 use crate::ledger::{Claimed, Notification, Outcome, Output, StageResult, Trigger};
 use crate::model::Stage;
 use crate::observe::http::Client;
-use crate::observe::notifications::processed_by_thread;
+use crate::observe::notifications::spawn_processing;
 use crate::observe::{OnSilence, Status};
 
 const KEY: &str = "hook-spec.noderesource.dev";
@@ -285,7 +285,7 @@ async fn notifications_before_the_end_of_the_daemon_are_counted_at_its_end() {
         stage: Stage::Prestart,
         trouble: None,
     };
-    let notifications = processed_by_thread(node.ledger(), node.observer.clone()).unwrap();
+    let notifications = spawn_processing(node.ledger(), node.observer.clone()).unwrap();
     assert!(notifications.send(notification));
     drop(notifications);
     node.observer.counted(Duration::from_secs(30)).await;

@@ -160,8 +160,8 @@ fn a_file_that_is_not_regular_is_refused_and_the_version_before_stays() {
         for directory in ["", "lib"] {
             let image = pod.image("gpu", &[("hook", "2", 0o755), ("lib/x", "", 0o644)]);
             plant(&image.join(directory).join("odd"));
-            let told = pod.hand_over("gpu", "r").unwrap();
-            assert!(told.contains(kind), "{told}");
+            let line = pod.hand_over("gpu", "r").unwrap();
+            assert!(line.contains(kind), "{line}");
             let images = pod.comes_up();
             assert!(images.errors()[0].contains(kind), "{:?}", images.errors());
             assert_eq!(pod.version("gpu"), before);

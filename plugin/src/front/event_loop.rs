@@ -28,12 +28,12 @@ use super::relay::{Change, Relay};
 use crate::system;
 use upgrade::Upgrade;
 
-/// The maximum number of daemons that may end before their time within [`DEATHS_WITHIN`].
+/// The maximum number of daemons that may end before their time within [`DEATHS_PERIOD`].
 const MAX_DEATHS: usize = 10;
-const DEATHS_WITHIN: Duration = Duration::from_secs(60);
+const DEATHS_PERIOD: Duration = Duration::from_secs(60);
 
 /// The minimum life of a daemon whose successor is started at once.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The delay before the successor of a daemon with a shorter life.
 const RESTART_DELAY: Duration = Duration::from_millis(80);
@@ -48,7 +48,7 @@ const KILLED: u8 = 128 + Signal::SIGKILL as u8;
 const STALL: Duration = Duration::from_secs(1);
 
 /// The maximum wait.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Whether this process is to be a front: it is to run the daemon, and has none.
 pub fn is_front(first_argument: Option<&OsStr>) -> bool {
@@ -106,7 +106,7 @@ struct Ready {
 impl Front {
     fn new() -> io::Result<Front> {
         // Must run before anything is opened.
-        let taken = handover::take().unwrap_or_else(|error| {
+        let predecessor = handover::receive().unwrap_or_else(|error| {
             complain(&format!(
                 "cannot take over from the earlier release, so the plugin is registered anew: {error}"
             ));
@@ -134,14 +134,18 @@ impl Front {
             reason: Reason::Start,
             upgrade: None,
         };
-        if let Some(taken) = taken {
-            front.relay = Relay::go_on(taken.handover.held, taken.runtime, taken.session)?;
-            front.program = taken.handover.program;
-            front.is_launched = taken.handover.is_launched;
-            front.report = taken.handover.report;
-            front.reason = taken.handover.reason;
-            let daemon = Daemon::new(taken.daemon, taken.control, true);
-            daemon.say(&FromFront::Upgraded, None);
+        if let Some(predecessor) = predecessor {
+            front.relay = Relay::resume(
+                predecessor.handover.held,
+                predecessor.runtime,
+                predecessor.session,
+            )?;
+            front.program = predecessor.handover.program;
+            front.is_launched = predecessor.handover.is_launched;
+            front.report = predecessor.handover.report;
+            front.reason = predecessor.handover.reason;
+            let daemon = Daemon::new(predecessor.daemon, predecessor.control, true);
+            daemon.send(&FromFront::Upgraded, None);
             front.daemon = Some(daemon);
             return Ok(front);
         }
@@ -163,12 +167,12 @@ impl Front {
             }
             let ready = self.wait()?;
             if ready.signals
-                && let Some(status) = self.take_signals()?
+                && let Some(status) = self.handle_signals()?
             {
                 return Ok(status);
             }
             if ready.daemon
-                && let Some(status) = self.take_requests()
+                && let Some(status) = self.handle_requests()
                 && let Some(status) = self.ended(status)
             {
                 return Ok(status);
@@ -181,7 +185,7 @@ impl Front {
                 let change = self.relay.serve_runtime();
                 self.changed(change);
             }
-            if let Some(status) = self.look_at_the_clock() {
+            if let Some(status) = self.expire() {
                 return Ok(status);
             }
             let change = self.relay.pass_on();
@@ -191,7 +195,7 @@ impl Front {
     }
 
     fn start(&mut self) -> io::Result<()> {
-        self.mounts.come_back()?;
+        self.mounts.return_home()?;
         self.report.is_resumed = self.relay.is_resumed();
         let session = match self.is_launched && self.relay.holds_runtime() {
             true => Some(self.relay.offer()?),
@@ -213,8 +217,8 @@ impl Front {
             self.daemon.as_ref().map(|daemon| daemon.alive + SILENCE),
             self.upgrade.and_then(Upgrade::limit),
         ];
-        let due = due.into_iter().flatten().min().unwrap_or(now + HEARTBEAT);
-        let limit = due.saturating_duration_since(now).min(HEARTBEAT);
+        let due = due.into_iter().flatten().min().unwrap_or(now + MAX_WAIT);
+        let limit = due.saturating_duration_since(now).min(MAX_WAIT);
         // Rounded up, so that the due time has passed after the wait.
         let limit = Duration::from_millis(limit.as_millis() as u64 + 1);
         let absent = PollFd::new(self.signals.as_fd(), PollFlags::empty());
@@ -255,7 +259,7 @@ impl Front {
     }
 
     /// Handles signals. Returns the status to end with, if the front must end.
-    fn take_signals(&mut self) -> io::Result<Option<u8>> {
+    fn handle_signals(&mut self) -> io::Result<Option<u8>> {
         while let Some(signal) = self.signals.read_signal()? {
             match Signal::try_from(signal.ssi_signo.cast_signed()) {
                 Ok(Signal::SIGCHLD) => {
@@ -297,7 +301,7 @@ impl Front {
     /// Handles the end of the daemon. Returns the status to end with, if the daemon is not replaced.
     fn ended(&mut self, status: u8) -> Option<u8> {
         // Its answers count, and the status that it has reported itself.
-        let status = self.take_requests().unwrap_or(status);
+        let status = self.handle_requests().unwrap_or(status);
         while self.relay.session().is_some_and(is_readable) {
             let change = self.relay.serve_session();
             self.changed(change);
@@ -318,7 +322,7 @@ impl Front {
         complain(&format!(
             "the daemon ended {MAX_DEATHS} times within {} s, the last time process {} with status {status}: \
              not started again",
-            DEATHS_WITHIN.as_secs(),
+            DEATHS_PERIOD.as_secs(),
             daemon.pid
         ));
         Some(1)
@@ -330,11 +334,11 @@ impl Front {
         while self
             .deaths
             .front()
-            .is_some_and(|death| now.duration_since(*death) > DEATHS_WITHIN)
+            .is_some_and(|death| now.duration_since(*death) > DEATHS_PERIOD)
         {
             self.deaths.pop_front();
         }
-        self.restart = match lived < LEAST_LIFE {
+        self.restart = match lived < MIN_LIFETIME {
             true => now + RESTART_DELAY,
             false => now,
         };
@@ -342,7 +346,7 @@ impl Front {
     }
 
     /// Handles the daemon's messages. Returns its status, if it reports its end.
-    fn take_requests(&mut self) -> Option<u8> {
+    fn handle_requests(&mut self) -> Option<u8> {
         while let Some(daemon) = &mut self.daemon {
             let (request, descriptor) = control::receive(&daemon.control).ok().flatten()?;
             daemon.alive = Instant::now();
@@ -388,9 +392,9 @@ impl Front {
         match self.relay.holds_runtime().then(|| self.relay.offer()) {
             Some(Ok(session)) => {
                 daemon.has_connected = true;
-                daemon.say(&FromFront::Session(self.report), Some(&session));
+                daemon.send(&FromFront::Session(self.report), Some(&session));
             }
-            _ => daemon.say(&FromFront::NoSession, None),
+            _ => daemon.send(&FromFront::NoSession, None),
         }
     }
 
@@ -413,7 +417,7 @@ impl Front {
     }
 
     /// Does the work that is due. Returns the status to end with, if the front must end.
-    fn look_at_the_clock(&mut self) -> Option<u8> {
+    fn expire(&mut self) -> Option<u8> {
         let now = Instant::now();
         self.manager.tick(now);
         if self.relay.deadline().is_some_and(|deadline| deadline <= now) {
@@ -429,13 +433,13 @@ impl Front {
             self.changed(change);
             self.report.answered = self.relay.answered();
             if let Some(daemon) = &self.daemon {
-                daemon.say(&FromFront::Changed(self.report), None);
+                daemon.send(&FromFront::Changed(self.report), None);
             }
         }
         let is_over = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         let daemon = self.daemon.as_ref()?;
         if self.upgrade.is_some_and(|upgrade| is_over(upgrade.limit())) {
-            return self.upgrade_is_late();
+            return self.upgrade_timed_out();
         }
         if is_over(self.stop) {
             daemon.signal(Signal::SIGKILL);

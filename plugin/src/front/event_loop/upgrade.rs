@@ -124,7 +124,7 @@ impl Front {
     }
 
     /// Handles a step that is not done in time. Returns the status to end with, if the front must end.
-    pub(super) fn upgrade_is_late(&mut self) -> Option<u8> {
+    pub(super) fn upgrade_timed_out(&mut self) -> Option<u8> {
         if let Some(daemon) = &self.daemon {
             daemon.signal(Signal::SIGKILL);
         }
