@@ -2,6 +2,7 @@
 
 mod creation;
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -355,25 +356,29 @@ impl Plugin for OciHooks {
     async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
         let event::StartContainer { container, .. } = event;
         let needs_it = may_need_events(&container);
-        let failed = match self.answering_containers() {
-            Ok(None) => return Ok(()),
-            Ok(Some(ours)) if needs_it => ours.starting(container, ctx.remaining()).await,
+        let refused = |reason: &dyn Display| Status::failed_precondition(format!("nri-oci-hooks: {reason}"));
+        match self.answering_containers() {
+            Ok(None) => Ok(()),
+            Ok(Some(ours)) if needs_it => {
+                let starting = ours.starting(container, ctx.remaining());
+                starting.await.map_err(|error| refused(&error))
+            }
             // Earlier releases left no mark. Their runner ends a container that does not wait for it.
             Ok(Some(ours)) => {
                 let starting = ours.starting(container, ctx.remaining());
-                timeout(ctx.remaining() / 2, starting).await.unwrap_or(Ok(()))
+                let started = timeout(ctx.remaining() / 2, starting).await.unwrap_or(Ok(()));
+                started.map_err(|error| refused(&error))
             }
             Err(error) if needs_it => {
                 // Not every runtime obeys the answer.
                 end_init(&container);
-                Err(error.to_string())
+                Err(refused(&error))
             }
             Err(error) => {
                 tracing::warn!(%error, "the ledger cannot be used");
-                return Ok(());
+                Ok(())
             }
-        };
-        failed.map_err(|reason| Status::failed_precondition(format!("nri-oci-hooks: {reason}")))
+        }
     }
 
     async fn post_start_container(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::lazy_ledger::NoLedger;
 use super::{OciHooks, WithoutHooks};
 use crate::config::Config;
 use crate::diagnostic::Diagnostic;
@@ -24,7 +25,7 @@ pub(crate) struct Inspection {
     /// Whether a configuration is active.
     pub(crate) has_configuration: bool,
     /// The ledger, or the reason why there is none; absent as long as it has not been opened.
-    pub(crate) ledger: Option<Result<Ledger, String>>,
+    pub(crate) ledger: Option<Result<Ledger, NoLedger>>,
     /// The files that are active without being selected, and their content.
     pub(crate) active_specs: Vec<(Origin, Arc<LoadedSpec>)>,
     /// The errors in the configuration, the default hook-spec and hooks.d, at the last check.
@@ -89,7 +90,7 @@ impl OciHooks {
                     inspection.unhooked_handlers = containers.unhooked_handlers();
                     Some(Ok(containers.ledger().clone()))
                 }
-                Some(None) => Some(Err("there is no ledger".into())),
+                Some(None) => Some(Err(NoLedger::Unneeded)),
                 None => applied.ledger.failure().map(Err),
             };
         }

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::lifecycle::{Containers, RunnerProgram};
 use crate::config::Config;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::trust::access::{Access, NotAnswering, Use};
 use crate::trust::{TrustError, TrustedDir, TrustedFile};
 
@@ -30,7 +30,7 @@ pub(super) struct LazyLedger {
     real_path: OnceLock<PathBuf>,
     opened: OnceLock<Opened>,
     /// The reason why the last attempt to open it failed.
-    failure: Mutex<Option<String>>,
+    failure: Mutex<Option<Arc<LedgerError>>>,
     /// Held by the thread that opens it.
     opening: Mutex<()>,
 }
@@ -39,8 +39,8 @@ pub(super) struct LazyLedger {
 type Opened = Option<Containers>;
 
 /// The reason why the ledger cannot be used now.
-#[derive(Debug, Error)]
-pub(super) enum NoLedger {
+#[derive(Debug, Clone, Error)]
+pub(crate) enum NoLedger {
     /// Its file system does not answer.
     #[error("the ledger: {0}")]
     NotAnswering(#[from] TrustError),
@@ -49,7 +49,7 @@ pub(super) enum NoLedger {
     BeingOpened,
     /// It cannot be opened, for now.
     #[error("{0}")]
-    Failed(String),
+    Failed(Arc<LedgerError>),
     /// No ledger is needed, and none is there.
     #[error("there is no ledger")]
     Unneeded,
@@ -75,8 +75,8 @@ impl LazyLedger {
     }
 
     /// The reason why the last attempt to open it failed, if it did.
-    pub(super) fn failure(&self) -> Option<String> {
-        self.lock_failure().clone()
+    pub(super) fn failure(&self) -> Option<NoLedger> {
+        self.lock_failure().clone().map(NoLedger::Failed)
     }
 
     /// Opens it, unless it is open. Creates it if it is needed and missing.
@@ -140,15 +140,16 @@ impl LazyLedger {
     }
 
     /// The next caller tries again: a full disk, or a directory with a wrong owner, can be fixed.
-    fn failed(&self, error: String) -> NoLedger {
+    fn failed(&self, error: LedgerError) -> NoLedger {
+        let error = Arc::new(error);
         let before = self.lock_failure().replace(error.clone());
-        if before.is_none_or(|before| before != error) {
+        if before.is_none_or(|before| before.to_string() != error.to_string()) {
             tracing::error!(%error, "no hooks but direct ones can be delivered");
         }
         NoLedger::Failed(error)
     }
 
-    fn lock_failure(&self) -> MutexGuard<'_, Option<String>> {
+    fn lock_failure(&self) -> MutexGuard<'_, Option<Arc<LedgerError>>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -165,12 +166,12 @@ fn has_containers(state_dir: &Path) -> bool {
     tracked.is_ok_and(|containers| !containers.is_empty())
 }
 
-fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, String> {
+fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, LedgerError> {
     // A warning only: a user who could replace the program could have replaced this daemon before it
     // started.
     if let Err(error) = TrustedFile::to_execute(runner.path()) {
         let help = error.help();
         tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");
     }
-    Containers::new(state_dir, runner.clone()).map_err(|error| error.to_string())
+    Containers::new(state_dir, runner.clone())
 }

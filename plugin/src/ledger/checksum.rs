@@ -11,6 +11,8 @@ use std::os::unix::fs::FileExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::error::Damage;
+
 /// The number of bytes of the SHA-256 that are written.
 const SUM_BYTES: usize = 8;
 
@@ -84,11 +86,11 @@ fn suffix(body: &[u8]) -> String {
 ///
 /// A last line that was cut off counts as never written. Fails with the reason if lines were lost or changed:
 /// then it is unknown which hooks have run.
-pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, String> {
+pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, Damage> {
     // Our lines have no NUL bytes. A file system leaves some if the power failed before the data were on the
     // disk.
     if bytes.contains(&0) {
-        return Err("a part of it was lost".into());
+        return Err(Damage::PartLost);
     }
     let (whole, rest) = bytes.split_at(begin_of_last(bytes));
     let whole = whole.split_inclusive(|byte| *byte == b'\n');
@@ -96,7 +98,7 @@ pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, 
         return Ok(whole.map(Cow::Borrowed).collect());
     }
     if has_lost_its_line_feed(rest) {
-        return Err("its last line is changed".into());
+        return Err(Damage::LastLineChanged);
     }
     let mut lines = Vec::new();
     let mut from = 0;
@@ -112,7 +114,7 @@ pub(super) fn lines(bytes: &[u8], format: Format) -> Result<Vec<Cow<'_, [u8]>>, 
         from = to + 1;
     }
     let lines = lines.into_iter().enumerate().map(|(index, (_, body))| {
-        let body = body.ok_or_else(|| format!("its line {} does not match its checksum", index + 1))?;
+        let body = body.ok_or(Damage::WrongChecksum { line: index + 1 })?;
         Ok(Cow::Owned([body, b"}"].concat()))
     });
     lines.collect()

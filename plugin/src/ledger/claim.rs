@@ -53,7 +53,7 @@ impl Claim {
         file.seek(SeekFrom::Start(0))
             .and_then(|_| file.read_to_end(&mut bytes))
             .map_err(LedgerError::io("read", &path))?;
-        let record = Record::parse(&bytes, format).map_err(|reason| LedgerError::damaged(&path, reason))?;
+        let record = Record::parse(&bytes, format).map_err(|damage| LedgerError::damaged(&path, damage))?;
         if let Some(result) = record.finished() {
             return Ok(Claimed::Over(result.clone()));
         }

@@ -18,6 +18,7 @@ use nix::sys::stat::{Mode, fstat};
 
 use super::checksum::{self, Format};
 use super::claim::{Claim, Claimed};
+use super::error::Damage;
 use super::init::{INIT, InitEnd, InitLine};
 use super::{Created, Entry, Header, LedgerError, Line, Record, StageResult, Trigger};
 use crate::model::{ResolvedHook, ResolvedHooks, Stage, Timestamp};
@@ -206,13 +207,13 @@ impl EntryDirectory {
     fn read(
         &self,
         stage: Stage,
-        parse: impl FnOnce(&[u8], Format) -> Result<Record, String>,
+        parse: impl FnOnce(&[u8], Format) -> Result<Record, Damage>,
     ) -> Result<Option<Record>, LedgerError> {
         let Some(bytes) = self.bytes(stage.key())? else {
             return Ok(None);
         };
         let path = || self.path.join(stage.key());
-        let record = parse(&bytes, self.format()?).map_err(|reason| LedgerError::damaged(path(), reason))?;
+        let record = parse(&bytes, self.format()?).map_err(|damage| LedgerError::damaged(path(), damage))?;
         Ok(Some(record))
     }
 

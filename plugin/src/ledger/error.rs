@@ -62,6 +62,23 @@ pub enum LedgerError {
     },
 }
 
+/// The damage to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum Damage {
+    /// Data was never written: the power failed.
+    #[error("a part of it was lost")]
+    PartLost,
+    /// The last line, which is complete but for its line feed.
+    #[error("its last line is changed")]
+    LastLineChanged,
+    /// A line was changed.
+    #[error("its line {line} does not match its checksum")]
+    WrongChecksum {
+        /// The number of the line, from 1.
+        line: usize,
+    },
+}
+
 impl LedgerError {
     /// Whether a file is damaged: then it is never read again.
     pub fn is_damaged(&self) -> bool {

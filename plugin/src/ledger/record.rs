@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{self, Format};
+use super::error::Damage;
 use super::{Created, Output, Trigger};
 use crate::model::Timestamp;
 
@@ -242,7 +243,7 @@ impl Record {
     /// later release, and counts as never written too.
     ///
     /// Fails with the reason if lines were lost or changed: then it is unknown which hooks have run.
-    pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Record, String> {
+    pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Record, Damage> {
         let lines = checksum::lines(bytes, format)?.into_iter();
         Ok(Record {
             lines: lines
@@ -253,7 +254,7 @@ impl Record {
 
     /// Reads only the line of this `kind`, which a record has at most once: `created` or `finished`. A record
     /// may be long, and an event waits.
-    pub(super) fn parse_one(bytes: &[u8], format: Format, kind: &str) -> Result<Record, String> {
+    pub(super) fn parse_one(bytes: &[u8], format: Format, kind: &str) -> Result<Record, Damage> {
         let begin = format!("{{\"{kind}\":");
         let lines = checksum::lines(bytes, format)?;
         let mut lines = lines.iter().filter(|line| line.starts_with(begin.as_bytes()));

@@ -266,7 +266,7 @@ impl Observer {
             no_ledger: inspection
                 .ledger
                 .as_ref()
-                .and_then(|ledger| ledger.as_ref().err().cloned()),
+                .and_then(|ledger| ledger.as_ref().err().map(ToString::to_string)),
             in_force: active_files.collect(),
             errors: errors(&state, &inspection),
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),

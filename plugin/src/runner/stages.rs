@@ -1,7 +1,10 @@
 //! The rules of the stages: their order, and the effect of a failure.
 
+use std::fmt::Display;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use thiserror::Error;
 
 use super::container::Container;
 use super::list::{self, OnFailure};
@@ -16,6 +19,15 @@ const POSTSTART_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The interval between checks whether it has begun.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// The reason why a container was not started with its stages before the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum NotStarted {
+    #[error("its {0} failed")]
+    Failed(Stage),
+    #[error("its {0} was skipped")]
+    Skipped(Stage),
+}
 
 /// Runs `stage`, or waits for the runner that runs it, or finds it over.
 ///
@@ -70,7 +82,7 @@ pub(super) fn poststart(
     by: Trigger,
 ) -> Result<StageResult, LedgerError> {
     let result = match resolve_prestart(container, by)? {
-        Err(reason) => claim.finish(StageResult::Skipped { reason })?,
+        Err(not_started) => claim.finish(skipped(&not_started))?,
         Ok(()) => {
             if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
                 init.await_exec(before, EXEC_TIMEOUT);
@@ -91,7 +103,7 @@ fn poststop(container: &Container, claim: Claim, by: Trigger) -> Result<StageRes
 
 /// Waits for the running stages before the start, and skips those that have not begun. Returns the reason
 /// inside if the container was not started with them.
-fn resolve_prestart(container: &Container, by: Trigger) -> Result<Result<(), String>, LedgerError> {
+fn resolve_prestart(container: &Container, by: Trigger) -> Result<Result<(), NotStarted>, LedgerError> {
     let mut resolved = Ok(());
     for stage in Stage::BEFORE_START {
         if container.header().count(stage) == 0 {
@@ -106,14 +118,16 @@ fn resolve_prestart(container: &Container, by: Trigger) -> Result<Result<(), Str
             }
             Claimed::Ours(claim) => {
                 let not_requested = "no request came before init ran or the container stopped";
-                let reason = resolved.clone().err().unwrap_or_else(|| not_requested.to_owned());
-                claim.finish(StageResult::Skipped { reason })?
+                claim.finish(match resolved {
+                    Ok(()) => skipped(&not_requested),
+                    Err(not_started) => skipped(&not_started),
+                })?
             }
         };
         resolved = resolved.and(match result {
             StageResult::Done => Ok(()),
-            StageResult::Failed { .. } => Err(format!("its {stage} failed")),
-            StageResult::Skipped { .. } => Err(format!("its {stage} was skipped")),
+            StageResult::Failed { .. } => Err(NotStarted::Failed(stage)),
+            StageResult::Skipped { .. } => Err(NotStarted::Skipped(stage)),
         });
     }
     Ok(resolved)
@@ -124,7 +138,7 @@ fn resolve_prestart(container: &Container, by: Trigger) -> Result<Result<(), Str
 /// poststart of the start call. An OCI runtime that deletes a container has ended its start.
 fn resolve_poststart(
     container: &Container,
-    prestart: Result<(), String>,
+    prestart: Result<(), NotStarted>,
     by: Trigger,
 ) -> Result<(), LedgerError> {
     let hooks = container.header().count(Stage::Poststart);
@@ -141,12 +155,18 @@ fn resolve_poststart(
     if claim.record().next() > 0 {
         list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?;
     } else {
-        let reason = prestart
-            .err()
-            .unwrap_or_else(|| "the container had stopped before it could begin".into());
-        claim.finish(StageResult::Skipped { reason })?;
+        claim.finish(match prestart {
+            Ok(()) => skipped(&"the container had stopped before it could begin"),
+            Err(not_started) => skipped(&not_started),
+        })?;
     }
     Ok(())
+}
+
+fn skipped(reason: &dyn Display) -> StageResult {
+    StageResult::Skipped {
+        reason: reason.to_string(),
+    }
 }
 
 /// Waits until a poststart has begun, at most for a second.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
+use super::error::EditError;
 use crate::model::{prose, shown_path};
 use crate::node::{InstalledRuntime, NRI, Node, containerd_imports};
 
@@ -21,13 +22,13 @@ const CONTAINERD_2: &str = include_str!("../../../deploy/containerd/containerd-2
 /// `format`.
 ///
 /// Fails with the reason why the file cannot be changed.
-pub(super) fn with_import(node: &Node, text: &str, format: i64) -> Result<Option<String>, String> {
+pub(super) fn with_import(node: &Node, text: &str, format: i64) -> Result<Option<String>, EditError> {
     let mut file = parse(text)?;
     if text.trim().is_empty() {
         return Ok(Some(format!("version = {format}\nimports = [\"{IMPORT}\"]\n")));
     }
     if file.get("version").and_then(Item::as_integer).unwrap_or(1) < 2 {
-        return Err("its format is version 1, which imports nothing".to_owned());
+        return Err(EditError::FormatOne);
     }
     let drop_in = node.real(DROP_IN);
     if imports(node, text)
@@ -39,13 +40,13 @@ pub(super) fn with_import(node: &Node, text: &str, format: i64) -> Result<Option
     match file.get_mut("imports") {
         // Keys without a table must be before the first table.
         None => return Ok(Some(format!("imports = [\"{IMPORT}\"]\n{text}"))),
-        Some(list) => add(list.as_array_mut().ok_or("imports is not a list")?),
+        Some(list) => add(list.as_array_mut().ok_or(EditError::ImportsNotAList)?),
     }
     Ok(Some(file.to_string()))
 }
 
 /// The main file without the import of the drop-in; `None` if it has none.
-pub(super) fn without_import(text: &str) -> Result<Option<String>, String> {
+pub(super) fn without_import(text: &str) -> Result<Option<String>, EditError> {
     let mut file = parse(text)?;
     let Some(list) = file.get_mut("imports").and_then(Item::as_array_mut) else {
         return Ok(None);
@@ -65,9 +66,9 @@ pub(super) fn without_import(text: &str) -> Result<Option<String>, String> {
     Ok(Some(file.to_string()))
 }
 
-fn parse(text: &str) -> Result<DocumentMut, String> {
+fn parse(text: &str) -> Result<DocumentMut, EditError> {
     text.parse::<DocumentMut>()
-        .map_err(|error| prose(error.message()))
+        .map_err(|error| EditError::InvalidToml(prose(error.message())))
 }
 
 /// Adds the import after the last one, whose comma and comments stay.
@@ -114,7 +115,7 @@ pub(super) struct DropIn {
 /// The drop-in for a node with this text in its main file. NRI is on and accepts connections; all other
 /// values of the administrator stay. 1.7 needs them repeated, because there a later table replaces an earlier
 /// one.
-pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Result<DropIn, String> {
+pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Result<DropIn, EditError> {
     let is_1 = runtime == InstalledRuntime::Containerd17;
     let mut own = own_values(node, main, is_1);
     let socket = own
@@ -124,9 +125,7 @@ pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Res
     own.retain(|key, _| key != "disable" && key != "disable_connections");
     let mut file = parse(if is_1 { CONTAINERD_1_7 } else { CONTAINERD_2 })?;
     let nri = file.get_mut("plugins").and_then(|plugins| plugins.get_mut(NRI));
-    let nri = nri
-        .and_then(Item::as_table_mut)
-        .ok_or("the drop-in has no table about NRI")?;
+    let nri = nri.and_then(Item::as_table_mut).ok_or(EditError::NoNriTable)?;
     let mut kept = Vec::new();
     for (key, own) in own {
         // containerd 2 merges the tables key by key.

@@ -7,6 +7,23 @@ use thiserror::Error;
 use crate::model::{shown, shown_path};
 use crate::write::WriteError;
 
+/// The reason why the main file of containerd cannot be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum EditError {
+    /// It is not TOML; the message of the parser.
+    #[error("{0}")]
+    InvalidToml(String),
+    /// Its format is of containerd 1.0.
+    #[error("its format is version 1, which imports nothing")]
+    FormatOne,
+    /// `imports` has another type.
+    #[error("imports is not a list")]
+    ImportsNotAList,
+    /// The drop-in lacks its table.
+    #[error("the drop-in has no table about NRI")]
+    NoNriTable,
+}
+
 /// The reason why NRI could not be switched on or off.
 #[derive(Debug, Error)]
 pub(crate) enum RuntimeError {
@@ -35,7 +52,7 @@ pub(crate) enum RuntimeError {
         /// The file.
         path: PathBuf,
         /// The fault.
-        reason: String,
+        reason: EditError,
         /// The import that it needs.
         import: &'static str,
     },

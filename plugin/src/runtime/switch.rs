@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::RuntimeError;
 use super::containerd::{self, IMPORT, MAIN, drop_in, with_import, without_import};
+use super::error::EditError;
 use super::seal::{is_sealed, sealed};
 use crate::model::{shown, shown_path};
 use crate::node::{InstalledRuntime, Node, UnknownRuntime, installed_runtime};
@@ -164,7 +165,7 @@ fn plan_for(runtime: InstalledRuntime) -> Plan {
     }
 }
 
-fn refused(path: &Path) -> impl FnOnce(String) -> RuntimeError {
+fn refused(path: &Path) -> impl FnOnce(EditError) -> RuntimeError {
     let path = path.to_owned();
     move |reason| RuntimeError::Main {
         path,

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use super::Digest;
 use crate::config::Config;
@@ -63,6 +64,20 @@ pub(crate) struct LastGood {
     pub(crate) taken: Timestamp,
     /// The identity of the copy, which no version of the file itself has.
     pub(crate) identity: FileIdentity,
+}
+
+/// The reason why a copy cannot be used.
+#[derive(Debug, Error)]
+enum CopyError {
+    /// Users other than root could have written it.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
+    /// It cannot be read.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<String>())]
+    Unreadable(Vec<Diagnostic>),
+    /// Its content does not match its header.
+    #[error("{0} is damaged, or was changed")]
+    Damaged(Arc<str>),
 }
 
 /// A file of which an older version is active.
@@ -131,7 +146,7 @@ impl Copies {
     pub(crate) fn find(&self, file: &str) -> Option<LastGood> {
         let directory = self.0.as_ref()?;
         directory.read(file).unwrap_or_else(|error| {
-            tracing::warn!(file, error, "the last good version of the file cannot be used");
+            tracing::warn!(file, %error, "the last good version of the file cannot be used");
             None
         })
     }
@@ -244,17 +259,16 @@ impl Directory {
         }
     }
 
-    fn read(&self, file: &str) -> Result<Option<LastGood>, String> {
+    fn read(&self, file: &str) -> Result<Option<LastGood>, CopyError> {
         let path = self.path(file);
         let trusted = match TrustedFile::to_read(&path) {
             Err(error) if error.fault == Fault::NotFound => return Ok(None),
-            found => found.map_err(|error| error.to_string())?,
+            found => found?,
         };
-        self.check_directory().map_err(|error| error.to_string())?;
+        self.check_directory()?;
         let name: Arc<str> = path.to_string_lossy().into();
-        let bytes = trusted.content(&name, SIZE);
-        let bytes = bytes.map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
-        let damaged = || format!("{name} is damaged, or was changed");
+        let bytes = trusted.content(&name, SIZE).map_err(CopyError::Unreadable)?;
+        let damaged = || CopyError::Damaged(name.clone());
         let (header, text) = split(&bytes).ok_or_else(damaged)?;
         if header.file != file || header.digest != Digest::of(text).to_string() {
             return Err(damaged());

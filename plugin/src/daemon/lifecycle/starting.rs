@@ -1,8 +1,10 @@
 //! NRI StartContainer and PostStartContainer, which are subscribed to with `events` delivery alone.
 
+use std::io;
 use std::time::Duration;
 
 use containerd_nri::api::Container;
+use thiserror::Error;
 
 use super::containers::{Containers, Registered, StageError, budget, warn};
 use super::runners::Running;
@@ -10,17 +12,42 @@ use crate::ledger::{LedgerError, Trigger};
 use crate::model::Stage;
 use crate::process::{Init, process};
 
+/// The reason why a container must not start.
+#[derive(Debug, Error)]
+pub(in crate::daemon) enum StartError {
+    /// Its records cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A runner cannot be started.
+    #[error("its {stage} hooks cannot be run: {source}")]
+    Runner {
+        /// The stage of the hooks.
+        stage: Stage,
+        /// The kernel's error.
+        source: io::Error,
+    },
+    /// Its hooks have failed; the output of their runner.
+    #[error("{0}")]
+    Hooks(String),
+    /// Its hooks run for too long.
+    #[error(
+        "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer: raise the \
+         runtime's plugin_request_timeout, or use delivery runner",
+        .0.as_secs_f64()
+    )]
+    TimedOut(Duration),
+}
+
 impl Containers {
     /// Runs the prestart hooks of a container that is being started, before its init runs its program.
     /// Prepares its poststart, so that the OCI runtime's start waits for it where it can.
     ///
-    /// Fails with a text for people if the container must not start. Then its init is killed: not every
-    /// runtime obeys the answer.
+    /// Fails if the container must not start. Then its init is killed: not every runtime obeys the answer.
     pub(in crate::daemon) async fn starting(
         &self,
         container: Container,
         remaining: Duration,
-    ) -> Result<(), String> {
+    ) -> Result<(), StartError> {
         let containers = self.clone();
         let starting = async move {
             let may_start = containers.prestart(&container, remaining).await;
@@ -32,9 +59,8 @@ impl Containers {
         self.on_own_thread(starting).await
     }
 
-    async fn prestart(&self, container: &Container, remaining: Duration) -> Result<(), String> {
-        let ledger = |error: LedgerError| error.to_string();
-        let Some(registered) = self.find(&container.id).map_err(ledger)? else {
+    async fn prestart(&self, container: &Container, remaining: Duration) -> Result<(), StartError> {
+        let Some(registered) = self.find(&container.id)? else {
             return Ok(());
         };
         if registered.header.injected {
@@ -51,16 +77,12 @@ impl Containers {
         };
         let created = registered.seen(container, false);
         let running = self.start(&registered, stage, Trigger::StartContainer, &created);
-        let running = running.map_err(|error| format!("its {stage} hooks cannot be run: {error}"))?;
+        let running = running.map_err(|source| StartError::Runner { stage, source })?;
         let limit = budget(remaining);
         match running.within(limit).await {
             Ok(ended) if ended.succeeded => Ok(()),
-            Ok(ended) => Err(ended.output),
-            Err(_) => Err(format!(
-                "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer: raise the \
-                 runtime's plugin_request_timeout, or use delivery runner",
-                limit.as_secs_f64()
-            )),
+            Ok(ended) => Err(StartError::Hooks(ended.output)),
+            Err(_) => Err(StartError::TimedOut(limit)),
         }
     }
 

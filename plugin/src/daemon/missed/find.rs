@@ -180,7 +180,10 @@ impl OciHooks {
             Some(None) => Some("there is no ledger".to_owned()),
             None => {
                 let failure = applied.ledger.failure();
-                Some(failure.unwrap_or_else(|| "the ledger is not open yet".to_owned()))
+                Some(failure.map_or_else(
+                    || "the ledger is not open yet".to_owned(),
+                    |error| error.to_string(),
+                ))
             }
         }
     }
