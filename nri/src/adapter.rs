@@ -1,5 +1,8 @@
 //! The generated ttrpc service, answered by a [`Plugin`]: in time, even if its handlers block or panic.
 
+mod notify;
+mod span;
+
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use protobuf::Message;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 use ttrpc::r#async::TtrpcContext;
 
 use crate::answer::{Handlers, refuse, sendable, time_to_answer};
@@ -21,6 +24,7 @@ use crate::rpc;
 use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
 use crate::subscription::Subscription;
+use span::about;
 
 /// Serves one connection on behalf of a plugin.
 pub(crate) struct Adapter<P> {
@@ -75,71 +79,6 @@ impl<P: Plugin> Adapter<P> {
         ctx
     }
 
-    /// Passes the plugin an event with an empty answer, in either form of the protocol.
-    async fn notify(
-        &self,
-        rpc: &TtrpcContext,
-        event: Event,
-        pod: MessageField<PodSandbox>,
-        container: MessageField<Container>,
-    ) -> ttrpc::Result<()> {
-        let Some(method) = method_of(event) else {
-            tracing::debug!(?event, "ignoring an event that has a call of its own, or is none");
-            return Ok(());
-        };
-        let ctx = match event {
-            Event::START_CONTAINER => self.context(rpc),
-            _ => self.context_of_event(rpc),
-        };
-        let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
-        let span = about(&pod, &container);
-        let handler = async move |plugin: &P, ctx: &Context| match event {
-            Event::RUN_POD_SANDBOX => plugin.run_pod_sandbox(ctx, event::RunPodSandbox::new(pod)).await,
-            Event::POST_UPDATE_POD_SANDBOX => {
-                plugin
-                    .post_update_pod_sandbox(ctx, event::PostUpdatePodSandbox::new(pod))
-                    .await
-            }
-            Event::STOP_POD_SANDBOX => {
-                plugin
-                    .stop_pod_sandbox(ctx, event::StopPodSandbox::new(pod))
-                    .await
-            }
-            Event::REMOVE_POD_SANDBOX => {
-                plugin
-                    .remove_pod_sandbox(ctx, event::RemovePodSandbox::new(pod))
-                    .await
-            }
-            Event::POST_CREATE_CONTAINER => {
-                plugin
-                    .post_create_container(ctx, event::PostCreateContainer::new(pod, container))
-                    .await
-            }
-            Event::START_CONTAINER => {
-                plugin
-                    .start_container(ctx, event::StartContainer::new(pod, container))
-                    .await
-            }
-            Event::POST_START_CONTAINER => {
-                plugin
-                    .post_start_container(ctx, event::PostStartContainer::new(pod, container))
-                    .await
-            }
-            Event::POST_UPDATE_CONTAINER => {
-                plugin
-                    .post_update_container(ctx, event::PostUpdateContainer::new(pod, container))
-                    .await
-            }
-            Event::REMOVE_CONTAINER => {
-                plugin
-                    .remove_container(ctx, event::RemoveContainer::new(pod, container))
-                    .await
-            }
-            _ => Ok(()),
-        };
-        self.handlers.answer(method, ctx, handler).instrument(span).await
-    }
-
     /// Adds the rest of a message of a synchronization, after the filter, to the gathered ones.
     fn gather(&self, part: event::Synchronize) {
         self.room.keep(part.pods.iter().map(size).sum());
@@ -161,45 +100,9 @@ fn deadline(rpc: &TtrpcContext) -> Instant {
     now + limit.saturating_sub(age.unwrap_or_default())
 }
 
-/// The call of an event with an empty answer.
-fn method_of(event: Event) -> Option<&'static str> {
-    Some(match event {
-        Event::RUN_POD_SANDBOX => "RunPodSandbox",
-        Event::POST_UPDATE_POD_SANDBOX => "PostUpdatePodSandbox",
-        Event::STOP_POD_SANDBOX => "StopPodSandbox",
-        Event::REMOVE_POD_SANDBOX => "RemovePodSandbox",
-        Event::POST_CREATE_CONTAINER => "PostCreateContainer",
-        Event::START_CONTAINER => "StartContainer",
-        Event::POST_START_CONTAINER => "PostStartContainer",
-        Event::POST_UPDATE_CONTAINER => "PostUpdateContainer",
-        Event::REMOVE_CONTAINER => "RemoveContainer",
-        _ => return None,
-    })
-}
-
 /// The approximate size of a message in memory, in bytes.
 fn size<M: Message>(message: &M) -> u64 {
     size_of::<M>() as u64 + message.compute_size()
-}
-
-/// The fields of every log line that is written while this pod's or container's event is handled.
-fn about(pod: &PodSandbox, container: &Container) -> Span {
-    let (namespace, pod) = (beginning(&pod.namespace), beginning(&pod.name));
-    if container.id.is_empty() {
-        return tracing::error_span!("pod", namespace, pod);
-    }
-    let (container, id) = (beginning(&container.name), beginning(&container.id));
-    tracing::error_span!("container", namespace, pod, container, id)
-}
-
-/// The beginning of a name, up to the maximum length in Kubernetes: a longer name must not fill every log
-/// line.
-fn beginning(name: &str) -> &str {
-    let mut end = name.len().min(253);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    &name[..end]
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -13,11 +13,12 @@ mod lifecycle;
 mod mark;
 mod missed;
 mod nri_hooks;
+mod oci_hooks;
 mod selectable;
 mod subject;
 
-pub use events::OciHooks;
 pub use inspection::ConfiguredBy;
 pub(crate) use inspection::Inspection;
 pub use lifecycle::RunnerProgram;
 pub use missed::WithoutHooks;
+pub use oci_hooks::OciHooks;

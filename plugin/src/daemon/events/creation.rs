@@ -8,8 +8,8 @@ use containerd_nri::{Adjustment, Status};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::OciHooks;
 use crate::config::FailurePolicy;
+use crate::daemon::OciHooks;
 use crate::daemon::deliver::{DeliveryError, deliver, redelivered};
 use crate::daemon::mark::{is_marked, mark};
 use crate::daemon::subject::subject;
