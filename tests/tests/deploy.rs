@@ -123,7 +123,7 @@ fn the_sample_configuration_is_good_and_exempts_kube_system_alone() -> Result<()
 
 /// What it says of the keys that are not set is what the daemon does.
 #[test]
-fn the_sample_configuration_tells_the_defaults() -> Result<()> {
+fn the_sample_configuration_contains_the_defaults() -> Result<()> {
     let text = fs::read_to_string(workspace::file("deploy/config.toml"))?;
     // What is an example stands in a paragraph that says so.
     let paragraphs = text

@@ -110,7 +110,7 @@ async fn hooks_get_their_argv_their_environment_and_the_state_of_the_container(
     Ok(())
 }
 
-async fn a_failing_prestart_stops_the_start_and_tells_why(version: Version) -> Result<()> {
+async fn a_failing_prestart_stops_the_start_and_gives_the_reason(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
     let spec = HookSpec::new()
@@ -163,6 +163,6 @@ async fn a_spec_changed_after_the_create_changes_nothing_for_that_container(vers
 on_each_containerd!(
     hooks_are_visible_in_the_spec_of_the_container,
     hooks_get_their_argv_their_environment_and_the_state_of_the_container,
-    a_failing_prestart_stops_the_start_and_tells_why,
+    a_failing_prestart_stops_the_start_and_gives_the_reason,
     a_spec_changed_after_the_create_changes_nothing_for_that_container,
 );

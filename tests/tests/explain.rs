@@ -156,7 +156,7 @@ fn with<'a>(annotations: &'a [(&'a str, &'a str)]) -> Asked<'a> {
     }
 }
 
-async fn what_explain_says_of_picks_is_what_a_container_gets(version: Version) -> Result<()> {
+async fn a_container_gets_the_selected_hooks_that_explain_lists(version: Version) -> Result<()> {
     let mut node = Node::new(version).await?;
     let default = node.default.clone();
     let long = "c".repeat(60);
@@ -308,6 +308,6 @@ async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: 
 }
 
 on_each_containerd!(
-    what_explain_says_of_picks_is_what_a_container_gets,
+    a_container_gets_the_selected_hooks_that_explain_lists,
     what_explain_says_of_a_configuration_is_what_a_container_gets,
 );

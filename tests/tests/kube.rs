@@ -20,7 +20,7 @@ const ALL: &str =
 /// Shapes, and the delivery that each has.
 const SHAPES: [(&str, Delivery); 2] = [("full", Delivery::Runner), ("least-privilege", Delivery::Direct)];
 
-async fn the_stages_of_a_container_are_judged_to_be_at_their_moments(runtime: Runtime) -> Result<()> {
+async fn the_stages_of_a_container_are_found_at_their_moments(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let kube = Kube::install(&containerd)?;
     for (shape, delivery) in SHAPES {
@@ -103,7 +103,7 @@ async fn a_failed_prestart_is_recorded_with_its_reason(runtime: Runtime) -> Resu
 }
 
 on_each_runtime!(
-    the_stages_of_a_container_are_judged_to_be_at_their_moments,
+    the_stages_of_a_container_are_found_at_their_moments,
     a_failed_prestart_is_recorded_with_its_reason,
 );
 

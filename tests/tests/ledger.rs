@@ -36,7 +36,7 @@ async fn a_spec_changed_after_the_create_changes_nothing_for_that_container(vers
     Ok(())
 }
 
-async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Version) -> Result<()> {
+async fn a_container_whose_entry_is_truncated_is_refused_and_no_other(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
@@ -74,7 +74,9 @@ async fn a_container_whose_entry_is_torn_is_refused_and_no_other(version: Versio
 }
 
 /// A runner reads no further than the hooks of its stage.
-async fn a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told(version: Version) -> Result<()> {
+async fn a_container_whose_poststop_is_truncated_runs_and_its_poststop_is_reported(
+    version: Version,
+) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
@@ -135,7 +137,7 @@ async fn nothing_is_written_for_a_container_without_hooks(version: Version) -> R
     Ok(())
 }
 
-async fn a_removed_container_is_of_the_past(version: Version) -> Result<()> {
+async fn a_removed_container_is_archived(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     let ledger = containerd.ledger();
@@ -201,9 +203,9 @@ async fn a_spec_of_ten_megabytes_works(version: Version) -> Result<()> {
 
 on_each_containerd_and_the_newest!(
     a_spec_changed_after_the_create_changes_nothing_for_that_container,
-    a_container_whose_entry_is_torn_is_refused_and_no_other,
-    a_container_whose_poststop_is_torn_runs_and_its_poststop_is_told,
+    a_container_whose_entry_is_truncated_is_refused_and_no_other,
+    a_container_whose_poststop_is_truncated_runs_and_its_poststop_is_reported,
     nothing_is_written_for_a_container_without_hooks,
-    a_removed_container_is_of_the_past,
+    a_removed_container_is_archived,
     a_spec_of_ten_megabytes_works,
 );

@@ -68,7 +68,7 @@ async fn a_container_made_earlier_keeps_its_hooks_without_the_plugin(runtime: Ru
     Ok(())
 }
 
-async fn a_plugin_that_is_back_gives_what_is_owed(runtime: Runtime) -> Result<()> {
+async fn a_plugin_that_is_back_runs_pending_hooks(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
@@ -314,7 +314,7 @@ fn line(file: &Path) -> Result<Option<String>> {
 on_each_runtime_and_the_newest!(
     every_stage_runs_once_while_plugin_and_runtime_die_and_come_back,
     a_container_made_earlier_keeps_its_hooks_without_the_plugin,
-    a_plugin_that_is_back_gives_what_is_owed,
+    a_plugin_that_is_back_runs_pending_hooks,
     after_a_reset_of_the_machine_a_lost_container_gets_its_poststop,
     two_instances_give_a_container_its_hooks_once,
     two_daemons_with_other_deliveries_give_a_container_its_hooks_once,

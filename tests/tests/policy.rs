@@ -198,7 +198,7 @@ async fn no_string_of_a_pod_reaches_a_hook_but_as_the_state_of_its_container(ver
     Ok(())
 }
 
-async fn a_changed_configuration_is_in_force_for_the_next_container(version: Version) -> Result<()> {
+async fn a_changed_configuration_is_active_for_the_next_container(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
     let first = hooks.recording_spec("first")?;
@@ -245,5 +245,5 @@ on_each_containerd!(
     a_rule_keeps_a_hook_spec_for_the_namespaces_that_it_names,
     files_of_hooks_d_count_where_their_conditions_hold,
     no_string_of_a_pod_reaches_a_hook_but_as_the_state_of_its_container,
-    a_changed_configuration_is_in_force_for_the_next_container,
+    a_changed_configuration_is_active_for_the_next_container,
 );

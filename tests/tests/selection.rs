@@ -32,7 +32,7 @@ async fn a_default_spec_is_for_every_container(version: Version) -> Result<()> {
     Ok(())
 }
 
-async fn an_annotation_picks_a_spec_without_a_default(version: Version) -> Result<()> {
+async fn an_annotation_selects_a_spec_without_a_default(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let path = containerd.hooks().recording_spec("gpu")?;
     let _plugin = containerd.plugin().delivery("direct").start().await?;
@@ -246,7 +246,7 @@ async fn a_default_spec_that_is_invalid_at_start_fails_every_create(version: Ver
     Ok(())
 }
 
-async fn a_default_spec_that_turns_invalid_leaves_the_last_good_one_in_force(version: Version) -> Result<()> {
+async fn a_default_spec_that_turns_invalid_leaves_the_last_good_one_active(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let default = containerd.hooks().recording_spec("default")?;
     let _plugin = containerd
@@ -294,12 +294,12 @@ async fn refusal(pod: &Pod) -> Result<String> {
 
 on_each_containerd!(
     a_default_spec_is_for_every_container,
-    an_annotation_picks_a_spec_without_a_default,
+    an_annotation_selects_a_spec_without_a_default,
     default_hooks_run_before_those_of_the_annotation_in_listed_order,
     the_narrowest_scope_of_the_annotation_counts,
     an_excluded_namespace_is_exempt_from_the_default_spec_alone,
     a_bad_annotation_fails_that_create_alone,
     a_bad_annotation_for_one_container_spares_the_others_of_its_pod,
     a_default_spec_that_is_invalid_at_start_fails_every_create,
-    a_default_spec_that_turns_invalid_leaves_the_last_good_one_in_force,
+    a_default_spec_that_turns_invalid_leaves_the_last_good_one_active,
 );

@@ -17,7 +17,9 @@ use nri_oci_hooks::observe::request_status;
 /// Less than a probe of Kubernetes waits unless it is told to.
 const PROBE: Duration = Duration::from_millis(900);
 
-async fn a_port_tells_metrics_and_health_and_no_client_keeps_a_probe_waiting(version: Version) -> Result<()> {
+async fn a_port_serves_metrics_and_health_and_no_client_keeps_a_probe_waiting(
+    version: Version,
+) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let port = free_port()?;
     let _plugin = containerd
@@ -69,7 +71,7 @@ async fn a_port_tells_metrics_and_health_and_no_client_keeps_a_probe_waiting(ver
     Ok(())
 }
 
-async fn a_socket_tells_the_same_and_is_roots_alone(version: Version) -> Result<()> {
+async fn a_socket_serves_the_same_and_is_roots_alone(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let socket = containerd.node().directory().join("metrics.sock");
     let _plugin = containerd
@@ -273,8 +275,8 @@ impl Journal {
 }
 
 on_each_containerd!(
-    a_port_tells_metrics_and_health_and_no_client_keeps_a_probe_waiting,
-    a_socket_tells_the_same_and_is_roots_alone,
+    a_port_serves_metrics_and_health_and_no_client_keeps_a_probe_waiting,
+    a_socket_serves_the_same_and_is_roots_alone,
     a_daemon_takes_over_from_the_one_that_it_replaces,
     the_journal_has_each_line_with_its_fields,
 );

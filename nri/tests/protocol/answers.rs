@@ -132,7 +132,7 @@ async fn a_handler_that_hangs_is_an_error_answer_before_the_runtime_gives_up() {
 }
 
 #[tokio::test]
-async fn a_handler_knows_its_deadline_also_when_configure_tells_none() {
+async fn a_handler_knows_its_deadline_also_when_configure_names_none() {
     let profile = RuntimeProfile::containerd_1_7();
     let builder = FakeRuntime::builder(profile).request_timeout(Duration::from_millis(500));
     let (mut runtime, directory) = listen(builder);

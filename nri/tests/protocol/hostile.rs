@@ -73,7 +73,7 @@ fn frame(connection: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn torn_frames_are_survived() {
+async fn truncated_frames_are_survived() {
     let whole = frame(PLUGIN, &[0, 0, 0, 4, 0, 0, 0, 1, 1, 0, 1, 2, 3, 4]);
     for length in 0..whole.len() {
         survives(&whole[..length]).await;

@@ -40,7 +40,7 @@ async fn a_plugin_that_starts_before_the_runtime_waits_for_its_socket() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_the_runtime_dropped_registers_anew() {
+async fn a_plugin_that_the_runtime_dropped_registers_again() {
     let (mut runtime, directory) = listen_as(RuntimeProfile::containerd_main());
     let (recorder, _seen) = Recorder::new();
     let _service = serve(recorder, &directory);

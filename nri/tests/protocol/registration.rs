@@ -87,7 +87,7 @@ async fn a_plugin_that_does_not_register_is_disconnected_after_the_registration_
 }
 
 #[tokio::test]
-async fn a_plugin_that_goes_away_before_it_registers_is_told_apart() {
+async fn a_plugin_that_goes_away_before_it_registers_is_distinguished() {
     let (mut runtime, directory) = listen(impatient(RuntimeProfile::containerd_2_1()));
     drop(RawPlugin::connect(&socket(&directory)).await);
     let result = runtime.accept().await;
@@ -114,7 +114,7 @@ async fn configured(profile: RuntimeProfile) -> ConfigureRequest {
 }
 
 #[tokio::test]
-async fn configure_tells_what_the_version_of_the_runtime_tells() {
+async fn configure_reports_the_fields_of_the_runtimes_version() {
     let told = |runtime_version: &str, timeouts: (i64, i64), nri: &str| ConfigureRequest {
         runtime_name: "containerd".to_owned(),
         runtime_version: runtime_version.to_owned(),

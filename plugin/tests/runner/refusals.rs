@@ -73,7 +73,7 @@ fn a_container_that_is_not_in_the_ledger_does_not_start_but_stops() {
 }
 
 #[test]
-fn a_damaged_entry_is_told_and_runs_nothing() {
+fn a_damaged_entry_is_reported_and_runs_nothing() {
     for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
         let fixture = Fixture::new().note(stage, "never").entered();
         let entry = fixture.ledger().root().join("entries/c1");
@@ -87,7 +87,7 @@ fn a_damaged_entry_is_told_and_runs_nothing() {
 }
 
 #[test]
-fn a_state_that_is_none_is_told() {
+fn an_invalid_state_is_reported() {
     let fixture = Fixture::new().note(Stage::Prestart, "never").entered();
     for state in [
         "",
@@ -110,7 +110,7 @@ fn a_state_that_is_none_is_told() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_with_the_right_one() {
+fn a_wrong_command_line_is_reported_with_the_right_one() {
     let runner = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nri-oci-hooks"));
         command.arg("stage").args(arguments).output().unwrap()

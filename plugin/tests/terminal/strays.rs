@@ -21,7 +21,7 @@ fn output(mut command: Command) -> Output {
 }
 
 #[test]
-fn what_is_no_directory_of_a_container_is_told_and_passed_over() {
+fn a_directory_that_is_no_containers_is_reported_and_passed_over() {
     let node = Node::new();
     let ledger = node.enter("c1", "web");
     node.enter("gone", "gone");

@@ -174,7 +174,7 @@ async fn programs_of_an_image_are_on_the_host_and_a_container_keeps_its_version(
     Ok(())
 }
 
-async fn an_image_that_cannot_be_taken_is_reported_and_keeps_nothing_back(version: Version) -> Result<()> {
+async fn an_image_that_cannot_be_used_is_reported_and_keeps_nothing_back(version: Version) -> Result<()> {
     let node = Node::start(version).await?;
     let first = node.make(1).await?;
     let (pod, _) = node.daemon("first", &first).await?;
@@ -213,5 +213,5 @@ fn age(version: &Path) -> Result<()> {
 
 on_each_containerd!(
     programs_of_an_image_are_on_the_host_and_a_container_keeps_its_version,
-    an_image_that_cannot_be_taken_is_reported_and_keeps_nothing_back,
+    an_image_that_cannot_be_used_is_reported_and_keeps_nothing_back,
 );

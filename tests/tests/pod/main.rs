@@ -84,7 +84,7 @@ async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version:
 }
 
 /// As `kubectl exec` has it: what is executed in a container is where its init has gone, on the host.
-async fn the_tools_tell_in_the_pod_what_they_tell_on_the_host(version: Version) -> Result<()> {
+async fn the_tools_print_the_same_in_the_pod_and_on_the_host(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let containerd = &cluster.containerd;
     let spec = containerd.hooks().recording_spec("default")?;
@@ -136,7 +136,7 @@ async fn a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doublin
     Ok(())
 }
 
-async fn a_change_of_the_configmap_is_in_force_without_a_restart(version: Version) -> Result<()> {
+async fn a_change_of_the_configmap_is_active_without_a_restart(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let hooks = cluster.containerd.hooks();
     cluster.publish(1, "runner", &hooks.spec("none", &HookSpec::new())?)?;
@@ -157,7 +157,7 @@ async fn a_change_of_the_configmap_is_in_force_without_a_restart(version: Versio
 }
 
 /// They are mounted below the other ConfigMap, in a mount namespace that the daemon has left.
-async fn pods_pick_hook_specs_of_the_second_configmap_as_it_is_now(version: Version) -> Result<()> {
+async fn pods_select_hook_specs_of_the_second_configmap_as_it_is_now(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     let (containerd, hooks) = (&cluster.containerd, cluster.containerd.hooks());
     cluster.publish(1, "runner", &hooks.spec("none", &HookSpec::new())?)?;
@@ -218,7 +218,7 @@ async fn a_later_release_on_the_host_is_not_replaced_by_an_earlier_one(version: 
     Ok(())
 }
 
-async fn a_host_that_executes_nothing_there_is_told_at_once(version: Version) -> Result<()> {
+async fn a_host_that_executes_nothing_there_is_reported_at_once(version: Version) -> Result<()> {
     let cluster = Cluster::start(version).await?;
     cluster.publish(
         1,
@@ -359,12 +359,12 @@ fn leave_no_group(containerd: &Containerd) -> Result<()> {
 on_each_containerd!(
     in_a_privileged_pod_it_gives_hooks_as_on_the_host,
     what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod,
-    the_tools_tell_in_the_pod_what_they_tell_on_the_host,
+    the_tools_print_the_same_in_the_pod_and_on_the_host,
     a_new_pod_takes_over_from_the_old_one_without_a_gap_and_without_doubling,
-    a_change_of_the_configmap_is_in_force_without_a_restart,
-    pods_pick_hook_specs_of_the_second_configmap_as_it_is_now,
+    a_change_of_the_configmap_is_active_without_a_restart,
+    pods_select_hook_specs_of_the_second_configmap_as_it_is_now,
     a_later_release_on_the_host_is_not_replaced_by_an_earlier_one,
-    a_host_that_executes_nothing_there_is_told_at_once,
+    a_host_that_executes_nothing_there_is_reported_at_once,
     a_host_that_takes_no_files_has_its_containers_refused_until_it_does,
     containers_of_before_keep_their_hooks_when_the_pod_is_gone,
     with_least_privilege_it_gives_hooks_that_the_oci_runtime_runs,

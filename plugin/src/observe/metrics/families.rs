@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_told_by_program_and_hook_spec_and_names_that_are_too_many_share_a_series() {
+    fn durations_are_counted_by_program_and_hook_spec_and_names_that_are_too_many_share_a_series() {
         let metrics = Metrics::new();
         let others = |count| format!("{{program=\"others\",file=\"others\"}} {count}");
         assert_eq!(series(&metrics), [others(0)]);
