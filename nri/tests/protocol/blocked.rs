@@ -58,20 +58,20 @@ impl Drop for Opener {
 struct Gated {
     gate: Gate,
     calls: &'static [&'static str],
-    entered: mpsc::UnboundedSender<&'static str>,
+    begun: mpsc::UnboundedSender<&'static str>,
 }
 
 impl Gated {
     fn new(calls: &'static [&'static str]) -> (Self, Opener, mpsc::UnboundedReceiver<&'static str>) {
         let (gate, opener) = Gate::closed();
-        let (entered, calls_entered) = mpsc::unbounded_channel();
-        let plugin = Self { gate, calls, entered };
-        (plugin, opener, calls_entered)
+        let (begun, calls_begun) = mpsc::unbounded_channel();
+        let plugin = Self { gate, calls, begun };
+        (plugin, opener, calls_begun)
     }
 
     fn enter(&self, call: &'static str) {
         // A test that is over listens no more.
-        let _ = self.entered.send(call);
+        let _ = self.begun.send(call);
         if self.calls.contains(&call) {
             self.gate.pass();
         }
@@ -145,7 +145,7 @@ async fn create_at_last(plugin: &mut PluginHandle) {
 #[tokio::test]
 async fn a_handler_that_blocks_its_thread_is_answered_for_in_time_and_the_next_event_is_handled() {
     let (mut runtime, directory) = hurried();
-    let (gated, opener, mut entered) = Gated::new(&["create_container", "remove_container"]);
+    let (gated, opener, mut begun) = Gated::new(&["create_container", "remove_container"]);
     let _service = serve(gated, &directory);
     let mut plugin = runtime.accept().await.unwrap();
     assert_eq!(create_stuck(&mut plugin).await.code, Code::DeadlineExceeded);
@@ -168,7 +168,7 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_in_time_and_the_next_e
         .into_answer()
         .unwrap();
     let mut calls = Vec::new();
-    while let Ok(call) = entered.try_recv() {
+    while let Ok(call) = begun.try_recv() {
         calls.push(call);
     }
     let expected = [
@@ -185,7 +185,7 @@ async fn a_handler_that_blocks_its_thread_is_answered_for_in_time_and_the_next_e
 #[tokio::test]
 async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_refused_at_once() {
     let (mut runtime, directory) = hurried();
-    let (gated, opener, mut entered) = Gated::new(&["create_container"]);
+    let (gated, opener, mut begun) = Gated::new(&["create_container"]);
     let _service = serve(gated, &directory);
     let mut plugin = runtime.accept().await.unwrap();
     for number in 0..100 {
@@ -199,7 +199,7 @@ async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_
         }
     }
     let mut kept = 0;
-    while let Ok(call) = entered.try_recv() {
+    while let Ok(call) = begun.try_recv() {
         kept += usize::from(call == "create_container");
     }
     assert_eq!(kept, MAX, "every request that reaches the plugin is kept by it");
@@ -259,7 +259,7 @@ async fn a_plugin_comes_back_to_a_runtime_that_restarts_while_a_handler_is_stuck
 #[tokio::test]
 async fn a_plugin_that_is_stuck_in_disconnected_comes_back_all_the_same() {
     let (mut runtime, directory) = hurried();
-    let (gated, _opener, mut entered) = Gated::new(&["create_container", "disconnected"]);
+    let (gated, _opener, mut begun) = Gated::new(&["create_container", "disconnected"]);
     let _service = serve(gated, &directory);
     let mut plugin = runtime.accept().await.unwrap();
     // There is a thread for it even if all handlers are stuck.
@@ -267,10 +267,10 @@ async fn a_plugin_that_is_stuck_in_disconnected_comes_back_all_the_same() {
         create_stuck(&mut plugin).await;
     }
     runtime.restart().unwrap();
-    let told = timeout(LONG, async {
-        while entered.recv().await != Some("disconnected") {}
+    let notified = timeout(LONG, async {
+        while begun.recv().await != Some("disconnected") {}
     });
-    told.await.expect("the plugin is told");
+    notified.await.expect("the plugin is notified");
     let refused = timeout(LONG, runtime.accept()).await.unwrap().map(|_| ());
     assert!(matches!(refused, Err(AcceptError::Configure(_))), "{refused:?}");
 }

@@ -85,11 +85,11 @@ async fn what_is_logged_while_a_container_is_handled_says_which_it_is() {
     );
 
     let lines = logged(|| panic!("on purpose")).await;
-    let told: Vec<&String> = lines.iter().filter(|line| line.contains("WARN")).collect();
-    assert_eq!(told.len(), 1, "{lines:?}");
+    let reported: Vec<&String> = lines.iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(reported.len(), 1, "{lines:?}");
     assert!(
-        told[0].contains(&about) && told[0].contains("the plugin panicked"),
-        "{told:?}"
+        reported[0].contains(&about) && reported[0].contains("the plugin panicked"),
+        "{reported:?}"
     );
 }
 

@@ -115,7 +115,7 @@ async fn configured(profile: RuntimeProfile) -> ConfigureRequest {
 
 #[tokio::test]
 async fn configure_reports_the_fields_of_the_runtimes_version() {
-    let told = |runtime_version: &str, timeouts: (i64, i64), nri: &str| ConfigureRequest {
+    let configure = |runtime_version: &str, timeouts: (i64, i64), nri: &str| ConfigureRequest {
         runtime_name: "containerd".to_owned(),
         runtime_version: runtime_version.to_owned(),
         registration_timeout: timeouts.0,
@@ -124,10 +124,10 @@ async fn configure_reports_the_fields_of_the_runtimes_version() {
         ..Default::default()
     };
     let expected = [
-        told("1.7.24~ds1", (0, 0), ""),
-        told("2.1.9+unknown", (5_000, 2_000), ""),
-        told("2.2.7+unknown", (5_000, 2_000), ""),
-        told("2.4.0-beta+unknown", (5_000, 2_000), "v0.12.2"),
+        configure("1.7.24~ds1", (0, 0), ""),
+        configure("2.1.9+unknown", (5_000, 2_000), ""),
+        configure("2.2.7+unknown", (5_000, 2_000), ""),
+        configure("2.4.0-beta+unknown", (5_000, 2_000), "v0.12.2"),
     ];
     let profiles = [
         RuntimeProfile::containerd_1_7(),

@@ -139,7 +139,7 @@ struct Removed {
 }
 
 impl Removed {
-    fn look(directory: PathBuf) -> Removed {
+    fn read(directory: PathBuf) -> Removed {
         let size = size(&directory);
         let files = EntryDirectory::archived(directory).ok().flatten();
         let identity = files.and_then(|files| Some(files.header().ok()?.identity));
@@ -173,7 +173,7 @@ impl Pruner {
         for name in names.into_iter().rev() {
             let path = self.archive.join(&name);
             let removed = self.known.remove(&name);
-            let removed = removed.unwrap_or_else(|| Removed::look(path.clone()));
+            let removed = removed.unwrap_or_else(|| Removed::read(path.clone()));
             let mut others = 0;
             let count = match &removed.name {
                 Some(name) => of_name.entry(name.clone()).or_default(),

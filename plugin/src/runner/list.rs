@@ -16,7 +16,7 @@ pub(super) enum OnFailure {
     /// They are not run, and the stage has failed: prestart.
     Stop,
     /// They are run nevertheless: poststart (iSulad's rule) and poststop.
-    GoOn,
+    Continue,
 }
 
 /// Runs the hooks of `stage` that have not begun, in order, and finishes it.

@@ -87,7 +87,7 @@ pub(super) fn poststart(
             if let (Some(init), Some(before)) = (container.init(), container.program_before()) {
                 init.await_exec(before, EXEC_TIMEOUT);
             }
-            list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?
+            list::run(container, Stage::Poststart, claim, OnFailure::Continue)?
         }
     };
     container.note_start_is_over();
@@ -98,7 +98,7 @@ pub(super) fn poststart(
 fn poststop(container: &Container, claim: Claim, by: Trigger) -> Result<StageResult, LedgerError> {
     let prestart = resolve_prestart(container, by)?;
     resolve_poststart(container, prestart, by)?;
-    list::run(container, Stage::Poststop, claim, OnFailure::GoOn)
+    list::run(container, Stage::Poststop, claim, OnFailure::Continue)
 }
 
 /// Waits for the running stages before the start, and skips those that have not begun. Returns the reason
@@ -153,7 +153,7 @@ fn resolve_poststart(
         Claimed::Ours(claim) => claim,
     };
     if claim.record().next() > 0 {
-        list::run(container, Stage::Poststart, claim, OnFailure::GoOn)?;
+        list::run(container, Stage::Poststart, claim, OnFailure::Continue)?;
     } else {
         claim.finish(match prestart {
             Ok(()) => skipped(&"the container had stopped before it could begin"),

@@ -107,8 +107,8 @@ impl PathCache {
 
 impl Found {
     fn at<P: ?Sized + NixPath>(directory: impl AsFd, name: &P) -> Result<Found, Fault> {
-        let look = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let fd = openat(directory, name, look, Mode::empty())?;
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(directory, name, flags, Mode::empty())?;
         let stat = fstat(&fd)?;
         Ok(Found { fd, stat })
     }

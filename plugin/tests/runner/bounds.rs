@@ -26,7 +26,9 @@ fn at_its_timeout_everything_that_a_hook_started_is_killed_whatever_it_ignores_o
         sleep 60\n";
     let fixture = Fixture::new();
     let pid = fixture.fifo("pid");
-    let fixture = fixture.hook_with(Stage::Prestart, script, one_second).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, one_second)
+        .registered();
     let runner = fixture.start(Stage::Prestart);
     let grandchild = number_from(&pid);
     assert!(is_running(grandchild));
@@ -50,13 +52,15 @@ fn a_hook_that_stops_its_supervisor_gets_no_more_time_for_it_than_a_grace() {
     let script = "#!/bin/sh\nkill -STOP $PPID\n\
         setsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\n\
         exec sleep 1000\n";
-    let fixture = fixture.hook_with(Stage::Prestart, script, one_second).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, one_second)
+        .registered();
     let runner = fixture.start(Stage::Prestart);
     let grandchild = number_from(&pid);
     let output = runner.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = stderr(&output);
-    assert!(told.contains("killed after its timeout of 1 s"), "{told}");
+    let message = stderr(&output);
+    assert!(message.contains("killed after its timeout of 1 s"), "{message}");
     // It has ended; the node's init takes that in.
     while is_running(grandchild) {
         std::thread::yield_now();
@@ -77,12 +81,14 @@ fn at_its_timeout_everything_is_killed_on_a_node_with_thousands_of_processes_too
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told = [0; 4];
-    others.stdout.take().unwrap().read_exact(&mut told).unwrap();
+    let mut message = [0; 4];
+    others.stdout.take().unwrap().read_exact(&mut message).unwrap();
 
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\n(setsid sh -c 'echo $$ >$D/pid; while :; do sleep 60; done' &)\nsleep 60\n";
-    let fixture = fixture.hook_with(Stage::Prestart, script, one_second).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, one_second)
+        .registered();
     let runner = fixture.start(Stage::Prestart);
     let grandchild = number_from(&pid);
     runner.wait_with_output().unwrap();
@@ -100,7 +106,7 @@ fn at_its_timeout_everything_is_killed_on_a_node_with_thousands_of_processes_too
 fn a_stage_of_many_noisy_hooks_keeps_a_bounded_record() {
     let noise = "#!/bin/sh\nhead -c 20000 /dev/zero | tr '\\0' x; echo why >&2; exit 1\n";
     let fixture = (0..100).fold(Fixture::new(), |fixture, _| fixture.hook(Stage::Poststop, noise));
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let output = fixture.run(Stage::Poststop);
     assert!(output.status.success());
     let record = fixture.record(Stage::Poststop);
@@ -114,16 +120,16 @@ fn a_stage_of_many_noisy_hooks_keeps_a_bounded_record() {
     assert!(ends().all(|end| end.stdout.len() as u64 + end.stdout.omitted == 20_000));
     let kept: usize = ends().map(|end| end.stdout.len()).sum();
     assert!(kept <= 1024 * 1024, "{kept}");
-    let told = stderr(&output);
-    assert_eq!(told.lines().count(), 21, "{told}");
-    assert!(told.ends_with("80 more of its poststop hooks failed; nri-oci-hooks log has them\n"));
+    let message = stderr(&output);
+    assert_eq!(message.lines().count(), 21, "{message}");
+    assert!(message.ends_with("80 more of its poststop hooks failed; nri-oci-hooks log has them\n"));
 }
 
 /// As many as a hook-spec of 10 MB holds.
 #[test]
 fn of_tens_of_thousands_of_hooks_the_first_failure_ends_prestart() {
     let fixture = Fixture::new().hook(Stage::Prestart, "#!/bin/sh\nexit 3\n");
-    let fixture = fixture.repeated(Stage::Prestart, 30_000).entered();
+    let fixture = fixture.repeated(Stage::Prestart, 30_000).registered();
     let output = fixture.run(Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -137,7 +143,7 @@ fn of_tens_of_thousands_of_hooks_the_first_failure_ends_prestart() {
 fn the_time_of_one_hook_is_not_taken_from_the_next() {
     let fixture = Fixture::new();
     let fixture = fixture.hook_with(Stage::Poststop, "#!/bin/sh\nsleep 60\n", one_second);
-    let fixture = fixture.note(Stage::Poststop, "after").entered();
+    let fixture = fixture.note(Stage::Poststop, "after").registered();
     assert!(fixture.run(Stage::Poststop).status.success());
     assert_eq!(fixture.log(), ["after"]);
     assert_eq!(
@@ -154,7 +160,7 @@ fn a_process_that_a_successful_hook_leaves_behind_is_neither_waited_for_nor_kill
     // The second hook is killed at its timeout; what the first has left is not of it.
     let fixture = fixture.hook(Stage::Poststart, script);
     let fixture = fixture.hook_with(Stage::Poststart, "#!/bin/sh\nsleep 60\n", one_second);
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let runner = fixture.start(Stage::Poststart);
     let daemon = number_from(&pid);
     let output = runner.wait_with_output().unwrap();
@@ -170,7 +176,7 @@ fn a_process_that_a_successful_hook_leaves_behind_is_neither_waited_for_nor_kill
 #[test]
 fn of_a_long_output_the_beginning_and_the_end_are_kept() {
     let script = "#!/bin/sh\necho first; head -c 3000000 /dev/zero | tr '\\0' x; echo; echo last\n";
-    let fixture = Fixture::new().hook(Stage::Prestart, script).entered();
+    let fixture = Fixture::new().hook(Stage::Prestart, script).registered();
     assert!(fixture.run(Stage::Prestart).status.success());
     let record = fixture.record(Stage::Prestart);
     let output = record.runs()[0].ended.unwrap().stdout.clone();
@@ -188,7 +194,7 @@ fn of_a_long_output_the_beginning_and_the_end_are_kept() {
 #[test]
 fn what_fits_is_kept_whole_and_what_is_not_text_does_no_harm() {
     let script = "#!/bin/sh\nprintf 'a\\377\\000\\033[2Jb'\n";
-    let fixture = Fixture::new().hook(Stage::Prestart, script).entered();
+    let fixture = Fixture::new().hook(Stage::Prestart, script).registered();
     assert!(fixture.run(Stage::Prestart).status.success());
     let record = fixture.record(Stage::Prestart);
     let output = record.runs()[0].ended.unwrap().stdout.clone();

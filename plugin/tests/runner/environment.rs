@@ -15,7 +15,7 @@ fn a_hook_gets_exactly_its_args_and_its_env_in_their_order() {
         hook.args = ["zero", "", "two words", "\u{e9}"].map(Into::into).into();
         hook.env.extend(["Z=1", "A=2", "Z=3", "EMPTY="].map(Into::into));
     });
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     assert!(fixture.run(Stage::Prestart).status.success());
     // The kernel puts interpreter and path in the place of argv[0] of a script.
     let args = fs::read_to_string(fixture.path("args")).unwrap();
@@ -37,7 +37,7 @@ fn argv_and_environment_of_a_program_are_passed_on_unchanged() {
             .into();
         hook.env = ["Z=1", "A=2", "Z=3"].map(Into::into).into();
     });
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     assert!(fixture.run(Stage::Prestart).status.success());
     let record = fixture.record(Stage::Prestart);
     let wrote = &record.runs()[0].ended.unwrap().stdout.head;
@@ -52,7 +52,7 @@ fn a_hook_reads_the_state_with_the_status_of_its_stage() {
     for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
         fixture = fixture.hook(stage, &script).hook(stage, &script);
     }
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let own = std::process::id();
     for (stage, status, pid) in [
         (Stage::Prestart, "creating", json!(own)),
@@ -86,7 +86,7 @@ fn a_hook_reads_the_state_with_the_status_of_its_stage() {
 fn a_hook_runs_in_the_bundle_or_if_that_is_gone_in_the_root() {
     let fixture = Fixture::new();
     let fixture = fixture.hook(Stage::Prestart, "#!/bin/sh\npwd\n");
-    let fixture = fixture.hook(Stage::Poststop, "#!/bin/sh\npwd\n").entered();
+    let fixture = fixture.hook(Stage::Poststop, "#!/bin/sh\npwd\n").registered();
     fixture.run(Stage::Prestart);
     fs::remove_dir(fixture.bundle()).unwrap();
     fixture.run(Stage::Poststop);
@@ -109,7 +109,7 @@ fn a_hook_leads_a_session_and_has_default_signals_and_no_descriptor_but_the_stan
         hook.path = "/bin/ls".into();
         hook.args = ["ls", "/proc/self/fd"].map(Into::into).into();
     });
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     // A careless caller: descriptors without close-on-exec, and signals that it ignores.
     let mut shell = std::process::Command::new("/bin/sh");
     let runner = format!(
@@ -141,7 +141,7 @@ fn a_hook_leads_a_session_and_has_default_signals_and_no_descriptor_but_the_stan
 fn what_a_hook_writes_is_on_record_with_the_time_it_took() {
     let fixture = Fixture::new();
     let fixture = fixture.hook(Stage::Prestart, "#!/bin/sh\necho out; echo err >&2\n");
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     fixture.run(Stage::Prestart);
     let record = fixture.record(Stage::Prestart);
     let run = record.runs()[0];
@@ -175,7 +175,7 @@ fn poststop_gets_the_exit_code_that_a_daemon_has_seen_and_nobody_elses_word_for_
         let fixture = Fixture::new()
             .hook(Stage::Prestart, script)
             .hook(Stage::Poststop, script);
-        let fixture = fixture.entered();
+        let fixture = fixture.registered();
         assert!(fixture.run(Stage::Prestart).status.success());
         note(&fixture.container());
         assert!(fixture.run(Stage::Poststop).status.success());

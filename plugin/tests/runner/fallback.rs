@@ -32,7 +32,7 @@ fn run(fixture: &Fixture, init: &Child) -> Output {
 fn a_prestart_that_fails_kills_init() {
     let fixture = Fixture::new()
         .hook(Stage::Prestart, "#!/bin/sh\nexit 1\n")
-        .entered();
+        .registered();
     let mut init = created();
     assert_eq!(run(&fixture, &init).status.code(), Some(1));
     assert_eq!(init.wait().unwrap().signal(), Some(SIGKILL as i32));
@@ -40,7 +40,7 @@ fn a_prestart_that_fails_kills_init() {
 
 #[test]
 fn a_prestart_that_succeeds_leaves_init_alone() {
-    let fixture = Fixture::new().note(Stage::Prestart, "prestart").entered();
+    let fixture = Fixture::new().note(Stage::Prestart, "prestart").registered();
     let mut init = created();
     assert!(run(&fixture, &init).status.success());
     assert_eq!(fixture.log(), ["prestart"]);
@@ -55,7 +55,7 @@ fn a_container_that_was_started_before_its_prestart_ended_is_ended() {
     let fixture = Fixture::new();
     let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
     let script = "#!/bin/sh\necho $$ >$D/runs\nread line <$D/go-on\n";
-    let fixture = fixture.hook(Stage::Prestart, script).entered();
+    let fixture = fixture.hook(Stage::Prestart, script).registered();
     let mut init = created();
     let runner = start(&fixture, &init);
     number_from(&runs);

@@ -123,7 +123,7 @@ impl Fixture {
     }
 
     /// Enters the container with the hooks added so far.
-    pub(crate) fn entered(self) -> Fixture {
+    pub(crate) fn registered(self) -> Fixture {
         let identity = Identity {
             id: "c1".parse().unwrap(),
             container: "app".into(),

@@ -114,7 +114,7 @@ fn the_start_returns_when_poststart_is_over_and_that_runs_when_init_runs_its_pro
         "echo $$",
         &format!("INIT=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); {program}echo $$"),
     );
-    let fixture = fixture.hook(Stage::Poststart, &hook).entered();
+    let fixture = fixture.hook(Stage::Poststart, &hook).registered();
     let init = created(&fixture, &["sleep", "1000"]);
     assert!(start_early(&fixture, &init).status.success());
     assert!(fixture.record(Stage::Poststart).runs().is_empty(), "too early");
@@ -138,7 +138,7 @@ fn a_start_that_is_asked_for_at_once_waits_too() {
     for _ in 0..20 {
         let fixture = Fixture::new();
         let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
-        let fixture = fixture.hook(Stage::Poststart, SLOW).entered();
+        let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
         let init = created(&fixture, &["sleep", "1000"]);
         let state = fixture.state_of("created", init.0.id());
         let mut runner = feed(fixture.command(Stage::Poststart), &state);
@@ -156,7 +156,7 @@ fn a_start_that_is_asked_for_at_once_waits_too() {
 fn a_program_that_ends_at_once_has_its_poststart_before_its_poststop() {
     for _ in 0..20 {
         let fixture = Fixture::new().note(Stage::Poststart, "poststart");
-        let fixture = fixture.note(Stage::Poststop, "poststop").entered();
+        let fixture = fixture.note(Stage::Poststop, "poststop").registered();
         let mut init = created(&fixture, &["true"]);
         assert!(start_early(&fixture, &init).status.success());
         let returned = start(&fixture);
@@ -170,7 +170,7 @@ fn a_program_that_ends_at_once_has_its_poststart_before_its_poststop() {
 #[test]
 fn a_container_that_is_never_started_has_no_poststart_and_leaves_no_process() {
     let fixture = Fixture::new().note(Stage::Poststart, "never");
-    let fixture = fixture.note(Stage::Poststop, "poststop").entered();
+    let fixture = fixture.note(Stage::Poststop, "poststop").registered();
     let init = created(&fixture, &["sleep", "1000"]);
     assert!(start_early(&fixture, &init).status.success());
     let holder = holder(&fixture);
@@ -186,7 +186,7 @@ fn a_container_that_is_never_started_has_no_poststart_and_leaves_no_process() {
 
 #[test]
 fn a_start_after_init_has_ended_is_not_held() {
-    let fixture = Fixture::new().note(Stage::Poststart, "never").entered();
+    let fixture = Fixture::new().note(Stage::Poststart, "never").registered();
     let init = created(&fixture, &["sleep", "1000"]);
     assert!(start_early(&fixture, &init).status.success());
     drop(init);
@@ -201,7 +201,7 @@ fn a_start_after_init_has_ended_is_not_held() {
 
 #[test]
 fn a_program_that_cannot_be_executed_has_no_poststart() {
-    let fixture = Fixture::new().note(Stage::Poststart, "never").entered();
+    let fixture = Fixture::new().note(Stage::Poststart, "never").registered();
     let mut init = created(&fixture, &["/no/such/program"]);
     assert!(start_early(&fixture, &init).status.success());
     let returned = start(&fixture);
@@ -216,7 +216,7 @@ fn a_program_that_cannot_be_executed_has_no_poststart() {
 fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
     let fixture = Fixture::new();
     let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
-    let fixture = fixture.hook(Stage::Poststart, SLOW).entered();
+    let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
     let init = created(&fixture, &["sleep", "1000"]);
     assert!(start_early(&fixture, &init).status.success());
     let returned = start(&fixture);
@@ -229,7 +229,7 @@ fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
 
 #[test]
 fn without_an_exec_fifo_poststart_runs_when_init_runs_its_program_and_the_record_says_that_nothing_waited() {
-    let fixture = Fixture::new().note(Stage::Poststart, "once").entered();
+    let fixture = Fixture::new().note(Stage::Poststart, "once").registered();
     let mut init = created_without_fifo();
     assert!(start_early(&fixture, &init).status.success());
     assert!(fixture.record(Stage::Poststart).runs().is_empty());

@@ -41,7 +41,9 @@ fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
     for _ in 0..runs() {
         let script = "#!/bin/sh\nb(){ b|b& };b&\nexec sleep 1000\n";
         let fixture = Fixture::new();
-        let fixture = fixture.hook_with(Stage::Prestart, script, seconds(2)).entered();
+        let fixture = fixture
+            .hook_with(Stage::Prestart, script, seconds(2))
+            .registered();
         let guard = Guard::of(&fixture);
         let output = guard.run(&fixture, Stage::Prestart);
         while !guard.of_hooks().is_empty() {
@@ -78,7 +80,9 @@ fn of_a_hook_that_ends_and_leaves_behind_what_multiplies_nothing_is_left_after_i
     for _ in 0..runs() {
         let script = "#!/bin/sh\nb(){ b|b& };b\n";
         let fixture = Fixture::new();
-        let fixture = fixture.hook_with(Stage::Prestart, script, seconds(20)).entered();
+        let fixture = fixture
+            .hook_with(Stage::Prestart, script, seconds(20))
+            .registered();
         let guard = Guard::of(&fixture);
         guard.run(&fixture, Stage::Prestart);
         while !guard.of_hooks().is_empty() {
@@ -92,12 +96,15 @@ fn a_hook_that_reaches_its_limit_of_processes_fails_with_that_reason() {
     let script = "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done\nexit 0\n";
     let change = limit(|limits| limits.processes = NonZeroU32::new(5).unwrap());
     let fixture = Fixture::new();
-    let fixture = fixture.hook_with(Stage::Prestart, script, change).entered();
+    let fixture = fixture.hook_with(Stage::Prestart, script, change).registered();
     let guard = Guard::of(&fixture);
     let output = guard.run(&fixture, Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
-    let told = stderr(&output);
-    assert!(told.contains("(it reached its limit of 5 processes)"), "{told}");
+    let message = stderr(&output);
+    assert!(
+        message.contains("(it reached its limit of 5 processes)"),
+        "{message}"
+    );
     assert_eq!(guard.of_hooks(), [0; 0]);
 }
 
@@ -108,7 +115,7 @@ fn a_hook_that_uses_up_its_memory_is_ended_with_that_outcome() {
     let memory = 16 << 20;
     let change = limit(|limits| limits.memory = NonZeroU64::new(memory));
     let fixture = Fixture::new();
-    let fixture = fixture.hook_with(Stage::Prestart, script, change).entered();
+    let fixture = fixture.hook_with(Stage::Prestart, script, change).registered();
     let guard = Guard::of(&fixture);
     let output = guard.run(&fixture, Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
@@ -131,7 +138,9 @@ fn what_a_hook_starts_stays_in_its_group_and_is_ended_however_it_hides() {
         let fixture = Fixture::new();
         let pid = fixture.fifo("pid");
         let script = format!("#!/bin/sh\n{hide}\nsleep 1000\n");
-        let fixture = fixture.hook_with(Stage::Prestart, &script, seconds(3)).entered();
+        let fixture = fixture
+            .hook_with(Stage::Prestart, &script, seconds(3))
+            .registered();
         let guard = Guard::of(&fixture);
         let runner = fixture.start(Stage::Prestart);
         let hidden = number_from(&pid);
@@ -151,7 +160,9 @@ fn a_hook_that_kills_its_supervisor_leaves_nothing_behind() {
     let script = "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\n\
         read x <$D/go-on; kill -KILL $PPID\nsleep 1000\n";
     let go_on = fixture.fifo("go-on");
-    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(100)).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, seconds(100))
+        .registered();
     let guard = Guard::of(&fixture);
     let runner = fixture.start(Stage::Prestart);
     let grandchild = number_from(&pid);
@@ -168,7 +179,7 @@ fn what_a_hook_has_started_whose_runner_and_supervisor_were_killed_is_ended_by_t
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nsetsid sh -c 'echo $$ >$D/pid; exec sleep 1000' &\necho $PPID >$D/supervisor\nsleep 1000\n";
     let supervisor = fixture.fifo("supervisor");
-    let fixture = fixture.hook(Stage::Prestart, script).entered();
+    let fixture = fixture.hook(Stage::Prestart, script).registered();
     let guard = Guard::of(&fixture);
     let mut runner = fixture.start(Stage::Prestart);
     number_from(&pid);
@@ -185,7 +196,9 @@ fn what_a_hook_has_started_whose_runner_and_supervisor_were_killed_is_ended_by_t
 fn a_hook_that_stops_its_supervisor_leaves_nothing_behind() {
     let script = "#!/bin/sh\nsetsid sleep 1000 &\nkill -STOP $PPID\nsleep 1000\n";
     let fixture = Fixture::new();
-    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, seconds(1))
+        .registered();
     let guard = Guard::of(&fixture);
     assert_eq!(fixture.run(Stage::Prestart).status.code(), Some(1));
     assert_eq!(guard.of_hooks(), [0; 0]);
@@ -201,7 +214,9 @@ fn a_hook_that_traces_its_supervisor_leaves_nothing_behind() {
     }
     let script = "#!/usr/bin/perl\nsyscall(101, 16, getppid(), 0, 0) == 0 or exit 9; sleep 1000;\n";
     let fixture = Fixture::new();
-    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, seconds(1))
+        .registered();
     let guard = Guard::of(&fixture);
     assert_eq!(fixture.run(Stage::Prestart).status.code(), Some(1));
     assert_eq!(guard.of_hooks(), [0; 0]);
@@ -214,7 +229,9 @@ fn a_hook_that_stops_its_runner_is_ended_at_its_timeout() {
     let pid = fixture.fifo("pid");
     let script =
         "#!/bin/sh\nrunner=$(ps -o ppid= -p $PPID)\nkill -STOP $runner\necho $runner >$D/pid\nsleep 1000\n";
-    let fixture = fixture.hook_with(Stage::Prestart, script, seconds(1)).entered();
+    let fixture = fixture
+        .hook_with(Stage::Prestart, script, seconds(1))
+        .registered();
     let guard = Guard::of(&fixture);
     let runner = fixture.start(Stage::Prestart);
     let stopped = number_from(&pid);
@@ -234,7 +251,7 @@ fn what_a_successful_hook_leaves_behind_stays_in_its_group_and_an_empty_group_is
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nsetsid sleep 1000 &\n(echo $! >$D/pid) &\nexit 0\n";
     let fixture = fixture.hook(Stage::Poststart, "#!/bin/sh\n");
-    let fixture = fixture.hook(Stage::Poststart, script).entered();
+    let fixture = fixture.hook(Stage::Poststart, script).registered();
     let guard = Guard::of(&fixture);
     let runner = fixture.start(Stage::Poststart);
     let left = number_from(&pid);
@@ -255,7 +272,7 @@ fn what_a_successful_hook_leaves_behind_stays_in_its_group_and_an_empty_group_is
 #[test]
 fn a_hook_and_all_that_it_starts_begin_in_its_group() {
     let script = "#!/bin/sh\ncat /proc/self/cgroup >$D/groups\n";
-    let fixture = Fixture::new().hook(Stage::Prestart, script).entered();
+    let fixture = Fixture::new().hook(Stage::Prestart, script).registered();
     let _guard = Guard::of(&fixture);
     assert!(fixture.run(Stage::Prestart).status.success());
     let groups = fs::read_to_string(fixture.path("groups")).unwrap();

@@ -19,7 +19,7 @@ fn waiting(stage: Stage) -> Fixture {
         .note(stage, "last");
     fixture.fifo("begun");
     fixture.fifo("go-on");
-    fixture.entered()
+    fixture.registered()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_poststart_whose_runner_died_is_gone_through_before_poststop() {
         .note(Stage::Poststart, "last");
     fixture.fifo("begun");
     fixture.fifo("go-on");
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let mut runner = fixture.start(Stage::Poststart);
     number_from(&fixture.path("begun"));
     runner.kill().unwrap();

@@ -15,7 +15,7 @@ fn the_list_runs_in_order_and_each_stage_once() {
             .note(stage, &format!("{stage}-a"))
             .note(stage, &format!("{stage}-b"));
     }
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
         for _ in 0..2 {
             let output = fixture.run(stage);
@@ -40,7 +40,7 @@ fn the_first_prestart_hook_that_fails_ends_the_stage_and_the_message_says_all_th
     let fixture = fixture
         .hook(Stage::Prestart, FAILS)
         .note(Stage::Prestart, "never");
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     for _ in 0..2 {
         let output = fixture.run(Stage::Prestart);
         assert_eq!(output.status.code(), Some(1));
@@ -62,7 +62,7 @@ fn create_runtime_runs_directly_after_prestart_once_and_only_if_that_did_its_wor
         .note(Stage::CreateRuntime, "createRuntime-a")
         .note(Stage::CreateRuntime, "createRuntime-b")
         .note(Stage::Poststop, "poststop")
-        .entered();
+        .registered();
     for _ in 0..2 {
         assert!(fixture.run(Stage::Prestart).status.success());
     }
@@ -78,7 +78,7 @@ fn create_runtime_runs_directly_after_prestart_once_and_only_if_that_did_its_wor
         .hook(Stage::Prestart, FAILS)
         .note(Stage::CreateRuntime, "createRuntime")
         .note(Stage::Poststop, "poststop")
-        .entered();
+        .registered();
     assert!(!fixture.run(Stage::Prestart).status.success());
     assert!(fixture.run(Stage::Poststop).status.success());
     assert_eq!(fixture.log(), ["poststop"]);
@@ -90,7 +90,7 @@ fn create_runtime_runs_directly_after_prestart_once_and_only_if_that_did_its_wor
 
 #[test]
 fn a_create_runtime_hook_that_fails_keeps_the_container_from_starting() {
-    let fixture = Fixture::new().hook(Stage::CreateRuntime, FAILS).entered();
+    let fixture = Fixture::new().hook(Stage::CreateRuntime, FAILS).registered();
     for _ in 0..2 {
         let output = fixture.run(Stage::Prestart);
         assert_eq!(output.status.code(), Some(1));
@@ -108,7 +108,7 @@ fn a_failure_that_is_ignored_is_on_record_and_else_as_success() {
     let fixture = Fixture::new()
         .hook_with(Stage::Prestart, FAILS, ignore)
         .note(Stage::Prestart, "after")
-        .entered();
+        .registered();
     for _ in 0..2 {
         let output = fixture.run(Stage::Prestart);
         assert!(output.status.success());
@@ -124,7 +124,10 @@ fn a_failure_that_is_ignored_is_on_record_and_else_as_success() {
 #[test]
 fn a_failing_poststart_or_poststop_hook_stops_nothing() {
     for stage in [Stage::Poststart, Stage::Poststop] {
-        let fixture = Fixture::new().hook(stage, FAILS).note(stage, "after").entered();
+        let fixture = Fixture::new()
+            .hook(stage, FAILS)
+            .note(stage, "after")
+            .registered();
         let output = fixture.run(stage);
         assert!(output.status.success());
         assert!(stderr(&output).contains("hook 1 of 2"), "{}", stderr(&output));
@@ -137,7 +140,7 @@ fn a_failing_poststart_or_poststop_hook_stops_nothing() {
 #[test]
 fn a_poststart_before_init_runs_its_program_notes_the_container_and_runs_nothing() {
     for status in ["creating", "created"] {
-        let fixture = Fixture::new().note(Stage::Poststart, "poststart").entered();
+        let fixture = Fixture::new().note(Stage::Poststart, "poststart").registered();
         let mut init = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let state = fixture.state_of(status, init.id());
         let output = feed(fixture.command(Stage::Poststart), &state);
@@ -156,7 +159,7 @@ fn a_failed_prestart_is_followed_by_poststop_without_poststart() {
     let fixture = fixture
         .note(Stage::Poststart, "never")
         .note(Stage::Poststop, "poststop");
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     fixture.run(Stage::Prestart);
     fixture.run(Stage::Poststop);
     fixture.run(Stage::Poststart);
@@ -172,7 +175,7 @@ fn a_poststart_that_never_came_is_on_record_as_skipped_before_poststop() {
     let fixture = fixture
         .note(Stage::Poststart, "never")
         .note(Stage::Poststop, "poststop");
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     fixture.run(Stage::Prestart);
     fixture.run(Stage::Poststop);
     fixture.run(Stage::Poststart);
@@ -190,7 +193,7 @@ fn a_poststop_by_the_daemon_gives_a_pending_poststart_its_turn() {
     let fixture = Fixture::new().note(Stage::Poststart, "poststart");
     let begun = fixture.fifo("begun");
     let fixture = fixture.hook(Stage::Poststart, "#!/bin/sh\necho >$D/begun\n");
-    let fixture = fixture.note(Stage::Poststop, "poststop").entered();
+    let fixture = fixture.note(Stage::Poststop, "poststop").registered();
     let mut command = fixture.command(Stage::Poststop);
     command.args(["--trigger", "init-ended"]);
     let poststop = feed(command, &fixture.state("stopped"));
@@ -213,7 +216,7 @@ fn two_runners_of_one_stage_run_it_once_and_both_return_when_it_is_over() {
         Stage::Prestart,
         "#!/bin/sh\necho >$D/begun; cat $D/go-on; exit 4\n",
     );
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let first = fixture.start(Stage::Prestart);
     std::fs::read(begun).unwrap();
     let mut second = fixture.start(Stage::Prestart);

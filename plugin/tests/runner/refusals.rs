@@ -10,7 +10,7 @@ use crate::fixture::{Fixture, feed, stderr};
 
 #[test]
 fn a_hook_that_others_could_have_changed_since_is_not_run() {
-    let fixture = Fixture::new().note(Stage::Prestart, "never").entered();
+    let fixture = Fixture::new().note(Stage::Prestart, "never").registered();
     let hook = fixture.path("prestart-0");
     fs::set_permissions(&hook, Permissions::from_mode(0o757)).unwrap();
     let output = fixture.run(Stage::Prestart);
@@ -26,7 +26,7 @@ fn a_hook_that_is_gone_or_that_the_kernel_cannot_execute_has_failed() {
     let fixture = fixture.hook(Stage::Poststop, "no program");
     let fixture = fixture
         .hook(Stage::Poststop, "#!/no/such/interpreter\n")
-        .entered();
+        .registered();
     fs::remove_file(fixture.path("poststop-0")).unwrap();
     assert!(fixture.run(Stage::Poststop).status.success());
     let outcomes = fixture.outcomes(Stage::Poststop);
@@ -46,7 +46,7 @@ fn a_hook_that_is_gone_or_that_the_kernel_cannot_execute_has_failed() {
 fn a_hook_that_is_killed_has_failed_with_the_signal() {
     let fixture = Fixture::new()
         .hook(Stage::Prestart, "#!/bin/sh\nkill -9 $$\n")
-        .entered();
+        .registered();
     let output = fixture.run(Stage::Prestart);
     assert!(
         stderr(&output).ends_with("was killed by signal 9\n"),
@@ -75,7 +75,7 @@ fn a_container_that_is_not_in_the_ledger_does_not_start_but_stops() {
 #[test]
 fn a_damaged_entry_is_reported_and_runs_nothing() {
     for stage in [Stage::Prestart, Stage::Poststart, Stage::Poststop] {
-        let fixture = Fixture::new().note(stage, "never").entered();
+        let fixture = Fixture::new().note(stage, "never").registered();
         let entry = fixture.ledger().root().join("entries/c1");
         let whole = fs::read(&entry).unwrap();
         fs::write(&entry, &whole[..whole.len() / 2]).unwrap();
@@ -88,7 +88,7 @@ fn a_damaged_entry_is_reported_and_runs_nothing() {
 
 #[test]
 fn an_invalid_state_is_reported() {
-    let fixture = Fixture::new().note(Stage::Prestart, "never").entered();
+    let fixture = Fixture::new().note(Stage::Prestart, "never").registered();
     for state in [
         "",
         "{}",

@@ -43,7 +43,7 @@ fn noting(stages: &[Stage]) -> Fixture {
     let fixture = stages
         .iter()
         .fold(Fixture::new(), |fixture, stage| fixture.note(*stage, stage.key()));
-    fixture.entered()
+    fixture.registered()
 }
 
 fn archived(fixture: &Fixture) -> usize {

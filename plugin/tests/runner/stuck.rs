@@ -59,7 +59,7 @@ fn a_stage_ends_at_the_timeout_of_a_hook_whose_supervisor_cannot_be_killed() {
         hook.path = program.to_str().unwrap().into();
         hook.timeout = Timeout::from_seconds(1).unwrap();
     });
-    let fixture = fixture.entered();
+    let fixture = fixture.registered();
     let (ended, end) = channel();
     let (mounted, device) = channel();
     let over = std::thread::spawn(move || {

@@ -40,7 +40,7 @@ fn a_directory_that_is_no_containers_is_reported_and_passed_over() {
             nix::unistd::mkfifo(&name("directory").join(file), Mode::from_bits_truncate(0o600)).unwrap();
         }
     }
-    for (arguments, seen, told) in [
+    for (arguments, seen, messages) in [
         (&["ps"][..], "web", 4),
         (&["log"], "", 8),
         (&["log", "--timeline"], "default/web/app", 8),
@@ -51,7 +51,7 @@ fn a_directory_that_is_no_containers_is_reported_and_passed_over() {
         assert!(text.contains(seen), "{arguments:?}: {text}");
         assert_eq!(
             text.matches("nri-oci-hooks: ledger: ").count(),
-            told,
+            messages,
             "{arguments:?}: {text}"
         );
     }

@@ -117,16 +117,16 @@ fn json_has_the_same_content() {
 #[test]
 fn a_pod_can_be_described_without_a_manifest() {
     let node = Node::new();
-    let pick = "hook-spec.noderesource.dev=gpu,gpu";
-    let (good, out) = node.explained(&["--namespace", "kube-system", "--annotation", pick], "");
+    let selection = "hook-spec.noderesource.dev=gpu,gpu";
+    let (good, out) = node.explained(&["--namespace", "kube-system", "--annotation", selection], "");
     assert!(good);
     insta::assert_snapshot!("described", out);
 }
 
 #[test]
 fn a_spec_that_is_selected_twice_is_shown_twice() {
-    let pick = "hook-spec.noderesource.dev=gpu,gpu";
-    let (_, out) = Node::new().explained(&["--format", "json", "--annotation", pick], "");
+    let selection = "hook-spec.noderesource.dev=gpu,gpu";
+    let (_, out) = Node::new().explained(&["--format", "json", "--annotation", selection], "");
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let hooks = json["pods"][0]["containers"][0]["stages"]["prestart"]
         .as_array()
@@ -174,14 +174,14 @@ fn a_container_whose_delivery_cannot_run_a_stage_would_not_be_created() {
         "specs/raw.json",
         "{\"createContainer\":[{\"path\":\"/bin/true\"}]}",
     );
-    let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
-    let (good, out) = node.explained(&pick, "");
+    let selection = ["--annotation", "hook-spec.noderesource.dev=raw"];
+    let (good, out) = node.explained(&selection, "");
     assert!(good, "{out}");
     assert!(
         out.contains("createContainer (by the OCI runtime, in the container's namespaces)"),
         "{out}"
     );
-    let (good, out) = node.explained(&[&pick[..], &["--runtime-handler", "kata"]].concat(), "");
+    let (good, out) = node.explained(&[&selection[..], &["--runtime-handler", "kata"]].concat(), "");
     assert!(!good);
     assert!(
         out.contains("NODE/specs/raw.json:1: createContainer hooks cannot be run with delivery events"),
@@ -283,8 +283,8 @@ fn a_container_goes_without_the_file_that_cannot_be_delivered_alone() {
     );
     let kata = ["--runtime-handler", "kata", "--namespace", "default"];
     let (_, without) = node.explained(&kata, "");
-    let pick = ["--annotation", "hook-spec.noderesource.dev=raw"];
-    let (good, out) = node.explained(&[&kata[..], &pick].concat(), "");
+    let selection = ["--annotation", "hook-spec.noderesource.dev=raw"];
+    let (good, out) = node.explained(&[&kata[..], &selection].concat(), "");
     let hooks = |out: &str| {
         out.lines()
             .find(|line| line.contains("container main"))

@@ -33,7 +33,7 @@ fn default_hooks_come_first_then_the_annotations_in_its_order() {
         "nothing is removed"
     );
     let selected = select(&selector, &[(KEY, "net")]).unwrap();
-    let pick = Origin::Annotation {
+    let selection = Origin::Annotation {
         annotation: KEY.to_owned(),
         pick: "net".to_owned(),
     };
@@ -42,7 +42,7 @@ fn default_hooks_come_first_then_the_annotations_in_its_order() {
         got.collect::<Vec<_>>(),
         [
             (&*node.text("default.json"), &Origin::Default),
-            (&*node.text("more/net.json"), &pick)
+            (&*node.text("more/net.json"), &selection)
         ]
     );
 }
