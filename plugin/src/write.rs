@@ -9,14 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::unistd::geteuid;
 use thiserror::Error;
 
-use crate::model::shown_path;
+use crate::model::escaped_path;
 
 /// The ending of a backup's name; from the second on, a number follows.
 const BACKUP: &str = ".before-nri-oci-hooks";
 
 /// The reason why a file could not be written or removed.
 #[derive(Debug, Error)]
-#[error("cannot {what} {}: {error}", shown_path(.path))]
+#[error("cannot {what} {}: {error}", escaped_path(.path))]
 pub(crate) struct WriteError {
     what: &'static str,
     path: PathBuf,

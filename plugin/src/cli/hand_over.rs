@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::complain::fail;
-use crate::model::shown;
+use crate::model::escaped;
 use crate::pod::{HOOKS, hand_over_files, hand_over_program};
 
 const MORE: &str = "\
@@ -56,9 +56,12 @@ pub(crate) fn hand_over(args: HandOverArgs) -> ExitCode {
     let line = match hand_over_files(&args.from, &args.to, name, image) {
         Ok(Ok(content)) => {
             let (files, bytes, digest) = (content.files, content.bytes, content.digest());
-            format!("{name}, {}: {files} files, {bytes} bytes, {digest}", shown(image))
+            format!(
+                "{name}, {}: {files} files, {bytes} bytes, {digest}",
+                escaped(image)
+            )
         }
-        Ok(Err(error)) => format!("{name}, {}: not handed over: {error}", shown(image)),
+        Ok(Err(error)) => format!("{name}, {}: not handed over: {error}", escaped(image)),
         Err(error) => return fail(&error.into()),
     };
     // There may be no reader.

@@ -9,7 +9,7 @@ use clap::Args;
 use super::ConfigArg;
 use crate::config::{Overrides, state_dir_of};
 use crate::ledger::{Header, Ledger};
-use crate::model::{ContainerId, shown};
+use crate::model::{ContainerId, escaped};
 
 /// The options of commands that read the ledger.
 #[derive(Debug, Clone, Default, Args)]
@@ -48,7 +48,7 @@ impl LedgerArg {
             Ledger::is_at(root),
             "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \
              name another with --state-dir or --config",
-            shown(&root.to_string_lossy())
+            escaped(&root.to_string_lossy())
         );
         Ok(Ledger::open(root)?)
     }

@@ -13,7 +13,7 @@ use crate::config::ConfigSource;
 use crate::daemon::{OciHooks, RunnerProgram};
 use crate::front;
 use crate::host;
-use crate::model::shown_path;
+use crate::model::escaped_path;
 use crate::pod::{
     HookImages, IMAGES, Mirror, Needs, PodError, Program, Refreshed, Required, report_images, require,
 };
@@ -274,11 +274,11 @@ fn report_required(required: &Required) {
     match required {
         Required::Unchanged => {}
         Required::Changed(path) => tracing::warn!(
-            path = %shown_path(path),
+            path = %escaped_path(path),
             "the drop-in of required plugins has changed: restart the runtime, which reads it only then"
         ),
         Required::Foreign(path) => tracing::warn!(
-            path = %shown_path(path),
+            path = %escaped_path(path),
             "this drop-in of required plugins is not from a pod, and stays as it is"
         ),
         Required::Impossible => tracing::warn!(

@@ -11,7 +11,7 @@ use super::model::{Annotation, AnnotationKey, Config, Delivery, MissedAction};
 use super::values::{Entry, Reader};
 use super::{read_limits, read_policy};
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::{Timeout, shown};
+use crate::model::{Timeout, escaped};
 
 /// The maximum size of a configuration, in bytes: parsing it takes a multiple of that.
 pub(super) const MAX_SIZE: u64 = 256 * 1024;
@@ -110,7 +110,7 @@ fn relative(option: &str, path: &str) -> Option<Diagnostic> {
     if path.starts_with('/') {
         return None;
     }
-    let message = format!("must begin with /, but is {}", shown(path));
+    let message = format!("must begin with /, but is {}", escaped(path));
     let help = "write the whole path from /";
     Some(Diagnostic::of_file(
         &Arc::from(option),
@@ -183,7 +183,7 @@ fn read_runtimes(reader: &mut Reader<'_>, entry: &Entry<'_>, runtimes: &mut BTre
     for (name, value) in reader.table(entry).into_iter().flatten() {
         let entry = Entry::new("runtimes.", name, value);
         for (key, value) in reader.table(&entry).into_iter().flatten() {
-            let entry = Entry::new(&format!("runtimes.{}.", shown(name.get_ref())), key, value);
+            let entry = Entry::new(&format!("runtimes.{}.", escaped(name.get_ref())), key, value);
             match key.get_ref().as_ref() {
                 "delivery" => {
                     let mut delivery = Delivery::default();

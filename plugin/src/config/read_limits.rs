@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU64};
 
 use super::values::{Entry, Reader};
 use crate::diagnostic::Rule;
-use crate::model::{HookLimits, shown};
+use crate::model::{HookLimits, escaped};
 
 pub(super) const KEYS: [&str; 3] = ["processes", "memory", "cpu_weight"];
 
@@ -33,7 +33,7 @@ fn memory(reader: &mut Reader<'_>, entry: &Entry<'_>) -> Option<NonZeroU64> {
     let text = reader.string(entry)?;
     let bytes = bytes(text);
     if bytes.is_none() {
-        let message = format!("{} is not an amount of memory of at least 1Mi", shown(text));
+        let message = format!("{} is not an amount of memory of at least 1Mi", escaped(text));
         let help = "write a whole number and Mi or Gi, such as \"256Mi\", in quotes";
         reader.wrong_value(entry, Rule::InvalidValue, message, help);
     }

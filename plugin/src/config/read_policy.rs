@@ -6,7 +6,7 @@ use super::model::{DefaultSpec, Word, is_dns_label};
 use super::values::{Entry, Reader};
 use super::{Effect, Glob, Names, SelectionRule};
 use crate::diagnostic::Rule;
-use crate::model::{Stage, shown};
+use crate::model::{Stage, escaped};
 
 pub(super) const RULE_KEYS: [&str; 3] = ["effect", "namespaces", "specs"];
 
@@ -118,7 +118,7 @@ fn patterns(
         match read(text) {
             Ok(glob) => globs.push(glob),
             Err(help) => {
-                let message = format!("{} can match nothing", shown(text));
+                let message = format!("{} can match nothing", escaped(text));
                 reader.wrong_value(&item, Rule::InvalidValue, message, help);
             }
         }

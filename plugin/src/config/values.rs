@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::Listen;
 use super::model::{AnnotationKey, Word, word, words};
 use crate::diagnostic::{Errors, Rule, did_you_mean, timeout};
-use crate::model::{Timeout, prose, shown};
+use crate::model::{Timeout, escaped, prose};
 
 /// A key and its value.
 pub(super) struct Entry<'e> {
@@ -23,7 +23,7 @@ pub(super) struct Entry<'e> {
 impl<'e> Entry<'e> {
     pub(super) fn new(table: &str, key: &Spanned<DeString<'_>>, value: &'e Spanned<DeValue<'e>>) -> Self {
         Entry {
-            name: format!("{table}{}", shown(key.get_ref())),
+            name: format!("{table}{}", escaped(key.get_ref())),
             key: key.span(),
             value,
         }
@@ -37,8 +37,8 @@ impl<'e> Entry<'e> {
     /// A number as it is written, for a message.
     fn written(&self) -> String {
         match self.value.get_ref() {
-            DeValue::Integer(integer) => shown(integer.as_str()).to_string(),
-            DeValue::Float(float) => shown(float.as_str()).to_string(),
+            DeValue::Integer(integer) => escaped(integer.as_str()).to_string(),
+            DeValue::Float(float) => escaped(float.as_str()).to_string(),
             other => other.type_str().to_owned(),
         }
     }
@@ -164,7 +164,7 @@ impl<'t> Reader<'t> {
                 self.wrong_value(
                     entry,
                     Rule::InvalidValue,
-                    format!("unknown value {}", shown(text)),
+                    format!("unknown value {}", escaped(text)),
                     &help,
                 );
             }
@@ -181,7 +181,7 @@ impl<'t> Reader<'t> {
         match text.parse() {
             Ok(listen) => Some(listen),
             Err(help) => {
-                let message = format!("{} is not an address to listen on", shown(text));
+                let message = format!("{} is not an address to listen on", escaped(text));
                 self.wrong_value(entry, Rule::InvalidValue, message, &help);
                 None
             }
@@ -195,7 +195,7 @@ impl<'t> Reader<'t> {
             return false;
         }
         if !path.starts_with('/') {
-            let message = format!("must begin with /, but is {}", shown(path));
+            let message = format!("must begin with /, but is {}", escaped(path));
             self.wrong_value(
                 entry,
                 Rule::PathNotAbsolute,
@@ -221,7 +221,7 @@ impl<'t> Reader<'t> {
                 .any(|name| matches!(name, "" | "." | ".."))
                 || plain.is_empty()
             {
-                let message = format!("must name a directory below / plainly, but is {}", shown(path));
+                let message = format!("must name a directory below / plainly, but is {}", escaped(path));
                 let help = "write it without //, . and ..";
                 self.wrong_value(&item, Rule::InvalidValue, message, help);
                 continue;
@@ -232,7 +232,7 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn bad_annotation_key(&mut self, entry: &Entry<'_>, text: &str) {
-        let message = format!("{} cannot be the key of the annotation", shown(text));
+        let message = format!("{} cannot be the key of the annotation", escaped(text));
         let help = format!(
             "write a DNS name of yours: lower-case letters, digits, - and ., at most {} characters, \
              no / and no kubernetes.io or k8s.io",

@@ -18,7 +18,7 @@ use super::lifecycle::end_init;
 use super::mark::may_need_events;
 use crate::config::FailurePolicy;
 use crate::front::{self, Link};
-use crate::model::{bounded_list, shown};
+use crate::model::{bounded_list, escaped};
 use crate::system;
 
 /// The time after an event until its message is no longer in memory.
@@ -84,7 +84,7 @@ impl Plugin for OciHooks {
         let runtime = &configuration.runtime;
         self.runtime().clone_from(&runtime.name);
         let events = self.events(ctx.remaining() / 2).await;
-        tracing::info!(runtime = %shown(&runtime.name), version = %shown(&runtime.version), "configured");
+        tracing::info!(runtime = %escaped(&runtime.name), version = %escaped(&runtime.version), "configured");
         Ok(Subscription::new(events).failure_policy(self.silence()))
     }
 

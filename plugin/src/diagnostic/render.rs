@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use super::{Diagnostic, SourceText};
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,7 +38,7 @@ pub(crate) fn render(severity: Severity, finding: &Diagnostic, text: Option<&Sou
         "{severity}[{}]: {subject}{colon}{}",
         finding.rule, finding.message
     );
-    let file = shown(&finding.file);
+    let file = escaped(&finding.file);
     match (finding.place, text) {
         (Some(place), Some(text)) => {
             let excerpt = text.excerpt(place);

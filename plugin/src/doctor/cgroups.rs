@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use super::examine::Examined;
-use crate::model::{Stage, Timestamp, prose, shown};
+use crate::model::{Stage, Timestamp, escaped, prose};
 use crate::node::Finding;
 use crate::process::cgroup::{Group, GroupName};
 
@@ -44,7 +44,7 @@ fn of_probe(made: io::Result<Group>) -> Vec<Finding> {
     };
     let usable = group.entrance();
     let parent = group.directories().find_map(|path| path.parent());
-    let parent = shown(&parent.unwrap_or("/".as_ref()).to_string_lossy()).to_string();
+    let parent = escaped(&parent.unwrap_or("/".as_ref()).to_string_lossy()).to_string();
     let faults = group.faults().to_vec();
     group.remove();
     if let Err(error) = usable {

@@ -9,7 +9,7 @@ use nix::sys::statvfs::statvfs;
 use super::examine::Examined;
 use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::ledger::Ledger;
-use crate::model::{counted, prose, shown};
+use crate::model::{counted, escaped, prose};
 use crate::node::Finding;
 use crate::observe::{OnSilence, Status, StatusError};
 use crate::trust::{Fault, TrustedDir};
@@ -63,7 +63,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if !examined.config.needs_ledger() {
         return;
     }
-    let name = shown(&examined.config.state_dir).to_string();
+    let name = escaped(&examined.config.state_dir).to_string();
     let directory = examined.node.path(&*examined.config.state_dir);
     match TrustedDir::at(&directory) {
         Err(error) if error.fault == Fault::NotFound => {
@@ -126,7 +126,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     if status.not_ready.is_empty() {
         findings.push(Finding::good(
             "daemon",
-            format!("{} is registered and ready", shown(&status.version)),
+            format!("{} is registered and ready", escaped(&status.version)),
         ));
     }
     for reason in &status.not_ready {
@@ -150,8 +150,8 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         let (name, key) = match &**handler {
             "" => ("the default runtime handler".to_owned(), "delivery".to_owned()),
             handler => (
-                format!("runtime handler {}", shown(handler)),
-                format!("runtimes.{}.delivery", shown(handler)),
+                format!("runtime handler {}", escaped(handler)),
+                format!("runtimes.{}.delivery", escaped(handler)),
             ),
         };
         let what = format!("{name} runs no OCI hooks: its containers get none");
@@ -168,7 +168,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     if status.version != ours {
         let what = format!(
             "the daemon is of version {}, this program of {ours}",
-            shown(&status.version)
+            escaped(&status.version)
         );
         findings.push(Finding::warning("daemon-version", what, restart));
     }
@@ -180,7 +180,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     if let (Some(file), ConfiguredBy::File(used)) = (config_file, &status.configured_by)
         && *file != **used
     {
-        let what = format!("the daemon goes by {}, not by {}", shown(used), shown(file));
+        let what = format!("the daemon goes by {}, not by {}", escaped(used), escaped(file));
         findings.push(Finding::warning(
             "config",
             what,

@@ -7,7 +7,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use super::examine::Examined;
 use crate::diagnostic::Diagnostic;
 use crate::lint::LintedFile;
-use crate::model::shown;
+use crate::model::escaped;
 use crate::node::Finding;
 
 /// Checks the files of hooks.
@@ -37,7 +37,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
                 .map(|warning| finding_of("hook-spec", warning, false)),
         );
         if errors.is_empty() && warnings.is_empty() {
-            findings.push(Finding::good("hook-spec", shown(&linted.file).to_string()));
+            findings.push(Finding::good("hook-spec", escaped(&linted.file).to_string()));
         }
     }
     findings.extend(examined.programs.iter().filter_map(|program| noexec(program)));
@@ -49,7 +49,7 @@ pub(super) fn noexec(program: &str) -> Option<Finding> {
     on.flags().contains(FsFlags::ST_NOEXEC).then(|| {
         let what = format!(
             "{} lies on a file system mounted noexec: the kernel will not execute it",
-            shown(program)
+            escaped(program)
         );
         Finding::problem("noexec", what, "move it, or mount the file system without noexec")
     })
@@ -63,7 +63,7 @@ fn finding_of(check: &'static str, finding: &Diagnostic, is_error: bool) -> Find
     let colon = if subject.is_empty() { "" } else { ": " };
     let what = format!(
         "{}{place}: {subject}{colon}{} [{}]",
-        shown(&finding.file),
+        escaped(&finding.file),
         finding.message,
         finding.rule
     );

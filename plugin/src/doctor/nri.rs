@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::examine::Examined;
 use crate::config::Delivery;
-use crate::model::{Stage, shown, shown_path};
+use crate::model::{Stage, escaped, escaped_path};
 use crate::node::{Finding, Kind, Node, Settings, Version, find};
 
 /// The name that the daemon registers with.
@@ -64,7 +64,7 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
     } else if !settings.takes_connections && !examined.is_launched(settings) {
         let what = format!(
             "{label}: plugins cannot connect, and none of ours is in {}",
-            shown(&settings.plugins)
+            escaped(&settings.plugins)
         );
         let remedy = match examined.is_in_pod() {
             true => "let them connect, as deploy/containerd and deploy/crio show; then restart the runtime",
@@ -85,7 +85,7 @@ fn check_socket(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
 
 /// Checks NRI's socket, which should be at `path`.
 pub(super) fn socket(path: &Path) -> Finding {
-    let socket = shown_path(path);
+    let socket = escaped_path(path);
     match path.try_exists() {
         Ok(true) => {}
         Ok(false) => {
@@ -105,7 +105,7 @@ pub(super) fn socket(path: &Path) -> Finding {
                 "the directory of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
                 directory.uid()
             );
-            let directory = shown_path(path.parent().unwrap_or(path));
+            let directory = escaped_path(path.parent().unwrap_or(path));
             let remedy = format!("run: chown root {directory} && chmod 0700 {directory}");
             Finding::warning("nri-socket", what, remedy)
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
-use crate::model::{bounded_list, shown, shown_path};
+use crate::model::{bounded_list, escaped, escaped_path};
 use crate::node::{Finding, Kind, Node, Settings};
 use crate::process::processes;
 use crate::trust::TrustedFile;
@@ -43,7 +43,7 @@ pub(super) fn plugin_name(file: &Path) -> Option<&str> {
 fn check_directory(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<Finding>) {
     let files = launched(examined.node, &settings.plugins);
     for file in &files {
-        let name = shown_path(file);
+        let name = escaped_path(file);
         match plugin_name(file) {
             None => {
                 let what = format!(
@@ -66,7 +66,7 @@ fn check_directory(examined: &Examined<'_>, settings: &Settings, findings: &mut 
     let ours: Vec<String> = files
         .iter()
         .filter(|file| examined.is_ours(file))
-        .map(|file| shown_path(file))
+        .map(|file| escaped_path(file))
         .collect();
     let unit = "/etc/systemd/system/multi-user.target.wants/nri-oci-hooks.service";
     let has_unit = examined.node.place(unit).symlink_metadata().is_ok();
@@ -101,7 +101,7 @@ fn check_twice(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<
         .iter()
         .filter(|directory| own.contains(&plain(directory)))
     {
-        let what = format!("CRI-O reads {} too: its hooks run twice", shown(directory));
+        let what = format!("CRI-O reads {} too: its hooks run twice", escaped(directory));
         findings.push(Finding::problem(
             "doubled-hooks",
             what,

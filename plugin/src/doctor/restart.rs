@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::examine::Examined;
-use crate::model::{Timestamp, shown_path};
+use crate::model::{Timestamp, escaped_path};
 use crate::node::{Finding, Kind, Settings};
 use crate::process::{processes, stat::Stat};
 
@@ -44,7 +44,7 @@ pub(super) fn needed(settings: &Settings, started: u64, file: &Path, changed: u6
             "{} runs since {}, and {} was changed at {}: that is not in force yet",
             settings.kind.name(),
             at(started),
-            shown_path(file),
+            escaped_path(file),
             at(changed)
         );
         let remedy = format!("run: systemctl restart {service}, which leaves containers running");

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::examine::Examined;
-use crate::model::shown_path;
+use crate::model::escaped_path;
 use crate::node::{Finding, Node};
 
 const UNIT: &str = "nri-oci-hooks.service";
@@ -28,16 +28,16 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     let units = distinct(node, &DIRECTORIES.map(|directory| format!("{directory}/{UNIT}")));
     if let Some(unit) = units.first() {
         if node.real(unit) == Path::new("/dev/null") || node.real(unit) == node.path("/dev/null") {
-            findings.push(disabled(format!("{} is masked", shown_path(unit)), "unmask"));
+            findings.push(disabled(format!("{} is masked", escaped_path(unit)), "unmask"));
         } else if !is_enabled(node) && !examined.is_in_pod() && !is_launched(examined) {
             findings.push(disabled(
-                format!("{} is not enabled", shown_path(unit)),
+                format!("{} is not enabled", escaped_path(unit)),
                 "enable --now",
             ));
         }
     }
     if let [wins, hidden, ..] = units.as_slice() {
-        let (wins, hidden) = (shown_path(wins), shown_path(hidden));
+        let (wins, hidden) = (escaped_path(wins), escaped_path(hidden));
         findings.push(Finding::warning(
             "unit-shadowed",
             format!("{wins} hides {hidden}, the unit of the package"),
@@ -48,7 +48,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     }
     let programs = distinct(node, &PROGRAMS.map(str::to_owned));
     if let [package, other] = programs.as_slice() {
-        let (package, other) = (shown_path(package), shown_path(other));
+        let (package, other) = (escaped_path(package), escaped_path(other));
         findings.push(Finding::warning(
             "second-installation",
             format!("the program is there twice: {package} of a package, and {other}, which a pod or 0.1.0 has put there"),

@@ -16,7 +16,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
 use super::handover;
-use crate::model::shown_path;
+use crate::model::escaped_path;
 use crate::system;
 
 static LINK: OnceLock<Link> = OnceLock::new();
@@ -116,7 +116,7 @@ impl Link {
             return Ok(session);
         }
         let runtime = UnixStream::connect(socket).await.map_err(|error| {
-            let socket = shown_path(socket);
+            let socket = escaped_path(socket);
             io::Error::other(format!(
                 "cannot connect to the NRI socket {socket}: {error}; is the runtime up, with NRI enabled?"
             ))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{prose, shown_path};
+use crate::model::{escaped_path, prose};
 use crate::trust::TrustError;
 use crate::trust::access::{Access, Use};
 
@@ -13,7 +13,7 @@ use crate::trust::access::{Access, Use};
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// The kernel refused.
-    #[error("ledger: cannot {action} {}: {source}", shown_path(.path))]
+    #[error("ledger: cannot {action} {}: {source}", escaped_path(.path))]
     Io {
         /// The action that failed, a verb.
         action: &'static str,
@@ -23,7 +23,7 @@ pub enum LedgerError {
         source: io::Error,
     },
     /// Another file is in the place of a container's directory or file.
-    #[error("ledger: {} does not belong to the ledger and is ignored; remove it", shown_path(.path))]
+    #[error("ledger: {} does not belong to the ledger and is ignored; remove it", escaped_path(.path))]
     Stray {
         /// The path of that file.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum LedgerError {
     #[error(
         "ledger: {} is damaged ({reason}), so no more hooks are run by it; \
          delete the container's pod, so that it is created again",
-        shown_path(.path)
+        escaped_path(.path)
     )]
     Damaged {
         /// The file.
@@ -44,7 +44,7 @@ pub enum LedgerError {
     #[error(
         "ledger: {} has format {found}, but this release reads formats up to {known}; \
          run the release that wrote it, or a later one",
-        shown_path(.path)
+        escaped_path(.path)
     )]
     Newer {
         /// The file.

@@ -2,7 +2,7 @@
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::shown;
+use crate::model::escaped;
 use crate::spec::Hook;
 
 /// Programs of many commands, which `args[0]` selects.
@@ -14,7 +14,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
         let (arg0, program) = foreign_arg0(at.hook)?;
         let message = format!(
             "is {}, but {program} uses its first item as its own name, not as an argument",
-            shown(arg0)
+            escaped(arg0)
         );
         let help = format!("write [\"{program}\", ...] with the arguments behind");
         Some(linted.warning(
@@ -33,7 +33,7 @@ fn foreign_arg0(hook: &Hook) -> Option<(&str, String)> {
     // A - before its name marks a login shell.
     let is_its_name = name(arg0.strip_prefix('-').unwrap_or(arg0)) == program;
     let is_foreign = !is_its_name && !MULTI_CALL.contains(&program);
-    is_foreign.then(|| (arg0.as_str(), shown(program).to_string()))
+    is_foreign.then(|| (arg0.as_str(), escaped(program).to_string()))
 }
 
 fn name(path: &str) -> &str {

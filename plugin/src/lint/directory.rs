@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::shown;
+use crate::model::escaped;
 use crate::trust::TrustedFile;
 
 /// Write permission for group or others.
@@ -35,8 +35,8 @@ fn shared_by_others(file: &str, directory: &Path) -> (String, String) {
     let directory = directory.to_string_lossy();
     let message = format!(
         "{} lies below {}, where others may create files, and which may be emptied at any time",
-        shown(file),
-        shown(&directory)
+        escaped(file),
+        escaped(&directory)
     );
     (
         message,

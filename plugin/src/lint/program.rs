@@ -8,7 +8,7 @@ use std::path::Path;
 use super::lints::{Linted, LintedHook};
 use super::shebang::{HEAD, Start, wanted_by_env};
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::shown;
+use crate::model::escaped;
 use crate::select::DEFAULT_PATH;
 use crate::trust::TrustedFile;
 
@@ -35,7 +35,7 @@ fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
             Rule::NoShebang,
             format!(
                 "{} is neither machine code nor a script with a #! line",
-                shown(&at.hook.path)
+                escaped(&at.hook.path)
             ),
             "begin it with a line such as #!/bin/sh".to_owned(),
         )),
@@ -48,23 +48,26 @@ fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
 }
 
 fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(String, String)> {
-    let script = shown(&at.hook.path);
+    let script = escaped(&at.hook.path);
     let of_script = |what: &str| format!("{script} needs {what}");
     if interpreter.ends_with('\r') {
-        let message = of_script(&format!("{}, which does not exist", shown(interpreter)));
+        let message = of_script(&format!("{}, which does not exist", escaped(interpreter)));
         return Some((
             message,
             "save the script with LF at its line ends, not CR LF".to_owned(),
         ));
     }
     if !interpreter.starts_with('/') {
-        let message = of_script(&format!("{}, which is not an absolute path", shown(interpreter)));
+        let message = of_script(&format!(
+            "{}, which is not an absolute path",
+            escaped(interpreter)
+        ));
         return Some((message, "write the whole path from / after the #!".to_owned()));
     }
     if !is_program(Path::new(interpreter)) {
         let message = of_script(&format!(
             "{}, which is not a program on this node",
-            shown(interpreter)
+            escaped(interpreter)
         ));
         return Some((message, "install it, or name another after the #!".to_owned()));
     }
@@ -86,8 +89,8 @@ fn missing(at: LintedHook<'_>, interpreter: &str, argument: &str) -> Option<(Str
     };
     let message = of_script(&format!(
         "{}, which env cannot find in {}",
-        shown(wanted),
-        shown(path)
+        escaped(wanted),
+        escaped(path)
     ));
     Some((message, help.to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::shown;
+use crate::model::escaped;
 
 /// An error of a manifest. Displayed as message and hint, without the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,8 +44,8 @@ pub enum ManifestError {
 impl ManifestError {
     pub(super) fn shape(object: &str, field: &str, wanted: &'static str) -> ManifestError {
         ManifestError::Shape {
-            object: shown(object).to_string(),
-            field: shown(field).to_string(),
+            object: escaped(object).to_string(),
+            field: escaped(field).to_string(),
             wanted,
         }
     }

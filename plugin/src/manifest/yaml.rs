@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use serde_json::{Map, Number, Value};
 
 use super::ManifestError;
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The maximum depth of nested lists and maps.
 const DEEPEST: usize = 100;
@@ -85,7 +85,7 @@ impl OpenMap {
                 }
             }
             (Some(name), _) if self.members.contains_key(&name) => {
-                return Err(format!("the key {} is in this map twice", shown(&name)));
+                return Err(format!("the key {} is in this map twice", escaped(&name)));
             }
             (Some(name), value) => {
                 self.members.insert(name, value);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::shown;
+use crate::model::escaped;
 
 /// A container's id as its runtime gives it, checked to be usable as the name of a directory: 1 to 128
 /// letters, digits, `_`, `-` and `.`, of which the first is a letter or digit.
@@ -20,7 +20,7 @@ pub struct ContainerId(String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{} is not a container id, which has 1 to 128 letters, digits, _, - and ., the first a letter or digit",
-    shown(.0)
+    escaped(.0)
 )]
 pub struct NotAnId(String);
 

@@ -4,24 +4,24 @@
 #![forbid(unsafe_code)]
 
 mod container_id;
+mod escape;
 mod limits;
 mod on_failure;
 mod origin;
 mod process_id;
 mod resolved;
-mod shown;
 mod stage;
 mod timeout;
 mod timestamp;
 
 pub use container_id::ContainerId;
 pub(crate) use container_id::NotAnId;
+pub(crate) use escape::{bounded_list, counted, escaped, escaped_path, one_line, prose};
 pub use limits::HookLimits;
 pub use on_failure::OnFailure;
 pub(crate) use origin::{Chosen, Origin};
 pub(crate) use process_id::{ProcessId, Program};
 pub use resolved::{ResolvedHook, ResolvedHooks, Source};
-pub(crate) use shown::{bounded_list, counted, one_line, prose, shown, shown_path};
 pub use stage::Stage;
 pub use timeout::Timeout;
 pub use timestamp::Timestamp;

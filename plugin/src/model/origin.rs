@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::shown;
+use crate::model::escaped;
 
 /// A hook-spec that a container gets, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default hook-spec"),
             Origin::HooksD => f.write_str("hooks.d, conditions hold"),
             Origin::Annotation { annotation, pick } => {
-                write!(f, "annotation {} selects {}", shown(annotation), shown(pick))
+                write!(f, "annotation {} selects {}", escaped(annotation), escaped(pick))
             }
         }
     }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::Finding;
 use super::settings::{Kind, Settings, Values, files, is_there, table};
 use super::{Node, Version};
-use crate::model::{bounded_list, shown_path};
+use crate::model::{bounded_list, escaped_path};
 
 const MAIN: &str = "/etc/containerd/config.toml";
 const DROP_INS: &str = "/etc/containerd/conf.d";
@@ -130,7 +130,7 @@ fn report_unread(
         .files(DROP_INS)
         .iter()
         .filter(|file| file.to_string_lossy().ends_with(".toml") && !imported.contains(&node.real(file)))
-        .map(|file| shown_path(file))
+        .map(|file| escaped_path(file))
         .collect();
     if unread.is_empty() {
         return;

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::Finding;
 use super::{Node, Version};
 use super::{containerd, crio};
-use crate::model::{prose, shown_path};
+use crate::model::{escaped_path, prose};
 
 /// A runtime, in the kinds that differ in their configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -148,7 +148,11 @@ pub(crate) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Op
     let table = text.parse::<toml::Table>();
     table
         .map_err(|error| {
-            let what = format!("{} cannot be read: {}", shown_path(name), prose(error.message()));
+            let what = format!(
+                "{} cannot be read: {}",
+                escaped_path(name),
+                prose(error.message())
+            );
             let remedy = "mend it: the runtime does not start with it";
             findings.push(Finding::problem("runtime-config", what, remedy));
         })
@@ -170,7 +174,7 @@ pub(crate) fn unreadable(name: &Path, error: &Error) -> Finding {
         ErrorKind::PermissionDenied => "run this as root",
         _ => "mend it: the runtime does not start with it",
     };
-    let what = format!("{} cannot be read: {error}", shown_path(name));
+    let what = format!("{} cannot be read: {error}", escaped_path(name));
     Finding::problem("runtime-config", what, remedy)
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{STATUS_SOCKET, Status};
-use crate::model::{prose, shown};
+use crate::model::{escaped, prose};
 use crate::trust::access::Use;
 
 /// The maximum time for the answer.
@@ -24,7 +24,7 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 #[derive(Debug, Error)]
 pub enum StatusError {
     /// No process listens.
-    #[error("no daemon answers at {}; is it running, and with this state directory?", shown(&.socket.to_string_lossy()))]
+    #[error("no daemon answers at {}; is it running, and with this state directory?", escaped(&.socket.to_string_lossy()))]
     NoDaemon {
         /// The socket.
         socket: PathBuf,
@@ -32,7 +32,7 @@ pub enum StatusError {
         source: io::Error,
     },
     /// The answer is incomplete or invalid.
-    #[error("cannot read the answer of the daemon at {}: {reason}", shown(&.socket.to_string_lossy()))]
+    #[error("cannot read the answer of the daemon at {}: {reason}", escaped(&.socket.to_string_lossy()))]
     NoAnswer {
         /// The socket.
         socket: PathBuf,

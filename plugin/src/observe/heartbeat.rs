@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::endpoint::has_state_directory;
 use crate::config::Config;
 use crate::ledger::BootId;
-use crate::model::{Timestamp, shown_path};
+use crate::model::{Timestamp, escaped_path};
 
 const PREFIX: &str = "heartbeat-";
 
@@ -84,7 +84,7 @@ impl Heartbeat {
             if awaits_directory(&config, &beats) {
                 report_earlier(&place, since);
                 if let Err(error) = refresh(&place, &beats, SILENCE) {
-                    let directory = shown_path(&place);
+                    let directory = escaped_path(&place);
                     tracing::warn!(%error, directory, "cannot write the heartbeat: the next daemon cannot know whether this one hung");
                 }
             }

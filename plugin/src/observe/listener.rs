@@ -18,7 +18,7 @@ use super::background::in_background;
 use super::http::{self, Client};
 use super::{Observer, client};
 use crate::config::Listen;
-use crate::model::shown;
+use crate::model::escaped;
 use crate::process::stat::Stat;
 use crate::trust::access::Use;
 
@@ -115,13 +115,13 @@ impl Place {
             match opened.unwrap_or_else(|| Err(io::Error::other("it panicked"))) {
                 Ok(listener) => {
                     if logged {
-                        tracing::info!(listen = %shown(&name), "listening");
+                        tracing::info!(listen = %escaped(&name), "listening");
                     }
                     return listener;
                 }
                 Err(error) if !logged => {
                     logged = true;
-                    tracing::error!(listen = %shown(&name), %error, "cannot listen; trying again");
+                    tracing::error!(listen = %escaped(&name), %error, "cannot listen; trying again");
                 }
                 Err(_) => {}
             }

@@ -19,8 +19,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{StatusError, exchange_with};
 pub use client::request_status;
+pub(crate) use client::{StatusError, exchange_with};
 pub(crate) use endpoint::{Endpoint, STATUS_SOCKET};
 pub(crate) use http::{read_request, text_response};
 pub(crate) use logs::{LogArgs, flush_logs, start_logs};

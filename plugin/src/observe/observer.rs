@@ -23,7 +23,7 @@ use crate::daemon::OciHooks;
 use crate::front::{self, Link};
 use crate::host::is_in_pod;
 use crate::ledger::{Outcome, StageResult};
-use crate::model::{Stage, Timestamp, bounded_list, shown};
+use crate::model::{Stage, Timestamp, bounded_list, escaped};
 use crate::pod::refused_in;
 use crate::trust::access::{Unanswered, Use};
 use readiness::{degraded, errors, invalid_specs, not_ready, stuck};
@@ -124,7 +124,7 @@ impl Observer {
         state.connection.synchronized = true;
         let runtime = state.connection.runtime.clone().unwrap_or_default();
         drop(state);
-        service_manager::ready(&shown(&runtime).to_string());
+        service_manager::ready(&escaped(&runtime).to_string());
     }
 
     pub(super) fn disconnected(&self, reason: &dyn fmt::Display) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use crate::front;
-use crate::model::{one_line, shown};
+use crate::model::{escaped, one_line};
 
 /// The maximum number of waiting messages; the service manager would not receive further ones in time anyway.
 const MAX_WAITING: usize = 16;
@@ -34,7 +34,7 @@ enum News {
 pub(crate) fn starting(socket: &Path) {
     send(News::Status(format!(
         "no runtime yet at {}; containers are created without hooks",
-        shown(&socket.to_string_lossy())
+        escaped(&socket.to_string_lossy())
     )));
 }
 

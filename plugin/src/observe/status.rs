@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::{ConfiguredBy, WithoutHooks};
 use crate::front::Report;
-use crate::model::{Origin, Timestamp, shown};
+use crate::model::{Origin, Timestamp, escaped};
 use crate::select::{ImageProgram, LoadedSpec};
 use crate::trust::access::Unanswered;
 
@@ -158,9 +158,9 @@ impl From<Unanswered> for UnansweredPath {
 
 impl fmt::Display for UnansweredPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the file system of {}", shown(&self.path))?;
+        write!(f, "the file system of {}", escaped(&self.path))?;
         if let Some(mount) = &self.mount {
-            write!(f, ", mounted at {},", shown(mount))?;
+            write!(f, ", mounted at {},", escaped(mount))?;
         }
         write!(f, " has not answered since {}", self.since.to_the_millisecond())
     }

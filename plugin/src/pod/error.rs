@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{shown, shown_path};
+use crate::model::{escaped, escaped_path};
 use crate::write::WriteError;
 
 /// The reason why a pod's file cannot be put on its host.
 #[derive(Debug, Error)]
 pub(crate) enum PodError {
     /// The kernel refuses.
-    #[error("cannot {action} {}: {source}", shown_path(.path))]
+    #[error("cannot {action} {}: {source}", escaped_path(.path))]
     Io {
         /// The failed action.
         action: &'static str,
@@ -27,7 +27,7 @@ pub(crate) enum PodError {
     /// The program is on the host and cannot be executed there.
     #[error(
         "{} cannot be executed on the host: {reason}; is that file system mounted noexec? Name another place \
-         with --host-program", shown_path(.path)
+         with --host-program", escaped_path(.path)
     )]
     NotExecutable {
         /// The path of the program.
@@ -39,7 +39,7 @@ pub(crate) enum PodError {
     #[error("cannot put the pod's files on the host: {0}")]
     File(WriteError),
     /// A file is larger than any file that the daemon reads from there.
-    #[error("{} is larger than any hook-spec may be", shown_path(.0))]
+    #[error("{} is larger than any hook-spec may be", escaped_path(.0))]
     TooLarge(PathBuf),
 }
 
@@ -54,7 +54,7 @@ impl PodError {
     pub(super) fn not_executable(path: impl Into<PathBuf>, reason: &str) -> PodError {
         PodError::NotExecutable {
             path: path.into(),
-            reason: shown(reason).to_string(),
+            reason: escaped(reason).to_string(),
         }
     }
 }

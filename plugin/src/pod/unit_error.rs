@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::PodError;
-use crate::model::{prose, shown, shown_path};
+use crate::model::{escaped, escaped_path, prose};
 use crate::write::WriteError;
 
 /// The reason why the host cannot run the daemon as a unit.
@@ -16,13 +16,13 @@ pub(crate) enum UnitError {
     /// The host has a unit of this name that is not from a pod.
     #[error(
         "cannot put the unit on the host: {} is not from a pod; uninstall that daemon, or deploy without hostUnit",
-        shown_path(.0)
+        escaped_path(.0)
     )]
     Foreign(PathBuf),
     /// systemd would read a word of the command in another way.
     #[error(
         "cannot name {} in a unit: only letters, digits and /._-+@:,= may stand there; change the pod's arguments",
-        shown(.0)
+        escaped(.0)
     )]
     NotPlain(String),
     /// A file cannot be written.

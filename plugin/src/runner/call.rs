@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::ledger::Trigger;
-use crate::model::{DEFAULT_STATE_DIR, Stage, shown};
+use crate::model::{DEFAULT_STATE_DIR, Stage, escaped};
 
 /// The name of this program, which is the first argument of every runner.
 pub(crate) const NAME: &str = "nri-oci-hooks";
@@ -90,5 +90,5 @@ impl Call {
 }
 
 fn quoted(text: &OsStr) -> String {
-    shown(&text.to_string_lossy()).to_string()
+    escaped(&text.to_string_lossy()).to_string()
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::ledger::{Header, HookRun, Record};
-use crate::model::{Stage, shown};
+use crate::model::{Stage, escaped};
 
 /// The number of the last lines of a hook's stderr that are shown.
 const LAST_LINES: usize = 3;
@@ -30,8 +30,8 @@ fn failure(header: &Header, stage: Stage, run: &HookRun<'_>) -> Option<String> {
         container(header),
         run.hook + 1,
         header.count(stage),
-        shown(run.path),
-        shown(run.file),
+        escaped(run.path),
+        escaped(run.file),
         run.line,
         end.outcome,
     );
@@ -47,9 +47,9 @@ pub(super) fn container(header: &Header) -> String {
     let identity = &header.identity;
     format!(
         "container {} of pod {}/{}",
-        shown(&identity.container),
-        shown(&identity.namespace),
-        shown(&identity.pod),
+        escaped(&identity.container),
+        escaped(&identity.namespace),
+        escaped(&identity.pod),
     )
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, DocumentMut, Item, TableLike, Value};
 
 use super::error::EditError;
-use crate::model::{prose, shown_path};
+use crate::model::{escaped_path, prose};
 use crate::node::{InstalledRuntime, NRI, Node, containerd_imports};
 
 pub(super) const MAIN: &str = "/etc/containerd/config.toml";
@@ -132,7 +132,7 @@ pub(super) fn drop_in(node: &Node, runtime: InstalledRuntime, main: &str) -> Res
         if !is_1 && !nri.contains_key(&key) {
             continue;
         }
-        let from = shown_path(&own.from);
+        let from = escaped_path(&own.from);
         let mut value = own.value;
         value.decor_mut().set_suffix(format!(" # from {from}"));
         nri.insert(&key, Item::Value(value));

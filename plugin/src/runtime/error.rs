@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{shown, shown_path};
+use crate::model::{escaped, escaped_path};
 use crate::write::WriteError;
 
 /// The reason why the main file of containerd cannot be changed.
@@ -33,21 +33,21 @@ pub(crate) enum RuntimeError {
     /// There is no runtime.
     #[error(
         "there is neither containerd nor CRI-O below {}; install one first, or name it with --runtime",
-        shown_path(.0)
+        escaped_path(.0)
     )]
     NoRuntime(PathBuf),
     /// The node has a containerd of unknown version.
     #[error(
         "the version of containerd below {} is unknown: neither its configuration nor the program says it; \
          name it with --runtime",
-        shown_path(.0)
+        escaped_path(.0)
     )]
     WhichContainerd(PathBuf),
     /// Another file has the drop-in's path.
-    #[error("{} is not as nri-oci-hooks wrote it; move it away, then run this again", shown_path(.0))]
+    #[error("{} is not as nri-oci-hooks wrote it; move it away, then run this again", escaped_path(.0))]
     NotOurs(PathBuf),
     /// The runtime's own file cannot be changed safely.
-    #[error("{} cannot be changed: {reason}; change it by hand: imports = [{}]", shown_path(.path), shown(.import))]
+    #[error("{} cannot be changed: {reason}; change it by hand: imports = [{}]", escaped_path(.path), escaped(.import))]
     Main {
         /// The file.
         path: PathBuf,

@@ -9,7 +9,7 @@ use super::RuntimeError;
 use super::containerd::{self, IMPORT, MAIN, drop_in, with_import, without_import};
 use super::error::EditError;
 use super::seal::{is_sealed, sealed};
-use crate::model::{shown, shown_path};
+use crate::model::{escaped, escaped_path};
 use crate::node::{InstalledRuntime, Node, UnknownRuntime, installed_runtime};
 use crate::write::{WriteError, back_up, backups, put, replace};
 
@@ -105,7 +105,7 @@ pub(crate) fn enable(target: &Target) -> Result<Plan, RuntimeError> {
         .socket
         .filter(|socket| socket != containerd_nri::DEFAULT_SOCKET);
     plan.notes
-        .extend(socket.map(|socket| format!("give the daemon --nri-socket {}", shown(&socket))));
+        .extend(socket.map(|socket| format!("give the daemon --nri-socket {}", escaped(&socket))));
     Ok(plan)
 }
 
@@ -238,14 +238,14 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Change::Write { path, .. } => write!(f, "write {}", shown_path(path)),
+            Change::Write { path, .. } => write!(f, "write {}", escaped_path(path)),
             Change::Edit { path, .. } => {
-                write!(f, "change imports in {}, and keep a backup", shown_path(path))
+                write!(f, "change imports in {}, and keep a backup", escaped_path(path))
             }
             Change::Restore { path, backup } => {
-                write!(f, "restore {} from {}", shown_path(path), shown_path(backup))
+                write!(f, "restore {} from {}", escaped_path(path), escaped_path(backup))
             }
-            Change::Remove { path } => write!(f, "remove {}", shown_path(path)),
+            Change::Remove { path } => write!(f, "remove {}", escaped_path(path)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use crate::config::AnnotationKey;
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The maximum number of hook-specs that one annotation may select.
 pub(crate) const MAX_SELECTED: usize = 16;
@@ -68,11 +68,11 @@ pub enum AnnotationFault {
     /// Neither a name nor an absolute path.
     #[error(
         "{} is neither the bare name of a hook-spec (letters, digits, \".\", \"_\" and \"-\", at most \
-         {LONGEST_NAME}, a letter or digit first) nor an absolute path to one", shown(.0)
+         {LONGEST_NAME}, a letter or digit first) nor an absolute path to one", escaped(.0)
     )]
     NotASelection(String),
     /// A path with `.`, `..`, `//`, a slash at its end or a control character, or too long.
-    #[error("{} is not a plain absolute path; write it without \"//\", \".\", \"..\", a last \"/\" and control characters", shown(.0))]
+    #[error("{} is not a plain absolute path; write it without \"//\", \".\", \"..\", a last \"/\" and control characters", escaped(.0))]
     NotPlain(String),
 }
 

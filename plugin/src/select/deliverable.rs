@@ -8,14 +8,14 @@ use thiserror::Error;
 use super::LoadedSpec;
 use crate::config::{Config, Delivery};
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::{Stage, shown};
+use crate::model::{Stage, escaped};
 
 /// Hooks of a stage that a container's delivery cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{}:{line}: {stage} hooks cannot be run with delivery {delivery}: only the OCI runtime can, which gets no hooks \
      with it; {REMEDY}",
-    shown(.file)
+    escaped(.file)
 )]
 pub struct NotDeliverable {
     /// The file of the first such hook.
@@ -64,7 +64,7 @@ impl Deliveries {
         let handlers = self.of_handlers.iter();
         let handlers = handlers.filter(|(_, delivery)| !delivery.runs(stage));
         let mut without: Vec<String> = handlers
-            .map(|(name, _)| format!("runtime handler {}", shown(name)))
+            .map(|(name, _)| format!("runtime handler {}", escaped(name)))
             .collect();
         if !self.of_others.runs(stage) {
             without.push("all other runtime handlers".to_owned());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::last_good::{LastGoodSpec, is_not_answered};
 use super::{Copies, Deliveries, Format, LoadedSpec, OlderVersion};
 use crate::diagnostic::{Diagnostic, Rule};
-use crate::model::{bounded_list, shown};
+use crate::model::{bounded_list, escaped};
 use crate::trust::{Fault, PathCache, TrustError};
 
 /// The maximum number of files that count; the last in their order are ignored.
@@ -195,7 +195,7 @@ impl Directory {
         if directory.is_shared() {
             let message =
                 "users other than root can create files in it, which would mask those of other directories";
-            let help = format!("run: chmod go-w {}", shown(&self.path));
+            let help = format!("run: chmod go-w {}", escaped(&self.path));
             return Err(error(Rule::WritableByOthers, message.into(), help));
         }
         let names = directory.names().map_err(untrusted)?;

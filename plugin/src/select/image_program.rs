@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{one_line, shown};
+use crate::model::{escaped, one_line};
 use crate::trust::{TrustedDir, TrustedFile};
 
 /// The start of the name of a version's directory; 64 hexadecimal digits follow.
@@ -49,7 +49,7 @@ impl ImageProgram {
 
 impl fmt::Display for ImageProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "image {}", shown(&self.name))?;
+        write!(f, "image {}", escaped(&self.name))?;
         if let Some(image) = &self.image {
             write!(f, ", {}", one_line(image))?;
         }

@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use super::{AnnotationFault, LoadedSpec, NotDeliverable, Overdue, SelectionFault, Subject};
 use crate::diagnostic::Diagnostic;
-use crate::model::{bounded_list, shown};
+use crate::model::{bounded_list, escaped};
 
 /// The reason why a container's hooks cannot be determined. Displayed as one line of at most about 1 kB, for
 /// readers of `kubectl describe pod`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectError {
     /// The default hook-spec is invalid.
-    #[error("default hook-spec {}: {}", shown(.file), bounded_list(.errors))]
+    #[error("default hook-spec {}: {}", escaped(.file), bounded_list(.errors))]
     DefaultSpec {
         /// The file.
         file: Arc<str>,
@@ -21,7 +21,7 @@ pub enum SelectError {
         errors: Vec<Diagnostic>,
     },
     /// The hooks of hooks.d are unknown.
-    #[error("hooks.d {}: {}", shown(.path), bounded_list(.errors))]
+    #[error("hooks.d {}: {}", escaped(.path), bounded_list(.errors))]
     HooksD {
         /// The directory or file.
         path: Arc<str>,
@@ -29,7 +29,7 @@ pub enum SelectError {
         errors: Vec<Diagnostic>,
     },
     /// An annotation of ours is invalid.
-    #[error("annotation {}: {fault}", shown(.annotation))]
+    #[error("annotation {}: {fault}", escaped(.annotation))]
     Annotation {
         /// Its key, with the scope.
         annotation: String,
@@ -37,7 +37,7 @@ pub enum SelectError {
         fault: AnnotationFault,
     },
     /// The annotation selects a hook-spec that the pod does not get.
-    #[error("annotation {}: {}: {fault}", shown(.annotation), shown(.element))]
+    #[error("annotation {}: {}: {fault}", escaped(.annotation), escaped(.element))]
     Selection {
         /// Its key, with the scope.
         annotation: String,
@@ -47,7 +47,7 @@ pub enum SelectError {
         fault: SelectionFault,
     },
     /// The selected hook-spec is invalid.
-    #[error("annotation {}: hook-spec {}: {}", shown(.annotation), shown(.element), bounded_list(.errors))]
+    #[error("annotation {}: hook-spec {}: {}", escaped(.annotation), escaped(.element), bounded_list(.errors))]
     SelectedSpec {
         /// Its key, with the scope.
         annotation: String,
@@ -63,7 +63,7 @@ pub enum SelectError {
     #[error(
         "hooks.d file {}: matching the pod's {annotations} annotations ({bytes} bytes) {why}; give the pod fewer or \
          shorter annotations",
-        shown(.file)
+        escaped(.file)
     )]
     Conditions {
         /// The file at which the deadline passed.

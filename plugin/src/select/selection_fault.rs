@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Overdue;
-use crate::model::{Stage, Timeout, bounded_list, shown};
+use crate::model::{Stage, Timeout, bounded_list, escaped};
 use crate::trust::TrustError;
 
 /// The reason why the pod does not get a selected hook-spec.
@@ -29,7 +29,7 @@ pub enum SelectionFault {
     #[error("{0}; {help}", help = .0.help())]
     Untrusted(TrustError),
     /// A rule denies it.
-    #[error("pods in namespace {} may not select it: annotation.rules[{rule}] of the node's configuration denies it", shown(.namespace))]
+    #[error("pods in namespace {} may not select it: annotation.rules[{rule}] of the node's configuration denies it", escaped(.namespace))]
     Denied {
         /// The pod's namespace.
         namespace: String,
@@ -37,7 +37,7 @@ pub enum SelectionFault {
         rule: usize,
     },
     /// There are rules, and none allows it.
-    #[error("pods in namespace {} may not select it: no rule of annotation.rules in the node's configuration allows it", shown(.namespace))]
+    #[error("pods in namespace {} may not select it: no rule of annotation.rules in the node's configuration allows it", escaped(.namespace))]
     NotAllowed {
         /// The pod's namespace.
         namespace: String,
@@ -80,12 +80,12 @@ pub enum SelectionFault {
 /// The hint for a name that no hook-spec has.
 fn advice(name: &str) -> String {
     match name.strip_suffix(".json") {
-        Some(meant) => format!("write {}: its .json is added", shown(meant)),
+        Some(meant) => format!("write {}: its .json is added", escaped(meant)),
         None => {
             let file = format!("{name}.json");
             format!(
                 "ask an administrator of the node to put {} there, or select another",
-                shown(&file)
+                escaped(&file)
             )
         }
     }

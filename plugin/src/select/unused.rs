@@ -13,7 +13,7 @@ use super::conditions::Conditions;
 use super::{Deadline, Selector, Subject};
 use crate::config::AnnotationKey;
 use crate::diagnostic::did_you_mean;
-use crate::model::{Chosen, shown};
+use crate::model::{Chosen, escaped};
 use crate::trust::PathCache;
 
 /// A file or annotation that could give a container hooks but does not, with the reason. Displayed as both,
@@ -120,29 +120,29 @@ impl fmt::Display for Unused {
             Unused::NamespaceExcluded { file, namespace } => write!(
                 f,
                 "{}: namespace {} is among exclude_namespaces",
-                shown(file),
-                shown(namespace)
+                escaped(file),
+                escaped(namespace)
             ),
             Unused::OtherNamespaces { file, namespaces } => write!(
                 f,
                 "{}: is for the namespaces {}",
-                shown(file),
+                escaped(file),
                 namespaces.join(", ")
             ),
             Unused::Unmet { file, conditions } => write!(
                 f,
                 "{}: of its conditions these do not hold: {}",
-                shown(file),
+                escaped(file),
                 conditions.join(", ")
             ),
             Unused::NotKnown { file, conditions } => write!(
                 f,
                 "{}: it cannot be known here whether these of its conditions hold: {} (the image or the runtime decides)",
-                shown(file),
+                escaped(file),
                 conditions.join(", ")
             ),
             Unused::Overridden { annotation, by } => {
-                write!(f, "annotation {}: {} is nearer", shown(annotation), shown(by))
+                write!(f, "annotation {}: {} is nearer", escaped(annotation), escaped(by))
             }
             Unused::OtherContainer {
                 annotation,
@@ -150,27 +150,31 @@ impl fmt::Display for Unused {
             } => write!(
                 f,
                 "annotation {}: is about container {}",
-                shown(annotation),
-                shown(container)
+                escaped(annotation),
+                escaped(container)
             ),
             Unused::Empty { annotation } => {
-                write!(f, "annotation {}: is empty, which means none", shown(annotation))
+                write!(
+                    f,
+                    "annotation {}: is empty, which means none",
+                    escaped(annotation)
+                )
             }
             Unused::AnotherKey { annotation, key } => {
                 write!(
                     f,
                     "annotation {}: is not ours; did you mean {key}?",
-                    shown(annotation)
+                    escaped(annotation)
                 )
             }
-            Unused::NotSelected { file } => write!(f, "{}: no annotation selects it", shown(file)),
-            Unused::WouldBeRefused { file, reason } => write!(f, "{}: {reason}", shown(file)),
+            Unused::NotSelected { file } => write!(f, "{}: no annotation selects it", escaped(file)),
+            Unused::WouldBeRefused { file, reason } => write!(f, "{}: {reason}", escaped(file)),
             Unused::Hidden { file, by } => {
                 write!(
                     f,
                     "{}: its name means {}, which is found first",
-                    shown(file),
-                    shown(by)
+                    escaped(file),
+                    escaped(by)
                 )
             }
         }

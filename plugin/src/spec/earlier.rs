@@ -3,7 +3,7 @@
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use crate::diagnostic::Rule;
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The top-level keys of version 0.1.0 that 1.0.0 lacks.
 const KEYS: [&str; 7] = [
@@ -92,14 +92,14 @@ impl Earlier<'_> {
         let stages = list(short(self.stages, "[\"prestart\"]"));
         let whole =
             format!("{{\"version\": \"1.0.0\", \"hook\": {hook}, \"when\": {when}, \"stages\": {stages}}}");
-        shown_as_written(&whole)
+        as_written(&whole)
     }
 }
 
 /// `text`, with its quotes if nothing in it has to be escaped.
-fn shown_as_written(text: &str) -> String {
+fn as_written(text: &str) -> String {
     match text.chars().all(|c| (' '..='~').contains(&c)) {
         true => text.to_owned(),
-        false => shown(text).to_string(),
+        false => escaped(text).to_string(),
     }
 }

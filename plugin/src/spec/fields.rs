@@ -4,7 +4,7 @@ use super::Hook;
 use super::json::{Kind, Node};
 use super::report::{Field, Report};
 use crate::diagnostic::{Rule, timeout};
-use crate::model::{OnFailure, Timeout, shown};
+use crate::model::{OnFailure, Timeout, escaped};
 
 /// The keys of a hook, as the hint for a mistyped key lists them.
 const KEYS: [&str; 5] = ["path", "args", "env", "timeout", "onFailure"];
@@ -52,7 +52,7 @@ fn read_path(report: &mut Report<'_>, node: Node<'_>) -> Option<String> {
     if path.starts_with('/') {
         return Some(path);
     }
-    let message = format!("must begin with /, but is {}", shown(&path));
+    let message = format!("must begin with /, but is {}", escaped(&path));
     report.at(node, Field::Key("path"), Rule::PathNotAbsolute, message, help);
     None
 }
@@ -108,7 +108,7 @@ fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry
             Rule::EnvForLoader,
             format!(
                 "{} can have the dynamic loader run code that nobody checks",
-                shown(name)
+                escaped(name)
             ),
             "let path be a script that sets it and executes the program",
         ),
@@ -135,7 +135,7 @@ fn read_on_failure(report: &mut Report<'_>, node: Node<'_>) -> Option<OnFailure>
         "fail" => Some(OnFailure::Fail),
         "ignore" => Some(OnFailure::Ignore),
         other => {
-            let message = format!("must be ignore or fail, but is {}", shown(other));
+            let message = format!("must be ignore or fail, but is {}", escaped(other));
             report.at(node, field, Rule::InvalidValue, message, help);
             None
         }
@@ -149,7 +149,7 @@ fn read_timeout(report: &mut Report<'_>, node: Node<'_>) -> Option<Timeout> {
         return None;
     }
     let text = node.text();
-    let written = shown(text).to_string();
+    let written = escaped(text).to_string();
     let timeout = if text.contains(['.', 'e', 'E']) {
         let message = format!("must be a whole number, but is {written}");
         Err((Rule::TimeoutNotInteger, message))

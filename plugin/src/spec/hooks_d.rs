@@ -9,7 +9,7 @@ use super::report::{Field, Report};
 use super::text::read_json;
 use super::{HookSpec, Parsed, Pattern, Program, When, earlier, other};
 use crate::diagnostic::Rule;
-use crate::model::{Stage, prose, shown};
+use crate::model::{Stage, escaped, prose};
 
 /// The maximum number of conditions of one kind in a file. Each has one or two patterns, which take memory.
 const MAX_PATTERNS: usize = 100;
@@ -128,7 +128,7 @@ fn read_version(report: &mut Report<'_>, node: Node<'_>) {
         return;
     };
     if version != VERSION {
-        let message = format!("must be {VERSION}, but is {}", shown(&version));
+        let message = format!("must be {VERSION}, but is {}", escaped(&version));
         report.at(node, Field::Key("version"), Rule::InvalidValue, message, help);
     }
 }
@@ -167,7 +167,7 @@ fn read_annotations<'t>(report: &mut Report<'t>, object: Node<'t>) -> Vec<(Patte
                 return;
             }
             if !seen.insert(name.to_owned()) {
-                return report.duplicate(key, &shown(name).to_string());
+                return report.duplicate(key, &escaped(name).to_string());
             }
             let key = pattern(report, key, field);
             let value = pattern(report, value, field);
@@ -231,11 +231,11 @@ fn pattern(report: &mut Report<'_>, node: Node<'_>, field: Field) -> Option<Patt
         Err(error) => {
             let message = format!(
                 "{} is no regular expression: {}",
-                shown(&text),
+                escaped(&text),
                 prose(&error.to_string())
             );
             let help = match text.starts_with('*') {
-                true => format!("did you mean {}?", shown(&format!(".{text}"))),
+                true => format!("did you mean {}?", escaped(&format!(".{text}"))),
                 false => help.to_owned(),
             };
             report.at(node, field, Rule::InvalidValue, message, help);

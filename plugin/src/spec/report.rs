@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::json::{Kind, Node};
 use crate::diagnostic::{Errors, Place, Rule, did_you_mean};
-use crate::model::{Stage, shown};
+use crate::model::{Stage, escaped};
 
 /// The field of a hook that an error is in.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +117,7 @@ impl<'t> Report<'t> {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("known are {}", known.join(", ")),
         };
-        let message = format!("unknown {what} {}", shown(name));
+        let message = format!("unknown {what} {}", escaped(name));
         self.at(key, Field::Whole, rule, message, help);
         meant
     }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::mounts::Mounts;
-use crate::model::shown_path;
+use crate::model::escaped_path;
 
 /// The time after which the file system of an access counts as not answering. It is less than the time that a
 /// runtime gives for an answer. So the next container does not wait as the first one did.
@@ -81,7 +81,7 @@ pub(crate) fn unanswered() -> Vec<Unanswered> {
 impl NotAnswering {
     /// The refusal as an I/O error of an access to `path`.
     pub(crate) fn of(self, path: &Path) -> io::Error {
-        let path = shown_path(path);
+        let path = escaped_path(path);
         io::Error::other(format!("the file system of {path} {self}"))
     }
 }
@@ -98,7 +98,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.since.elapsed().unwrap_or_default();
         let how_long = NotAnswering { since };
-        write!(f, "the file system of {} {how_long}", shown_path(&self.path))
+        write!(f, "the file system of {} {how_long}", escaped_path(&self.path))
     }
 }
 

@@ -9,7 +9,7 @@ use nix::libc;
 use super::access::NotAnswering;
 use super::walk::MAX_LINKS;
 use crate::diagnostic::Rule;
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The reason why a file is not trusted, and the component of its path at fault.
 ///
@@ -135,7 +135,7 @@ impl TrustError {
 
     /// The hint for this fault.
     pub(crate) fn help(&self) -> String {
-        let path = self.shown_component();
+        let path = self.escaped_component();
         match self.fault {
             Fault::NotAbsolute => "write the whole path from /".into(),
             Fault::Nul => "remove the NUL character".into(),
@@ -167,8 +167,8 @@ impl TrustError {
         }
     }
 
-    fn shown_component(&self) -> String {
-        shown(&self.component.to_string_lossy()).to_string()
+    fn escaped_component(&self) -> String {
+        escaped(&self.component.to_string_lossy()).to_string()
     }
 }
 
@@ -176,7 +176,7 @@ impl std::error::Error for TrustError {}
 
 impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.shown_component();
+        let path = self.escaped_component();
         match self.fault {
             Fault::NotAbsolute => write!(f, "{path} must begin with /"),
             Fault::Nul => write!(f, "{path} holds a NUL character"),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Severity, SourceText, render};
 use crate::lint::LintedFile;
-use crate::model::{counted, shown};
+use crate::model::{counted, escaped};
 
 /// The findings of all files.
 pub(super) struct Report {
@@ -55,7 +55,7 @@ impl Report {
                 writeln!(err, "{}", render(severity, finding, Some(&text)))?;
             }
             if is_good(checked) {
-                writeln!(out, "{}: good", shown(&checked.file))?;
+                writeln!(out, "{}: good", escaped(&checked.file))?;
             }
         }
         let count = |findings: fn(&LintedFile) -> usize| self.files.iter().map(findings).sum();

@@ -10,7 +10,7 @@ use crate::config::{Delivery, MissedAction};
 use crate::diagnostic::Diagnostic;
 use crate::lint::overruns;
 use crate::manifest::{ContainerKind, Manifest, ManifestPod};
-use crate::model::{Chosen, Origin, ResolvedHook, ResolvedHooks, Stage, shown};
+use crate::model::{Chosen, Origin, ResolvedHook, ResolvedHooks, Stage, escaped};
 use crate::select::{Deadline, ImageProgram, Selected, Selector, Subject, Unknown, Unused};
 
 /// The hooks that each container of some pods would get.
@@ -140,7 +140,7 @@ impl PodExplanation {
             warnings.push(format!(
                 "runtimeClassName {0}: which runtime handler that is, the cluster knows; taken to be {0}, unless \
                  --runtime-handler says otherwise",
-                shown(class)
+                escaped(class)
             ));
         }
         PodExplanation {
@@ -215,8 +215,8 @@ fn nobodys_annotations(explained: &[ContainerExplanation], pod: &ManifestPod) ->
         .map(|(annotation, container)| {
             format!(
                 "annotation {}: the pod has no container {}",
-                shown(annotation),
-                shown(container)
+                escaped(annotation),
+                escaped(container)
             )
         })
         .collect()

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::ExplainArgs;
 use crate::manifest::{self, ContainerKind, Manifest, ManifestContainer, ManifestPod};
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The namespace of objects that name none, as for kubectl.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -42,7 +42,7 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
         "the manifest has no container called {}",
         args.containers
             .iter()
-            .map(|name| shown(name).to_string())
+            .map(|name| escaped(name).to_string())
             .collect::<Vec<_>>()
             .join(" or ")
     );
@@ -57,8 +57,8 @@ fn from_file(file: &str, input: &mut impl Read) -> anyhow::Result<Manifest> {
         "-" => input.take(max).read_to_end(&mut bytes),
         file => File::open(file).and_then(|open| open.take(max).read_to_end(&mut bytes)),
     };
-    read.with_context(|| format!("cannot read {}", shown(file)))?;
-    manifest::read(&bytes).with_context(|| shown(file).to_string())
+    read.with_context(|| format!("cannot read {}", escaped(file)))?;
+    manifest::read(&bytes).with_context(|| escaped(file).to_string())
 }
 
 /// A pod as the command line describes it.

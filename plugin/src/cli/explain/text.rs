@@ -5,13 +5,18 @@ use std::io::{self, Write};
 use super::explanation::{ContainerExplanation, Explanation, HookExplanation};
 use crate::config::{Delivery, MissedAction};
 use crate::manifest::ContainerKind;
-use crate::model::{counted, one_line, shown};
+use crate::model::{counted, escaped, one_line};
 
 /// Prints `explanation`. Text from other sources is escaped and bounded. Hook-specs that could apply and do
 /// not are left out unless they resemble the request, or `all` is to be printed.
 pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) -> io::Result<()> {
     for pod in &explanation.pods {
-        writeln!(out, "{}, namespace {}", label(&pod.object), shown(&pod.namespace))?;
+        writeln!(
+            out,
+            "{}, namespace {}",
+            label(&pod.object),
+            escaped(&pod.namespace)
+        )?;
         print_list("warning", &pod.warnings, out)?;
         for container in &pod.containers {
             print_container(container, all, out)?;
@@ -34,7 +39,7 @@ pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) 
         writeln!(out, "error: {}", one_line(&error.to_string()))?;
     }
     match &explanation.config {
-        Some(file) => writeln!(out, "configuration: {}", shown(file))?,
+        Some(file) => writeln!(out, "configuration: {}", escaped(file))?,
         None => writeln!(out, "configuration: none, so the defaults")?,
     }
     writeln!(out, "delivery: {}", delivered(explanation.delivery))?;
@@ -51,7 +56,7 @@ pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) 
 fn label(object: &str) -> String {
     match object {
         "the pod described" => object.to_owned(),
-        object => shown(object).to_string(),
+        object => escaped(object).to_string(),
     }
 }
 
@@ -61,7 +66,7 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
         ContainerKind::Main => "container",
         ContainerKind::Ephemeral => "ephemeral container",
     };
-    let name = shown(&container.container);
+    let name = escaped(&container.container);
     match (&container.refused, container.hooks()) {
         (Some(reason), _) => {
             writeln!(out, "  {kind} {name}: would not be created")?;
@@ -96,9 +101,9 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
 }
 
 fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io::Result<()> {
-    let args: Vec<String> = hook.args.iter().map(|arg| shown(arg).to_string()).collect();
-    let env: Vec<String> = hook.env.iter().map(|name| shown(name).to_string()).collect();
-    writeln!(out, "      {number}. {}", shown(&hook.path))?;
+    let args: Vec<String> = hook.args.iter().map(|arg| escaped(arg).to_string()).collect();
+    let env: Vec<String> = hook.env.iter().map(|name| escaped(name).to_string()).collect();
+    writeln!(out, "      {number}. {}", escaped(&hook.path))?;
     if let Some(image) = &hook.image {
         writeln!(out, "         {image}")?;
     }
@@ -112,7 +117,7 @@ fn print_hook(number: usize, hook: &HookExplanation, out: &mut impl Write) -> io
     writeln!(
         out,
         "         {}:{}, {}",
-        shown(&hook.file),
+        escaped(&hook.file),
         hook.line,
         one_line(&hook.by.to_string())
     )

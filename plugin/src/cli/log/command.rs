@@ -15,7 +15,7 @@ use super::timeline::Life;
 use crate::cli::complain::{complain, fail};
 use crate::cli::{Format, LedgerArg};
 use crate::ledger::{ArchivedContainer, Ledger, LedgerError};
-use crate::model::{Timestamp, shown};
+use crate::model::{Timestamp, escaped};
 
 /// The interval at which `--follow` looks for new events.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -89,7 +89,7 @@ pub(super) fn run(args: &LogArgs, out: &mut impl Write) -> anyhow::Result<()> {
         if let (0, true, Some(wanted)) = (round, containers.is_empty(), wanted) {
             let nothing = anyhow!(
                 "{}: no container of this name or id; {}",
-                shown(wanted),
+                escaped(wanted),
                 reach(&ledger)?
             );
             match args.follow {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::history::{Event, HookEnded, What};
 use crate::ledger::{Output, StageResult};
-use crate::model::{one_line, shown};
+use crate::model::{escaped, one_line};
 
 /// Prints one event; the output of a hook is indented below it. The triggers of runners are only in the
 /// output for programs.
@@ -12,9 +12,9 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
     let who = format!(
         "{}  {}/{}/{}  {}",
         event.at.to_the_millisecond(),
-        shown(&event.namespace),
-        shown(&event.pod),
-        shown(&event.container),
+        escaped(&event.namespace),
+        escaped(&event.pod),
+        escaped(&event.container),
         event.stage
     );
     match &event.what {
@@ -28,7 +28,7 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
             end,
             ..
         } => {
-            let (path, file) = (shown(path), shown(file));
+            let (path, file) = (escaped(path), escaped(file));
             write!(out, "{who} {}/{hooks}  {path} ({file}:{line})  ", hook + 1)?;
             match end {
                 None => writeln!(out, "runs"),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::ledger::{EntryDirectory, Header, LedgerError, Line, Record, StageResult};
-use crate::model::{Stage, Timestamp, one_line, shown};
+use crate::model::{Stage, Timestamp, escaped, one_line};
 
 /// The width of the time axis, in characters.
 const WIDTH: usize = 48;
@@ -48,12 +48,12 @@ impl Life {
     pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let identity = &self.header.identity;
         let name =
-            [&identity.namespace, &identity.pod, &identity.container].map(|name| shown(name).to_string());
+            [&identity.namespace, &identity.pod, &identity.container].map(|name| escaped(name).to_string());
         let (name, id) = (name.join("/"), identity.id.as_str());
         writeln!(
             out,
             "{name}  {}  {}",
-            shown(&id[..id.len().min(12)]),
+            escaped(&id[..id.len().min(12)]),
             self.header.at.to_the_millisecond()
         )?;
         let axis = Axis::of(&self.bars);
@@ -100,8 +100,8 @@ fn hooks(stage: Stage, record: &Option<Record>, header: &Header) -> Vec<Bar> {
             from: run.began,
             to: run.ended.map(|end| end.at),
             what: match run.ended {
-                Some(end) => format!("{}, {}", shown(run.path), one_line(&end.outcome.to_string())),
-                None => shown(run.path).to_string(),
+                Some(end) => format!("{}, {}", escaped(run.path), one_line(&end.outcome.to_string())),
+                None => escaped(run.path).to_string(),
             },
         })
         .collect();

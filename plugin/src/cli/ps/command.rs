@@ -15,7 +15,7 @@ use crate::cli::ledger::{is_meant, is_named};
 use crate::cli::{Format, LedgerArg};
 use crate::daemon::WithoutHooks;
 use crate::ledger::{EntryDirectory, Header, Ledger, LedgerError, StageStatus};
-use crate::model::{ContainerId, Stage, Timestamp, one_line, shown};
+use crate::model::{ContainerId, Stage, Timestamp, escaped, one_line};
 use crate::observe::request_status;
 use crate::runner::needs_program;
 
@@ -106,9 +106,9 @@ impl Row {
 
     fn cells(&self) -> [String; 7] {
         [
-            shown(&self.namespace).to_string(),
-            shown(&self.pod).to_string(),
-            shown(&self.container).to_string(),
+            escaped(&self.namespace).to_string(),
+            escaped(&self.pod).to_string(),
+            escaped(&self.container).to_string(),
             self.id.as_str().chars().take(13).collect(),
             match self.create_runtime {
                 StageStatus::None => self.prestart.to_string(),
@@ -193,10 +193,10 @@ fn print_without(without: &[WithoutHooks], out: &mut impl Write) -> io::Result<(
     }
     writeln!(out, "\nwithout the hooks that they should have:")?;
     for it in without {
-        let name = [&it.namespace, &it.pod, &it.container].map(|part| shown(part).to_string());
+        let name = [&it.namespace, &it.pod, &it.container].map(|part| escaped(part).to_string());
         let id: String = it.id.chars().take(13).collect();
         let (why, then) = (one_line(&it.why), one_line(&it.then));
-        writeln!(out, "{}  {}  {why}; {then}", name.join("/"), shown(&id))?;
+        writeln!(out, "{}  {}  {why}; {then}", name.join("/"), escaped(&id))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::cli::{Format, LedgerArg};
 use crate::daemon::ConfiguredBy;
 use crate::doctor::requires_plugin;
 use crate::front::{Registrations, Report};
-use crate::model::{counted, one_line, shown};
+use crate::model::{counted, escaped, one_line};
 use crate::node::Node;
 use crate::observe::{Connection, OnSilence, Status, request_status};
 use crate::trust::access;
@@ -85,7 +85,7 @@ fn not_answered() -> anyhow::Error {
 /// daemon, if that is known. Text from other sources is escaped.
 pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl Write) -> io::Result<()> {
     let since = status.since.to_the_millisecond();
-    let (version, pid) = (shown(&status.version), status.pid);
+    let (version, pid) = (escaped(&status.version), status.pid);
     writeln!(out, "daemon         {version}, process {pid}, since {since}")?;
     if let Some(Report {
         registrations,
@@ -131,30 +131,30 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
     }
     match &status.configured_by {
         ConfiguredBy::Defaults => writeln!(out, "configuration  none, so the defaults")?,
-        ConfiguredBy::File(file) => writeln!(out, "configuration  {}", shown(file))?,
+        ConfiguredBy::File(file) => writeln!(out, "configuration  {}", escaped(file))?,
         ConfiguredBy::Runtime => writeln!(out, "configuration  handed over by the runtime")?,
     }
-    writeln!(out, "delivery       {}", shown(&status.delivery))?;
+    writeln!(out, "delivery       {}", escaped(&status.delivery))?;
     match &status.no_ledger {
-        None => writeln!(out, "ledger         {}", shown(&status.state_dir))?,
+        None => writeln!(out, "ledger         {}", escaped(&status.state_dir))?,
         Some(reason) => writeln!(out, "ledger         none: {}", one_line(reason))?,
     }
     for file in &status.in_force {
-        let (what, file, digest) = (one_line(&file.what), shown(&file.file), shown(&file.digest));
+        let (what, file, digest) = (one_line(&file.what), escaped(&file.file), escaped(&file.digest));
         writeln!(out, "in force       {what} {file}\n               {digest}")?;
     }
     for it in &status.image_programs {
         writeln!(
             out,
             "program        {}\n               of {it}",
-            shown(&it.program)
+            escaped(&it.program)
         )?;
     }
     for file in &status.newer {
         writeln!(
             out,
             "newer          {}: the daemon takes it over with the next container",
-            shown(file)
+            escaped(file)
         )?;
     }
     for error in &status.invalid_specs {
@@ -165,11 +165,11 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         writeln!(
             out,
             "no hooks       runtime handler {} runs no OCI hooks",
-            shown(handler)
+            escaped(handler)
         )?;
     }
     for it in &status.without_hooks {
-        let name = [&it.namespace, &it.pod, &it.container].map(|part| shown(part).to_string());
+        let name = [&it.namespace, &it.pod, &it.container].map(|part| escaped(part).to_string());
         let (why, then) = (one_line(&it.why), one_line(&it.then));
         writeln!(out, "without hooks  {}: {why}; {then}", name.join("/"))?;
     }
@@ -199,10 +199,10 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
     };
     let word = |word: &Option<String>| {
         word.as_deref()
-            .map_or_else(|| "?".to_owned(), |word| shown(word).to_string())
+            .map_or_else(|| "?".to_owned(), |word| escaped(word).to_string())
     };
     let nri = match &connection.nri_version {
-        Some(version) => format!("NRI {}", shown(version)),
+        Some(version) => format!("NRI {}", escaped(version)),
         None => "NRI before 0.12, which does not tell its version".to_owned(),
     };
     let (runtime, version) = (word(&connection.runtime), word(&connection.runtime_version));

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use containerd_nri::api::Container;
 
-use crate::model::shown;
+use crate::model::escaped;
 
 /// A handler is reported without further proof after this number of removed containers, if no runner of the
 /// handler was ever started. A single container may never have been started itself.
@@ -71,7 +71,7 @@ impl Handlers {
 fn name(handler: &str) -> String {
     match handler {
         "" => "the default runtime handler".to_owned(),
-        handler => format!("the runtime handler {}", shown(handler)),
+        handler => format!("the runtime handler {}", escaped(handler)),
     }
 }
 

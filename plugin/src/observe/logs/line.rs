@@ -13,7 +13,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::queue::Queue;
-use crate::model::shown;
+use crate::model::escaped;
 
 /// The field that has the message.
 pub(super) const MESSAGE: &str = "message";
@@ -127,7 +127,7 @@ fn without<'t>(text: &'t str, about: &str) -> &'t str {
 
 /// The container of the span: `container C of pod N/P: `.
 fn about(span: &Fields) -> Option<String> {
-    let text = |name| span.text(name).map(shown);
+    let text = |name| span.text(name).map(escaped);
     let (namespace, pod) = (text("namespace")?, text("pod")?);
     let pod = format!("pod {namespace}/{pod}: ");
     Some(match text("container") {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::State;
 use crate::daemon::Inspection;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Timestamp, bounded_list, shown};
+use crate::model::{Timestamp, bounded_list, escaped};
 use crate::observe::status::Connection;
 use crate::select::OlderVersion;
 
@@ -41,7 +41,7 @@ pub(super) fn degraded(state: &State, inspection: &Inspection) -> Vec<String> {
     let of_one = |older: &OlderVersion| {
         format!(
             "{} is invalid since {}: its version taken over {} is active: {}",
-            shown(&older.file),
+            escaped(&older.file),
             older.since.to_the_millisecond(),
             older.taken.to_the_millisecond(),
             bounded_list(&older.errors)

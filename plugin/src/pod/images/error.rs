@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::tree::{MAX_BYTES, MAX_DEPTH, MAX_FILES};
-use crate::model::{prose, shown, shown_path};
+use crate::model::{escaped, escaped_path, prose};
 use crate::pod::PodError;
 
 /// The reason why the programs of an image cannot be installed.
@@ -16,7 +16,7 @@ pub(crate) enum ImageError {
     #[error(transparent)]
     Pod(PodError),
     /// Something is neither a regular file nor a directory.
-    #[error("{} is {kind}: put a regular file there", shown_path(.path))]
+    #[error("{} is {kind}: put a regular file there", escaped_path(.path))]
     Kind {
         /// The path.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) enum ImageError {
     /// The name of a file is not valid for a program.
     #[error(
         "{} cannot be the name of a file: use 1 to 100 of the characters A-Z a-z 0-9 . _ - + @ :, not a dot first",
-        shown_path(.0)
+        escaped_path(.0)
     )]
     Name(PathBuf),
     /// There are too many files, or directories in directories.
@@ -38,10 +38,10 @@ pub(crate) enum ImageError {
     #[error("has more than {} MiB", MAX_BYTES >> 20)]
     TooLarge,
     /// There is no file.
-    #[error("has no file in {}", shown_path(.0))]
+    #[error("has no file in {}", escaped_path(.0))]
     Empty(PathBuf),
     /// The name of the image is invalid.
-    #[error("{} is no name of an image: use 1 to 63 of the characters a-z 0-9 -", shown(.0))]
+    #[error("{} is no name of an image: use 1 to 63 of the characters a-z 0-9 -", escaped(.0))]
     ImageName(String),
     /// The reference of the image is too long or not UTF-8.
     #[error("the reference of the image is no line of at most 1024 characters")]

@@ -4,34 +4,34 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 
 /// The maximum number of characters of a text that are shown, counted as they are written.
-const SHOWN: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
 /// The maximum number of bytes of a list of errors that are shown.
-const LIST: usize = 1024;
+const MAX_LIST: usize = 1024;
 
 /// A text for a message. Plain text is shown as it is. Any other text is quoted, and everything but printable
 /// ASCII is escaped, so that no terminal escape, line break or look-alike letter passes. At most 200
 /// characters are shown.
-pub(crate) fn shown(text: &str) -> Shown<'_> {
-    Shown(text)
+pub(crate) fn escaped(text: &str) -> Escaped<'_> {
+    Escaped(text)
 }
 
-/// As [`shown`], for a path.
-pub(crate) fn shown_path(path: &Path) -> String {
-    shown(&path.to_string_lossy()).to_string()
+/// As [`escaped`], for a path.
+pub(crate) fn escaped_path(path: &Path) -> String {
+    escaped(&path.to_string_lossy()).to_string()
 }
 
-/// See [`shown`].
+/// See [`escaped`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shown<'t>(&'t str);
+pub(crate) struct Escaped<'t>(&'t str);
 
-impl Display for Shown<'_> {
+impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:=,".contains(c);
-        if !self.0.is_empty() && self.0.len() <= SHOWN && self.0.chars().all(plain) {
+        if !self.0.is_empty() && self.0.len() <= MAX_CHARACTERS && self.0.chars().all(plain) {
             return f.write_str(self.0);
         }
-        let mut left = SHOWN;
+        let mut left = MAX_CHARACTERS;
 
         f.write_char('"')?;
         for character in self.0.chars().map(char::escape_default) {
@@ -54,7 +54,7 @@ pub(crate) fn prose(text: &str) -> String {
             _ => c.escape_default().collect(),
         }
     };
-    text.chars().take(SHOWN).map(show).collect()
+    text.chars().take(MAX_CHARACTERS).map(show).collect()
 }
 
 /// A text of others in its own language and length, but in one line. Left out are the characters that a
@@ -107,7 +107,7 @@ pub(crate) fn bounded_list<T: Display>(items: &[T]) -> String {
         }
         // Writing to a String cannot fail.
         let _ = write!(list, "{item}");
-        if list.len() > LIST && done > 0 {
+        if list.len() > MAX_LIST && done > 0 {
             list.truncate(before);
             let _ = write!(list, " | and {} more", items.len() - done);
             break;
@@ -122,13 +122,13 @@ mod tests {
 
     #[test]
     fn a_plain_path_is_shown_as_it_is() {
-        assert_eq!(shown("/usr/bin/echo").to_string(), "/usr/bin/echo");
+        assert_eq!(escaped("/usr/bin/echo").to_string(), "/usr/bin/echo");
     }
 
     #[test]
     fn nothing_but_printable_ascii_reaches_a_message() {
         let hostile = "a\x1b[2J\n\r\u{202e}\u{430}\0\"";
-        let message = shown(hostile).to_string();
+        let message = escaped(hostile).to_string();
         assert!(message.chars().all(|c| (' '..='~').contains(&c)), "{message}");
         assert_eq!(message, r#""a\u{1b}[2J\n\r\u{202e}\u{430}\u{0}\"""#);
     }
@@ -137,7 +137,7 @@ mod tests {
     fn prose_keeps_its_quotes_and_loses_what_is_not_printable() {
         assert_eq!(prose("expected `\"a\"`"), "expected `\"a\"`");
         assert_eq!(prose("a\nb\u{1b}\u{1a3}"), r"a\nb\u{1b}\u{1a3}");
-        assert_eq!(prose(&"x".repeat(1000)).len(), SHOWN);
+        assert_eq!(prose(&"x".repeat(1000)).len(), MAX_CHARACTERS);
     }
 
     #[test]
@@ -160,19 +160,19 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_shown_as_a_pair_of_quotes() {
-        assert_eq!(shown("").to_string(), "\"\"");
+        assert_eq!(escaped("").to_string(), "\"\"");
     }
 
     #[test]
     fn a_long_text_is_cut_and_its_length_is_shown() {
-        let message = shown(&"x".repeat(262_144)).to_string();
+        let message = escaped(&"x".repeat(262_144)).to_string();
         assert_eq!(message, format!("\"{}\"... (262144 bytes)", "x".repeat(200)));
     }
 
     #[test]
     fn a_long_list_is_cut_at_a_whole_item_and_the_rest_counted() {
         let list = bounded_list(&["y".repeat(300), "y".repeat(300), "y".repeat(300), "y".repeat(300)]);
-        assert!(list.len() <= LIST + 20, "{}", list.len());
+        assert!(list.len() <= MAX_LIST + 20, "{}", list.len());
         assert!(list.ends_with("y | and 1 more"), "{list}");
     }
 }
