@@ -1,4 +1,4 @@
-//! The messages: one realistic container, a node full of them, and one with very long annotations.
+//! The messages: one realistic container, and a node full of them.
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
 use e2e::realistic::{self, container};
@@ -13,24 +13,10 @@ fn pod(name: &str) -> PodSandbox {
     realistic::pod(name, 100)
 }
 
-/// The realistic pod, and a container in it with 60 variables and 20 mounts. Every number makes another one.
-pub(crate) fn realistic(number: usize) -> (PodSandbox, Container) {
-    let pod = pod("bench");
+/// The pod of this name, and a container in it with 60 variables and 20 mounts. Every number makes another one.
+pub(crate) fn realistic(pod_name: &str, number: usize) -> (PodSandbox, Container) {
+    let pod = pod(pod_name);
     let container = container(&pod, &format!("app-{number}")).build();
-    (pod, container)
-}
-
-/// As [`realistic()`], of other names.
-pub(crate) fn short_lived(number: usize) -> (PodSandbox, Container) {
-    let pod = pod("short-lived");
-    let container = container(&pod, &format!("job-{number}")).build();
-    (pod, container)
-}
-
-/// A pod whose annotations have 2 MB, and a container in it.
-pub(crate) fn long() -> (PodSandbox, Container) {
-    let pod = realistic::pod("long", 100_000);
-    let container = container(&pod, "app").build();
     (pod, container)
 }
 

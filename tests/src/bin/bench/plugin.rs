@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use containerd_nri::api::{Container, CreateContainerResponse, PodSandbox};
+use containerd_nri::api::{Container, PodSandbox};
 use containerd_nri_testkit::{FakeRuntime, Outcome, PluginHandle, RuntimeProfile};
 use nri_oci_hooks::ledger::{
     Claimed, Created, Ledger, Outcome as LedgerOutcome, Output, StageResult, Trigger,
@@ -24,26 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is measured.
 #[derive(Default)]
 pub(crate) struct Measured {
-    /// From exec to the end of the handshake.
-    pub(crate) starts: Vec<Duration>,
     /// Resident memory in kB, at rest and later.
     pub(crate) resident_idle: u64,
     pub(crate) resident_of_front: u64,
-    pub(crate) resident_after_creates: u64,
     pub(crate) resident_after_synchronize: u64,
     pub(crate) creates: Vec<Duration>,
-    /// How much processor time they took together.
-    pub(crate) creates_cpu: Duration,
-    /// Hooks in the answer to CreateContainer.
-    pub(crate) hooks: usize,
-    /// How long each Synchronize of many containers took, with its registration.
-    pub(crate) synchronizations: Vec<Duration>,
-    /// How much processor time each of them took, with what is done behind it.
+    /// How much processor time each Synchronize of many containers took, with what is done behind it.
     pub(crate) synchronizations_cpu: Vec<Duration>,
-    /// How long CreateContainer with 2 MB of annotations took.
-    pub(crate) long_message: Duration,
-    /// How long the events of a container's life took together, without its CreateContainer.
-    pub(crate) other_events: Vec<Duration>,
     /// How long all events of a container's life took together.
     pub(crate) lives: Vec<Duration>,
 }
@@ -120,11 +107,9 @@ impl Subject {
         })
     }
 
-    /// Starts the plugin, and waits until it is registered, configured and synchronized. Ends an earlier process.
-    pub(crate) async fn start(&mut self) -> anyhow::Result<Duration> {
-        self.running = None;
+    /// Starts the plugin, and waits until it is registered, configured and synchronized.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let log = File::create(&self.log).context("cannot create a log file")?;
-        let started = Instant::now();
         let process = Command::new(&self.program)
             .args(&self.arguments)
             .stdin(Stdio::null())
@@ -133,7 +118,6 @@ impl Subject {
             .spawn()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let accepted = timeout(PATIENCE, self.runtime.accept()).await;
-        let took = started.elapsed();
         let handle = accepted
             .with_context(|| {
                 format!(
@@ -144,57 +128,41 @@ impl Subject {
             })?
             .with_context(|| format!("{} is not taken in{}", self.name, self.last_words()))?;
         self.running = Some(Running { process, handle });
-        Ok(took)
+        Ok(())
     }
 
-    /// Restarts the runtime with other pods and containers, and waits until the plugin is synchronized. A plugin
-    /// that ends with its connection is started again.
+    /// Restarts the runtime with other pods and containers, and waits until the plugin is synchronized.
     pub(crate) async fn resynchronize(
         &mut self,
         pods: Vec<PodSandbox>,
         containers: Vec<Container>,
-    ) -> anyhow::Result<Duration> {
+    ) -> anyhow::Result<()> {
         self.runtime.set_state(pods, containers);
         self.runtime
             .restart()
             .context("cannot restart the fake runtime")?;
-        let started = Instant::now();
-        let name = &self.name;
-        let running = self
-            .running
-            .as_mut()
-            .with_context(|| format!("{name} is not running"))?;
-        let accepted = tokio::select! {
-            accepted = timeout(PATIENCE, self.runtime.accept()) => Some(accepted),
-            () = ended(&mut running.process) => None,
-        };
-        let Some(accepted) = accepted else {
-            return self.start().await;
-        };
-        running.handle = accepted
+        let accepted = timeout(PATIENCE, self.runtime.accept()).await;
+        let name = self.name.clone();
+        self.running()?.handle = accepted
             .with_context(|| format!("{name} does not connect again"))?
             .with_context(|| format!("{name} is not taken in again"))?;
-        Ok(started.elapsed())
+        Ok(())
     }
 
-    /// Calls CreateContainer; how long it took, and the answer.
+    /// Calls CreateContainer; how long it took.
     pub(crate) async fn create(
         &mut self,
         pod: &PodSandbox,
         container: &Container,
-    ) -> anyhow::Result<(Duration, CreateContainerResponse)> {
-        let name = &self.name;
-        let running = self
-            .running
-            .as_mut()
-            .with_context(|| format!("{name} is not running"))?;
+    ) -> anyhow::Result<Duration> {
+        let running = self.running()?;
         let started = Instant::now();
         let outcome = running.handle.create_container(pod, container).await;
         let took = started.elapsed();
-        let answer = outcome
+        outcome
             .into_answer()
-            .with_context(|| format!("{name} at CreateContainer"))?;
-        Ok((took, answer))
+            .with_context(|| format!("{} at CreateContainer", self.name))?;
+        Ok(took)
     }
 
     /// Calls the events of a container's life behind its CreateContainer, as far as the plugin subscribes to them;
@@ -204,12 +172,7 @@ impl Subject {
         pod: &PodSandbox,
         container: &Container,
     ) -> anyhow::Result<Duration> {
-        let name = &self.name;
-        let running = self
-            .running
-            .as_mut()
-            .with_context(|| format!("{name} is not running"))?;
-        let handle = &mut running.handle;
+        let handle = &mut self.running()?.handle;
         let begin = Instant::now();
         answered(handle.post_create_container(pod, container).await)?;
         answered(handle.start_container(pod, container).await)?;
@@ -244,6 +207,13 @@ impl Subject {
             files.note_start_is_over()?;
         }
         Ok(())
+    }
+
+    fn running(&mut self) -> anyhow::Result<&mut Running> {
+        let name = &self.name;
+        self.running
+            .as_mut()
+            .with_context(|| format!("{name} is not running"))
     }
 
     /// The processor time that its processes have used.
@@ -314,11 +284,4 @@ fn scrape(socket: &Path) -> anyhow::Result<()> {
     stream.read_to_string(&mut answer)?;
     anyhow::ensure!(answer.contains("resident_memory_bytes"), "{answer}");
     Ok(())
-}
-
-/// Waits for the end of a process.
-async fn ended(process: &mut Child) {
-    while matches!(process.try_wait(), Ok(None)) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

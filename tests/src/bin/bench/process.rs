@@ -21,21 +21,17 @@ pub(crate) fn children(process: u32) -> anyhow::Result<Vec<u32>> {
 /// Resident memory in kB.
 pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
     // Unlike the figure in `status`, this one is exact.
-    number(process, "smaps_rollup", "Rss:")
+    let path = format!("/proc/{process}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.with_context(|| format!("{path} has no number for Rss"))
 }
 
 /// The processor time that it has used, all its threads together.
 pub(crate) fn processor_time(process: u32) -> anyhow::Result<Duration> {
     let clock = clock_getcpuclockid(Pid::from_raw(process.try_into()?))?;
     Ok(clock.now()?.into())
-}
-
-fn number(process: u32, file: &str, key: &str) -> anyhow::Result<u64> {
-    let path = format!("/proc/{process}/{file}");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key));
-    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    number.with_context(|| format!("{path} has no number for {key}"))
 }
 
 #[cfg(test)]

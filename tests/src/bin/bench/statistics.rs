@@ -1,4 +1,4 @@
-//! What a number of durations says: percentiles, and how sure a difference or a ratio of two medians is.
+//! What a number of durations says: their median, and how sure the ratio of two medians is.
 
 use std::time::Duration;
 
@@ -6,39 +6,25 @@ use std::time::Duration;
 const DRAWS: usize = 1000;
 
 /// An estimate, and the bounds between which it lies in 90 of 100 draws.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Estimate {
     pub(crate) value: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
 }
 
-/// The smallest duration that is not exceeded by `percent` of all. Zero if there are none.
-pub(crate) fn percentile(durations: &[Duration], percent: f64) -> Duration {
+/// The median, in milliseconds: the smallest duration that is not exceeded by half of all. Zero if there are none.
+pub(crate) fn median(durations: &[Duration]) -> f64 {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+    let middle = sorted.len().div_ceil(2).saturating_sub(1);
+    sorted.get(middle).copied().unwrap_or_default().as_secs_f64() * 1e3
 }
 
-/// The median, in milliseconds.
-pub(crate) fn median(durations: &[Duration]) -> f64 {
-    percentile(durations, 50.0).as_secs_f64() * 1e3
-}
-
-/// The median of `measured` less that of `peer`, in milliseconds.
-pub(crate) fn difference(measured: &[Duration], peer: &[Duration]) -> Estimate {
-    bootstrap(measured, peer, |measured, peer| measured - peer)
-}
-
-/// The median of `measured` as a multiple of that of `peer`.
+/// The median of `measured` as a multiple of that of `peer`. Both lists are drawn anew, with replacement, for the
+/// interval: the calls of a container runtime take tens of milliseconds and vary by several, so two medians alone say
+/// little.
 pub(crate) fn ratio(measured: &[Duration], peer: &[Duration]) -> Estimate {
-    bootstrap(measured, peer, |measured, peer| measured / peer)
-}
-
-/// Compares two medians, and draws both lists anew, with replacement, for the interval: the calls of a container
-/// runtime take tens of milliseconds and vary by several, so two medians alone say little.
-fn bootstrap(measured: &[Duration], peer: &[Duration], compare: impl Fn(f64, f64) -> f64) -> Estimate {
     let drawn = |durations: &[Duration]| {
         let again: Vec<Duration> = durations
             .iter()
@@ -46,12 +32,10 @@ fn bootstrap(measured: &[Duration], peer: &[Duration], compare: impl Fn(f64, f64
             .collect();
         median(&again)
     };
-    let mut draws: Vec<f64> = (0..DRAWS)
-        .map(|_| compare(drawn(measured), drawn(peer)))
-        .collect();
+    let mut draws: Vec<f64> = (0..DRAWS).map(|_| drawn(measured) / drawn(peer)).collect();
     draws.sort_by(f64::total_cmp);
     Estimate {
-        value: compare(median(measured), median(peer)),
+        value: median(measured) / median(peer),
         least: draws[DRAWS / 20],
         most: draws[DRAWS - DRAWS / 20 - 1],
     }
@@ -67,24 +51,13 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_is_one_of_the_values() {
-        let durations: Vec<Duration> = (1..=200).rev().map(Duration::from_micros).collect();
-        assert_eq!(percentile(&durations, 50.0), Duration::from_micros(100));
-        assert_eq!(percentile(&durations, 99.0), Duration::from_micros(198));
-        assert_eq!(percentile(&durations, 100.0), Duration::from_micros(200));
-        assert_eq!(percentile(&[], 50.0), Duration::ZERO);
+    fn a_median_is_one_of_the_values() {
+        assert_eq!(median(&durations(1_000, 10)), 1.990);
+        assert_eq!(median(&[]), 0.0);
     }
 
     #[test]
-    fn the_interval_of_a_difference_is_narrow_where_durations_are() {
-        let narrow = difference(&durations(42_000, 1), &durations(40_000, 1));
-        assert!(narrow.least > 1.9 && narrow.most < 2.1, "{narrow:?}");
-        let wide = difference(&durations(42_000, 100), &durations(40_000, 100));
-        assert!(wide.least < 1.5 && wide.most > 2.5, "{wide:?}");
-    }
-
-    #[test]
-    fn a_ratio_is_that_of_the_medians_and_lies_in_its_interval() {
+    fn a_ratio_is_that_of_the_medians_and_its_interval_is_narrow_where_durations_are() {
         let twice = ratio(&durations(40_000, 10), &durations(20_000, 10));
         assert!((twice.value - 40_990.0 / 20_990.0).abs() < 1e-9, "{twice:?}");
         assert!(
@@ -92,5 +65,7 @@ mod tests {
             "{twice:?}"
         );
         assert!(twice.most - twice.least < 0.1, "{twice:?}");
+        let wide = ratio(&durations(40_000, 100), &durations(20_000, 100));
+        assert!(wide.most - wide.least > 0.1, "{wide:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result, bail};
 use e2e::plugin::ANNOTATION;
-use e2e::{Containerd, Delivery, HookSpec, Plugin, cache};
+use e2e::{Containerd, Delivery, HookSpec, Plugin, Runtime, cache};
 use serde_json::{Value, json};
 
 /// Runs a program that finds the hooks.d files of a directory in /etc/containers/oci/hooks.d.
@@ -38,19 +38,25 @@ impl Way {
             Way::HookInjector => "injector",
         }
     }
+}
 
-    /// Starts it on a node. A pod selects one of `specs` by its name.
-    pub(crate) async fn start(self, containerd: &Containerd, specs: &[(&str, HookSpec)]) -> Result<Plugin> {
-        match self {
-            Way::Daemon(delivery) => {
-                for (name, spec) in specs {
-                    containerd.hooks().spec(name, spec)?;
-                }
-                containerd.plugin().delivery(delivery.word()).start().await
-            }
-            Way::HookInjector => start_hook_injector(containerd, specs).await,
+/// Starts a node, and what brings hooks to it. A pod selects `spec` by its name.
+pub(crate) async fn start(
+    runtime: Runtime,
+    way: Option<Way>,
+    name: &str,
+    spec: &HookSpec,
+) -> Result<(Containerd, Option<Plugin>)> {
+    let containerd = runtime.start().await?;
+    let plugin = match way {
+        None => None,
+        Some(Way::Daemon(delivery)) => {
+            containerd.hooks().spec(name, spec)?;
+            Some(containerd.plugin().delivery(delivery.word()).start().await?)
         }
-    }
+        Some(Way::HookInjector) => Some(start_hook_injector(&containerd, name, spec).await?),
+    };
+    Ok((containerd, plugin))
 }
 
 /// A way that the runner is compared with: the value of `--peer`.
@@ -66,14 +72,12 @@ impl FromStr for Way {
     }
 }
 
-async fn start_hook_injector(containerd: &Containerd, specs: &[(&str, HookSpec)]) -> Result<Plugin> {
+async fn start_hook_injector(containerd: &Containerd, name: &str, spec: &HookSpec) -> Result<Plugin> {
     let program = cache::built("hook-injector-0.12.5")?.join("usr/bin/hook-injector");
     let directory = containerd.node().directory().join("hooks.d");
     fs::create_dir(&directory)?;
-    for (name, spec) in specs {
-        for (number, file) in hooks_d_files(name, spec)?.iter().enumerate() {
-            fs::write(directory.join(format!("{name}-{number}.json")), file.to_string())?;
-        }
+    for (number, file) in hooks_d_files(name, spec)?.iter().enumerate() {
+        fs::write(directory.join(format!("{name}-{number}.json")), file.to_string())?;
     }
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", IN_AN_ETC_OF_ITS_OWN, "sh"]);
