@@ -178,35 +178,6 @@ impl Machine {
     }
 }
 
-async fn two_instances_give_a_container_its_hooks_once(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let spec = containerd.hooks().recording_spec("default")?;
-    let _old = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
-    let mut new = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
-    let other = containerd
-        .plugin()
-        .identity("20", "other")
-        .delivery("direct")
-        .hook_spec(&spec);
-    let _other = other.start().await?;
-
-    let pod = containerd.pod("web").run().await?;
-    assert_eq!(life(&containerd, &pod, "three").await?, ALL);
-    new.kill().await?;
-    assert_eq!(life(&containerd, &pod, "two").await?, ALL);
-    Ok(())
-}
-
 /// Which recorders ran in the life of a new container.
 async fn life(containerd: &Containerd, pod: &Pod, name: &str) -> Result<Vec<String>> {
     let container = pod.start(name).await?;
@@ -222,5 +193,4 @@ on_each_containerd!(
     a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop,
     a_plugin_that_was_killed_serves_again_when_it_is_back,
     the_runtime_launches_it_with_the_configuration_from_its_directory,
-    two_instances_give_a_container_its_hooks_once,
 );

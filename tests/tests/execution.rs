@@ -1,10 +1,6 @@
 //! How hooks run once a container has them.
 
-use std::fs;
-
 use anyhow::{Context, Result};
-use e2e::cri::State;
-use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, HookSpec, Version, on_each_containerd};
 use serde_json::json;
 
@@ -110,59 +106,7 @@ async fn hooks_get_their_argv_their_environment_and_the_state_of_the_container(
     Ok(())
 }
 
-async fn a_failing_prestart_stops_the_start_and_gives_the_reason(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let hooks = containerd.hooks();
-    let spec = HookSpec::new()
-        .prestart(hooks.script("licence", "echo no licence left >&2; exit 3")?)
-        .prestart(hooks.recorder("after-the-failure")?);
-    hooks.spec("licence", &spec)?;
-    let _plugin = containerd.plugin().delivery("direct").start().await?;
-
-    let pod = containerd
-        .pod("web")
-        .annotation(&format!("{ANNOTATION}/container.app"), "licence")
-        .run()
-        .await?;
-    let container = pod.container("app").create().await?;
-    let refused = container
-        .start()
-        .await
-        .err()
-        .context("the container was started")?;
-    assert!(refused.message().contains("no licence left"), "{refused}");
-    assert!(refused.message().contains("exit status 3"), "{refused}");
-    assert_eq!(container.status().await?.state, State::Exited);
-    assert!(hooks.ran(container.id())?.is_empty());
-
-    assert_eq!(pod.start("side").await?.status().await?.state, State::Running);
-    container.remove().await?;
-    Ok(())
-}
-
-async fn a_spec_changed_after_the_create_changes_nothing_for_that_container(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let spec = containerd.hooks().recording_spec("default")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
-    let pod = containerd.pod("web").run().await?;
-    let container = pod.container("app").create().await?;
-
-    fs::remove_file(spec)?;
-    container.start().await?;
-    container.stop(10).await?;
-    let all = ["default-prestart", "default-poststart", "default-poststop"];
-    assert_eq!(containerd.hooks().ran(container.id())?, all);
-    Ok(())
-}
-
 on_each_containerd!(
     hooks_are_visible_in_the_spec_of_the_container,
     hooks_get_their_argv_their_environment_and_the_state_of_the_container,
-    a_failing_prestart_stops_the_start_and_gives_the_reason,
-    a_spec_changed_after_the_create_changes_nothing_for_that_container,
 );

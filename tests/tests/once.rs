@@ -134,7 +134,7 @@ async fn after_a_reset_of_the_machine_a_lost_container_gets_its_poststop(runtime
 async fn two_instances_give_a_container_its_hooks_once(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    for delivery in Delivery::RUNNER {
+    for delivery in Delivery::ALL {
         let plugin = || containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
         let mut old = plugin().start().await?;
         let mut new = plugin().start().await?;

@@ -1,6 +1,5 @@
 //! What a hook gets from the runner is the same on every runtime, for every container.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -82,33 +81,6 @@ async fn a_hook_gets_its_argv_its_environment_and_the_state_and_nothing_else(run
         }
         plugin.kill().await?;
     }
-    Ok(())
-}
-
-async fn a_hook_starts_with_default_signals(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let hooks = containerd.hooks();
-    let file = containerd.node().directory().join("signals");
-    // By the shell itself: while it starts another program it blocks signals.
-    let script = format!(
-        "while read -r line; do case $line in SigBlk*|SigIgn*) echo \"$line\"; esac; done </proc/$$/status >{}",
-        file.display()
-    );
-    let spec = hooks.spec(
-        "default",
-        &HookSpec::new().prestart(hooks.script("signals", &script)?),
-    )?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("runner")
-        .hook_spec(&spec)
-        .start()
-        .await?;
-    containerd.pod("web").run().await?.start("app").await?;
-    assert_eq!(
-        fs::read_to_string(file)?,
-        "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
-    );
     Ok(())
 }
 
@@ -277,7 +249,6 @@ on_each_runtime_and_the_newest!(
 );
 
 on_each_containerd_and_the_newest!(
-    a_hook_starts_with_default_signals,
     one_hook_per_stage_with_hooks_starts_the_runner,
     delivery_can_differ_by_runtime_handler,
 );

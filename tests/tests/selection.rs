@@ -97,75 +97,6 @@ async fn default_hooks_run_before_those_of_the_annotation_in_listed_order(versio
     Ok(())
 }
 
-async fn the_narrowest_scope_of_the_annotation_counts(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    for name in ["bare", "pod", "own"] {
-        containerd.hooks().recording_spec(name)?;
-    }
-    let _plugin = containerd.plugin().delivery("direct").start().await?;
-    let of_pod = format!("{ANNOTATION}/pod");
-    let of_app = format!("{ANNOTATION}/container.app");
-    let nothing: [&str; 0] = [];
-
-    let pod = containerd
-        .pod("bare")
-        .annotation(ANNOTATION, "bare")
-        .run()
-        .await?;
-    assert_eq!(prestart(&pod.start("app").await?).await?, ["bare-prestart"]);
-
-    let pod = containerd
-        .pod("pod")
-        .annotation(ANNOTATION, "bare")
-        .annotation(&of_pod, "pod")
-        .run()
-        .await?;
-    assert_eq!(prestart(&pod.start("app").await?).await?, ["pod-prestart"]);
-
-    let pod = containerd
-        .pod("own")
-        .annotation(&of_pod, "pod")
-        .annotation(&of_app, "own")
-        .run()
-        .await?;
-    assert_eq!(prestart(&pod.start("app").await?).await?, ["own-prestart"]);
-    assert_eq!(prestart(&pod.start("side").await?).await?, ["pod-prestart"]);
-
-    let pod = containerd
-        .pod("none")
-        .annotation(ANNOTATION, "bare")
-        .annotation(&of_app, "")
-        .run()
-        .await?;
-    assert_eq!(prestart(&pod.start("app").await?).await?, nothing);
-    assert_eq!(prestart(&pod.start("side").await?).await?, ["bare-prestart"]);
-    Ok(())
-}
-
-async fn an_excluded_namespace_is_exempt_from_the_default_spec_alone(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let default = containerd.hooks().recording_spec("default")?;
-    containerd.hooks().recording_spec("gpu")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&default)
-        .configuration(r#"exclude_namespaces = ["kube-system"]"#)
-        .start()
-        .await?;
-
-    let pod = containerd.pod("dns").namespace("kube-system");
-    let pod = pod
-        .annotation(&format!("{ANNOTATION}/container.own"), "gpu")
-        .run()
-        .await?;
-    assert!(prestart(&pod.start("app").await?).await?.is_empty());
-    assert_eq!(prestart(&pod.start("own").await?).await?, ["gpu-prestart"]);
-    let pod = containerd.pod("web").run().await?;
-    assert_eq!(prestart(&pod.start("app").await?).await?, ["default-prestart"]);
-    Ok(())
-}
-
 async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
@@ -209,40 +140,6 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
         assert_eq!(prestart(&good.start(name).await?).await?, ["default-prestart"]);
     }
     assert_eq!(containerd.client().containers().await?.len(), bad.len());
-    Ok(())
-}
-
-async fn a_bad_annotation_for_one_container_spares_the_others_of_its_pod(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    containerd.hooks().recording_spec("gpu")?;
-    let _plugin = containerd.plugin().delivery("direct").start().await?;
-
-    let pod = containerd.pod("web").annotation(ANNOTATION, "gpu");
-    let pod = pod
-        .annotation(&format!("{ANNOTATION}/container.app"), "no-such-spec")
-        .run()
-        .await?;
-    assert!(refusal(&pod).await?.contains("no-such-spec"));
-    assert_eq!(prestart(&pod.start("side").await?).await?, ["gpu-prestart"]);
-    Ok(())
-}
-
-async fn a_default_spec_that_is_invalid_at_start_fails_every_create(version: Version) -> Result<()> {
-    let containerd = Containerd::start(version).await?;
-    let default = containerd.hooks().raw_spec("default", r#"{ "prestrat": [] }"#)?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&default)
-        .start()
-        .await?;
-
-    let pod = containerd.pod("web").run().await?;
-    let message = refusal(&pod).await?;
-    assert!(
-        message.contains("default.json") && message.contains("prestrat"),
-        "{message}"
-    );
     Ok(())
 }
 
@@ -296,10 +193,6 @@ on_each_containerd!(
     a_default_spec_is_for_every_container,
     an_annotation_selects_a_spec_without_a_default,
     default_hooks_run_before_those_of_the_annotation_in_listed_order,
-    the_narrowest_scope_of_the_annotation_counts,
-    an_excluded_namespace_is_exempt_from_the_default_spec_alone,
     a_bad_annotation_fails_that_create_alone,
-    a_bad_annotation_for_one_container_spares_the_others_of_its_pod,
-    a_default_spec_that_is_invalid_at_start_fails_every_create,
     a_default_spec_that_turns_invalid_leaves_the_last_good_one_active,
 );
