@@ -28,8 +28,7 @@ async fn at_its_timeout_a_hook_ends_with_everything_it_started(runtime: Runtime)
         .poststart(hooks.recorder("poststart-2")?);
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
         let id = container.id();
@@ -64,8 +63,7 @@ async fn a_hook_that_leaves_a_daemon_behind_is_done_when_it_exits(runtime: Runti
     let spec = hooks.spec("default", &spec)?;
     let mut daemons = 0;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
         let id = container.id().to_owned();
@@ -101,8 +99,7 @@ async fn a_poststop_list_completes_although_the_runtime_gives_up(runtime: Runtim
     }
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
         let id = container.id();
@@ -133,8 +130,7 @@ async fn output_without_end_is_kept_with_its_head_and_its_tail(version: Version)
     let spec = HookSpec::new().prestart(hooks.script("talk", &talk)?.env([PATH]));
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
 

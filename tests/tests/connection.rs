@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use e2e::plugin::{ANNOTATION, NAME};
-use e2e::{Containerd, Pod, Version, on_each_containerd, workspace};
+use e2e::{Containerd, Delivery, Pod, Version, on_each_containerd, workspace};
 use nri_oci_hooks::daemon::ConfiguredBy;
 use nri_oci_hooks::observe::request_status;
 
@@ -19,12 +19,7 @@ async fn a_plugin_that_connects_late_serves_the_containers_made_from_then_on(ver
     let pod = containerd.pod("web").run().await?;
     let early = pod.start("early").await?;
 
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &spec).await?;
     assert_eq!(life(&containerd, &pod, "late").await?, ALL);
     early.stop(10).await?;
     assert_eq!(containerd.hooks().ran(early.id())?, NONE);
@@ -34,12 +29,7 @@ async fn a_plugin_that_connects_late_serves_the_containers_made_from_then_on(ver
 async fn a_plugin_survives_restarts_of_the_runtime(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let mut plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let mut plugin = containerd.deliver(Delivery::Direct, &spec).await?;
     let mut pod = containerd.pod("web").run().await?;
     let old = pod.start("old").await?;
 
@@ -62,12 +52,7 @@ async fn a_plugin_survives_restarts_of_the_runtime(version: Version) -> Result<(
 async fn a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop(version: Version) -> Result<()> {
     let mut containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &spec).await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.start("app").await?;
 
@@ -81,12 +66,7 @@ async fn a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop(ver
 async fn a_plugin_that_was_killed_serves_again_when_it_is_back(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let mut plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let mut plugin = containerd.deliver(Delivery::Direct, &spec).await?;
     let pod = containerd.pod("web").run().await?;
     let old = pod.start("old").await?;
 

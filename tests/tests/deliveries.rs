@@ -94,8 +94,7 @@ struct Trial<'a> {
 impl Trial<'_> {
     async fn plugin(&self, spec: &HookSpec) -> Result<Plugin> {
         let spec = self.containerd.hooks().spec("default", spec)?;
-        let plugin = self.containerd.plugin().delivery(self.delivery.word());
-        plugin.hook_spec(&spec).start().await
+        self.containerd.deliver(self.delivery, &spec).await
     }
 
     async fn container(&self) -> Result<e2e::Container> {

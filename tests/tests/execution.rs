@@ -1,7 +1,7 @@
 //! How hooks run once a container has them.
 
 use anyhow::{Context, Result};
-use e2e::{Containerd, HookSpec, Version, on_each_containerd};
+use e2e::{Containerd, Delivery, HookSpec, Version, on_each_containerd};
 use serde_json::json;
 
 async fn hooks_are_visible_in_the_spec_of_the_container(version: Version) -> Result<()> {
@@ -14,12 +14,7 @@ async fn hooks_are_visible_in_the_spec_of_the_container(version: Version) -> Res
         .timeout(7);
     let spec = HookSpec::new().prestart(full).poststop(hooks.recorder("bare")?);
     let spec = hooks.spec("default", &spec)?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &spec).await?;
 
     let pod = containerd.pod("web").run().await?;
     let status = pod.start("app").await?.status().await?;
@@ -54,12 +49,7 @@ async fn hooks_get_their_argv_their_environment_and_the_state_of_the_container(
         .poststart(hooks.recorder("poststart")?)
         .poststop(hooks.recorder("poststop")?);
     let spec = hooks.spec("default", &spec)?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &spec).await?;
 
     let pod = containerd.pod("web").run().await?;
     let container = pod

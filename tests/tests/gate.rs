@@ -253,8 +253,7 @@ async fn a_repeated_start_has_its_own_prestart(runtime: Runtime) -> Result<()> {
 
 async fn plugin(containerd: &Containerd, delivery: Delivery, spec: HookSpec) -> Result<Plugin> {
     let spec = containerd.hooks().spec("default", &spec)?;
-    let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-    plugin.start().await
+    containerd.deliver(delivery, &spec).await
 }
 
 on_each_runtime_and_the_newest!(

@@ -16,12 +16,7 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
         .poststop(hooks.script("clean", "exit 0")?);
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = containerd
-            .plugin()
-            .delivery(delivery.word())
-            .hook_spec(&spec)
-            .start()
-            .await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
         let id = container.id().to_owned();
@@ -81,12 +76,7 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
 async fn log_follows_what_happens(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("runner")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Runner, &spec).await?;
     let mut command = Command::new(workspace::nri_oci_hooks()?);
     command.args(["log", "--follow", "--state-dir"]);
     let mut log = containerd

@@ -108,8 +108,9 @@ on_each_runtime!(
 );
 
 async fn plugin(containerd: &Containerd, kube: &Kube, delivery: Delivery) -> Result<Plugin> {
-    let plugin = containerd.plugin().delivery(delivery.word());
-    plugin.hook_spec(&kube.specs.join("default.json")).start().await
+    containerd
+        .deliver(delivery, &kube.specs.join("default.json"))
+        .await
 }
 
 /// The functions of `tests/kube/lib`, for one node.

@@ -1,14 +1,14 @@
 //! What takes longer than the runtime waits for, and what cannot be done at once.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::plugin::{ANNOTATION, NAME};
-use e2e::{Containerd, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
+use e2e::{Containerd, Delivery, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
 
 /// A hook that tells its supervisor's process and goes on when it is let.
 struct Gate {
@@ -47,7 +47,9 @@ async fn a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start(run
         .prestart(hooks.script("slow", &gate.script())?)
         .poststart(hooks.recorder("poststart")?)
         .poststop(hooks.recorder("poststop")?);
-    let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let _plugin = containerd
+        .deliver(Delivery::Events, &hooks.spec("default", &spec)?)
+        .await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.container("app").create().await?;
     let id = container.id().to_owned();
@@ -71,7 +73,9 @@ async fn nothing_in_a_pod_lets_a_container_run_before_its_prestart_has_ended(run
     let hooks = containerd.hooks();
     let spec = HookSpec::new().prestart(hooks.script("slow", &gate.script())?);
     hooks.spec("slow", &spec)?;
-    let _plugin = plugin(&containerd, &hooks.spec("default", &HookSpec::new())?).await?;
+    let _plugin = containerd
+        .deliver(Delivery::Events, &hooks.spec("default", &HookSpec::new())?)
+        .await?;
     let pod = containerd.pod("web").shared_pid();
     let pod = pod
         .annotation(&format!("{ANNOTATION}/container.app"), "slow")
@@ -105,7 +109,9 @@ async fn a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemo
     let spec = HookSpec::new()
         .prestart(hooks.script("slow", &gate.script())?)
         .poststop(hooks.recorder("poststop")?);
-    let mut plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let mut plugin = containerd
+        .deliver(Delivery::Events, &hooks.spec("default", &spec)?)
+        .await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.container("app").create().await?;
     let id = container.id().to_owned();
@@ -149,7 +155,9 @@ async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_
     let spec = HookSpec::new()
         .poststop(hooks.script("slow", &gate.script())?)
         .poststop(hooks.recorder("poststop")?);
-    let _plugin = plugin(&containerd, &hooks.spec("default", &spec)?).await?;
+    let _plugin = containerd
+        .deliver(Delivery::Events, &hooks.spec("default", &spec)?)
+        .await?;
     let pod = containerd.pod("web").run().await?;
     let container = pod.start("app").await?;
     let id = container.id();
@@ -212,15 +220,6 @@ async fn a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_
         ["default-prestart", "default-poststart", "default-poststop"]
     );
     Ok(())
-}
-
-async fn plugin(containerd: &Containerd, spec: &Path) -> Result<Plugin> {
-    containerd
-        .plugin()
-        .delivery("events")
-        .hook_spec(spec)
-        .start()
-        .await
 }
 
 on_each_runtime_and_the_newest!(

@@ -17,8 +17,7 @@ async fn a_spec_changed_after_the_create_changes_nothing_for_that_container(vers
     for delivery in Delivery::ALL {
         let hooks = containerd.hooks();
         let spec = hooks.recording_spec("default")?;
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let first = pod.container("first").create().await?;
         let second = pod.start("second").await?;
@@ -40,8 +39,7 @@ async fn a_container_whose_entry_is_truncated_is_refused_and_no_other(version: V
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         // Cut off before the hooks of prestart: who needs those cannot be started.
         for (name, keep) in [("empty", 0), ("third", 33)] {
@@ -80,8 +78,7 @@ async fn a_container_whose_poststop_is_truncated_runs_and_its_poststop_is_report
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let torn = pod.start("torn").await?;
         let entry = tear(&containerd, &torn, 99)?;
@@ -142,8 +139,7 @@ async fn a_removed_container_is_archived(version: Version) -> Result<()> {
     let spec = containerd.hooks().recording_spec("default")?;
     let ledger = containerd.ledger();
     for delivery in Delivery::RUNNER {
-        let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(&spec);
-        let mut plugin = plugin.start().await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
         let id = container.id().to_owned();

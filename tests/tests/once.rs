@@ -8,9 +8,7 @@ use anyhow::{Context, Result};
 use e2e::cri::State;
 use e2e::ledger::{Line, Outcome, Stage, StageRecord, Trigger, runner};
 use e2e::soak::{self, Plan};
-use e2e::{
-    Container, Containerd, Delivery, HookSpec, Plugin, Runtime, Version, on_each_runtime_and_the_newest,
-};
+use e2e::{Container, Containerd, Delivery, HookSpec, Runtime, Version, on_each_runtime_and_the_newest};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
@@ -44,12 +42,7 @@ async fn every_stage_runs_once_while_plugin_and_runtime_die_and_come_back(runtim
 async fn a_container_made_earlier_keeps_its_hooks_without_the_plugin(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let mut plugin = containerd
-        .plugin()
-        .delivery("runner")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let mut plugin = containerd.deliver(Delivery::Runner, &spec).await?;
     let pod = containerd.pod("web").run().await?;
     let started = pod.start("started").await?;
     let created = pod.container("created").create().await?;
@@ -72,7 +65,7 @@ async fn a_plugin_that_is_back_runs_pending_hooks(runtime: Runtime) -> Result<()
     let containerd = runtime.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let stopped = pod.start("stopped").await?;
         let removed = pod.start("removed").await?;
@@ -104,7 +97,7 @@ async fn after_a_reset_of_the_machine_a_lost_container_gets_its_poststop(runtime
     for delivery in Delivery::RUNNER {
         let mut containerd = runtime.start().await?;
         let spec = containerd.hooks().recording_spec("default")?;
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod("web").run().await?;
         let started = pod.start("started").await?;
         let created = pod.container("created").create().await?;
@@ -190,7 +183,7 @@ async fn a_runner_that_is_killed_leaves_its_hook_to_end_and_the_rest_to_the_next
     );
     let spec = three_poststops(&containerd, "wait", &wait)?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
         let id = container.id().to_owned();
@@ -227,7 +220,7 @@ async fn a_hook_whose_supervisor_is_killed_is_interrupted_and_not_run_again(runt
     let hang = format!("echo $PPID >>{}; exec sleep 1000", path.display());
     let spec = three_poststops(&containerd, "hang", &hang)?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.start("app").await?;
         let id = container.id().to_owned();
@@ -256,11 +249,6 @@ async fn a_hook_whose_supervisor_is_killed_is_interrupted_and_not_run_again(runt
         plugin.kill().await?;
     }
     Ok(())
-}
-
-async fn plugin(containerd: &Containerd, delivery: Delivery, spec: &Path) -> Result<Plugin> {
-    let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(spec);
-    plugin.start().await
 }
 
 /// Stops and removes a container.

@@ -26,12 +26,7 @@ async fn a_hook_gets_its_argv_its_environment_and_the_state_and_nothing_else(run
         .poststop(hooks.recorder("poststop")?);
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = containerd
-            .plugin()
-            .delivery(delivery.word())
-            .hook_spec(&spec)
-            .start()
-            .await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod
             .container("app")
@@ -89,12 +84,7 @@ async fn what_a_container_may_do_changes_nothing_for_its_hooks(runtime: Runtime)
     let containerd = runtime.start().await?;
     let spec = containerd.hooks().recording_spec("default")?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = containerd
-            .plugin()
-            .delivery(delivery.word())
-            .hook_spec(&spec)
-            .start()
-            .await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).privileged().run().await?;
         let alone = containerd.pod(&format!("{}-alone", delivery.word()));
         let alone = alone.without_network().run().await?;
@@ -134,12 +124,7 @@ async fn one_hook_per_stage_with_hooks_starts_the_runner(version: Version) -> Re
         .prestart(hooks.recorder("prestart-2")?.timeout(20))
         .poststop(hooks.recorder("poststop")?);
     let spec = hooks.spec("default", &spec)?;
-    let mut plugin = containerd
-        .plugin()
-        .delivery("runner")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let mut plugin = containerd.deliver(Delivery::Runner, &spec).await?;
     let pod = containerd.pod("runner").run().await?;
     let status = pod.container("app").create().await?.status().await?;
     for (stage, at_least) in [("prestart", 27), ("poststop", 30)] {
@@ -154,12 +139,7 @@ async fn one_hook_per_stage_with_hooks_starts_the_runner(version: Version) -> Re
     assert!(status.hooks("poststart").is_empty());
     plugin.kill().await?;
 
-    let _plugin = containerd
-        .plugin()
-        .delivery("events")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Events, &spec).await?;
     let pod = containerd.pod("events").run().await?;
     let status = pod.container("app").create().await?.status().await?;
     assert!(

@@ -5,17 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use e2e::plugin::ANNOTATION;
-use e2e::{Container, Containerd, HookSpec, Pod, Version, on_each_containerd};
+use e2e::{Container, Containerd, Delivery, HookSpec, Pod, Version, on_each_containerd};
 
 async fn a_default_spec_is_for_every_container(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&spec)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &spec).await?;
 
     let web = containerd.pod("web").run().await?;
     let dns = containerd.pod("dns").namespace("kube-system").run().await?;
@@ -68,12 +63,7 @@ async fn default_hooks_run_before_those_of_the_annotation_in_listed_order(versio
         .prestart(hooks.recorder("ape-1")?)
         .poststop(hooks.recorder("ape-end")?);
     hooks.spec("ape", &ape)?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&default)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &default).await?;
 
     let pod = containerd
         .pod("web")
@@ -109,12 +99,7 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
     )?;
     let loose = hooks.recording_spec("loose")?;
     fs::set_permissions(&loose, fs::Permissions::from_mode(0o666))?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&default)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &default).await?;
     let good = containerd.pod("good").run().await?;
 
     let up = hooks.spec_directory().join("../specs/default.json");
@@ -146,12 +131,7 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
 async fn a_default_spec_that_turns_invalid_leaves_the_last_good_one_active(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let default = containerd.hooks().recording_spec("default")?;
-    let _plugin = containerd
-        .plugin()
-        .delivery("direct")
-        .hook_spec(&default)
-        .start()
-        .await?;
+    let _plugin = containerd.deliver(Delivery::Direct, &default).await?;
     let pod = containerd.pod("web").run().await?;
     assert_eq!(prestart(&pod.start("before").await?).await?, ["default-prestart"]);
 

@@ -7,9 +7,7 @@ use e2e::cri::State;
 use e2e::hooks::{Record, record};
 use e2e::ledger::{Stage, StageResult};
 use e2e::node::{Host, say_not_tested};
-use e2e::{
-    Containerd, Delivery, Hook, HookSpec, OciRuntime, Plugin, Runtime, on_each_runtime_and_the_newest, wait,
-};
+use e2e::{Containerd, Delivery, Hook, HookSpec, OciRuntime, Runtime, on_each_runtime_and_the_newest, wait};
 
 /// What init of a container under test is once it runs.
 const PROGRAM: &str = "/bin/busybox";
@@ -28,7 +26,7 @@ async fn the_stages_frame_the_life_of_process_1(runtime: Runtime) -> Result<()> 
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::ALL {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
 
@@ -72,7 +70,7 @@ async fn a_container_that_ends_by_itself_gets_all_three_stages(runtime: Runtime)
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::ALL {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod
             .container("app")
@@ -99,7 +97,7 @@ async fn a_container_that_ends_at_once_gets_all_three_stages_in_order(runtime: R
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::RUNNER {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         // Which of the events Stop and PostStart comes first is a race: several times.
         for attempt in 0..5 {
@@ -133,7 +131,7 @@ async fn a_container_that_runs_out_of_memory_gets_its_poststop(runtime: Runtime)
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::ALL {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let hungry = pod.container("app").command(["/bin/tail", "/dev/zero"]);
         let container = hungry.memory_limit(16 << 20).start().await?;
@@ -163,7 +161,7 @@ async fn a_failed_prestart_is_followed_by_poststop_alone(runtime: Runtime) -> Re
         .poststop(hooks.recorder("poststop")?);
     let spec = hooks.spec("default", &spec)?;
     for delivery in Delivery::ALL {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
         let refused = container.start().await.err().context("it was started")?;
@@ -213,7 +211,7 @@ async fn a_container_that_was_never_started_gets_nothing(runtime: Runtime) -> Re
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::ALL {
-        let mut plugin = plugin(&containerd, delivery, &spec).await?;
+        let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
         let id = container.id().to_owned();
@@ -228,12 +226,6 @@ async fn a_container_that_was_never_started_gets_nothing(runtime: Runtime) -> Re
         plugin.kill().await?;
     }
     Ok(())
-}
-
-/// An `nri-oci-hooks` that delivers a default spec in this way.
-async fn plugin(containerd: &Containerd, delivery: Delivery, spec: &Path) -> Result<Plugin> {
-    let plugin = containerd.plugin().delivery(delivery.word()).hook_spec(spec);
-    plugin.start().await
 }
 
 /// Two recorders for each stage, which take their time.

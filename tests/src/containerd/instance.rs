@@ -13,8 +13,8 @@ use super::{Builder, Version};
 use crate::cri::{Client, PodBuilder};
 use crate::ledger::NodeLedger;
 use crate::node::{Log, Node, Process};
-use crate::plugin::PluginBuilder;
-use crate::{Hooks, wait, workspace};
+use crate::plugin::{Plugin, PluginBuilder};
+use crate::{Delivery, Hooks, wait, workspace};
 
 /// A private containerd. Dropping it ends it and all that runs on it, and removes what it left.
 #[derive(Debug)]
@@ -110,6 +110,15 @@ impl Containerd {
     /// Describes an `nri-oci-hooks` that connects to it; [`PluginBuilder::start`] starts it.
     pub fn plugin(&self) -> PluginBuilder<'_> {
         PluginBuilder::new(self)
+    }
+
+    /// Starts an `nri-oci-hooks` that delivers the default hook-spec in the file `spec` so.
+    ///
+    /// # Errors
+    /// As [`PluginBuilder::start`].
+    pub async fn deliver(&self, delivery: Delivery, spec: &Path) -> Result<Plugin> {
+        let plugin = self.plugin().delivery(delivery.word());
+        plugin.hook_spec(spec).start().await
     }
 
     /// The CRI.
