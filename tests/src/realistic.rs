@@ -7,11 +7,11 @@ const ANNOTATIONS: usize = 20;
 const VARIABLES: usize = 60;
 const MOUNTS: usize = 20;
 
-/// A pod with 20 annotations more, whose values have so many bytes.
-pub fn pod(name: &str, bytes: usize) -> PodSandbox {
+/// A pod with 20 annotations of 100 bytes.
+pub fn pod(name: &str) -> PodSandbox {
     let empty = PodBuilder::new(name);
     let annotated = (0..ANNOTATIONS).fold(empty, |pod, number| {
-        pod.annotation(format!("example.com/annotation-{number}"), "x".repeat(bytes))
+        pod.annotation(format!("example.com/annotation-{number}"), "x".repeat(100))
     });
     annotated.build()
 }

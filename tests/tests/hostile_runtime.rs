@@ -135,7 +135,7 @@ async fn flood<M: Message>(method: &str, requests: impl IntoIterator<Item = M>) 
 }
 
 fn realistic(count: usize) -> Vec<Container> {
-    let pod = realistic::pod("web", 100);
+    let pod = realistic::pod("web");
     let container = |number| realistic::container(&pod, &format!("app-{number}")).build();
     (0..count).map(container).collect()
 }

@@ -1,17 +1,12 @@
 //! The messages: one realistic container, and a node full of them.
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
-use e2e::realistic::{self, container};
+use e2e::realistic::{container, pod};
 
 const CONTAINERS_OF_POD: usize = 10;
 
 /// The annotation of a container that has been given its hooks.
 const MARK: &str = "nri-oci-hooks.noderesource.dev/given-to";
-
-/// A pod with 20 annotations of 100 bytes.
-fn pod(name: &str) -> PodSandbox {
-    realistic::pod(name, 100)
-}
 
 /// The pod of this name, and a container in it with 60 variables and 20 mounts. Every number makes another one.
 pub(crate) fn realistic(pod_name: &str, number: usize) -> (PodSandbox, Container) {
