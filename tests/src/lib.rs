@@ -33,15 +33,8 @@ pub use plugin::Plugin;
 macro_rules! on_each_containerd {
     ($($case:ident),+ $(,)?) => {$(
         mod $case {
-            #[tokio::test]
-            async fn containerd_1_7() -> anyhow::Result<()> {
-                super::$case($crate::Version::V1_7).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2() -> anyhow::Result<()> {
-                super::$case($crate::Version::V2_1).await
-            }
+            $crate::on_runtime!($case, containerd_1_7, V1_7, Runc);
+            $crate::on_runtime!($case, containerd_2, V2_1, Runc);
         }
     )+};
 }
@@ -51,25 +44,9 @@ macro_rules! on_each_containerd {
 macro_rules! on_each_containerd_and_the_newest {
     ($($case:ident),+ $(,)?) => {$(
         mod $case {
-            #[tokio::test]
-            async fn containerd_1_7() -> anyhow::Result<()> {
-                super::$case($crate::Version::V1_7).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2() -> anyhow::Result<()> {
-                super::$case($crate::Version::V2_1).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_4() -> anyhow::Result<()> {
-                let version = $crate::Version::V2_4;
-                let runtime = $crate::Runtime { version, oci: version.runc() };
-                if runtime.is_there_for(concat!(stringify!($case), "::containerd_2_4")) {
-                    super::$case(version).await?;
-                }
-                Ok(())
-            }
+            $crate::on_runtime!($case, containerd_1_7, V1_7, Runc);
+            $crate::on_runtime!($case, containerd_2, V2_1, Runc);
+            $crate::on_built_runtime!($case, containerd_2_4, V2_4, Runc1_5);
         }
     )+};
 }

@@ -42,6 +42,12 @@ impl Runtime {
     }
 }
 
+impl From<Runtime> for Version {
+    fn from(runtime: Runtime) -> Version {
+        runtime.version
+    }
+}
+
 /// How hooks get to run; see the configuration key `delivery`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -173,7 +179,7 @@ macro_rules! on_every_other_runtime {
     };
 }
 
-/// One test on one runtime, which must be there.
+/// One test on one runtime, which must be there. The case takes the runtime, or its containerd alone.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! on_runtime {
@@ -183,7 +189,7 @@ macro_rules! on_runtime {
         async fn $test() -> anyhow::Result<()> {
             let version = $crate::Version::$version;
             let oci = $crate::OciRuntime::$oci;
-            super::$case($crate::Runtime { version, oci }).await
+            super::$case($crate::Runtime { version, oci }.into()).await
         }
     };
 }
@@ -200,7 +206,7 @@ macro_rules! on_built_runtime {
             let oci = $crate::OciRuntime::$oci;
             let runtime = $crate::Runtime { version, oci };
             if runtime.is_there_for(concat!(stringify!($case), "::", stringify!($test))) {
-                super::$case(runtime).await?;
+                super::$case(runtime.into()).await?;
             }
             Ok(())
         }

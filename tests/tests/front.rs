@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::cri::Access;
 use e2e::plugin::{NAME, put_program, tool};
-use e2e::{Container, Containerd, Plugin, Pod, Version, wait, workspace};
+use e2e::{Container, Containerd, Plugin, Pod, Version, on_each_containerd_and_the_newest, wait, workspace};
 use nix::sys::signal::Signal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -411,35 +411,7 @@ async fn a_registration_that_waits_for_a_stop_is_reported_until_it_is_over(versi
     Ok(())
 }
 
-/// Runs each case on the oldest, the usual and the newest containerd.
-macro_rules! on_each {
-    ($($case:ident),+ $(,)?) => {$(
-        mod $case {
-            use e2e::{Runtime, Version};
-
-            #[tokio::test]
-            async fn containerd_1_7() -> anyhow::Result<()> {
-                super::$case(Version::V1_7).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2() -> anyhow::Result<()> {
-                super::$case(Version::V2_1).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_4() -> anyhow::Result<()> {
-                let (version, oci) = (Version::V2_4, Version::V2_4.runc());
-                if (Runtime { version, oci }).is_there_for(concat!(stringify!($case), "::containerd_2_4")) {
-                    super::$case(version).await?;
-                }
-                Ok(())
-            }
-        }
-    )+};
-}
-
-on_each!(
+on_each_containerd_and_the_newest!(
     containers_have_all_hooks_once_and_none_is_refused_while_daemons_are_killed,
     nothing_goes_without_hooks_while_daemons_are_stopped_for_a_while,
     an_upgrade_in_place_registers_nothing_and_no_container_goes_without_hooks,

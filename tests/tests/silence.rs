@@ -266,35 +266,10 @@ async fn a_daemon_says_whether_the_one_before_it_hung_was_killed_or_ended(versio
 macro_rules! on_each {
     ($($case:ident),+ $(,)?) => {$(
         mod $case {
-            use e2e::{Runtime, Version};
-
-            async fn on(version: Version, name: &str) -> anyhow::Result<()> {
-                let oci = version.runc();
-                if (Runtime { version, oci }).is_there_for(name) {
-                    super::$case(version).await?;
-                }
-                Ok(())
-            }
-
-            #[tokio::test]
-            async fn containerd_1_7() -> anyhow::Result<()> {
-                super::$case(Version::V1_7).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2() -> anyhow::Result<()> {
-                super::$case(Version::V2_1).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_4() -> anyhow::Result<()> {
-                on(Version::V2_4, concat!(stringify!($case), "::containerd_2_4")).await
-            }
-
-            #[tokio::test]
-            async fn containerd_2_4_nri_0_12_5() -> anyhow::Result<()> {
-                on(Version::V2_4Nri0_12_5, concat!(stringify!($case), "::containerd_2_4_nri_0_12_5")).await
-            }
+            e2e::on_runtime!($case, containerd_1_7, V1_7, Runc);
+            e2e::on_runtime!($case, containerd_2, V2_1, Runc);
+            e2e::on_built_runtime!($case, containerd_2_4, V2_4, Runc1_5);
+            e2e::on_built_runtime!($case, containerd_2_4_nri_0_12_5, V2_4Nri0_12_5, Runc1_5);
         }
     )+};
 }
