@@ -1,4 +1,4 @@
-"""What hack/check-workflows holds the workflows and kind's configuration to.
+"""What hack/check-workflows checks of the workflows and kind's configuration beside its tools.
 
 usage: check-workflows.py VERSIONS    those of hack/kind-e2e --list
 """
@@ -11,7 +11,6 @@ import tomllib
 
 from ruamel.yaml import YAML
 
-ACTION = re.compile(r"^\s*(?:- )?uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 # The one job that may write: what it needs, and no more.
 PERMISSIONS = {("release.yml", "publish"): {"contents": "write", "id-token": "write", "attestations": "write"}}
 NRI = "io.containerd.nri.v1.nri"
@@ -22,26 +21,15 @@ def read(text):
 
 
 def workflow(file):
-    """What is wrong with a workflow."""
-    text = file.read_text()
-    for line in text.splitlines():
-        if "uses:" in line and not ACTION.match(line):
-            yield f"an action without its commit and version: {line.strip()}"
-    document = read(text)
-    if document.get("permissions") != {"contents": "read"}:
-        yield "its permissions are not those to read, and no more"
-    for name, job in document["jobs"].items():
+    """What is wrong with a workflow that the tools accept."""
+    for name, job in read(file.read_text())["jobs"].items():
         if "timeout-minutes" not in job:
             yield f"job {name} has no time limit"
         if job.get("permissions") != PERMISSIONS.get((file.name, name)):
             yield f"job {name} has other permissions than it should"
-        if "container" in job and not re.search(r"@sha256:[0-9a-f]{64}$", job["container"]["image"]):
-            yield f"job {name} has a container without its digest"
         for step in job["steps"]:
-            if "${{" in step.get("run", ""):
-                yield f"job {name} puts an expression into a script: hand it over in the environment"
-            action = step.get("uses", "")
-            if action.startswith("actions/checkout@") and step["with"]["persist-credentials"] is not False:
+            # zizmor accepts a token that is left on purpose.
+            if step.get("uses", "").startswith("actions/checkout@") and step["with"]["persist-credentials"] is not False:
                 yield f"job {name} leaves the token in the checkout"
 
 
