@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 
+use strsim::osa_distance;
+
 /// Names longer than this get no suggestion; no known name is nearly as long.
 const LONGEST: usize = 64;
 
@@ -17,7 +19,7 @@ pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k s
         .map(|name| (name, name.to_ascii_lowercase()))
         .map(|(name, lower)| {
             (
-                distance(&word, &lower),
+                osa_distance(&word, &lower),
                 Reverse(common_start(&word, &lower)),
                 name,
             )
@@ -30,31 +32,6 @@ pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k s
 /// The number of letters at the start that the two share, which decides a draw.
 fn common_start(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
-}
-
-/// The number of letters to change, add, drop or swap with their neighbour (the optimal string
-/// alignment distance).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: [Vec<usize>; 3] = [
-        vec![0; b.len() + 1],
-        vec![0; b.len() + 1],
-        (0..=b.len()).collect(),
-    ];
-    for i in 0..a.len() {
-        rows.rotate_left(1);
-        let [before, above, row] = &mut rows;
-        row[0] = i + 1;
-        for j in 0..b.len() {
-            let changed = above[j] + usize::from(a[i] != b[j]);
-            let mut best = changed.min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row[j + 1] = best;
-        }
-    }
-    rows[2][b.len()]
 }
 
 #[cfg(test)]
