@@ -7,29 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::unistd::geteuid;
-use thiserror::Error;
 
-use crate::model::escaped_path;
+use crate::model::PathError;
 
 /// The ending of a backup's name; from the second on, a number follows.
 const BACKUP: &str = ".before-nri-oci-hooks";
-
-/// The reason why a file could not be written or removed.
-#[derive(Debug, Error)]
-#[error("cannot {what} {}: {error}", escaped_path(.path))]
-pub(crate) struct WriteError {
-    what: &'static str,
-    path: PathBuf,
-    error: io::Error,
-}
-
-impl WriteError {
-    /// Turns the kernel's error about `path` into an error.
-    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> WriteError {
-        let path = path.into();
-        move |error| WriteError { what, path, error }
-    }
-}
 
 /// Whether the file at `path` is exactly the result of [`put`].
 pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
@@ -41,21 +23,21 @@ pub(crate) fn is_put(path: &Path, content: &[u8], mode: u32) -> bool {
 }
 
 /// Writes a file under a temporary name and renames it into place.
-pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), WriteError> {
+pub(crate) fn put(path: &Path, content: &[u8], mode: u32) -> Result<(), PathError> {
     write(path, content, mode, None)
 }
 
 /// Replaces an existing file, and keeps its mode and owner.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
-    let there = fs::metadata(path).map_err(WriteError::io("read", path))?;
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), PathError> {
+    let there = fs::metadata(path).map_err(PathError::io("read", path))?;
     let mode = there.permissions().mode() & 0o7777;
     write(path, content, mode, Some((there.uid(), there.gid())))
 }
 
-fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> Result<(), WriteError> {
+fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> Result<(), PathError> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
-    made.map_err(WriteError::io("make directory", parent))?;
+    made.map_err(PathError::io("make directory", parent))?;
     let temporary = temporary(path);
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new()
@@ -73,17 +55,17 @@ fn write(path: &Path, content: &[u8], mode: u32, owner: Option<(u32, u32)>) -> R
     };
     write().map_err(|error| {
         let _ = fs::remove_file(&temporary);
-        WriteError::io("write", path)(error)
+        PathError::io("write", path)(error)
     })
 }
 
 /// Copies the file at `path` to a backup beside it, readable only by root, if the file exists and no backup
 /// is equal.
-pub(crate) fn back_up(path: &Path) -> Result<(), WriteError> {
+pub(crate) fn back_up(path: &Path) -> Result<(), PathError> {
     let content = match fs::read(path) {
         Ok(content) => content,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(WriteError::io("read", path)(error)),
+        Err(error) => return Err(PathError::io("read", path)(error)),
     };
     let existing = backups(path);
     let is_same = |name: &PathBuf| fs::read(name).is_ok_and(|there| there == content);

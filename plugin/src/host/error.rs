@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::model::PathError;
+
 /// The reason why a pod cannot enter its host.
 #[derive(Debug, Error)]
 pub(crate) enum HostError {
@@ -29,21 +31,14 @@ pub(crate) enum HostError {
         source: io::Error,
     },
     /// The kernel refuses another action.
-    #[error("cannot {action} {}: {source}", .path.display())]
-    Io {
-        /// The action.
-        action: &'static str,
-        /// The file of the action.
-        path: PathBuf,
-        /// The kernel's error.
-        source: io::Error,
-    },
+    #[error("{0}")]
+    Io(PathError),
 }
 
 impl HostError {
     /// Makes an error of the kernel's error for `path`.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> HostError {
-        let path = path.into();
-        move |source| HostError::Io { action, path, source }
+        let failed = PathError::io(action, path);
+        |error| HostError::Io(failed(error))
     }
 }

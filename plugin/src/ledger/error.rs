@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{escaped_path, prose};
+use crate::model::{PathError, escaped_path, prose};
 use crate::trust::TrustError;
 use crate::trust::access::{Access, Use};
 
@@ -13,15 +13,8 @@ use crate::trust::access::{Access, Use};
 #[derive(Debug, Error)]
 pub enum LedgerError {
     /// The kernel refused.
-    #[error("ledger: cannot {action} {}: {source}", escaped_path(.path))]
-    Io {
-        /// The action that failed, a verb.
-        action: &'static str,
-        /// The path of the action.
-        path: PathBuf,
-        /// The kernel's error.
-        source: io::Error,
-    },
+    #[error("ledger: {0}")]
+    Io(PathError),
     /// Another file is in the place of a container's directory or file.
     #[error("ledger: {} does not belong to the ledger and is ignored; remove it", escaped_path(.path))]
     Stray {
@@ -97,12 +90,12 @@ impl LedgerError {
         })
     }
 
-    pub(super) fn io(
+    pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> LedgerError {
-        let path = path.into();
-        move |source| LedgerError::Io { action, path, source }
+        let failed = PathError::io(action, path);
+        |error| LedgerError::Io(failed(error))
     }
 
     pub(super) fn damaged(path: impl Into<PathBuf>, reason: impl ToString) -> LedgerError {

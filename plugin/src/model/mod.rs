@@ -8,6 +8,7 @@ mod escape;
 mod limits;
 mod on_failure;
 mod origin;
+mod path_error;
 mod process_id;
 mod resolved;
 mod stage;
@@ -20,6 +21,7 @@ pub(crate) use escape::{bounded_list, counted, escaped, escaped_path, one_line, 
 pub use limits::HookLimits;
 pub use on_failure::OnFailure;
 pub(crate) use origin::{Chosen, Origin};
+pub(crate) use path_error::PathError;
 pub(crate) use process_id::{ProcessId, Program};
 pub use resolved::{ResolvedHook, ResolvedHooks, Source};
 pub use stage::Stage;

@@ -5,25 +5,17 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{escaped, escaped_path};
-use crate::write::WriteError;
+use crate::model::{PathError, escaped, escaped_path};
 
 /// The reason why a pod's file cannot be put on its host.
 #[derive(Debug, Error)]
 pub(crate) enum PodError {
     /// The kernel refuses.
-    #[error("cannot {action} {}: {source}", escaped_path(.path))]
-    Io {
-        /// The failed action.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The kernel's error.
-        source: io::Error,
-    },
+    #[error("{0}")]
+    Io(PathError),
     /// The program cannot be put on the host.
     #[error("cannot put this program on the host: {0}; name another place with --host-program")]
-    Program(WriteError),
+    Program(PathError),
     /// The program is on the host and cannot be executed there.
     #[error(
         "{} cannot be executed on the host: {reason}; is that file system mounted noexec? Name another place \
@@ -37,7 +29,7 @@ pub(crate) enum PodError {
     },
     /// A file cannot be put on the host.
     #[error("cannot put the pod's files on the host: {0}")]
-    File(WriteError),
+    File(PathError),
     /// A file is larger than any file that the daemon reads from there.
     #[error("{} is larger than any hook-spec may be", escaped_path(.0))]
     TooLarge(PathBuf),
@@ -46,8 +38,8 @@ pub(crate) enum PodError {
 impl PodError {
     /// Turns the kernel's error about `path` into an error.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> PodError {
-        let path = path.into();
-        move |source| PodError::Io { action, path, source }
+        let failed = PathError::io(action, path);
+        |error| PodError::Io(failed(error))
     }
 
     /// The program at `path` has printed something else than its version.

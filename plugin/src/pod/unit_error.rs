@@ -7,8 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::PodError;
-use crate::model::{escaped, escaped_path, prose};
-use crate::write::WriteError;
+use crate::model::{PathError, escaped, escaped_path, prose};
 
 /// The reason why the host cannot run the daemon as a unit.
 #[derive(Debug, Error)]
@@ -27,7 +26,7 @@ pub(crate) enum UnitError {
     NotPlain(String),
     /// A file cannot be written.
     #[error("cannot put the unit on the host: {0}")]
-    File(WriteError),
+    File(PathError),
     /// The kernel refuses.
     #[error(transparent)]
     Pod(PodError),

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{escaped, escaped_path};
-use crate::write::WriteError;
+use crate::model::{PathError, escaped, escaped_path};
 
 /// The reason why the main file of containerd cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,7 +28,7 @@ pub(crate) enum EditError {
 pub(crate) enum RuntimeError {
     /// A file cannot be read, written or removed.
     #[error(transparent)]
-    File(#[from] WriteError),
+    File(#[from] PathError),
     /// There is no runtime.
     #[error(
         "there is neither containerd nor CRI-O below {}; install one first, or name it with --runtime",

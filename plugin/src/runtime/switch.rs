@@ -9,9 +9,9 @@ use super::RuntimeError;
 use super::containerd::{self, IMPORT, MAIN, drop_in, with_import, without_import};
 use super::error::EditError;
 use super::seal::{is_sealed, sealed};
-use crate::model::{escaped, escaped_path};
+use crate::model::{PathError, escaped, escaped_path};
 use crate::node::{InstalledRuntime, Node, UnknownRuntime, installed_runtime};
-use crate::write::{WriteError, back_up, backups, put, replace};
+use crate::write::{back_up, backups, put, replace};
 
 const CRIO_DROP_IN: &str = "/etc/crio/crio.conf.d/50-nri-oci-hooks.conf";
 const CRIO: &str = include_str!("../../../deploy/crio/crio.conf");
@@ -179,7 +179,7 @@ fn read(path: &Path) -> Result<Option<String>, RuntimeError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(WriteError::io("read", path)(error).into()),
+        Err(error) => Err(PathError::io("read", path)(error).into()),
     }
 }
 
@@ -213,7 +213,7 @@ impl Plan {
 }
 
 impl Change {
-    fn make(&self) -> Result<(), WriteError> {
+    fn make(&self) -> Result<(), PathError> {
         match self {
             Change::Write { path, text } => put(path, text.as_bytes(), 0o644),
             Change::Edit { path, text } => {
@@ -221,12 +221,12 @@ impl Change {
                 replace(path, text.as_bytes())
             }
             Change::Restore { path, backup } => {
-                let before = fs::read(backup).map_err(WriteError::io("read", backup))?;
+                let before = fs::read(backup).map_err(PathError::io("read", backup))?;
                 replace(path, &before)?;
-                fs::remove_file(backup).map_err(WriteError::io("remove", backup))
+                fs::remove_file(backup).map_err(PathError::io("remove", backup))
             }
             Change::Remove { path } => {
-                fs::remove_file(path).map_err(WriteError::io("remove", path))?;
+                fs::remove_file(path).map_err(PathError::io("remove", path))?;
                 // The directory stays if it is not empty.
                 let _ = path.parent().map(fs::remove_dir);
                 Ok(())

@@ -73,11 +73,7 @@ impl Containers {
     ) -> Result<Containers, LedgerError> {
         let ledger = Ledger::create(state_dir)?;
         let alive = ledger.alive()?;
-        let thread = OwnThread::new().map_err(|source| LedgerError::Io {
-            action: "start a thread for",
-            path: state_dir.into(),
-            source,
-        })?;
+        let thread = OwnThread::new().map_err(LedgerError::io("start a thread for", state_dir))?;
         Ok(Containers(Arc::new(Shared {
             archive: Mutex::new(ledger.pruner(Retention::default())),
             ledger,
