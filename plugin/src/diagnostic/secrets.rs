@@ -1,26 +1,12 @@
 //! The parts of a hook-spec's text that may be secrets: the values of environment variables, and all values
 //! under an unknown key, which may be a mistyped `env`.
 //!
-//! The text need not be valid: the error about it shows a line of it.
+//! The text need not be valid: the error about it shows a line of it. So no parser finds these parts.
 
+use std::mem;
 use std::ops::Range;
 
 use crate::model::Stage;
-
-/// The keys under which there is no environment, besides the stages. `annotations` belongs to hooks.d, and
-/// has arbitrary keys.
-const KNOWN: [&[u8]; 10] = [
-    b"path",
-    b"args",
-    b"timeout",
-    b"version",
-    b"hook",
-    b"when",
-    b"stages",
-    b"always",
-    b"commands",
-    b"hasBindMounts",
-];
 
 /// The depth of the members of a hook: in a stage's list, in the object of the file.
 const OF_A_HOOK: usize = 3;
@@ -38,22 +24,33 @@ enum Value {
     Unknown,
 }
 
-/// An object or an array that is open.
-#[derive(Debug, Clone, Copy)]
+/// An object or an array that is open, or the whole text.
+#[derive(Debug)]
 struct Open {
-    is_object: bool,
+    /// The bracket that opened it; 0 for the whole text.
+    bracket: u8,
     /// The kind of the object or array itself.
     itself: Value,
     /// The kind of the next value in it.
     next: Value,
 }
 
+impl Open {
+    fn new(bracket: u8, itself: Value) -> Open {
+        Open {
+            bracket,
+            itself,
+            next: itself,
+        }
+    }
+}
+
 /// The parts of `text` that must not be shown, in order.
 pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
     let mut scan = Scan {
         text,
-        open: Vec::new(),
-        next: Value::Plain,
+        outer: Vec::new(),
+        inner: Open::new(0, Value::Plain),
         secrets: Vec::new(),
     };
     scan.whole();
@@ -62,125 +59,88 @@ pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
 
 struct Scan<'t> {
     text: &'t [u8],
-    open: Vec<Open>,
-    /// The kind of the next value outside of all objects and arrays.
-    next: Value,
+    /// All that is open around the innermost one.
+    outer: Vec<Open>,
+    inner: Open,
     secrets: Vec<Range<usize>>,
 }
 
 impl Scan<'_> {
     fn whole(&mut self) {
         let mut at = 0;
-        while let Some(byte) = self.text.get(at) {
+        while let Some(&byte) = self.text.get(at) {
+            at += 1;
             match byte {
-                b'"' => {
-                    let end = at + 1 + string_length(&self.text[at + 1..]);
-                    self.string(at + 1..end);
-                    at = end + 1;
-                }
                 b'{' | b'[' => {
-                    let itself = self.next();
-                    self.open.push(Open {
-                        is_object: *byte == b'{',
-                        itself,
-                        next: itself,
-                    });
-                    at += 1;
+                    let opened = Open::new(byte, self.inner.next);
+                    self.outer.push(mem::replace(&mut self.inner, opened));
                 }
                 b'}' | b']' => {
-                    self.open.pop();
-                    at += 1;
-                }
-                b',' => {
-                    match self.open.last_mut() {
-                        Some(open) => open.next = open.itself,
-                        None => self.next = Value::Plain,
+                    if let Some(outer) = self.outer.pop() {
+                        self.inner = outer;
                     }
-                    at += 1;
                 }
-                b':' => at += 1,
-                byte if byte.is_ascii_whitespace() => at += 1,
-                _ => {
-                    let end = at + word_length(&self.text[at..]);
-                    self.word(at..end);
-                    at = end;
-                }
+                b',' => self.inner.next = self.inner.itself,
+                b'"' => at = self.token(at, true),
+                b':' => {}
+                _ if byte.is_ascii_whitespace() => {}
+                _ => at = self.token(at - 1, false),
             }
         }
     }
 
-    fn next(&self) -> Value {
-        self.open.last().map_or(self.next, |open| open.next)
+    /// Reads a string, or a number or a text without quotes, from `start`. Returns its end.
+    fn token(&mut self, start: usize, is_string: bool) -> usize {
+        let length = if is_string { string_length } else { word_length };
+        let content = start..start + length(&self.text[start..]);
+        let end = content.end + usize::from(is_string);
+        let may_be_key = match self.inner.bracket {
+            b'{' => true,
+            b'[' => false,
+            // A word before a colon may be in a comment of TOML.
+            _ => is_string,
+        };
+        let behind = self.text.get(end..).unwrap_or_default();
+        if may_be_key && behind.trim_ascii_start().starts_with(b":") {
+            self.inner.next = self.kind_of_value(&self.text[content]);
+        } else {
+            self.value(content, is_string);
+        }
+        end
     }
 
-    fn string(&mut self, content: Range<usize>) {
-        let is_item = self.open.last().is_some_and(|open| !open.is_object);
-        if !is_item && self.is_key(content.end + 1) {
-            return self.key(content);
+    fn kind_of_value(&self, key: &[u8]) -> Value {
+        let is_hook = self.outer.len() == OF_A_HOOK && self.outer[OF_A_HOOK - 1].bracket == b'[';
+        match (self.inner.itself, key) {
+            (Value::Annotations, _) => Value::Plain,
+            (Value::Env, _) => Value::Unknown,
+            // A hook of a stage with a mistyped name is like any other.
+            (Value::Unknown, _) if !is_hook => Value::Unknown,
+            (_, b"env") => Value::Env,
+            // It belongs to hooks.d, and has arbitrary keys.
+            (_, b"annotations") => Value::Annotations,
+            (_, b"path" | b"args" | b"timeout" | b"version" | b"hook" | b"when" | b"stages") => Value::Plain,
+            (_, b"always" | b"commands" | b"hasBindMounts") => Value::Plain,
+            _ if Stage::ALL.iter().any(|stage| stage.key().as_bytes() == key) => Value::Plain,
+            _ => Value::Unknown,
         }
+    }
+
+    fn value(&mut self, content: Range<usize>, is_string: bool) {
         let text = &self.text[content.clone()];
-        let equals = text.iter().position(|byte| *byte == b'=');
-        let hidden = match (self.next(), equals) {
-            (Value::Unknown, _) | (Value::Env, None) => content,
-            (Value::Env, Some(equals)) => content.start + equals + 1..content.end,
+        let equals = text.iter().position(|byte| is_string && *byte == b'=');
+        let after_name = content.start + equals.map_or(0, |equals| equals + 1);
+        let start = match self.inner.next {
+            Value::Unknown => content.start,
+            Value::Env => after_name,
             // It may be in a wrong place. Options and paths are not environment entries.
-            (_, Some(equals)) if !matches!(text.first(), Some(b'-' | b'/')) => {
-                content.start + equals + 1..content.end
-            }
+            _ if equals.is_some() && !matches!(text.first(), Some(b'-' | b'/')) => after_name,
             _ => return,
         };
-        self.hide(hidden);
-    }
-
-    /// A number, or a text without its quotes.
-    fn word(&mut self, word: Range<usize>) {
-        let is_member = self.open.last().is_some_and(|open| open.is_object);
-        if is_member && self.is_key(word.end) {
-            self.key(word);
-        } else if matches!(self.next(), Value::Env | Value::Unknown) {
-            self.hide(word);
-        }
-    }
-
-    /// Whether the string that ends before `end` is a key.
-    fn is_key(&self, end: usize) -> bool {
-        let behind = self.text.get(end..).unwrap_or_default();
-        behind.trim_ascii_start().first() == Some(&b':')
-    }
-
-    fn key(&mut self, key: Range<usize>) {
-        let key = &self.text[key];
-        let named = match key {
-            b"env" => Value::Env,
-            b"annotations" => Value::Annotations,
-            key if KNOWN.contains(&key) || Stage::ALL.iter().any(|stage| stage.key().as_bytes() == key) => {
-                Value::Plain
-            }
-            _ => Value::Unknown,
-        };
-        let depth = self.open.len();
-        let is_hook = depth == OF_A_HOOK && !self.open[1].is_object;
-        let itself = self.open.last().map_or(Value::Plain, |open| open.itself);
-        let next = match itself {
-            Value::Plain => named,
-            // A hook of a stage with a mistyped name.
-            Value::Unknown if is_hook => named,
-            Value::Annotations => Value::Plain,
-            Value::Env | Value::Unknown => Value::Unknown,
-        };
-        match self.open.last_mut() {
-            Some(open) => open.next = next,
-            None => self.next = next,
-        }
-    }
-
-    fn hide(&mut self, hidden: Range<usize>) {
         match self.secrets.last_mut() {
             // A million numbers become one part.
-            Some(last) if last.end + 1 == hidden.start && self.text[last.end] == b',' => {
-                last.end = hidden.end
-            }
-            _ => self.secrets.push(hidden),
+            Some(last) if last.end + 1 == start && self.text[last.end] == b',' => last.end = content.end,
+            _ => self.secrets.push(start..content.end),
         }
     }
 }
@@ -188,14 +148,12 @@ impl Scan<'_> {
 /// The length of the string whose inside `text` begins with: up to its quote or the end of the line.
 fn string_length(text: &[u8]) -> usize {
     let mut escaped = false;
-    for (length, byte) in text.iter().enumerate() {
-        match byte {
-            b'\n' => return length,
-            b'"' if !escaped => return length,
-            _ => escaped = *byte == b'\\' && !escaped,
-        }
-    }
-    text.len()
+    let is_end = |byte: &u8| {
+        let is_quote = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        is_quote || *byte == b'\n'
+    };
+    text.iter().position(is_end).unwrap_or(text.len())
 }
 
 /// The length of the text that is neither quoted nor punctuation.
