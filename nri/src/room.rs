@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use ttrpc::asynchronous::{MethodHandler, Service, TtrpcContext};
 use ttrpc::{Request, Response};
 
+use crate::generated::shapes;
 use crate::status::{Code, Status};
 use crate::weight::Shape;
 
@@ -35,7 +36,7 @@ impl Room {
     pub(crate) fn guard(&self, service: Service) -> Service {
         let guarded = service.methods.into_iter().map(|(method, handler)| {
             let guarded = Guarded {
-                shape: Shape::of_request(&method),
+                shape: shapes::of_request(&method),
                 room: self.clone(),
                 handler,
             };

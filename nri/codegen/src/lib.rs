@@ -4,12 +4,14 @@
 //! `protobuf` forgets comments, but marks the place of each; they are put there afterwards.
 
 mod comments;
+mod shapes;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use comments::Comments;
+use protobuf_parse::Parser;
 use ttrpc_codegen::{Codegen, Customize, ProtobufCustomize};
 
 const PROTO_DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
@@ -18,7 +20,7 @@ const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/nri.proto");
 /// The directory with the generated code that is committed.
 pub const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/generated");
 
-/// Generates `nri.rs` and `nri_ttrpc.rs` in a directory.
+/// Generates `nri.rs`, `nri_ttrpc.rs` and `shapes.rs` in a directory.
 ///
 /// # Errors
 /// If a file cannot be read or written, or a message, field or value of `nri.proto` has no comment.
@@ -38,7 +40,15 @@ pub fn generate(directory: &Path) -> io::Result<()> {
     let messages = directory.join("nri.rs");
     let generated = fs::read_to_string(&messages)?;
     let documented = documented(&generated, &comments).map_err(io::Error::other)?;
-    fs::write(messages, documented)
+    fs::write(messages, documented)?;
+    let parsed = Parser::new()
+        .pure()
+        .include(PROTO_DIRECTORY)
+        .input(PROTO)
+        .file_descriptor_set()
+        .map_err(io::Error::other)?;
+    let shapes: String = parsed.file.iter().map(shapes::shapes).collect();
+    fs::write(directory.join("shapes.rs"), shapes)
 }
 
 /// The generated messages with their documentation.

@@ -1,6 +1,8 @@
-//! The messages and services generated from `proto/nri.proto`, by `cargo run -p containerd-nri-codegen`.
+//! The messages, their shapes and the services, generated from `proto/nri.proto`, by `cargo run -p containerd-nri-codegen`.
 
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 pub mod nri;
 pub mod nri_ttrpc;
+#[rustfmt::skip]
+pub(crate) mod shapes;
