@@ -9,7 +9,7 @@ use ttrpc::asynchronous::{MethodHandler, Service, TtrpcContext};
 use ttrpc::{Request, Response};
 
 use crate::generated::shapes;
-use crate::status::{Code, Status};
+use crate::status::Status;
 use crate::weight::Shape;
 
 /// The approximate maximum memory, in bytes, of one request together with the gathered part of a
@@ -58,16 +58,17 @@ struct Guarded {
 #[async_trait]
 impl MethodHandler for Guarded {
     async fn handler(&self, ctx: TtrpcContext, request: Request) -> ttrpc::Result<Response> {
-        let weight = self.shape.weigh(&request.payload);
-        if self.room.0.load(Ordering::Relaxed) + weight <= ROOM {
-            return self.handler.handler(ctx, request).await;
-        }
         let bytes = request.payload.len();
-        let problem = format!(
-            "a request of {bytes} bytes would take about {weight} bytes of memory, more than the plugin has room for"
-        );
-        tracing::warn!(method = %request.method.escape_default(), "refused {problem}");
-        let status = Status::new(Code::ResourceExhausted, problem);
+        let status = match self.shape.weigh(&request.payload) {
+            Some(weight) if self.room.0.load(Ordering::Relaxed) + weight <= ROOM => {
+                return self.handler.handler(ctx, request).await;
+            }
+            Some(weight) => Status::resource_exhausted(format!(
+                "a request of {bytes} bytes would take about {weight} bytes of memory, more than the plugin has room for"
+            )),
+            None => Status::invalid_argument(format!("a request of {bytes} bytes cannot be decoded")),
+        };
+        tracing::warn!(method = %request.method.escape_default(), "refused {}", status.message);
         Ok(Response {
             status: Some(status.into_wire()).into(),
             ..Default::default()

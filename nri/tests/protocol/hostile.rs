@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use containerd_nri::api::{ConfigureRequest, Empty};
+use containerd_nri::api::{ConfigureRequest, Empty, Message};
 use containerd_nri_testkit::{FakeRuntime, RawConnection, RuntimeProfile};
 use tempfile::TempDir;
 use tokio::time::timeout;
+use ttrpc::proto::MessageHeader;
 
 use crate::plugins::{Recorder, Running, Seen, create, serve};
-use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, listen_as, response};
+use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, listen_as, message, response};
 
 /// Far more than anything here needs.
 const LONG: Duration = Duration::from_secs(30);
@@ -119,6 +120,26 @@ async fn messages_of_unknown_kinds_and_flags_are_survived() {
 async fn requests_that_cannot_be_decoded_are_survived() {
     let message = [0, 0, 0, 3, 0, 0, 0, 1, 1, 0, 0xFF, 0xFF, 0xFF];
     survives(&frame(PLUGIN, &message)).await;
+}
+
+#[tokio::test]
+async fn a_group_which_no_message_of_nri_has_is_refused() {
+    // A group that ends, and one with a text that is longer than the message.
+    for payload in [&[0x0B, 0x0C][..], &[0x0B, 0x12, 0x7F]] {
+        let mut victim = Victim::new();
+        let mut connection = victim.connection().await;
+        let request = ttrpc::Request {
+            service: "nri.pkg.api.v1alpha1.Plugin".to_owned(),
+            method: "Configure".to_owned(),
+            payload: payload.to_vec(),
+            ..Default::default()
+        };
+        let request = message(MessageHeader::new_request(1, 0), &request);
+        connection.write_frame(PLUGIN, &request).await.unwrap();
+        let answer = timeout(LONG, connection.read_frame()).await.expect("an answer");
+        let answer = ttrpc::Response::parse_from_bytes(&answer.unwrap().payload[10..]).unwrap();
+        assert_eq!(answer.status().code(), ttrpc::Code::INVALID_ARGUMENT);
+    }
 }
 
 #[tokio::test]

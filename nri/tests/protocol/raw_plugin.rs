@@ -71,7 +71,8 @@ pub(crate) fn request(stream: u32, method: &str, request: &impl Message) -> Vec<
     message(MessageHeader::new_request(stream, 0), &request)
 }
 
-fn message(mut header: MessageHeader, body: &impl Message) -> Vec<u8> {
+/// A whole ttrpc message: header and body.
+pub(crate) fn message(mut header: MessageHeader, body: &impl Message) -> Vec<u8> {
     let body = body.write_to_bytes().unwrap();
     header.length = body.len().try_into().unwrap();
     let mut bytes = Vec::from(header);
