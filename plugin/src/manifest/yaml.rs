@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
 use super::ManifestError;
@@ -18,26 +18,18 @@ const MAX_VALUES: usize = 200_000;
 pub(super) fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| syntax(&error))?;
-        builder.take(event).map_err(|what| at(&span, what))?;
+        let (event, span) = event.map_err(|error| {
+            let what = format!("is not valid YAML: {}", plain(error.info()));
+            at(error.marker(), what)
+        })?;
+        builder.take(event).map_err(|what| at(&span.start, what))?;
     }
     Ok(builder.documents)
 }
 
-fn syntax(error: &ScanError) -> ManifestError {
-    ManifestError::Syntax {
-        line: error.marker().line(),
-        column: error.marker().col() + 1,
-        what: format!("is not valid YAML: {}", plain(error.info())),
-    }
-}
-
-fn at(span: &Span, what: String) -> ManifestError {
-    ManifestError::Syntax {
-        line: span.start.line(),
-        column: span.start.col() + 1,
-        what,
-    }
+fn at(marker: &Marker, what: String) -> ManifestError {
+    let (line, column) = (marker.line(), marker.col() + 1);
+    ManifestError::Syntax { line, column, what }
 }
 
 /// The message of the YAML parser, which may quote the text: in printable ASCII, and of bounded length.
@@ -47,62 +39,49 @@ fn plain(prose: &str) -> String {
 
 const NO_KEY: &str = "a key must be a string";
 
-/// A list or map that is being read, and its anchor (0: none).
-enum Open {
-    List(usize, Vec<Value>),
-    Map(usize, OpenMap),
-}
-
-#[derive(Default)]
-struct OpenMap {
-    members: Map<String, Value>,
-    /// The maps of YAML's merge key; keys beside it take precedence.
-    merged: Map<String, Value>,
-    /// The key of the next value.
+/// A list or map that is being read.
+struct Open {
+    value: Value,
+    /// 0: none.
+    anchor: usize,
+    /// In a map, the key of the next value.
     key: Option<String>,
+    /// In a map, the values of YAML's merge key; keys beside it take precedence.
+    merged: Vec<Value>,
 }
 
-impl OpenMap {
-    fn closed(mut self) -> Value {
-        for (name, value) in self.merged {
-            self.members.entry(name).or_insert(value);
-        }
-        Value::Object(self.members)
+impl Open {
+    fn awaits_key(&self) -> bool {
+        self.value.is_object() && self.key.is_none()
     }
 
-    /// Adds the next key, or the value of the last one.
+    /// Adds an item to a list; to a map the next key, or the value of the last one.
     fn add(&mut self, value: Value) -> Result<(), String> {
-        match (self.key.take(), value) {
-            (None, Value::String(name)) => self.key = Some(name),
-            (None, _) => return Err(NO_KEY.to_owned()),
-            (Some(name), Value::Object(merged)) if name == "<<" => self.merge(merged),
-            (Some(name), Value::Array(maps)) if name == "<<" => {
-                for map in maps {
-                    let Value::Object(merged) = map else {
-                        return Err("<< merges maps, and lists of maps".to_owned());
-                    };
-                    self.merge(merged);
-                }
-            }
-            (Some(name), _) if self.members.contains_key(&name) => {
+        match (&mut self.value, self.key.take(), value) {
+            (Value::Array(items), _, value) => items.push(value),
+            (_, None, Value::String(name)) => self.key = Some(name),
+            (_, None, _) => return Err(NO_KEY.to_owned()),
+            (_, Some(name), Value::Array(maps)) if name == "<<" => self.merged.extend(maps),
+            (_, Some(name), map) if name == "<<" => self.merged.push(map),
+            (map, Some(name), _) if map.get(&name).is_some() => {
                 return Err(format!("the key {} is in this map twice", escaped(&name)));
             }
-            (Some(name), value) => {
-                self.members.insert(name, value);
-            }
+            (map, Some(name), value) => map[name] = value,
         }
         Ok(())
     }
 
-    /// If two maps have the same key, the first counts.
-    fn merge(&mut self, map: Map<String, Value>) {
-        for (name, value) in map {
-            self.merged.entry(name).or_insert(value);
+    /// The complete value. If two merged maps have the same key, the first counts.
+    fn closed(mut self) -> Result<Value, String> {
+        for map in self.merged {
+            let (Value::Object(members), Value::Object(merged)) = (&mut self.value, map) else {
+                return Err("<< merges maps, and lists of maps".to_owned());
+            };
+            for (name, value) in merged {
+                members.entry(name).or_insert(value);
+            }
         }
-    }
-
-    fn awaits_key(&self) -> bool {
-        self.key.is_none()
+        Ok(self.value)
     }
 }
 
@@ -131,11 +110,13 @@ impl Builder {
                 self.count(size(&value))?;
                 self.add(value, 0)
             }
-            Event::SequenceStart(anchor, _) => self.begin(Open::List(anchor, Vec::new())),
-            Event::MappingStart(anchor, _) => self.begin(Open::Map(anchor, OpenMap::default())),
+            Event::SequenceStart(anchor, _) => self.begin(Value::Array(Vec::new()), anchor),
+            Event::MappingStart(anchor, _) => self.begin(Value::Object(Map::new()), anchor),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::List(anchor, items)) => self.add(Value::Array(items), anchor),
-                Some(Open::Map(anchor, map)) => self.add(map.closed(), anchor),
+                Some(open) => {
+                    let anchor = open.anchor;
+                    self.add(open.closed()?, anchor)
+                }
                 None => Ok(()),
             },
             Event::DocumentStart(_) => {
@@ -147,10 +128,10 @@ impl Builder {
     }
 
     fn awaits_key(&self) -> bool {
-        matches!(self.open.last(), Some(Open::Map(_, map)) if map.awaits_key())
+        self.open.last().is_some_and(Open::awaits_key)
     }
 
-    fn begin(&mut self, open: Open) -> Result<(), String> {
+    fn begin(&mut self, value: Value, anchor: usize) -> Result<(), String> {
         if self.awaits_key() {
             return Err(NO_KEY.to_owned());
         }
@@ -158,7 +139,12 @@ impl Builder {
             return Err(format!("lists and maps are nested more than {DEEPEST} deep"));
         }
         self.count(1)?;
-        self.open.push(open);
+        self.open.push(Open {
+            value,
+            anchor,
+            key: None,
+            merged: Vec::new(),
+        });
         Ok(())
     }
 
@@ -179,8 +165,7 @@ impl Builder {
         }
         match self.open.last_mut() {
             None => self.documents.push(value),
-            Some(Open::List(_, items)) => items.push(value),
-            Some(Open::Map(_, map)) => map.add(value)?,
+            Some(open) => open.add(value)?,
         }
         Ok(())
     }
