@@ -120,7 +120,7 @@ impl Scan<'_> {
             // It belongs to hooks.d, and has arbitrary keys.
             (_, b"annotations") => Value::Annotations,
             (_, b"path" | b"args" | b"timeout" | b"version" | b"hook" | b"when" | b"stages") => Value::Plain,
-            (_, b"always" | b"commands" | b"hasBindMounts") => Value::Plain,
+            (_, b"onFailure" | b"always" | b"commands" | b"hasBindMounts") => Value::Plain,
             _ if Stage::ALL.iter().any(|stage| stage.key().as_bytes() == key) => Value::Plain,
             _ => Value::Unknown,
         }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn everything_but_secrets_is_seen() {
         for text in [
-            r#"{"prestart":[{"path":"/a","args":["a","b"],"timeout":5}],"poststop":[]}"#,
+            r#"{"prestart":[{"path":"/a","args":["a","b"],"timeout":5,"onFailure":"ignored"}],"poststop":[]}"#,
             r#"{"postart":[{"path":"/a","args":["a"],"timeout":0}]}"#,
             r#"{"version":"1.0.0","hook":{"path":"/a"},"when":{"annotations":{"^a$":"b"},"commands":["c"]},"stages":["prestart"]}"#,
             "hook_spec = \"/a.json\"\n[annotation]\nspec_dirs = [\"/a\", \"/b\"] # so: \"c\"\n[[annotation.rules]]\neffect = \"deny\"\n",
