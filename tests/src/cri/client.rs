@@ -1,6 +1,7 @@
 //! The connection to a CRI socket, and the calls on it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use prost::Message;
@@ -13,6 +14,9 @@ use tonic_prost::ProstCodec;
 use super::messages::{
     Empty, ImageSpec, ImageStatusRequest, ImageStatusResponse, ListContainersResponse, StatusResponse,
 };
+
+/// The time limit of a call, which is kubelet's: some runtimes wait forever for a container that they have lost.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A client of one runtime.
 #[derive(Debug, Clone)]
@@ -28,6 +32,7 @@ impl Client {
     pub async fn connect(socket: &Path) -> Result<Client> {
         let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display()))?;
         let channel = endpoint
+            .timeout(LIMIT)
             .connect()
             .await
             .with_context(|| format!("connect to {}", socket.display()))?;
