@@ -1,4 +1,4 @@
-//! The least a plugin can do at the creation of a container: nothing. A baseline for measurements.
+//! Does nothing at the creation of a container: a baseline for measurements.
 //!
 //! `cargo run --example empty -- [SOCKET]`
 

@@ -1,6 +1,6 @@
-//! Refuses containers of pods with the annotation `guard.example.com/deny`, which works only if no container can be
-//! created without the guard. So it has a failure policy: where the runtime knows that, a guard that hangs holds
-//! containers back, rather than let them through.
+//! Refuses containers of pods with the annotation `guard.example.com/deny`. That works only if no container is created
+//! without the guard. So it has a failure policy: a runtime that knows failure policies refuses all containers while
+//! the guard hangs.
 //!
 //! `cargo run --example guard -- [SOCKET]`, or link the binary as `/opt/nri/plugins/05-guard`.
 

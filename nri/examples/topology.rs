@@ -5,8 +5,9 @@
 //!   cpus.example.com/exclusive: "yes"
 //! ```
 //!
-//! It shows a plugin with state: which container has which CPU is learned again at each synchronization, and the other
-//! containers are updated whenever that changes. A real one asks the kernel for the CPUs; this one takes their number as an argument.
+//! It shows a plugin with state. Each synchronization shows it again which container has which CPU. Whenever that
+//! changes, it updates the other containers. It takes the number of CPUs as an argument; a real plugin would ask the
+//! kernel.
 //!
 //! `cargo run --example topology -- [SOCKET [CPUS]]`
 

@@ -1,5 +1,5 @@
-//! Refuses what other plugins want to change about a container, unless its pod allows it: here, OCI hooks, which run
-//! as root on the host. Validation came with NRI 0.10.
+//! Refuses containers to which other plugins add OCI hooks, unless the pod allows it: such hooks run as root on the
+//! host. Validation needs NRI 0.10.
 //!
 //! `cargo run --example validator -- [SOCKET]`, or link the binary as `/opt/nri/plugins/99-validator`.
 

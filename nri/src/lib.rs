@@ -25,9 +25,9 @@
 //! }
 //! ```
 //!
-//! # Two ways to live
+//! # Two kinds of plugin
 //! A [`Service`] connects to the socket of the runtime, and connects again when the runtime restarts. A [`Launched`]
-//! plugin was started by the runtime, over a socket that it inherited, and ends with it. Many plugins are both: ask
+//! plugin was started by the runtime. It inherits its socket, and ends with the connection. A program can be both: try
 //! [`Launched::from_env`] first.
 //!
 //! # What to rely on
@@ -36,30 +36,30 @@
 //!   after a panic. The error fails the creation. This needs `panic = "unwind"`, the default.
 //! - **A failure policy.** A plugin whose process hangs or dies cannot answer at all. From NRI 0.12.5 on, its
 //!   [`FailurePolicy`] has the runtime fail the request then, and keep the plugin connected.
-//! - **Old and new runtimes.** The crate serves both forms of events. It asks only for events that the runtime's version
-//!   of NRI knows. It hands over a synchronization in several messages as one.
-//! - **Frames that runtimes can read.** Runtimes close the connection on some valid frames, because they are longer than
-//!   their buffer. The crate sends none of these. An answer that is too large to send becomes an error.
+//! - **Old and new runtimes.** The crate serves both forms of events. It subscribes only to events that the runtime's
+//!   version of NRI knows. It joins a synchronization that comes in several messages.
+//! - **Frames that runtimes can read.** Runtimes close the connection on some valid frames, because these are longer
+//!   than the runtime's buffer. The crate sends none of these. An answer that is too large to send becomes an error.
 //! - **Bounded memory.** The length in a header allocates nothing. The crate takes in requests no faster than it answers
 //!   them, and refuses a request that would take more than 40 MiB once decoded.
 //!
 //! # Handlers that block
-//! A handler may block its thread, for instance in a file on a network. Each handler runs on a thread of its own. The
-//! thread of the connection keeps the deadline. When the time is up:
+//! A handler may block its thread, for instance while it reads a file over a network. Each handler runs on a thread of
+//! its own. The thread of the connection watches the deadline. At the deadline:
 //! - The runtime gets an error, [`Code::DeadlineExceeded`], and the next event runs on another thread.
 //! - The handler is dropped at its next `await`. A handler without one keeps its thread and its request. It may end
 //!   later and have its effects then. Its answer is dropped, with a warning in the log.
 //! - Up to 4 handlers can be stuck like this. Then every event is refused at once, with [`Code::ResourceExhausted`].
 //!   The plugin recovers by itself when one of them ends.
-//! - Nothing waits for a stuck thread: not [`Service::run_until`], not the end of the tokio runtime, and not the end of
-//!   the process unless the kernel keeps it.
+//! - Nothing waits for a stuck thread: neither [`Service::run_until`], nor the end of the tokio runtime, nor the end of
+//!   the process unless the thread is stuck in the kernel.
 //!
-//! All methods of [`Plugin`] run like this. Two things do not, and must never block: tasks that a handler starts with
-//! [`tokio::spawn`], and the subscriber of the log, which the connection's thread calls too.
-//! The threads cost each event two context switches, and the plugin one idle thread.
+//! All methods of [`Plugin`] run like this. Tasks that a handler starts with [`tokio::spawn`] do not, and must never
+//! block. The same holds for the subscriber of the log, which the connection's thread calls too. The threads cost each
+//! event two context switches, and the plugin one idle thread.
 //!
 //! # Logging
-//! Through [`tracing`]. The ttrpc library below uses `log`.
+//! The crate logs through [`tracing`]. The ttrpc library below it uses `log`.
 //!
 //! # Tests
 //! The crate `containerd-nri-testkit` has a fake runtime to test plugins with, in one line:

@@ -1,4 +1,4 @@
-//! A value whose users work without its lock, because the work may wait for a file system.
+//! A value whose users work on a copy without its lock, because the work may wait for a file system.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! Generates the messages and services of `nri/proto/nri.proto`, with its comments as their documentation.
 //!
-//! The result is committed, so that whoever builds `containerd-nri` needs no code generator. The generator of
-//! `protobuf` forgets comments, but marks the place of each; they are put there afterwards.
+//! The result is committed, so that a build of `containerd-nri` needs no code generator. The generator of `protobuf`
+//! drops comments, but marks the place of each. This crate adds them there.
 
 mod comments;
 mod shapes;

@@ -1,4 +1,4 @@
-//! Writes the generated code of `containerd-nri` anew: `cargo run -p containerd-nri-codegen`.
+//! Generates the code of `containerd-nri` again: `cargo run -p containerd-nri-codegen`.
 
 use std::io;
 

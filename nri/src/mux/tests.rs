@@ -1,3 +1,5 @@
+//! The two connections over one socket: their frames, their limits, and their end.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,5 +1,4 @@
-//! The frames of an NRI socket, implemented a second time: the code that drives plugins shares none with them
-//! here.
+//! The frames of an NRI socket, implemented a second time: the fake runtime shares no such code with plugins.
 
 /// Connection on which the runtime calls the plugin.
 pub(crate) const PLUGIN_CONNECTION: u32 = 1;

@@ -1,6 +1,6 @@
 //! A fake container runtime that drives any NRI plugin by the rules of the real ones.
 //!
-//! One line runs a plugin in memory, as far as a runtime takes it: registered, configured and synchronized.
+//! One line runs a plugin in memory. It returns when the plugin is registered, configured and synchronized.
 //!
 //! ```
 //! use containerd_nri::{Adjustment, Context, Plugin, Status, event};

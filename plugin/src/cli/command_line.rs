@@ -13,7 +13,7 @@ const MORE: &str = "\
 Files:
   /etc/nri-oci-hooks/config.toml  the configuration
   /etc/nri-oci-hooks/specs        hook-specs that pods may select
-  /var/lib/nri-oci-hooks          the ledger: the hooks of each container, and their records";
+  /var/lib/nri-oci-hooks          the ledger: the hooks of each container, and their results";
 
 /// OCI hooks for every Kubernetes container, through NRI
 #[derive(Debug, Parser)]
@@ -44,7 +44,7 @@ enum Command {
     Runtime(RuntimeArgs),
     /// In a pod: run the daemon as a unit of the node, and serve its health
     HostUnit(HostUnitArgs),
-    /// In a pod: hand hook programs of an image over to the daemon
+    /// In a pod: hand over the hook programs of an image to the daemon
     HandOver(HandOverArgs),
 }
 

@@ -11,8 +11,8 @@ use crate::model::escaped;
 use crate::pod::{HOOKS, hand_over_files, hand_over_program};
 
 const MORE: &str = "\
-For init containers of the daemon's pod. The first hands over this program, from its own image. One for
-each hook image then runs this program, so that a hook image needs only its files. The daemon reads the files from DIR:
+For init containers of the daemon's pod. The first one copies this program to DIR. Then one for each hook image
+runs it from there, and copies the files of its image. So a hook image needs no program. The daemon reads DIR with
 run --hook-images-from.
 
 Exit status:
@@ -32,7 +32,7 @@ pub(crate) struct HandOverArgs {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Name of the image on the host; without a name, this program is handed over
+    /// Name of the image on the host; without it, hand over this program
     #[arg(long, requires = "image")]
     name: Option<String>,
 
@@ -40,7 +40,7 @@ pub(crate) struct HandOverArgs {
     #[arg(long, value_name = "REFERENCE", requires = "name")]
     image: Option<String>,
 
-    /// Directory of the image that is handed over
+    /// Directory of the image to hand over
     #[arg(long, value_name = "DIR", default_value = HOOKS, requires = "name")]
     from: PathBuf,
 }

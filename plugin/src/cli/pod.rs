@@ -33,25 +33,25 @@ pub(crate) struct PodArgs {
     #[arg(long)]
     enter_host: bool,
 
-    /// Path on the host at which this program is installed, to run hooks
+    /// Path on the host at which to install this program, which runs the hooks
     #[arg(long, value_name = "PATH", default_value = PROGRAM, requires = "enter_host")]
     host_program: PathBuf,
 
-    /// Install the drop-in of required plugins on the host. After its restart, the runtime creates no
-    /// container without this daemon. Without the option, a drop-in from a pod is removed
+    /// Install the drop-in of required plugins on the host. Once restarted, the runtime creates no container
+    /// without this daemon. Without the option, a drop-in from a pod is removed
     #[arg(long, requires = "enter_host")]
     require: bool,
 
-    /// Directory, as a ConfigMap is mounted, whose files are copied to the directory of the configuration
+    /// Directory, such as a mounted ConfigMap: copy its files to the directory of the configuration
     #[arg(long, value_name = "DIR")]
     files_from: Option<PathBuf>,
 
-    /// Directory in which `hand-over` has put images. Their programs are installed on the host, and replace
-    /// those of earlier pods
+    /// Directory with images from `hand-over`: install their programs on the host, in place of those of
+    /// earlier pods
     #[arg(long, value_name = "DIR")]
     hook_images_from: Option<PathBuf>,
 
-    /// Directory on the host for the programs of images: hook-specs name DIR/NAME/current/PROGRAM
+    /// Directory on the host for the programs of images; hook-specs name DIR/NAME/current/PROGRAM
     #[arg(long, value_name = "DIR", default_value = IMAGES)]
     hook_images_dir: PathBuf,
 }

@@ -40,16 +40,16 @@ const LAST_STAGES_TIMEOUT: Duration = Duration::from_millis(200);
 const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 const MORE: &str = "\
-If the runtime launches the daemon from its plugin directory, no options are needed. Then the configuration from
-the runtime's directory of plugin configurations is used instead of the file.
+A daemon that the runtime launches from its plugin directory needs no options. If the runtime has a configuration for
+the plugin, the daemon uses that instead of the file.
 
 Signals:
-  HUP        read configuration and hook-specs now, rather than with the next container; if another release of
-             the program was installed, it takes over without a registration
+  HUP        read the configuration and hook-specs now, not only with the next container; if another release of
+             the program was installed, hand over to it without a registration
   TERM, INT  end; running hooks continue
 
 Exit status:
-  0  end on request, or, if launched by the runtime, when the runtime closes the connection
+  0  ended by TERM, INT, or the runtime that launched it
   1  the daemon cannot start, or the runtime refuses the plugin
   2  wrong usage
 
@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
 }
 
 /// Runs the daemon until SIGTERM or SIGINT. A daemon that the runtime has launched also ends when the runtime
-/// closes the connection. Exits 0 then; 1 if the configuration is invalid or the runtime refuses the plugin.
+/// closes the connection. Exits 0 then; 1 if the daemon cannot start or the runtime refuses the plugin.
 pub(crate) fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     raise_descriptor_limit();

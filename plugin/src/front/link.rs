@@ -1,4 +1,4 @@
-//! The daemon's end: requests its connection from the front, and shows it that the daemon runs.
+//! The daemon's side: requests the connection from the front, and signals the front that the daemon runs.
 
 use std::env;
 use std::io;

@@ -1,4 +1,4 @@
-//! Parts of a hook-spec that iSulad does not know, for hook-specs that it reads too.
+//! Parts of a hook-spec that iSulad does not have, for hook-specs that iSulad reads too.
 
 use super::lints::Linted;
 use crate::diagnostic::{Diagnostic, Rule};

@@ -1,4 +1,5 @@
-//! The container runtimes of a node, by its files: their configuration for NRI, and their required plugins.
+//! The container runtimes of a node, as its files describe them: their configuration for NRI, and their
+//! required plugins.
 #![forbid(unsafe_code)]
 
 mod containerd;

@@ -1,5 +1,4 @@
-//! Runs work that may block on threads of its own, so that the thread that answers the runtime never waits
-//! for it.
+//! Runs work that may block, on separate threads: the thread that answers the runtime never waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! Receives the notifications of runners that a stage is over. Events that wait for it continue, it is
-//! counted, and failures are logged.
+//! Receives the notifications of runners that a stage is over: lets waiting events continue, counts the
+//! stage, and logs failures.
 
 use std::sync::Arc;
 use std::thread;

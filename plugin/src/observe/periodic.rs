@@ -1,4 +1,4 @@
-//! The regular tasks of the daemon, whether containers are created or not.
+//! The periodic tasks of the daemon, whether containers are created or not.
 
 use std::sync::Arc;
 use std::time::Duration;

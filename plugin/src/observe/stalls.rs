@@ -1,4 +1,4 @@
-//! Whether the thread that answers the runtime runs. If it stops for a while, a request may have waited.
+//! Detects that the thread that answers the runtime has not run for a while: then a request may have waited.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The systemd unit with which the host runs the daemon before any pod starts, and without a pod.
+//! The systemd unit by which the host runs the daemon before and without its pod.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Kills all descendants of a process, however they have hidden.
+//! Kills all descendants of a process, in any session or process group.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The container of a runner, from the ledger and the caller's state.
+//! The container of a runner: its data in the ledger, and the state from the caller.
 
 use std::cell::{Cell, RefCell};
 use std::thread::sleep;

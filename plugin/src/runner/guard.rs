@@ -1,4 +1,4 @@
-//! The leftover processes of a successful hook: they stay, within the hook's limits.
+//! Keeps the leftover processes of a successful hook within the hook's limits.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

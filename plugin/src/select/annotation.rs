@@ -1,6 +1,6 @@
 //! The annotations of a pod: which one counts for a container, and which hook-specs its value selects.
 //!
-//! Nothing here reads a file. All of it is text from any user who may create a pod.
+//! Nothing here reads a file. Every user who may create a pod can write this text.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! Whether root may run this file or act on it: its owner, its mode, and every directory and link on the way.
+//! Checks whether root may run a file or act on it: its owner, its mode, and every directory and link on the
+//! path.
 #![forbid(unsafe_code)]
 
 pub(crate) mod access;

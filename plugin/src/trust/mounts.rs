@@ -1,4 +1,4 @@
-//! Which file system a path is on, found without an access to the path: one that hangs cannot be asked.
+//! Finds the file system of a path without an access to the path, because the access may hang.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub(crate) struct CheckArgs {
-    /// Hook-spec or hooks.d files [default with --config: those that it names]
+    /// Hook-specs or hooks.d files [default with --config: those that the configuration names]
     #[arg(required_unless_present = "config", value_name = "FILE", value_parser = absolute)]
     pub(crate) files: Vec<String>,
 
@@ -32,11 +32,12 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
 
-    /// Warn where iSulad reads a hook-spec in another way: onFailure, and stages that iSulad does not have
+    /// Warn of onFailure, and of stages other than prestart, poststart and poststop, which iSulad does not
+    /// have
     #[arg(long)]
     pub(crate) strict_isulad: bool,
 
-    /// Exit 1 for warnings too
+    /// Exit 1 if there are warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,
 

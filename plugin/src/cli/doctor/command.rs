@@ -33,7 +33,7 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
 
-    /// Directory with the files of the node, if they are not this node's; no process is queried then
+    /// Directory with the files of the node; unless it is /, only files are examined
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
 

@@ -15,10 +15,10 @@ use crate::model::bounded_list;
 use crate::select::Selector;
 
 const MORE: &str = "\
-Reads the files of this node as they are now, without the daemon and the runtime. If the file of the
-default hook-spec is invalid, a running daemon may still use an earlier version. Conditions of hooks.d
-files: if a container names no command, that of its image is unknown here, and no condition matches it.
-Every container is assumed to have a bind mount, because the kubelet adds one.
+Reads the files of this node as they are now, without the daemon and the runtime. If a file is invalid, a
+running daemon may still use its last good version. The commands of images are unknown: without a command in
+the manifest, no condition on the command holds. Every container counts as one with a bind mount, because the
+kubelet adds one.
 
 Exit status:
   0  every container can be created
@@ -38,15 +38,16 @@ pub(crate) struct ExplainArgs {
     #[arg(required_unless_present_any = ["namespace", "annotations", "containers"])]
     pub(crate) manifest: Option<String>,
 
-    /// Namespace of objects that name none [default: default]
+    /// Namespace of objects without one [default: default]
     #[arg(long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
 
-    /// Annotation of the pod, in addition to those of the manifest; may be repeated
+    /// Annotation of the pod, in addition to those of the manifest. May be repeated
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
     pub(crate) annotations: Vec<(String, String)>,
 
-    /// Container of the pod, or the only ones of the manifest to explain; may be repeated
+    /// Explain only this container of the manifest; without a manifest, a container of the pod. May be
+    /// repeated
     #[arg(long = "container", value_name = "NAME")]
     pub(crate) containers: Vec<String>,
 
@@ -70,7 +71,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Format of the result; JSON has everything
+    /// Format of the result; JSON has all details
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

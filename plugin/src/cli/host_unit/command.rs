@@ -26,13 +26,13 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const LAST_ROUND_TIMEOUT: Duration = Duration::from_secs(4);
 
 const MORE: &str = "\
-The pod puts the program, the files of the ConfigMap and a unit on its host, starts the unit, and serves its health. The
-options are those of `run`, and the unit passes them on. If the host does not run systemd, the pod is the daemon.
+Puts the program, the files of the ConfigMap and a unit on the host, starts the unit, and serves its health. The unit
+runs the daemon with the same options. If the host does not run systemd, this process is the daemon.
 
 When the pod ends, systemd removes the unit after 5 minutes, unless the next pod takes over.
 
 Exit status:
-  0  end on request
+  0  ended by TERM or INT
   1  the host does not accept the unit, for example because it has one of this name that is not from a pod
   2  wrong usage
 

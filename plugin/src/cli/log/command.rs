@@ -24,8 +24,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const RECENT: Duration = Duration::from_secs(60);
 
 const MORE: &str = "\
-Hooks of containers that were removed are shown too: the ledger keeps the last 200 of them, for seven
-days. It has no records of hooks with delivery direct, which the OCI runtime runs itself.
+Also shows hooks of removed containers. The ledger keeps the last 200 containers, for seven days. With delivery
+direct it has no records, because the OCI runtime runs the hooks.
 
 Exit status:
   0  all events are printed, even if there are none
@@ -37,7 +37,7 @@ Examples:
   nri-oci-hooks log default/web
   nri-oci-hooks log --follow
   nri-oci-hooks log --timeline default/web
-  nri-oci-hooks log --format json | jq 'select(.event == \"hook\" and .outcome != \"exited\")'";
+  nri-oci-hooks log --format json | jq 'select(.event == \"hook\" and .status != 0)'";
 
 /// The arguments of `log`.
 #[derive(Debug, Args)]
@@ -47,11 +47,11 @@ pub(crate) struct LogArgs {
     #[arg(value_name = "CONTAINER|POD")]
     pub(crate) wanted: Option<String>,
 
-    /// Continue with new events
+    /// Continue, and print new events as they occur
     #[arg(long, short)]
     pub(crate) follow: bool,
 
-    /// Draw each container's life as bars on one time axis, which is not to scale
+    /// Draw each container's life as bars on a time axis, not to scale
     #[arg(long, conflicts_with_all = ["follow", "format"])]
     pub(crate) timeline: bool,
 

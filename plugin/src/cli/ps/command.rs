@@ -23,11 +23,11 @@ use crate::runner::needs_program;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 const MORE: &str = "\
-Lists the containers that still need this program: until their init has ended and their poststop hooks have run.
+Lists the containers that still need this program: their init runs, or their poststop hooks are pending.
 If the daemon answers, the list ends with containers that run without their hooks.
 
 A stage is waiting (not started), running, interrupted (its runner died; the next one continues), done,
-failed (prestart: the container did not start) or skipped. The numbers are the current hook and the count of hooks.
+failed (prestart: the container did not start) or skipped. 1/3 means the first of three hooks.
 
 Exit status:
   0  the list is printed, even if it is empty
@@ -47,7 +47,7 @@ pub(crate) struct PsArgs {
     #[arg(value_name = "CONTAINER|POD")]
     pub(crate) wanted: Option<String>,
 
-    /// Also list containers that are over and that their runtime has not removed. A named container is always
+    /// Also list containers that are over but not removed by their runtime. A named container is always
     /// listed
     #[arg(long, short)]
     pub(crate) all: bool,

@@ -11,9 +11,9 @@ use crate::node::{InstalledRuntime, Node};
 use crate::runtime::{Plan, Target, disable, enable};
 
 const MORE_ENABLE: &str = "\
-Writes a drop-in. containerd's own file is changed only if it does not import the drop-in: by one line. A copy of
-the old file is kept beside it. The administrator's settings for NRI stay. No service is restarted. A second call
-changes nothing.
+Writes a drop-in. If containerd's own file does not import the drop-in, adds the import there, and keeps a copy of
+the old file beside it. Keeps the administrator's settings for NRI. Restarts no service. A second call changes
+nothing.
 
 Exit status:
   0  NRI is on, once the runtime is restarted
@@ -26,12 +26,12 @@ Examples:
   nri-oci-hooks runtime enable --root /mnt/image --runtime containerd-2";
 
 const MORE_DISABLE: &str = "\
-Removes the drop-in, and restores containerd's own file. If that file was changed since, only the import is removed.
-No service is restarted. A second call changes nothing.
+Removes the drop-in, and restores containerd's own file. If that file was changed since, removes only the import.
+Restarts no service. A second call changes nothing.
 
 Exit status:
   0  all changes of `runtime enable` are undone
-  1  not all: something failed
+  1  something failed
   2  wrong usage";
 
 const MORE: &str = "\
@@ -66,11 +66,11 @@ pub(super) struct SwitchArgs {
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 
-    /// The runtime [default: the installed one]
+    /// Runtime [default: the installed one]
     #[arg(long, value_enum)]
     runtime: Option<InstalledRuntime>,
 
-    /// Print the changes, and make none
+    /// Only print the changes
     #[arg(long)]
     dry_run: bool,
 }

@@ -22,8 +22,8 @@ use crate::trust::access;
 
 const MORE: &str = "\
 Exit status:
-  0  the daemon is registered and synchronized, and the active configuration is that of the files
-  1  the daemon is not ready, or no daemon answers
+  0  the daemon is ready, and no older version of a file is active
+  1  the daemon is not ready, an older version is active, or no daemon answers
   2  wrong usage
 
 Examples:

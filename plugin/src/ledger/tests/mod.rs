@@ -1,3 +1,5 @@
+//! A ledger on disk: its claims, files and records, also damaged ones.
+
 mod claims;
 mod directories;
 mod entries;

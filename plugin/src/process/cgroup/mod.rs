@@ -4,7 +4,7 @@
 //! is needed (version 1). They are at the top, beside the slices of systemd and of the kubelet, for three
 //! reasons. A group of version 2 that limits its children may hold no processes, and all groups in which a
 //! runner can start hold some. systemd removes unknown groups from its own, and ignores others. And a hook
-//! belongs to the node, so its memory is not charged to a pod, and it does not end with one.
+//! belongs to the node: no pod is charged for its memory, and it does not end with a pod.
 
 mod group;
 mod hierarchies;
