@@ -55,6 +55,9 @@ class CheckWords(unittest.TestCase):
         self.assertEqual(self.findings("folder: x\n# A folder.\n", ".yaml"), ["2: 'folder': write directory"])
         self.assertEqual(self.findings("let folder = 1;\n/// A folder.\n", ".rs"), ["2: 'folder': write directory"])
 
+    def test_the_actions_of_a_template_are_not_checked(self):
+        self.assertEqual(self.findings("{{ if .folder }}\nA folder.\n", ".txt"), ["2: 'folder': write directory"])
+
 
 if __name__ == "__main__":
     unittest.main()
