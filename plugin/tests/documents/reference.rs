@@ -1,7 +1,8 @@
-//! The references list what there is: every key with its default, every metric.
+//! The references list what there is: every key with its default, every metric, and errors in the words of the program.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use nri_oci_hooks::config::{Config, keys};
 use nri_oci_hooks::model::Stage;
@@ -110,4 +111,62 @@ fn the_dashboard_asks_for_metrics_that_are_there() {
         }
     }
     assert!(used.len() > 10, "{used:?}");
+}
+
+/// The beginnings of texts that runtimes print, not the program.
+const OF_RUNTIMES: [&str; 6] = [
+    "plugin \"10-oci-hooks\"",
+    "plugin 10-oci-hooks",
+    "connection to plugin",
+    "context deadline exceeded",
+    "validation error",
+    "Failed to run CRI service",
+];
+
+/// The errors of the kernel in texts of the program.
+const OF_THE_KERNEL: [&str; 2] = ["Exec format error", "No such file or directory"];
+
+/// The code below `directory`, with each string on one line.
+fn code(directory: &Path, text: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            for line in fs::read_to_string(path).unwrap().lines() {
+                match text.strip_suffix('\\').map(str::len) {
+                    Some(length) => text.truncate(length),
+                    None => text.push('\n'),
+                }
+                text.push_str(line.trim_start());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_texts_to_look_up_are_those_of_the_program() {
+    let mut text = String::new();
+    for directory in ["plugin/src", "nri/src"] {
+        code(&root().join(directory), &mut text);
+    }
+    let page = read("docs/troubleshooting.md");
+    let first_cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let quoted = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let is_ours = |quoted: &&str| !OF_RUNTIMES.iter().any(|begin| quoted.starts_with(begin));
+    let mut seen = 0;
+    for quoted in quoted.filter(is_ours) {
+        // Parts that differ from case to case are left out.
+        let parts = quoted.split([':', '…']).flat_map(|part| part.split(" N "));
+        let parts = parts.map(|part| part.trim_end_matches(" N").trim());
+        for part in parts.filter(|part| part.len() > 5) {
+            if !OF_THE_KERNEL.contains(&part) {
+                assert!(text.contains(part), "{quoted}: no {part:?} in the program");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen} texts: are they still found?");
 }
