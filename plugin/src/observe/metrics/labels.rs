@@ -9,11 +9,12 @@ use crate::model::Stage;
 pub(super) const STAGES: [Stage; 4] = Stage::OF_RUNNER;
 
 /// The values of [`outcome`].
-pub(super) const OUTCOMES: [&str; 7] = [
+pub(super) const OUTCOMES: [&str; 8] = [
     "success",
     "failure",
     "killed",
     "timed-out",
+    "out-of-memory",
     "refused",
     "not-executed",
     "interrupted",
@@ -140,5 +141,26 @@ pub(super) fn result(result: &StageResult) -> &'static str {
         StageResult::Done => "done",
         StageResult::Failed { .. } => "failed",
         StageResult::Skipped { .. } => "skipped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_a_label_of_the_list() {
+        let reason = String::new;
+        let outcomes = [
+            Outcome::Exited { status: 0 },
+            Outcome::Exited { status: 1 },
+            Outcome::Killed { signal: 9 },
+            Outcome::TimedOut { seconds: 1, left: 0 },
+            Outcome::OutOfMemory { memory: 1 },
+            Outcome::Refused { reason: reason() },
+            Outcome::NotExecuted { reason: reason() },
+            Outcome::Interrupted,
+        ];
+        assert_eq!(outcomes.each_ref().map(outcome), OUTCOMES);
     }
 }
