@@ -75,8 +75,9 @@ impl Front {
             return None;
         }
         complain(&format!(
-            "the daemon ended {MAX_DEATHS} times within {} s, the last time process {} with status {status}: \
+            "the daemon ended {} times within {} s, the last time process {} with status {status}: \
              not started again",
+            self.deaths.len(),
             DEATHS_PERIOD.as_secs(),
             daemon.pid
         ));
