@@ -93,7 +93,7 @@ pub(super) async fn run(
         }
         Err(_) if lost.borrow().contains(pod.id()) => return Ok(None),
         // A kubelet would try again.
-        Err(error) if is_in_the_way(&error) => return Ok(None),
+        Err(error) if is_in_the_way(&error) || is_without_plugin(&error) => return Ok(None),
         Err(error) => return Err(error).context("create a container"),
     };
     let has_entry = ledger.entry(container.id()).exists();
@@ -182,6 +182,13 @@ fn gone_is_good(answer: Result<(), Status>) -> Result<(), Status> {
 /// Whether containerd stumbled over the directory of a snapshot that it had begun when it was killed.
 fn is_in_the_way(error: &Status) -> bool {
     error.message().contains("snapshots/") && error.message().ends_with(": file exists")
+}
+
+/// Whether the runtime refused a container because the plugin was killed before it answered (NRI 0.12.5).
+fn is_without_plugin(error: &Status) -> bool {
+    error
+        .message()
+        .ends_with("failed to handle CreateContainer request: ttrpc: closed")
 }
 
 /// Whether a call ended because the runtime did.
