@@ -8,7 +8,9 @@ use anyhow::{Context, Result, ensure};
 use e2e::cri::State;
 use e2e::hooks::record;
 use e2e::ledger::{Stage, runner};
-use e2e::{Containerd, Delivery, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait};
+use e2e::{
+    Containerd, Delivery, HookSpec, OciRuntime, Plugin, Runtime, on_each_runtime_and_the_newest, wait,
+};
 use tokio::task::JoinSet;
 
 /// A hook that says when it runs, and goes on when it is let.
@@ -207,7 +209,10 @@ async fn a_killed_runner_of_poststart_lets_the_start_return(runtime: Runtime) ->
     let (_start, killed) = tokio::join!(container.start(), kill);
     killed?;
     slow.let_go()?;
-    container.stop(10).await?;
+    // crun 1.28 deletes a container whose start fails, and containerd never ends a stop of such a container.
+    if runtime.oci != OciRuntime::CrunForky {
+        container.stop(10).await?;
+    }
     containerd.ledger().await_end(&id, Stage::Poststop).await?;
     assert_eq!(hooks.ran(&id)?, ["poststop"]);
     Ok(())
