@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::is_passing;
+
 /// Connection on which the runtime calls the plugin.
 pub(super) const PLUGIN: u32 = 1;
 
@@ -258,11 +260,4 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut four = [0; 4];
     four.copy_from_slice(&bytes[at..at + 4]);
     u32::from_be_bytes(four)
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }

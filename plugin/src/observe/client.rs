@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{STATUS_SOCKET, Status};
 use crate::model::{escaped, prose};
+use crate::process::is_passing;
 use crate::trust::access::Use;
 
 /// The maximum time for the answer.
@@ -85,11 +86,7 @@ fn exchange(mut stream: UnixStream, deadline: Instant) -> io::Result<String> {
             Ok(0) => break,
             Ok(length) => answer.extend_from_slice(&part[..length]),
             // The kernel's error after a timeout; left() has it in words.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
+            Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::UnitError;
+use crate::process::is_passing;
 
 /// The maximum time until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,11 +75,7 @@ impl TemporaryDaemon {
             match socket.recv(&mut news) {
                 Ok(length) if is_ready(&news[..length]) => return Ok(true),
                 Ok(_) => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                    ) => {}
+                Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(error),
             }
         }

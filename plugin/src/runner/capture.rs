@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 
 use crate::ledger::Output;
+use crate::process::is_passing;
 
 /// The maximum length of the beginning, in bytes.
 const HEAD: usize = 4 * 1024;
@@ -56,11 +57,7 @@ impl Capture {
                 self.take(&chunk[..length]);
                 return length;
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
+            Err(error) if is_passing(&error) => {}
             Err(_) => self.stream = None,
         }
         0
