@@ -50,9 +50,9 @@ pub(super) fn deliver(
     // Hooks that run in the container's namespaces are run by the OCI runtime with any delivery.
     let is_of_runtime = |stage: Stage| delivery == Delivery::Direct || stage.is_in_container();
     let of_runtime = resolved.stages.iter().filter(|(stage, _)| is_of_runtime(**stage));
-    let of_runner = resolved.outside_container();
+    let of_runner = (delivery != Delivery::Direct).then(|| resolved.outside_container());
     let mut adjustment = Adjustment::new();
-    if delivery != Delivery::Direct && !of_runner.is_empty() {
+    if let Some(of_runner) = of_runner.filter(|hooks| !hooks.is_empty()) {
         let containers = applied.ledger.open()?;
         let is_injected = delivery == Delivery::Runner;
         let access = applied.ledger.access()?;
