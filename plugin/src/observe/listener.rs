@@ -6,6 +6,7 @@ use std::future::pending;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,30 +138,39 @@ impl Place {
     }
 
     /// Listens at `path`, in place of a daemon that is gone, or of an earlier one with the same state
-    /// directory, which this one replaces.
+    /// directory, which this one replaces. A client never finds a socket at `path` that refuses it.
     ///
     /// # Errors
-    /// Another process listens there.
+    /// Another process listens there, or the file is no socket.
     async fn open_unix(&self, path: &Path) -> io::Result<UnixListener> {
         let begin = || Use::Write.begin(path).map_err(|hangs| hangs.of(path));
+        let in_use = |error| Err(io::Error::new(io::ErrorKind::AddrInUse, error));
         let mut access = begin()?;
-        // For any other file, bind reports the error.
-        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-            let owner = UnixStream::connect(path).await;
-            // Its owner may take time to answer, which must not count as the time of the file system.
-            drop(access);
-            if !self.is_free(owner).await {
-                let error = "another process listens there, and it is not a daemon with this state directory";
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, error));
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_socket() => {
+                let owner = UnixStream::connect(path).await;
+                // Its owner may take time to answer, which must not count as the time of the file system.
+                drop(access);
+                if !self.is_free(owner).await {
+                    return in_use(
+                        "another process listens there, and it is not a daemon with this state directory",
+                    );
+                }
+                access = begin()?;
             }
-            access = begin()?;
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            Ok(_) => return in_use("the file there is not a socket: remove it, or set another address"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        // It accepts before it gets its name.
+        let unnamed = path.with_file_name(format!(".{}", process::id()));
+        match fs::remove_file(&unnamed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&unnamed)?;
+        fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
+        fs::rename(&unnamed, path)?;
         drop(access);
         Ok(listener)
     }

@@ -6,6 +6,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -117,6 +120,27 @@ async fn a_daemon_with_the_same_state_directory_is_replaced_and_another_is_not()
 }
 
 #[tokio::test]
+async fn a_client_is_never_refused_while_a_daemon_is_replaced() {
+    let node = Node::new("");
+    let (path, place) = node.place("x.sock", &node.state_dir());
+    let mut daemons = vec![node.serves(&place).await];
+    let is_over = Arc::new(AtomicBool::new(false));
+    let client = thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                StdStream::connect(&path).expect("a daemon accepts");
+            }
+        }
+    });
+    for _ in 0..100 {
+        daemons.push(node.serves(&place).await);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    client.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_socket_that_is_not_a_daemons_is_never_removed() {
     let node = Node::new("");
     let (path, place) = node.place("x.sock", &node.state_dir());
@@ -133,7 +157,11 @@ async fn a_socket_that_is_not_a_daemons_is_never_removed() {
     );
     let (path, place) = node.place("file", &node.state_dir());
     fs::write(&path, "precious").unwrap();
-    assert!(place.open().await.is_err());
+    let refused = place.open().await.err().unwrap();
+    assert_eq!(
+        refused.to_string(),
+        "the file there is not a socket: remove it, or set another address"
+    );
     assert_eq!(fs::read_to_string(path).unwrap(), "precious");
 }
 
