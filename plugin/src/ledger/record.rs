@@ -182,7 +182,7 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// The result of a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum StageResult {
     /// Its list was completed; hooks may have failed whose failure does not end the stage.

@@ -26,7 +26,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    const ALL: [Trigger; 7] = [
+    pub(crate) const ALL: [Trigger; 7] = [
         Trigger::Oci,
         Trigger::StartContainer,
         Trigger::PostStartContainer,

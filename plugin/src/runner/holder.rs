@@ -85,7 +85,7 @@ fn hold_and_run(
             return claim.finish(StageResult::Skipped { reason }).map(drop);
         }
     };
-    let result = stages::poststart(container, claim, by).map(drop);
+    let result = stages::poststart(container, claim, by);
     container.guard_left();
     result
 }

@@ -1,22 +1,42 @@
 //! Runs a stage's list.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use super::container::Container;
-use super::guard::Left;
 use super::message;
-use super::supervisor::{self, Job, Supervisor};
-use crate::ledger::{Claim, LedgerError, Outcome, Output, StageResult};
-use crate::model::Stage;
+use super::supervisor::{self, Job};
+use crate::ledger::{Claim, Header, LedgerError, Outcome, Output, Record, StageResult};
+use crate::model::{ResolvedHook, Stage};
 use crate::process::cgroup;
 
-/// The effect of a failed hook on the hooks after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OnFailure {
-    /// They are not run, and the stage has failed: prestart.
-    Stop,
-    /// They are run nevertheless: poststart (iSulad's rule) and poststop.
-    Continue,
+/// The next step in a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<'h> {
+    /// The hook with this index runs.
+    Hook(usize, &'h ResolvedHook),
+    /// No more hooks run.
+    Over(StageResult),
+}
+
+/// The step of `stage` after its `record` up to now. The first failure ends a stage before the start. In
+/// poststart (iSulad's rule) and poststop, the hooks after it run nevertheless.
+pub(super) fn next<'h>(
+    header: &Header,
+    stage: Stage,
+    hooks: &'h [ResolvedHook],
+    record: &Record,
+) -> Next<'h> {
+    if Stage::BEFORE_START.contains(&stage)
+        && let Some(message) = message::last_failure(header, stage, record)
+    {
+        return Next::Over(StageResult::Failed { message });
+    }
+    let index = record.next();
+    let hook = hooks.get(index);
+    hook.map_or(Next::Over(StageResult::Done), |hook| Next::Hook(index, hook))
 }
 
 /// Runs the hooks of `stage` that have not begun, in order, and finishes it.
@@ -24,55 +44,54 @@ pub(super) enum OnFailure {
 /// # Errors
 /// The ledger cannot be read or written. Then no more hooks are run, because a hook must be on record before
 /// it begins.
-pub(super) fn run(
-    container: &Container,
-    stage: Stage,
-    mut claim: Claim,
-    on_failure: OnFailure,
-) -> Result<StageResult, LedgerError> {
+pub(super) fn run(container: &Container, stage: Stage, claim: Claim) -> Result<StageResult, LedgerError> {
     let hooks = container.hooks(stage)?;
     let state = container.state_for(stage)?.to_file();
-    let mut _supervisor;
-    loop {
-        if on_failure == OnFailure::Stop
-            && let Some(message) = message::last_failure(container.header(), stage, claim.record())
-        {
-            return claim.finish(StageResult::Failed { message });
-        }
-        let index = claim.record().next();
-        let Some(hook) = hooks.get(index) else {
-            let result = claim.finish(StageResult::Done);
-            if stage == Stage::Poststop {
-                cgroup::sweep();
-            }
-            return result;
+    let mut _supervisor = None;
+    let result = run_by(container.header(), stage, &hooks, claim, |claim, index, hook| {
+        let state = match &state {
+            Ok(state) => state,
+            Err(error) => return claim.ended(index, not_stored(error), Output::default(), Output::default()),
         };
-        claim.began(index, hook)?;
-        let job = |state| Job {
+        let job = Job {
             index,
             hook,
             state,
             bundle: container.bundle(),
             group: container.group(stage, index),
         };
-        let (supervisor, left) = run_one(&mut claim, index, state.as_ref().map(job))?;
+        let (supervisor, left) = supervisor::run(claim, &job)?;
         _supervisor = supervisor;
         container.leave(left);
+        Ok(())
+    });
+    if stage == Stage::Poststop && result.is_ok() {
+        cgroup::sweep();
+    }
+    result
+}
+
+/// The same with `execute`, which runs one hook and records its end.
+fn run_by<'h>(
+    header: &Header,
+    stage: Stage,
+    hooks: &'h [ResolvedHook],
+    mut claim: Claim,
+    mut execute: impl FnMut(&mut Claim, usize, &'h ResolvedHook) -> Result<(), LedgerError>,
+) -> Result<StageResult, LedgerError> {
+    loop {
+        match next(header, stage, hooks, claim.record()) {
+            Next::Over(result) => return claim.finish(result),
+            Next::Hook(index, hook) => {
+                claim.began(index, hook)?;
+                execute(&mut claim, index, hook)?;
+            }
+        }
     }
 }
 
-fn run_one(
-    claim: &mut Claim,
-    index: usize,
-    job: Result<Job<'_>, &io::Error>,
-) -> Result<(Option<Supervisor>, Option<Left>), LedgerError> {
-    match job {
-        Ok(job) => supervisor::run(claim, &job),
-        Err(error) => {
-            let reason = format!("cannot store its state in memory: {error}");
-            let outcome = Outcome::NotExecuted { reason };
-            claim.ended(index, outcome, Output::default(), Output::default())?;
-            Ok((None, None))
-        }
+fn not_stored(error: &io::Error) -> Outcome {
+    Outcome::NotExecuted {
+        reason: format!("cannot store its state in memory: {error}"),
     }
 }

@@ -17,10 +17,14 @@ mod list;
 mod main;
 mod message;
 mod needed;
+mod plan;
 mod repeated;
 mod stages;
 mod state;
 mod supervisor;
+
+#[cfg(test)]
+mod tests;
 
 use crate::process::stat;
 
