@@ -1,5 +1,8 @@
 //! The supervisor watches one hook from its start to its end, in a process of its own.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::mem::forget;
@@ -145,26 +148,29 @@ pub(super) fn run(
 
 fn run_in_group(claim: &mut Claim, run: &Run<'_>) -> Result<Option<Supervisor>, LedgerError> {
     let (mut supervisor, report) = match begin(claim, run) {
-        Ok((supervisor, report)) => (Some(supervisor), await_report(report, run)),
-        Err(error) => (None, Err(error)),
+        Ok((supervisor, report)) => {
+            let kill = || run.group.as_ref().map(|group| group.kill(Duration::ZERO));
+            (Some(supervisor), await_report(report, run.deadline, kill))
+        }
+        Err(error) => (None, Report::Failed(error)),
     };
-    let outcome = match report.map(|line| serde_json::from_slice::<Line>(&line)) {
-        Ok(Ok(line)) => {
+    let outcome = match report {
+        Report::Ended(line) => {
             claim.received(line);
             return Ok(supervisor);
         }
-        Ok(Err(_)) => {
+        Report::Died => {
             // The hook has ended with its supervisor, but not the processes that it has started.
             if let Some(group) = &run.group {
                 group.kill(END_TIMEOUT);
             }
             Outcome::Interrupted
         }
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+        Report::Missing => {
             let left = supervisor.take().map_or(0, |supervisor| supervisor.give_up(run));
             run.explain(run.timed_out(left))
         }
-        Err(error) => not_executed(&error),
+        Report::Failed(error) => not_executed(&error),
     };
     claim.ended(run.job.index, outcome, Output::default(), Output::default())?;
     Ok(supervisor)
@@ -194,42 +200,57 @@ fn begin(claim: &mut Claim, run: &Run<'_>) -> io::Result<(Supervisor, PipeReader
     Ok((Supervisor(pid), report))
 }
 
-/// The report of the supervisor of `run`. If it does not come in time, the hook's processes are killed; then
-/// the supervisor has a while to report that.
-fn await_report(mut report: PipeReader, run: &Run<'_>) -> io::Result<Vec<u8>> {
-    let mut received = Vec::new();
-    let first_wait = read_report(&mut report, &mut received, run.deadline + RUNNER_KILLS_AFTER);
-    match first_wait {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            if let Some(group) = &run.group {
-                group.kill(Duration::ZERO);
-            }
-            read_report(&mut report, &mut received, run.deadline + GRACE)?;
-        }
-        result => result?,
-    }
-    Ok(received)
+/// The runner's knowledge of a hook, by its supervisor.
+#[derive(Debug)]
+enum Report {
+    /// It has ended, and the supervisor has recorded that.
+    Ended(Line),
+    /// The supervisor has ended without a complete report.
+    Died,
+    /// No report came in time.
+    Missing,
+    /// The supervisor was not started, or its report cannot be read.
+    Failed(io::Error),
 }
 
-/// Reads the line from `report`, or as much of it as there is when that is closed. Fails if neither happens
-/// by `deadline`.
-fn read_report(report: &mut PipeReader, received: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
+/// The report about a hook with this `deadline`. If it does not come in time, `kill` kills the hook's
+/// processes; then the supervisor has a while to report that.
+fn await_report<K>(mut report: PipeReader, deadline: Instant, kill: impl FnOnce() -> K) -> Report {
+    let mut received = Vec::new();
+    let mut read = |until| read_report(&mut report, &mut received, until);
+    let is_there = match read(deadline + RUNNER_KILLS_AFTER) {
+        Ok(false) => {
+            kill();
+            read(deadline + GRACE)
+        }
+        first => first,
+    };
+    match is_there {
+        Ok(true) => serde_json::from_slice(&received).map_or(Report::Died, Report::Ended),
+        Ok(false) => Report::Missing,
+        Err(error) => Report::Failed(error),
+    }
+}
+
+/// Reads the line from `report`, or as much of it as there is when that is closed. Returns whether that
+/// happens by `deadline`.
+fn read_report(report: &mut PipeReader, received: &mut Vec<u8>, deadline: Instant) -> io::Result<bool> {
     let mut part = [0; 4096];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut events = [PollFd::new(report.as_fd(), PollFlags::POLLIN)];
         match wait(&mut events, left) {
             // The time is checked last: this process may have been stopped itself.
-            0 if left.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+            0 if left.is_zero() => return Ok(false),
             0 => continue,
             _ => {}
         }
         match report.read(&mut part)? {
-            0 => return Ok(()),
+            0 => return Ok(true),
             length => received.extend_from_slice(&part[..length]),
         }
         if received.ends_with(b"\n") {
-            return Ok(());
+            return Ok(true);
         }
     }
 }
@@ -274,23 +295,41 @@ fn watch(run: &Run<'_>) -> io::Result<(Outcome, Output, Output)> {
     let started = Started::new(hook, run.group.as_ref(), state, bundle)?;
     let (mut stdout, mut stderr) = (Capture::new(started.stdout), Capture::new(started.stderr));
     let outcome = loop {
-        let outcome = outcome_of(started.pid);
+        let ended = outcome_of(started.pid, reap());
         let left = run.deadline.saturating_duration_since(Instant::now());
-        match outcome {
-            // The runner has killed it after the deadline of this process.
-            Some(Outcome::Killed { signal }) if left.is_zero() && signal == Signal::SIGKILL as i32 => {}
-            Some(outcome) => break outcome,
-            None => {}
+        match turn(ended, left) {
+            Turn::Ended(outcome) => break outcome,
+            Turn::TimedOut => break run.timed_out(run.kill(getpid())),
+            Turn::Wait => await_activity(&children, &stdout, &stderr, left),
         }
-        if left.is_zero() {
-            break run.timed_out(run.kill(getpid()));
-        }
-        await_activity(&children, &stdout, &stderr, left);
         while let Ok(Some(_)) = children.read_signal() {}
         stdout.read();
         stderr.read();
     };
     Ok((run.explain(outcome), stdout.finish(), stderr.finish()))
+}
+
+/// The next step of a supervisor.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// The hook has ended.
+    Ended(Outcome),
+    /// Its processes are killed.
+    TimedOut,
+    Wait,
+}
+
+/// The step when the hook has `ended` or not, and then so much of its time is `left`.
+fn turn(ended: Option<Outcome>, left: Duration) -> Turn {
+    match ended {
+        // The runner has killed it after the deadline of this process.
+        Some(Outcome::Killed { signal }) if left.is_zero() && signal == Signal::SIGKILL as i32 => {
+            Turn::TimedOut
+        }
+        Some(outcome) => Turn::Ended(outcome),
+        None if left.is_zero() => Turn::TimedOut,
+        None => Turn::Wait,
+    }
 }
 
 /// Waits until a child has ended, the hook has written output, or `left` has passed.
@@ -314,9 +353,9 @@ fn wait(events: &mut [PollFd<'_>], left: Duration) -> i32 {
     poll(events, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)).unwrap_or(0)
 }
 
-/// The outcome of the process `pid`, if it has ended. Reaps other ended children too.
-fn outcome_of(pid: Pid) -> Option<Outcome> {
-    reap().into_iter().find_map(|status| match status {
+/// The outcome of the process `pid`, if it is among the `reaped` ones.
+fn outcome_of(pid: Pid, reaped: Vec<WaitStatus>) -> Option<Outcome> {
+    reaped.into_iter().find_map(|status| match status {
         WaitStatus::Exited(child, status) if child == pid => Some(Outcome::Exited { status }),
         WaitStatus::Signaled(child, signal, _) if child == pid => Some(Outcome::Killed {
             signal: signal as i32,

@@ -259,6 +259,18 @@ impl Group {
     }
 }
 
+#[cfg(test)]
+impl Group {
+    /// A group of version 2 for tests, whose files are below `root`. The kernel knows nothing of it.
+    pub(crate) fn for_test(root: &Path, name: GroupName, limits: HookLimits) -> Group {
+        let hierarchies = Hierarchies {
+            unified: Some(root.to_owned()),
+            version_1: BTreeMap::new(),
+        };
+        Group::create_in(&hierarchies, name, limits).unwrap()
+    }
+}
+
 impl Controller {
     /// The resource that it limits.
     fn subject(self) -> &'static str {
