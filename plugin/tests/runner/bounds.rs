@@ -59,8 +59,6 @@ fn a_hook_that_stops_its_supervisor_gets_no_more_time_for_it_than_a_grace() {
     let grandchild = number_from(&pid);
     let output = runner.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let message = stderr(&output);
-    assert!(message.contains("killed after its timeout of 1 s"), "{message}");
     // It has ended; the node's init takes that in.
     while is_running(grandchild) {
         std::thread::yield_now();
@@ -122,7 +120,7 @@ fn a_stage_of_many_noisy_hooks_keeps_a_bounded_record() {
     assert!(kept <= 1024 * 1024, "{kept}");
     let message = stderr(&output);
     assert_eq!(message.lines().count(), 21, "{message}");
-    assert!(message.ends_with("80 more of its poststop hooks failed; nri-oci-hooks log has them\n"));
+    insta::assert_snapshot!("more_failures", message.lines().last().unwrap());
 }
 
 /// As many as a hook-spec of 10 MB holds.
@@ -132,11 +130,8 @@ fn of_tens_of_thousands_of_hooks_the_first_failure_ends_prestart() {
     let fixture = fixture.repeated(Stage::Prestart, 30_000).registered();
     let output = fixture.run(Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("prestart hook 1 of 30000, "),
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(fixture.outcomes(Stage::Prestart), [Outcome::Exited { status: 3 }]);
+    assert_eq!(stderr(&output).lines().count(), 1);
 }
 
 #[test]

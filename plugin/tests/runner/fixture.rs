@@ -199,6 +199,11 @@ impl Fixture {
         self.start(stage).wait_with_output().unwrap()
     }
 
+    /// What a runner printed on stderr, for a snapshot: with `$D` for the directory of the test.
+    pub(crate) fn message(&self, output: &Output) -> String {
+        stderr(output).replace(self.directory.path().to_str().unwrap(), "$D")
+    }
+
     pub(crate) fn container(&self) -> EntryDirectory {
         self.ledger.find(&"c1".parse().unwrap()).unwrap().unwrap()
     }
@@ -225,6 +230,7 @@ pub(crate) fn feed(mut command: Command, state: &str) -> Child {
     child
 }
 
+/// What a runner printed on stderr.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

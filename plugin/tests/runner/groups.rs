@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use nri_oci_hooks::ledger::Outcome;
 use nri_oci_hooks::model::{HookLimits, ResolvedHook, Stage, Timeout, Timestamp};
 
-use crate::fixture::{Fixture, SUCCESS, number_from, stderr};
+use crate::fixture::{Fixture, SUCCESS, number_from};
 use crate::guard::{Guard, killed_by_the_kernel_alone, members};
 
 fn seconds(seconds: u32) -> impl FnOnce(&mut ResolvedHook) {
@@ -100,10 +100,10 @@ fn a_hook_that_reaches_its_limit_of_processes_fails_with_that_reason() {
     let guard = Guard::of(&fixture);
     let output = guard.run(&fixture, Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
-    let message = stderr(&output);
+    let outcomes = fixture.outcomes(Stage::Prestart);
     assert!(
-        message.contains("(it reached its limit of 5 processes)"),
-        "{message}"
+        matches!(outcomes[..], [Outcome::ProcessLimit { processes: 5, .. }]),
+        "{outcomes:?}"
     );
     assert_eq!(guard.of_hooks(), [0; 0]);
 }

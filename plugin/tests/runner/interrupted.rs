@@ -46,7 +46,7 @@ fn a_hook_whose_supervisor_is_killed_dies_with_it_and_is_interrupted_and_not_run
     kill(Pid::from_raw(supervisor), SIGKILL).unwrap();
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success());
-    assert!(stderr(&output).contains("hook 2 of 3"), "{}", stderr(&output));
+    assert_eq!(stderr(&output).lines().count(), 1);
     assert_eq!(fixture.log(), ["first", "last"]);
     assert_eq!(
         fixture.outcomes(Stage::Poststop),
@@ -80,8 +80,8 @@ fn a_prestart_that_was_interrupted_has_failed() {
     runner.wait().unwrap();
     let output = fixture.run(Stage::Prestart);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("was interrupted"), "{}", stderr(&output));
     assert_eq!(fixture.log(), ["first"]);
+    assert_eq!(fixture.outcomes(Stage::Prestart), [SUCCESS, Outcome::Interrupted]);
 }
 
 #[test]
