@@ -13,6 +13,7 @@ use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, Generation, INodeNo,
     LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEntry, Request, SessionACL,
 };
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
 
@@ -130,6 +131,9 @@ fn spawn(tree: Tree, path: &Path) -> Result<BackgroundSession> {
 impl Drop for HangingDirectory {
     fn drop(&mut self) {
         self.answer();
+        // The session would not unmount what a process still has open. In the mounts of a node this finds nothing: they
+        // end with it.
+        let _ = umount2(self.directory.path(), MntFlags::MNT_DETACH);
     }
 }
 
