@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -70,11 +71,14 @@ impl Process {
     /// # Errors
     /// The kernel refuses.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
-        if self.is_running()? {
-            kill(Pid::from_raw(self.pid), signal)
-                .with_context(|| format!("send {signal} to {}", self.pid))?;
+        if !self.is_running()? {
+            return Ok(());
         }
-        Ok(())
+        match kill(Pid::from_raw(self.pid), signal) {
+            // It has ended, and its entrance has not yet.
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            sent => sent.with_context(|| format!("send {signal} to {}", self.pid)),
+        }
     }
 
     /// The process that it has started and keeps, as the machine counts: of an `nri-oci-hooks run` the daemon, whose
