@@ -228,6 +228,24 @@ fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
 }
 
 #[test]
+fn the_hooks_do_not_wait_for_the_end_of_the_watch_of_the_fifo() {
+    let fixture = Fixture::new();
+    let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
+    let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
+    let init = created(&fixture, &["sleep", "1000"]);
+    assert!(start_early(&fixture, &init).status.success());
+    let returned = start(&fixture);
+    number_from(&runs);
+    // To close it takes the kernel some ticks, so this comes after the hooks.
+    let open = std::fs::read_dir(format!("/proc/{}/fd", holder(&fixture))).unwrap();
+    let mut files = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    assert!(files.any(|file| file.as_os_str() == "anon_inode:inotify"));
+    std::fs::write(go_on, "\n").unwrap();
+    returned.recv_timeout(AT_ONCE).unwrap();
+    drop(init);
+}
+
+#[test]
 fn without_an_exec_fifo_poststart_runs_when_init_runs_its_program_and_the_record_says_that_nothing_waited() {
     let fixture = Fixture::new().note(Stage::Poststart, "once").registered();
     let mut init = created_without_fifo();
