@@ -14,9 +14,9 @@ use tokio::io::Interest;
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
+use super::absent::Absence;
 use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
 use super::handover;
-use crate::model::escaped_path;
 use crate::system;
 
 static LINK: OnceLock<Link> = OnceLock::new();
@@ -33,6 +33,7 @@ pub(crate) struct Link {
     report: Mutex<Report>,
     /// Whether the next Synchronize replaces one that an earlier daemon has answered.
     is_resumed: AtomicBool,
+    absence: Absence,
     sessions: OnceLock<AsyncMutex<mpsc::Receiver<Option<UnixStream>>>>,
 }
 
@@ -62,6 +63,7 @@ impl Link {
             control,
             is_resumed: AtomicBool::new(report.is_resumed),
             report: Mutex::new(report),
+            absence: Absence::default(),
             sessions: OnceLock::new(),
         };
         // The front may have ended before.
@@ -107,7 +109,7 @@ impl Link {
     }
 
     /// A connection to the runtime: that of the front, or a new one to `socket`, which the front holds from
-    /// here on.
+    /// here on. Waits for a runtime whose absence was returned before.
     ///
     /// # Errors
     /// The runtime cannot be connected to, or the front is gone.
@@ -115,12 +117,7 @@ impl Link {
         if let Some(session) = self.request(&FromDaemon::Wanted, None).await? {
             return Ok(session);
         }
-        let runtime = UnixStream::connect(socket).await.map_err(|error| {
-            let socket = escaped_path(socket);
-            io::Error::other(format!(
-                "cannot connect to the NRI socket {socket}: {error}; is the runtime up, with NRI enabled?"
-            ))
-        })?;
+        let runtime = self.absence.connect(socket).await?;
         let session = self.request(&FromDaemon::Connected, Some(runtime)).await?;
         session.ok_or_else(|| io::Error::other("the front does not take the connection"))
     }

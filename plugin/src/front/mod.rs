@@ -3,6 +3,7 @@
 //! It reads and writes whole messages between the two, answers in place of a silent daemon, and starts the
 //! next one. It opens no file, writes no log, and has one thread.
 
+mod absent;
 mod control;
 mod daemon;
 mod event_loop;
