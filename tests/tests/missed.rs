@@ -67,6 +67,36 @@ async fn what_was_created_while_the_daemon_was_away_is_reported_until_it_is_gone
     Ok(())
 }
 
+async fn a_report_outlives_the_daemon_that_its_front_replaces(version: Version) -> Result<()> {
+    for delivery in ["runner", "direct"] {
+        let containerd = Containerd::start(version).await?;
+        let spec = containerd.hooks().recording_spec("default")?;
+        let state = containerd.ledger().directory().to_owned();
+        // With direct the daemon does not make it.
+        fs::create_dir_all(&state)?;
+        let before = containerd.pod("web").run().await?.start("before").await?;
+        let plugin = containerd.plugin().hook_spec(&spec).delivery(delivery);
+        let mut plugin = plugin.start().await?;
+        await_status(&state, "it to be reported", |status| reports(status, &before, "")).await?;
+
+        plugin.process().kill_child()?;
+        let log = plugin.process().log().clone();
+        log.wait_for("resumed the connection", 1).await?;
+        await_status(&state, "the next daemon to report it", |status| {
+            reports(status, &before, "")
+        })
+        .await?;
+        before.stop(10).await?;
+        before.remove().await?;
+        await_status(&state, "none to be reported", |status| {
+            status.without_hooks.is_empty()
+        })
+        .await?;
+        assert_eq!(containerd.connections(plugin.name())?, 1, "{delivery}");
+    }
+    Ok(())
+}
+
 async fn the_init_of_what_was_missed_is_ended_once_in_an_hour(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
@@ -137,6 +167,7 @@ async fn an_invalid_file_takes_no_hooks_away_from_a_daemon_that_comes_back(versi
 
 on_each_containerd!(
     what_was_created_while_the_daemon_was_away_is_reported_until_it_is_gone,
+    a_report_outlives_the_daemon_that_its_front_replaces,
     the_init_of_what_was_missed_is_ended_once_in_an_hour,
     an_invalid_file_takes_no_hooks_away_from_a_daemon_that_comes_back,
 );

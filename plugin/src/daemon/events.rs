@@ -113,11 +113,13 @@ impl Plugin for OciHooks {
         }
         if is_resumed {
             let _ = self.resumed.set(Instant::now());
-            self.take_over_missed();
+            self.resume_missed();
         } else {
             self.missed().synchronized();
-            self.find_missed();
         }
+        // Before the answer: then the next daemon gets no list of the runtime.
+        self.note_missed();
+        self.find_missed();
         // The message itself, which is large, is freed after the answer.
         tokio::spawn(async {
             sleep(ANSWERED).await;
@@ -189,7 +191,9 @@ impl Plugin for OciHooks {
 
     async fn remove_container(&self, _: &Context, event: event::RemoveContainer) -> Result<(), Status> {
         let event::RemoveContainer { pod, container, .. } = event;
-        self.missed().removed(&container.id);
+        if self.missed().removed(&container.id) {
+            self.note_missed();
+        }
         if let Some(ours) = self.containers_or_warn() {
             ours.removed(pod.runtime_handler, container);
         }

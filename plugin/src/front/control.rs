@@ -10,6 +10,9 @@ use crate::system;
 /// Names the descriptor of the daemon's end.
 pub(super) const VARIABLE: &str = "NRI_OCI_HOOKS_FRONT";
 
+/// Names the descriptor of the memory that an earlier daemon on the same connection has left.
+pub(super) const NOTES: &str = "NRI_OCI_HOOKS_NOTES";
+
 /// The maximum length of a message.
 const MAX_LENGTH: usize = 4096;
 
@@ -28,6 +31,8 @@ pub(super) enum FromDaemon {
     Connected,
     /// A message for the service manager, in the form of sd_notify(3).
     Notify(String),
+    /// The memory that comes with this is for the next daemon on the same connection.
+    Noted,
     /// It ends with this status. The kernel may keep a thread of it, and so the process, for an unlimited
     /// time.
     Ended(u8),

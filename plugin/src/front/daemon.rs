@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
-use super::control::{self, FromFront, Report, VARIABLE};
+use super::control::{self, FromFront, NOTES, Report, VARIABLE};
 use super::handover;
 
 /// The time without a sign of life after which a daemon is killed. The next one should run within 20 s of a
@@ -41,11 +41,16 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Starts one from `program`, or else from the program of this process as it was at its start. A
-    /// launched plugin inherits `session`.
+    /// launched plugin inherits `session`, and each daemon the `notes` of an earlier one.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub(super) fn start(program: &Path, session: Option<&UnixStream>, report: &Report) -> io::Result<Daemon> {
+    pub(super) fn start(
+        program: &Path,
+        session: Option<&UnixStream>,
+        notes: Option<&OwnedFd>,
+        report: &Report,
+    ) -> io::Result<Daemon> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (control, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
         // The daemon finds this message when it begins.
@@ -59,6 +64,15 @@ impl Daemon {
         if let Some(session) = session {
             command.env(LAUNCHED, session.as_raw_fd().to_string());
             inherited.push(session.as_fd());
+        }
+        // A copy: the front's own stays out of other programs.
+        let notes = notes.map(OwnedFd::try_clone).transpose()?;
+        match &notes {
+            Some(notes) => {
+                command.env(NOTES, notes.as_raw_fd().to_string());
+                inherited.push(notes.as_fd());
+            }
+            None => drop(command.env_remove(NOTES)),
         }
         let mut arguments = env::args_os();
         if let Some(name) = arguments.next() {

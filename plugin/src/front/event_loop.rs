@@ -74,6 +74,8 @@ struct Front {
     /// The reason of the next registration.
     reason: Reason,
     upgrade: Option<Upgrade>,
+    /// The notes of the last daemon for the next one on the same connection.
+    notes: Option<OwnedFd>,
 }
 
 /// The reason of a registration.
@@ -123,6 +125,7 @@ impl Front {
             report: Report::default(),
             reason: Reason::Start,
             upgrade: None,
+            notes: None,
         };
         if let Some(predecessor) = predecessor {
             front.relay = Relay::resume(
@@ -134,6 +137,7 @@ impl Front {
             front.is_launched = predecessor.handover.is_launched;
             front.report = predecessor.handover.report;
             front.reason = predecessor.handover.reason;
+            front.notes = predecessor.notes;
             let daemon = Daemon::new(predecessor.daemon, predecessor.control, true);
             daemon.send(&FromFront::Upgraded, None);
             front.daemon = Some(daemon);
@@ -274,6 +278,7 @@ impl Front {
                 // The unit continues.
                 (FromDaemon::Notify(_), _) if self.upgrade.is_some_and(Upgrade::is_ending) => {}
                 (FromDaemon::Notify(state), _) => self.manager.notify(&state),
+                (FromDaemon::Noted, notes) => self.notes = notes,
                 (FromDaemon::Connected, Some(runtime)) => self.connected(runtime),
                 (FromDaemon::Wanted, _) if daemon.has_connected => {
                     // The daemon closes a connection if the runtime does not answer on it, or breaks the
@@ -295,6 +300,8 @@ impl Front {
             Reason::Subscription => registrations.subscription += 1,
         }
         self.reason = Reason::Runtime;
+        // They are about an earlier connection.
+        self.notes = None;
         let _ = self.relay.hold(UnixStream::from(runtime), true);
         self.offer();
     }

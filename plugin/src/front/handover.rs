@@ -47,6 +47,9 @@ pub(super) struct Handover {
     pub(super) runtime: Option<RawFd>,
     pub(super) session: Option<RawFd>,
     pub(super) control: RawFd,
+    /// The notes of the daemon for the next one.
+    #[serde(default)]
+    pub(super) notes: Option<RawFd>,
 }
 
 /// The state from the program before this one.
@@ -57,6 +60,7 @@ pub(super) struct Predecessor {
     pub(super) runtime: Option<UnixStream>,
     pub(super) session: Option<UnixStream>,
     pub(super) control: OwnedFd,
+    pub(super) notes: Option<OwnedFd>,
 }
 
 impl Handover {
@@ -126,6 +130,7 @@ fn read(memory: RawFd, daemon: Pid) -> io::Result<Predecessor> {
         runtime: handover.runtime.map(stream).transpose()?,
         session: handover.session.map(stream).transpose()?,
         control: socket(handover.control, SockType::SeqPacket)?,
+        notes: handover.notes.map(system::take_descriptor).transpose()?,
         handover,
     })
 }

@@ -1,21 +1,26 @@
 //! The daemon's side: requests the connection from the front, and signals the front that the daemon runs.
 
 use std::env;
-use std::io;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::Interest;
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use super::absent::Absence;
-use super::control::{self, FromDaemon, FromFront, Report, VARIABLE};
+use super::control::{self, FromDaemon, FromFront, NOTES, Report, VARIABLE};
 use super::handover;
 use crate::system;
 
@@ -34,6 +39,8 @@ pub(crate) struct Link {
     /// Whether the next Synchronize replaces one that an earlier daemon has answered.
     is_resumed: AtomicBool,
     absence: Absence,
+    /// The notes of an earlier daemon.
+    notes: Mutex<Option<File>>,
     sessions: OnceLock<AsyncMutex<mpsc::Receiver<Option<UnixStream>>>>,
 }
 
@@ -48,10 +55,7 @@ impl Link {
         let Some(value) = env::var_os(VARIABLE).filter(|value| value != "none") else {
             return Ok(());
         };
-        let number = value.to_str().and_then(|text| text.parse().ok());
-        let control = number
-            .map(system::take_descriptor)
-            .unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()))?;
+        let control = descriptor(&value)?;
         set_pdeathsig(Signal::SIGKILL)?;
         // The front waits for some signals by a mask, which its child inherits.
         SigSet::empty().thread_set_mask()?;
@@ -62,8 +66,9 @@ impl Link {
         let link = Link {
             control,
             is_resumed: AtomicBool::new(report.is_resumed),
-            report: Mutex::new(report),
             absence: Absence::default(),
+            notes: Mutex::new(inherited(NOTES)?.map(File::from)),
+            report: Mutex::new(report),
             sessions: OnceLock::new(),
         };
         // The front may have ended before.
@@ -165,6 +170,31 @@ impl Link {
         let _ = control::send(&self.control, &FromDaemon::Ended(status), None);
     }
 
+    /// Leaves notes for the next daemon on this connection, in place of earlier ones. Touches no file, and
+    /// never waits.
+    ///
+    /// # Errors
+    /// The kernel lacks memory, or the front does not take them.
+    pub(crate) fn note(&self, notes: &impl Serialize) -> io::Result<()> {
+        let memory = File::from(memfd_create("notes", MFdFlags::MFD_CLOEXEC)?);
+        let mut writer = BufWriter::new(&memory);
+        serde_json::to_writer(&mut writer, notes)?;
+        writer.flush()?;
+        drop(writer);
+        control::send(&self.control, &FromDaemon::Noted, Some(memory.as_fd()))
+    }
+
+    /// The notes of an earlier daemon on this connection, once; none if it left none.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn take_notes<T: DeserializeOwned>(&self) -> io::Result<Option<T>> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut memory) = notes else { return Ok(None) };
+        memory.rewind()?;
+        Ok(Some(serde_json::from_reader(BufReader::new(memory))?))
+    }
+
     /// The events since the front began.
     pub(crate) fn report(&self) -> Report {
         *self.lock()
@@ -189,4 +219,17 @@ impl Link {
     fn lock(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The descriptor that the variable names; none without the variable.
+fn inherited(variable: &str) -> io::Result<Option<OwnedFd>> {
+    env::var_os(variable).as_deref().map(descriptor).transpose()
+}
+
+fn descriptor(number: &OsStr) -> io::Result<OwnedFd> {
+    let number = number.to_str().and_then(|text| text.parse().ok());
+    number.map_or_else(
+        || Err(io::ErrorKind::InvalidInput.into()),
+        system::take_descriptor,
+    )
 }

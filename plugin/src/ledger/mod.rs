@@ -12,7 +12,6 @@
 //!                                  nanoseconds
 //! STATE_DIR/without/ID             empty: the daemon decided that the container gets no hooks
 //! STATE_DIR/decided-since          the time since which the daemon notes that
-//! STATE_DIR/missed                 the containers that lacked their hooks at the last check
 //! STATE_DIR/ended/DIGEST           a note that the init of a container without hooks was ended
 //! ```
 //!

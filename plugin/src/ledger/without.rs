@@ -17,7 +17,6 @@ use crate::trust::access::Use;
 
 const DECIDED_SINCE: &str = "decided-since";
 const ENDED: &str = "ended";
-const MISSED: &str = "missed";
 
 /// The time since which the daemon notes its decisions that a container gets no hooks. It may not have been
 /// asked about containers that began before.
@@ -46,12 +45,6 @@ impl DecidedSince {
 struct Ended {
     boot: BootId,
     at: Timestamp,
-}
-
-/// The note of the containers that lack their hooks.
-#[derive(Debug, Serialize, Deserialize)]
-struct Missed<T> {
-    containers: T,
 }
 
 impl Ledger {
@@ -160,25 +153,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    /// Notes the containers that lack their hooks, in place of the earlier note.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub(crate) fn note_missed(&self, containers: &impl Serialize) -> Result<(), LedgerError> {
-        let _access = LedgerError::begin(Use::Write, self.root())?;
-        write(&self.root().join(MISSED), &Missed { containers })
-    }
-
-    /// The last such note; `None` if there is none, or it is damaged.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub(crate) fn missed<T: for<'de> Deserialize<'de>>(&self) -> Result<Option<T>, LedgerError> {
-        let _access = LedgerError::begin(Use::Read, self.root())?;
-        let missed: Option<Missed<T>> = read(&self.root().join(MISSED))?;
-        Ok(missed.map(|missed| missed.containers))
     }
 
     fn without_path(&self, id: &ContainerId) -> PathBuf {

@@ -13,8 +13,9 @@ use super::super::lifecycle::Containers;
 use super::end::{self, ToEnd};
 use super::init::init_in_group;
 use super::listed::{Candidate, Listed, PodFacts};
-use super::registry::{Found, Noted, WithoutHooks};
+use super::registry::{Found, WithoutHooks};
 use super::verdict::{Daemon, Entry, Hooks, Situation, Then, Verdict};
+use crate::front::{self, Link};
 use crate::ledger::{BootId, LedgerError};
 use crate::model::{ContainerId, ProcessId, bounded_list};
 use crate::pod::refused_in;
@@ -67,9 +68,15 @@ impl OciHooks {
                 }
             };
             // The runtime had not started some of them when it listed them.
-            let later = listed.again(&compared.without_init);
+            let later = listed.again(&compared.without_init).map(Arc::new);
+            let unfinished = listed.rest(&compared.unfinished()).map(Arc::new);
+            self.missed().set_unfinished(unfinished);
+            self.note_missed();
+            drop(listed);
             system::return_free_memory();
             end::end_all(self, connection, compared.to_end);
+            self.missed().set_unfinished(later.clone());
+            self.note_missed();
             if let Some(later) = later {
                 return self.missed().put_back(later);
             }
@@ -127,27 +134,28 @@ impl OciHooks {
         }
         ground.prune_decisions(&listed.ids);
         report(&self.missed().replace(found, listed.is_again()));
-        ground.note(&self.missed().noted());
         Compared { to_end, without_init }
     }
 
-    /// Takes over the findings of an earlier daemon on the connection that this one resumes. Returns at
-    /// once.
-    pub(in crate::daemon) fn take_over_missed(&self) {
-        let plugin = self.clone();
-        let take_over = move || {
-            let Ok(applied) = plugin.configuration().up_to_date() else {
-                return;
-            };
-            if let Ok(containers) = applied.ledger.open() {
-                match containers.ledger().missed() {
-                    Ok(noted) => plugin.missed().take_over(noted.unwrap_or_default()),
-                    Err(error) => tracing::warn!(%error, "cannot take over which containers lack hooks"),
-                }
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("missed".into()).spawn(take_over) {
-            tracing::warn!(%error, "cannot take over which containers lack hooks");
+    /// Leaves the findings, and the list that is not compared yet, to the next daemon on this connection.
+    /// The front keeps them: there may be no ledger.
+    pub(in crate::daemon) fn note_missed(&self) {
+        if let Some(front) = front::link()
+            && let Err(error) = front.note(&self.missed().notes())
+        {
+            tracing::warn!(%error, "cannot note which containers lack hooks for the next daemon");
+        }
+    }
+
+    /// Continues on a connection that is resumed, with the notes of the daemon before this one.
+    pub(in crate::daemon) fn resume_missed(&self) {
+        let notes = front::link().map_or(Ok(None), Link::take_notes);
+        let notes = notes.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot read the notes of the daemon before this one");
+            None
+        });
+        if !self.missed().resume(notes) {
+            tracing::warn!("it is not known which containers were created without their hooks");
         }
     }
 
@@ -195,6 +203,14 @@ struct Compared {
     to_end: Vec<ToEnd>,
     /// The ids of containers whose init does not exist yet.
     without_init: HashSet<String>,
+}
+
+impl Compared {
+    /// The containers with which the next daemon must continue, should this one end.
+    fn unfinished(&self) -> HashSet<String> {
+        let to_end = self.to_end.iter().map(|it| it.container.id.clone());
+        to_end.chain(self.without_init.iter().cloned()).collect()
+    }
 }
 
 /// Logs one warning per container.
@@ -313,15 +329,6 @@ impl Ground {
             Ok(selected) if selected.resolved.is_empty() => Hooks::None,
             Ok(_) => Hooks::Some,
             Err(error) => Hooks::Refused(error.to_string()),
-        }
-    }
-
-    /// Notes the findings for the daemon that may resume this connection.
-    fn note(&self, found: &[Noted]) {
-        if let Some(containers) = &self.containers
-            && let Err(error) = containers.ledger().note_missed(&found)
-        {
-            tracing::warn!(%error, "cannot note which containers lack hooks");
         }
     }
 

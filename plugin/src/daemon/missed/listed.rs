@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use containerd_nri::api::{Container, ContainerState, PodSandbox};
+use serde::{Deserialize, Serialize};
 
 use super::super::mark::is_marked;
 use super::super::subject::is_bind_mount;
@@ -15,7 +16,7 @@ use crate::select::Subject;
 const MAX_UNKNOWN_ANNOTATION: usize = 1024;
 
 /// The stored part of one Synchronize.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Listed {
     /// The pods by id.
     pub(super) pods: HashMap<String, PodFacts>,
@@ -26,11 +27,12 @@ pub(super) struct Listed {
     /// The number of comparisons so far.
     comparisons: u32,
     /// The time of the next comparison; at once if there is none.
+    #[serde(skip)]
     due: Option<Instant>,
 }
 
 /// A pod.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct PodFacts {
     pub(super) name: String,
     pub(super) namespace: String,
@@ -41,7 +43,7 @@ pub(super) struct PodFacts {
 }
 
 /// A container that may lack its hooks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Candidate {
     pub(super) id: String,
     pub(super) name: String,
@@ -68,23 +70,44 @@ impl Listed {
         self.comparisons > 0
     }
 
+    /// Whether the container is among the candidates.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.candidates.iter().any(|candidate| candidate.id == id)
+    }
+
     /// Leaves out a container that is gone.
     pub(super) fn forget(&mut self, id: &str) {
         self.candidates.retain(|candidate| candidate.id != id);
     }
 
-    /// The rest with these containers, to be compared again later; `None` after the maximum number of
-    /// comparisons.
-    pub(super) fn again(mut self, ids: &HashSet<String>) -> Option<Listed> {
-        if ids.is_empty() || self.comparisons == MAX_COMPARISONS {
-            return None;
-        }
-        self.candidates.retain(|candidate| ids.contains(&candidate.id));
+    /// The same without the pods that have no candidate.
+    pub(super) fn of_candidates(mut self) -> Listed {
         let pods: HashSet<&String> = self.candidates.iter().map(|candidate| &candidate.pod).collect();
         self.pods.retain(|id, _| pods.contains(id));
-        self.due = Some(Instant::now() + Duration::from_secs(1 << self.comparisons));
-        self.comparisons += 1;
-        Some(self)
+        self
+    }
+
+    /// The rest with these containers, to be compared again later; `None` after the maximum number of
+    /// comparisons.
+    pub(super) fn again(&self, ids: &HashSet<String>) -> Option<Listed> {
+        let mut rest = self.rest(ids).filter(|_| self.comparisons < MAX_COMPARISONS)?;
+        rest.due = Some(Instant::now() + Duration::from_secs(1 << self.comparisons));
+        Some(rest)
+    }
+
+    /// The rest with these containers, to be compared again; `None` without any.
+    pub(super) fn rest(&self, ids: &HashSet<String>) -> Option<Listed> {
+        let candidates = self.candidates.iter().filter(|it| ids.contains(&it.id));
+        let candidates: Vec<Candidate> = candidates.cloned().collect();
+        let of =
+            |candidate: &Candidate| Some((candidate.pod.clone(), self.pods.get(&candidate.pod)?.clone()));
+        (!candidates.is_empty()).then(|| Listed {
+            pods: candidates.iter().filter_map(of).collect(),
+            candidates,
+            ids: self.ids.clone(),
+            comparisons: self.comparisons + 1,
+            due: None,
+        })
     }
 
     /// Adds the pods and containers of one message. `config` decides which annotations matter; all short

@@ -42,7 +42,11 @@ struct State {
     /// The list of the Synchronize that is being received.
     incoming: Listed,
     /// The list of the last Synchronize, until it is compared.
-    pending: Option<Listed>,
+    pending: Option<Arc<Listed>>,
+    /// The part of it with which the next daemon must continue, should this one end.
+    unfinished: Option<Arc<Listed>>,
+    /// Whether this process, or the one that it continues, has received such a list.
+    has_list: bool,
     /// Whether a thread compares.
     is_comparing: bool,
     connection: Connection,
@@ -66,11 +70,11 @@ pub(super) struct Found {
     pub(super) init: Option<Init>,
 }
 
-/// The same, for the next daemon.
+/// The notes of a daemon for the next one on the same connection, to which the runtime lists nothing.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Noted {
-    container: WithoutHooks,
-    init: ProcessId,
+pub(super) struct Notes {
+    found: Vec<(WithoutHooks, Option<ProcessId>)>,
+    unfinished: Option<Arc<Listed>>,
 }
 
 impl Missed {
@@ -96,8 +100,16 @@ impl Missed {
     /// All messages have arrived.
     pub(in crate::daemon) fn synchronized(&self) {
         let mut state = self.state();
-        state.pending = Some(std::mem::take(&mut state.incoming));
+        let listed = Arc::new(std::mem::take(&mut state.incoming).of_candidates());
+        state.unfinished = Some(listed.clone());
+        state.pending = Some(listed);
+        state.has_list = true;
         state.connection = state.connection.next(true);
+    }
+
+    /// Sets the part of the list that is still to be done.
+    pub(super) fn set_unfinished(&self, unfinished: Option<Arc<Listed>>) {
+        self.state().unfinished = unfinished;
     }
 
     /// The connection has ended.
@@ -109,22 +121,22 @@ impl Missed {
     /// Whether there is something to compare and no thread does so; if so, the caller does from now on.
     pub(super) fn begin_comparing(&self) -> bool {
         let mut state = self.state();
-        let begins = state.pending.as_ref().is_some_and(Listed::is_due) && !state.is_comparing;
+        let begins = state.pending.as_deref().is_some_and(Listed::is_due) && !state.is_comparing;
         state.is_comparing |= begins;
         begins
     }
 
     /// The next list to compare, and its connection; if there is none, the caller's work is over.
-    pub(super) fn next_to_compare(&self) -> Option<(Listed, Connection)> {
+    pub(super) fn next_to_compare(&self) -> Option<(Arc<Listed>, Connection)> {
         let mut state = self.state();
-        let is_due = state.pending.as_ref().is_some_and(Listed::is_due);
+        let is_due = state.pending.as_deref().is_some_and(Listed::is_due);
         let next = if is_due { state.pending.take() } else { None };
         state.is_comparing = next.is_some();
         next.map(|next| (next, state.connection))
     }
 
     /// Stores a list that cannot be compared now, unless there is a newer one. The caller's work is over.
-    pub(super) fn put_back(&self, listed: Listed) {
+    pub(super) fn put_back(&self, listed: Arc<Listed>) {
         let mut state = self.state();
         state.pending.get_or_insert(listed);
         state.is_comparing = false;
@@ -156,14 +168,17 @@ impl Missed {
         }
     }
 
-    /// Forgets a removed container.
-    pub(in crate::daemon) fn removed(&self, id: &str) {
+    /// Forgets a removed container. Returns whether that changes the notes for the next daemon.
+    pub(in crate::daemon) fn removed(&self, id: &str) -> bool {
         let mut state = self.state();
-        state.found.remove(id);
-        if let Some(pending) = &mut state.pending {
-            pending.forget(id);
-        }
         state.decided.remove(id);
+        let forget = |listed: &mut Option<Arc<Listed>>| {
+            let listed = listed.as_mut().filter(|listed| listed.has(id));
+            listed.map(|listed| Arc::make_mut(listed).forget(id)).is_some()
+        };
+        forget(&mut state.pending);
+        let was_unfinished = forget(&mut state.unfinished);
+        state.found.remove(id).is_some() || was_unfinished
     }
 
     /// Remembers the decision that the container gets no hooks where there is no ledger to note it in.
@@ -194,30 +209,33 @@ impl Missed {
         }
     }
 
-    /// The findings about containers whose end can be watched.
-    pub(super) fn noted(&self) -> Vec<Noted> {
+    /// The notes for the next daemon.
+    pub(super) fn notes(&self) -> Notes {
         let state = self.state();
-        let noted = state.found.values().filter_map(|found| {
-            let (container, init) = (WithoutHooks::clone(&found.container), found.init?.process());
-            Some(Noted { container, init })
-        });
-        noted.collect()
+        let note = |found: &Found| {
+            (
+                WithoutHooks::clone(&found.container),
+                found.init.map(Init::process),
+            )
+        };
+        Notes {
+            found: state.found.values().map(note).collect(),
+            unfinished: state.unfinished.clone(),
+        }
     }
 
-    /// Takes over the findings of an earlier daemon on the same connection whose containers still run. Reads
-    /// `/proc`.
-    pub(super) fn take_over(&self, noted: Vec<Noted>) {
-        for Noted { container, init } in noted {
-            let init = Init::new(init);
-            if init.is_alive() {
-                let found = Found {
-                    container: Arc::new(container),
-                    init: Some(init),
-                };
-                let id = found.container.id.clone();
-                self.state().found.entry(id).or_insert(found);
-            }
+    /// Continues on the same connection, with the notes of an earlier daemon if there was one. Returns
+    /// whether the list of that connection is known.
+    pub(super) fn resume(&self, notes: Option<Notes>) -> bool {
+        let mut state = self.state();
+        state.connection = state.connection.next(true);
+        if let Some(notes) = notes {
+            state.found = notes.found.into_iter().map(Found::noted).collect();
+            state.unfinished = notes.unfinished.clone();
+            state.pending = notes.unfinished;
+            state.has_list = true;
         }
+        state.has_list
     }
 
     /// The containers that were found.
@@ -233,6 +251,17 @@ impl Missed {
     }
 }
 
+impl Found {
+    fn noted((container, init): (WithoutHooks, Option<ProcessId>)) -> (String, Found) {
+        let id = container.id.clone();
+        let found = Found {
+            container: Arc::new(container),
+            init: init.map(Init::new),
+        };
+        (id, found)
+    }
+}
+
 impl Connection {
     fn next(self, is_open: bool) -> Connection {
         Connection {
@@ -244,11 +273,13 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use containerd_nri::api::ContainerState;
+
     use super::*;
     use crate::process::process;
 
     #[test]
-    fn a_container_that_was_found_is_known_to_the_next_daemon_while_it_runs() {
+    fn a_container_that_was_found_is_known_to_the_next_daemon_until_it_is_gone() {
         let own = process(std::process::id().cast_signed()).unwrap();
         let ended = ProcessId {
             started: own.started + 1,
@@ -274,9 +305,53 @@ mod tests {
         ];
         first.replace(all.into(), false);
 
+        let next = next_daemon(&first);
+        next.prune();
+        let ids =
+            |missed: &Missed| -> Vec<String> { missed.list().iter().map(|found| found.id.clone()).collect() };
+        assert_eq!(ids(&next), ["runs", "unwatched"]);
+        assert!(next.removed("unwatched"));
+        assert_eq!(ids(&next_daemon(&next)), ["runs"]);
+    }
+
+    /// The daemon after `before`, on the same connection.
+    fn next_daemon(before: &Missed) -> Missed {
+        let notes = serde_json::to_vec(&before.notes()).unwrap();
         let next = Missed::default();
-        next.take_over(first.noted());
-        let ids: Vec<String> = next.list().iter().map(|found| found.id.clone()).collect();
-        assert_eq!(ids, ["runs"]);
+        assert!(next.resume(serde_json::from_slice(&notes).unwrap()));
+        next
+    }
+
+    #[test]
+    fn a_list_that_was_not_compared_to_its_end_is_compared_by_the_next_daemon() {
+        let pod = PodSandbox {
+            id: "pod".into(),
+            ..PodSandbox::default()
+        };
+        let container = |id: &str| Container {
+            id: id.into(),
+            pod_sandbox_id: "pod".into(),
+            state: ContainerState::CONTAINER_RUNNING.into(),
+            ..Container::default()
+        };
+        let first = Missed::default();
+        first.add(&[pod], &[container("one"), container("two")], None);
+        first.synchronized();
+        assert!(first.begin_comparing());
+        let (listed, _) = first.next_to_compare().unwrap();
+        assert!(first.removed("two"));
+
+        let next = next_daemon(&first);
+        assert!(next.begin_comparing());
+        let (again, connection) = next.next_to_compare().unwrap();
+        let ids: Vec<&str> = again.candidates.iter().map(|it| &*it.id).collect();
+        assert_eq!(ids, ["one"]);
+        assert!(again.pods.contains_key("pod"));
+        assert!(next.is_connected(connection));
+
+        first.set_unfinished(listed.rest(&HashSet::new()).map(Arc::new));
+        assert!(!next_daemon(&first).begin_comparing());
+        assert!(first.resume(None), "the same daemon is connected again");
+        assert!(!Missed::default().resume(None), "a daemon has died without notes");
     }
 }

@@ -32,7 +32,8 @@ impl Front {
             true => Some(self.relay.offer()?),
             false => None,
         };
-        self.daemon = Some(Daemon::start(&self.program, session.as_ref(), &self.report)?);
+        let (session, notes) = (session.as_ref(), self.notes.as_ref());
+        self.daemon = Some(Daemon::start(&self.program, session, notes, &self.report)?);
         Ok(())
     }
 

@@ -100,8 +100,10 @@ impl Front {
             runtime: runtime.map(|end| end.as_raw_fd()),
             session: session.map(|end| end.as_raw_fd()),
             control: daemon.control.as_raw_fd(),
+            notes: self.notes.as_ref().map(AsRawFd::as_raw_fd),
         };
-        let descriptors: Vec<_> = [runtime, session, Some(daemon.control.as_fd())]
+        let notes = self.notes.as_ref().map(AsFd::as_fd);
+        let descriptors: Vec<_> = [runtime, session, Some(daemon.control.as_fd()), notes]
             .into_iter()
             .flatten()
             .collect();

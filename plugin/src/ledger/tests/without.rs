@@ -28,18 +28,6 @@ fn a_decision_is_noted_until_the_container_is_removed() {
 }
 
 #[test]
-fn the_containers_that_lack_hooks_replace_those_that_were_noted_before() {
-    let fixture = Fixture::new();
-    let ledger = &fixture.ledger;
-    assert_eq!(ledger.missed::<Vec<String>>().unwrap(), None);
-    ledger.note_missed(&["a", "b"]).unwrap();
-    ledger.note_missed(&["c"]).unwrap();
-    assert_eq!(ledger.missed().unwrap(), Some(vec!["c".to_owned()]));
-    fs::write(ledger.root().join("missed"), "[\"d\"]\n").unwrap();
-    assert_eq!(ledger.missed::<Vec<String>>().unwrap(), None, "it is damaged");
-}
-
-#[test]
 fn decisions_are_noted_since_the_first_daemon_that_notes_them() {
     let fixture = Fixture::new();
     let since = fixture.ledger.decided_since(process(50)).unwrap();
