@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{getppid, setsid};
 use thiserror::Error;
@@ -20,6 +22,11 @@ use crate::system::{allow_waiting_for_children, close_descriptors_on_exec};
 
 /// The maximum number of failed hooks that are printed; the ledger has all.
 const MAX_REPORTED: usize = 20;
+
+/// The maximum time for an init to end after its OCI runtime, which has not finished its creation.
+const INIT_TIMEOUT: Duration = Duration::from_secs(1);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The reason why a runner failed.
 #[derive(Debug, Error)]
@@ -65,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 type Report = Result<Vec<String>, RunnerError>;
 
 fn run(call: &Call) -> Report {
+    let caller = getppid();
     if call.enter_host {
         host::enter()?;
     }
@@ -99,6 +107,9 @@ fn run(call: &Call) -> Report {
     }
     if call.stage == Stage::Prestart && call.trigger == Trigger::StartContainer {
         started_by_event(&container, &result)?;
+    }
+    if (call.stage, call.trigger) == (Stage::Prestart, Trigger::Oci) && getppid() != caller {
+        cut_off(&container)?;
     }
     Ok(match result? {
         StageResult::Failed { message } => vec![message],
@@ -182,6 +193,22 @@ fn started_by_event(
             Ok(())
         }
     }
+}
+
+/// The OCI runtime was killed during prestart: its start was cancelled, or the runtime died. If that has ended
+/// the init, nobody else runs poststop before the container is removed.
+fn cut_off(container: &Container) -> Result<(), LedgerError> {
+    let Some(init) = container.init() else {
+        return Ok(());
+    };
+    let give_up = Instant::now() + INIT_TIMEOUT;
+    while init.is_alive() {
+        if Instant::now() > give_up {
+            return Ok(());
+        }
+        sleep(POLL_INTERVAL);
+    }
+    stages::run(container, Stage::Poststop, Trigger::Oci).map(drop)
 }
 
 fn failures(container: &Container, stage: Stage) -> Result<Vec<String>, LedgerError> {

@@ -104,6 +104,26 @@ async fn a_container_that_is_created_and_never_started_gets_its_poststop_on_remo
 }
 
 #[tokio::test]
+async fn a_container_whose_start_was_cut_off_gets_its_poststop_from_the_next_daemon() {
+    for runtime in [Runtime::Containerd, Runtime::Crio] {
+        let mut node = created(Node::new(runtime, Delivery::Runner)).await;
+        node.kill_daemon();
+        node.end_init();
+        // The runtime lists it as created.
+        node.start_daemon().await;
+        node.until_over(Stage::Poststop).await;
+        assert_eq!(node.log(), ["prestart", "poststop"], "{runtime:?}");
+        assert!(
+            node.tracked().is_some(),
+            "the runtime has it, and may start it again"
+        );
+        node.remove().await;
+        node.until_archived().await;
+        assert_eq!(node.log(), ["prestart", "poststop"], "{runtime:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_container_that_its_oci_runtime_never_created_leaves_nothing_behind() {
     let mut node = created(Node::new(Runtime::Containerd, Delivery::Events)).await;
     node.end_init();

@@ -1,10 +1,13 @@
 //! A repeated start: the same container is created again, with a new init.
 
-use std::process::{Child, Command};
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nri_oci_hooks::model::Stage;
 
-use crate::fixture::{Fixture, feed};
+use crate::fixture::{Fixture, feed, number_from};
 
 /// The init of a container; it ends with its test.
 struct Init(Child);
@@ -65,6 +68,43 @@ fn a_new_init_gets_its_own_stages_after_the_poststop_of_the_earlier_one() {
     let expected = ["prestart", "poststop", "prestart", "poststart", "poststop"];
     assert_eq!(fixture.log(), expected);
     assert_eq!(archived(&fixture), 1, "the records of the earlier init are kept");
+}
+
+#[test]
+fn an_init_that_ends_with_its_oci_runtime_in_prestart_gets_its_poststop_from_that_runner() {
+    let fixture = Fixture::new();
+    let (begun, go) = (fixture.fifo("begun"), fixture.fifo("go"));
+    let fixture = fixture
+        .hook(
+            Stage::Prestart,
+            "#!/bin/sh\necho $PPID >$D/begun; read go <$D/go; echo prestart >>$D/log\n",
+        )
+        .note(Stage::Poststop, "poststop")
+        .registered();
+    let init = Init::new();
+    let state = init.state(&fixture, Stage::Prestart);
+    // The OCI runtime waits for its hook.
+    let runner = fixture.command(Stage::Prestart);
+    let mut runtime = Command::new("/bin/sh");
+    runtime.args(["-c", "\"$@\"; exit $?", "runtime"]);
+    runtime.arg(runner.get_program()).args(runner.get_args());
+    runtime
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut runtime = feed(runtime, &state);
+    number_from(&begun);
+    runtime.kill().unwrap();
+    runtime.wait().unwrap();
+    drop(init);
+    fs::write(go, "\n").unwrap();
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while fixture.log() != ["prestart", "poststop"] {
+        assert!(Instant::now() < give_up, "{:?}", fixture.log());
+        sleep(Duration::from_millis(5));
+    }
+    fixture.run(Stage::Poststop);
+    assert_eq!(fixture.log(), ["prestart", "poststop"]);
 }
 
 #[test]

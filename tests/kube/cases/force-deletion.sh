@@ -1,11 +1,6 @@
 # A pod that is deleted by force, while it runs or in the middle of a prestart hook, gets its poststop, once.
 # shellcheck shell=bash
 
-# is_in_prestart: whether the slow hook runs.
-is_in_prestart() {
-    node sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "' | grep --fixed-strings 'kube-record prestart slow' >/dev/null
-}
-
 # has_ended: whether the pod that was starting has its last hook on record.
 has_ended() {
     snapshot
@@ -24,7 +19,7 @@ assert_ran "$running" prestart/default poststart/default poststop/default
 
 before=$(wc -l <"$RECORDS")
 make_pod starting app "$ANNOTATION: slow"
-await "its prestart hook" is_in_prestart
+await "its prestart hook" hook_runs prestart slow
 of_test delete pod starting --grace-period=0 --force
 await "poststop of what was starting" has_ended
 starting=$(cat "$WORK/forced")

@@ -23,6 +23,13 @@ failing_spec() {
     printf '{"prestart":[%s]}\n' "$(hook prestart failing "FAIL=$REASON")"
 }
 
+# hook_runs STAGE NAME: whether a hook runs on the node now.
+hook_runs() {
+    # shellcheck disable=SC2016 # the node's shell expands it
+    node sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" " "' |
+        grep --fixed-strings "kube-record $1 $2 " >/dev/null
+}
+
 # install_hook: puts the program on the node, and clears what it has recorded.
 install_hook() {
     node_write "$HOOK_DIRECTORY/kube-record" 755 <"$KUBE/hook/record"

@@ -29,6 +29,15 @@ const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 /// The maximum time for which the runtime's list of containers waits for the ledger's.
 const LIST_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// The pending work for a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// A stage of a container that its runtime has.
+    Stage(Stage),
+    /// All pending stages of a container that its runtime no longer has; then its records are archived.
+    OfGone,
+}
+
 impl Containers {
     /// Reduces the listed containers to those in the ledger. [`Containers::reconcile`] looks only at them,
     /// and the others should not stay in memory.
@@ -124,13 +133,13 @@ impl Containers {
                 continue;
             }
             match self.pending(&id, container) {
-                Ok(Some((registered, stage))) => {
+                Ok(Some((registered, work))) => {
                     if runners.len() == MAX_RUNNERS {
                         runners.join_next().await;
                     }
                     let containers = self.clone();
                     let span = registered.span();
-                    let run = async move { containers.run_pending(registered, stage).await };
+                    let run = async move { containers.run_pending(registered, work).await };
                     runners.spawn(run.instrument(span));
                 }
                 Ok(None) if container.is_none() => lost.push(id),
@@ -156,10 +165,11 @@ impl Containers {
         lost
     }
 
-    async fn run_pending(&self, registered: Registered, stage: Stage) {
-        if stage == Stage::Poststop {
-            return self.resolve(registered, Trigger::Synchronize).await;
-        }
+    async fn run_pending(&self, registered: Registered, work: Pending) {
+        let stage = match work {
+            Pending::OfGone => return self.resolve(registered, Trigger::Synchronize).await,
+            Pending::Stage(stage) => stage,
+        };
         let created = registered.files.created().ok().flatten().unwrap_or_default();
         match self.start(&registered, stage, Trigger::Synchronize, &created) {
             Ok(running) => drop(running.end().await),
@@ -167,12 +177,12 @@ impl Containers {
         }
     }
 
-    /// The pending stage of a container, which the runtime lists as `container`, or does not list.
+    /// The pending work for a container, which the runtime lists as `container`, or does not list.
     fn pending(
         &self,
         id: &ContainerId,
         container: Option<&Container>,
-    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+    ) -> Result<Option<(Registered, Pending)>, LedgerError> {
         let Some(registered) = self.find(id.as_str())? else {
             return Ok(None);
         };
@@ -190,6 +200,9 @@ impl Containers {
             tracing::error!("it runs without its hooks: its OCI runtime has not started their runner");
         }
         let init = created.as_ref().and_then(Init::of);
+        if !runs && self.was_cut_off(&registered, init)? {
+            return Ok(Some((registered, Pending::Stage(Stage::Poststop))));
+        }
         self.watch(&registered, init);
         if !registered.header.injected && self.lost_prestart(&registered)? {
             tracing::error!("its prestart hooks began and never ended, so its init is killed");
@@ -200,7 +213,19 @@ impl Containers {
             && created.is_some()
             && registered.is_pending(Stage::Poststart)?
             && !registered.files.is_claimed(Stage::Poststart)?;
-        Ok(is_pending.then_some((registered, Stage::Poststart)))
+        Ok(is_pending.then_some((registered, Pending::Stage(Stage::Poststart))))
+    }
+
+    /// Whether the start of a container ended with its init, and its poststop is pending: the node was
+    /// switched off, or the runtime died. A runtime that still lists it as created sends no event about that
+    /// until the container is removed.
+    fn was_cut_off(&self, registered: &Registered, init: Option<Init>) -> Result<bool, LedgerError> {
+        let is_of_this_boot = registered.header.boot == BootId::current()?;
+        let has_ended = match init {
+            Some(init) => !(is_of_this_boot && init.is_alive()),
+            None => !is_of_this_boot,
+        };
+        Ok(has_ended && self.has_pending(registered)?)
     }
 
     /// Whether a runner of an injected container is started before or when its program runs.
@@ -227,7 +252,7 @@ impl Containers {
     fn pending_of_unlisted(
         &self,
         registered: Registered,
-    ) -> Result<Option<(Registered, Stage)>, LedgerError> {
+    ) -> Result<Option<(Registered, Pending)>, LedgerError> {
         let is_of_this_boot = registered.header.boot == BootId::current()?;
         let Some(created) = registered.files.created()? else {
             if !is_of_this_boot || Timestamp::now().since(registered.header.at) > CREATE_TIMEOUT {
@@ -247,7 +272,7 @@ impl Containers {
             return Ok(None);
         }
         if self.has_pending(&registered)? {
-            return Ok(Some((registered, Stage::Poststop)));
+            return Ok(Some((registered, Pending::OfGone)));
         }
         self.archive(&registered.id);
         Ok(None)
