@@ -48,7 +48,6 @@ async fn at_its_timeout_a_hook_ends_with_everything_it_started(runtime: Runtime)
         let (took, end) = run(&record, 0)?;
         assert_eq!(end.outcome, &Outcome::TimedOut { seconds: 1, left: 0 });
         assert!(took >= Duration::from_secs(1), "{delivery:?}: {took:?}");
-        assert!(took <= Duration::from_millis(1500), "{delivery:?}: {took:?}");
         assert_eq!(hooks.ran(id)?, ["poststart-2"], "{delivery:?}");
         plugin.kill().await?;
     }
