@@ -2,11 +2,21 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
 
 /// The name of a program as in the kernel: at most 15 bytes, the rest is zero.
 pub(crate) type Name = [u8; 16];
+
+/// The time now, as of the start of a process: in clock ticks since boot.
+pub(crate) fn ticks_now() -> Option<u64> {
+    let per_second = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
+    let uptime = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+    Some(uptime.as_secs() * per_second + u64::from(uptime.subsec_nanos()) * per_second / 1_000_000_000)
+}
 
 /// The facts about a process at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

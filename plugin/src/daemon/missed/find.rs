@@ -97,7 +97,7 @@ impl OciHooks {
                 // Most containers: nothing else is checked.
                 continue;
             }
-            let init = ground.init(candidate);
+            let init = ground.init(candidate, listed);
             let hooks = ground.hooks(candidate, pod);
             let situation = Situation {
                 init,
@@ -297,11 +297,11 @@ impl Ground {
     }
 
     /// The process of the candidate's init. Without a ledger the daemon may not see the node's processes.
-    fn init(&self, candidate: &Candidate) -> Option<ProcessId> {
+    fn init(&self, candidate: &Candidate, listed: &Listed) -> Option<ProcessId> {
         self.containers.as_ref()?;
         match i32::try_from(candidate.pid).ok()? {
             0 => init_in_group(&candidate.id),
-            pid => process(pid),
+            pid => process(pid).filter(|process| listed.is_of_its_time(*process)),
         }
     }
 

@@ -10,6 +10,8 @@ use super::super::mark::is_marked;
 use super::super::subject::is_bind_mount;
 use crate::config::Config;
 use crate::manifest::always_restarts;
+use crate::model::ProcessId;
+use crate::process::stat::ticks_now;
 use crate::select::Subject;
 
 /// The maximum length of an annotation that is stored before the needed ones are known, in bytes.
@@ -24,6 +26,8 @@ pub(super) struct Listed {
     pub(super) candidates: Vec<Candidate>,
     /// The ids of all containers.
     pub(super) ids: HashSet<String>,
+    /// The time when it was received, in clock ticks since boot.
+    received: Option<u64>,
     /// The number of comparisons so far.
     comparisons: u32,
     /// The time of the next comparison; at once if there is none.
@@ -60,6 +64,11 @@ pub(super) struct Candidate {
 const MAX_COMPARISONS: u32 = 6;
 
 impl Listed {
+    /// Whether a process can be an init of the list: the kernel may have used its number again since.
+    pub(super) fn is_of_its_time(&self, process: ProcessId) -> bool {
+        self.received.is_none_or(|received| process.started <= received)
+    }
+
     /// Whether it is to be compared now.
     pub(super) fn is_due(&self) -> bool {
         self.due.is_none_or(|due| Instant::now() >= due)
@@ -105,6 +114,7 @@ impl Listed {
             pods: candidates.iter().filter_map(of).collect(),
             candidates,
             ids: self.ids.clone(),
+            received: self.received,
             comparisons: self.comparisons + 1,
             due: None,
         })
@@ -113,6 +123,7 @@ impl Listed {
     /// Adds the pods and containers of one message. `config` decides which annotations matter; all short
     /// ones do if there is none yet.
     pub(super) fn add(&mut self, pods: &[PodSandbox], containers: &[Container], config: Option<&Config>) {
+        self.received = ticks_now();
         let matters = |key: &str, value: &str| match config {
             // A condition may be about any annotation.
             Some(config) if !config.hooks_dirs.is_empty() => true,

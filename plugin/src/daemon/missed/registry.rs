@@ -347,6 +347,13 @@ mod tests {
         let ids: Vec<&str> = again.candidates.iter().map(|it| &*it.id).collect();
         assert_eq!(ids, ["one"]);
         assert!(again.pods.contains_key("pod"));
+        let own = process(std::process::id().cast_signed()).unwrap();
+        let later = ProcessId {
+            started: own.started + 1_000_000,
+            ..own
+        };
+        assert!(again.is_of_its_time(own));
+        assert!(!again.is_of_its_time(later), "its number was used again");
         assert!(next.is_connected(connection));
 
         first.set_unfinished(listed.rest(&HashSet::new()).map(Arc::new));
