@@ -132,12 +132,12 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
             .await?;
         let missing = wanted - EventMask::implemented_by::<P>();
         if !missing.is_empty() {
-            tracing::warn!(events = %missing, "subscribing to events that the plugin does not implement, which only costs time");
+            tracing::warn!(events = %missing, "subscribing to events that the plugin does not implement, which only takes time");
         }
         let events = wanted & known;
         if events.is_empty() {
             let problem = format!(
-                "the plugin subscribes to no event that this runtime knows (it asked for {wanted}), which NRI would take for all"
+                "the plugin subscribes to no event that this runtime knows (it asked for {wanted}), and NRI would send it all events"
             );
             return Err(refuse(METHOD, Status::failed_precondition(problem)));
         }

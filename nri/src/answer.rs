@@ -66,7 +66,7 @@ impl<P: Send + Sync + 'static> Handlers<P> {
     {
         let (deadline, alive) = (ctx.deadline, self.alive.clone());
         if ctx.remaining().is_zero() {
-            let problem = format!("{method} came when its time was up, and was answered for the plugin");
+            let problem = format!("{method} arrived after its deadline, and was answered for the plugin");
             return Err(refuse(method, Status::new(Code::DeadlineExceeded, problem)));
         }
         let handler = async move |plugin: Arc<P>| {
@@ -79,7 +79,7 @@ impl<P: Send + Sync + 'static> Handlers<P> {
             Called::Panicked(text) => Status::internal(format!("the plugin panicked in {method}: {text}")),
             Called::TimedOut => Status::new(
                 Code::DeadlineExceeded,
-                format!("the plugin had not handled {method} when its time was up"),
+                format!("the plugin did not handle {method} before its deadline"),
             ),
             Called::Refused(refusal) => Status::new(
                 Code::ResourceExhausted,
@@ -124,7 +124,7 @@ where
             tracing::warn!(
                 method,
                 ?late,
-                "the plugin is done too late; its answer is dropped"
+                "the plugin answered after the deadline; its answer is dropped"
             );
         }
     };
@@ -215,7 +215,7 @@ pub(crate) fn sendable<M: Message>(method: &'static str, answer: M) -> ttrpc::Re
         return Ok(answer);
     }
     let problem = format!(
-        "the plugin's answer to {method} has {bytes} bytes; an NRI message has room for {MAX_MESSAGE}"
+        "the plugin's answer to {method} has {bytes} bytes; an NRI message has at most {MAX_MESSAGE}"
     );
     Err(refuse(method, Status::new(Code::ResourceExhausted, problem)))
 }

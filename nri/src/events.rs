@@ -132,7 +132,7 @@ impl EventMask {
 
 /// The text names no event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no NRI event; expected a name like CREATE_CONTAINER, or ALL")]
+#[error("{0:?} is not an NRI event; expected a name like CREATE_CONTAINER, or ALL")]
 pub struct EventError(String);
 
 /// Names of events, in any case, with `|` or commas between them: `CREATE_CONTAINER | STOP_CONTAINER`. `ALL` and `NONE`

@@ -169,7 +169,7 @@ fn inherited_socket(value: &str) -> Result<RawFd, String> {
     let link = fs::read_link(format!("/proc/self/fd/{fd}"))
         .map_err(|error| format!("the descriptor is not open: {error}"))?;
     if !link.to_string_lossy().starts_with("socket:") {
-        return Err(format!("the descriptor is no socket but {}", link.display()));
+        return Err(format!("the descriptor is not a socket, but {}", link.display()));
     }
     Ok(fd)
 }
@@ -179,18 +179,18 @@ fn inherited_socket(value: &str) -> Result<RawFd, String> {
 fn usable(fd: OwnedFd) -> Result<UnixStream, String> {
     match getsockopt(&fd, sockopt::SockType) {
         Ok(SockType::Stream) => {}
-        Ok(other) => return Err(format!("the descriptor is no stream socket but {other:?}")),
-        Err(error) => return Err(format!("the type of the socket is not known: {error}")),
+        Ok(other) => return Err(format!("the descriptor is not a stream socket, but {other:?}")),
+        Err(error) => return Err(format!("cannot determine the type of the socket: {error}")),
     }
     fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))
-        .map_err(|error| format!("the socket cannot be closed on exec: {error}"))?;
+        .map_err(|error| format!("cannot set close-on-exec on the socket: {error}"))?;
     let socket = UnixStream::from(fd);
     socket
         .peer_addr()
-        .map_err(|error| format!("the descriptor is no connected unix socket: {error}"))?;
+        .map_err(|error| format!("the descriptor is not a connected unix socket: {error}"))?;
     socket
         .set_nonblocking(true)
-        .map_err(|error| format!("the socket cannot be made non-blocking: {error}"))?;
+        .map_err(|error| format!("cannot make the socket non-blocking: {error}"))?;
     Ok(socket)
 }
 
@@ -211,7 +211,7 @@ mod tests {
             ("2147483647", "not open".to_owned()),
             (
                 &file.as_raw_fd().to_string(),
-                "no socket but /dev/null".to_owned(),
+                "not a socket, but /dev/null".to_owned(),
             ),
         ] {
             let error = inherited_socket(value).unwrap_err();
@@ -227,12 +227,16 @@ mod tests {
     #[test]
     fn only_a_connected_unix_stream_socket_is_used() {
         let (datagram, _theirs) = UnixDatagram::pair().unwrap();
-        assert!(usable(datagram.into()).unwrap_err().contains("no stream socket"));
+        assert!(
+            usable(datagram.into())
+                .unwrap_err()
+                .contains("not a stream socket")
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         assert!(
             usable(listener.into())
                 .unwrap_err()
-                .contains("no connected unix socket")
+                .contains("not a connected unix socket")
         );
         let (ours, _theirs) = UnixStream::pair().unwrap();
         assert!(usable(ours.into()).is_ok());

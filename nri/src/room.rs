@@ -64,11 +64,11 @@ impl MethodHandler for Guarded {
                 return self.handler.handler(ctx, request).await;
             }
             Some(weight) => Status::resource_exhausted(format!(
-                "a request of {bytes} bytes would take about {weight} bytes of memory, more than the plugin has room for"
+                "a request of {bytes} bytes would take about {weight} bytes of memory, which the plugin's requests may not"
             )),
             None => Status::invalid_argument(format!("a request of {bytes} bytes cannot be decoded")),
         };
-        tracing::warn!(method = %request.method.escape_default(), "refused {}", status.message);
+        tracing::warn!(method = %request.method.escape_default(), "request refused: {}", status.message);
         Ok(Response {
             status: Some(status.into_wire()).into(),
             ..Default::default()

@@ -105,7 +105,7 @@ pub(crate) async fn run<P: Plugin>(
         }
     };
     if reason.is_none() && timeout(ASSUMED_REQUEST_TIMEOUT, trunk.drain()).await.is_err() {
-        tracing::warn!(plugin = %identity, "stopping in spite of unanswered requests");
+        tracing::warn!(plugin = %identity, "stopping although requests are unanswered");
     }
     drop(trunk);
     // Waits for the handlers to end, so that none outlives its connection unless it is stuck.
@@ -115,7 +115,7 @@ pub(crate) async fn run<P: Plugin>(
     let (was_configured, was_synchronized) = (adapter.was_configured(), adapter.was_synchronized());
     drop((server, adapter, connected));
     if timeout(HANDLERS_LIMIT, handlers_gone.recv()).await.is_err() {
-        tracing::warn!(plugin = %identity, "a handler is stuck beyond the end of its connection");
+        tracing::warn!(plugin = %identity, "a handler still runs after the end of its connection");
     }
     let Some(reason) = reason else {
         return End::Stopped;

@@ -31,7 +31,7 @@ impl fmt::Display for Version {
 
 /// The text is no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no NRI version; expected three numbers, like v0.12.5")]
+#[error("{0:?} is not an NRI version; expected three numbers, like v0.12.5")]
 pub struct VersionError(String);
 
 impl FromStr for Version {

@@ -33,7 +33,7 @@ fn enable(root: &Path) -> Result<()> {
     fs::set_permissions(&main, Permissions::from_mode(0o600))?;
     for _ in 0..2 {
         let printed = runtime(root, "enable")?;
-        let note = "plugin_request_timeout of /etc/containerd/config.toml stays in force";
+        let note = "plugin_request_timeout of /etc/containerd/config.toml still applies";
         assert!(printed.contains(note), "{printed}");
         assert!(runtime(root, "enable")?.ends_with("Nothing to change.\n"));
         runtime(root, "disable")?;

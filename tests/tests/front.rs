@@ -238,7 +238,7 @@ async fn an_upgrade_in_place_registers_nothing_and_no_container_goes_without_hoo
                 put_program(&program)?;
                 plugin.process().signal(Signal::SIGHUP)?;
                 let log = plugin.process().log().clone();
-                log.wait_for("the front is of another release now", times).await?;
+                log.wait_for("the front has the new release", times).await?;
                 let daemon = plugin.process().child()?;
                 ensure!(daemon != before && executes(daemon, &program)? && executes(front, &program)?);
             }

@@ -222,7 +222,7 @@ async fn another_release_takes_over_in_place_and_does_not_register(version: Vers
     fs::rename(&new, &program)?;
     wait::until("the other release", async || {
         let log = cluster.on_node(Command::new("cat").arg("/run/stand-in/log"))?;
-        Ok(log.contains("the front is of another release now").then_some(()))
+        Ok(log.contains("the front has the new release").then_some(()))
     })
     .await?;
     assert_eq!(cluster.life("after").await?, ALL);

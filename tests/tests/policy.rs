@@ -221,7 +221,7 @@ async fn a_changed_configuration_is_active_for_the_next_container(version: Versi
 
     plugin.configure(&containerd, &with(&first))?;
     plugin.process().signal(Signal::SIGHUP)?;
-    log.wait_for("reloaded: what is in force is what the files say", 1)
+    log.wait_for("reloaded: every file is active as it is now", 1)
         .await?;
     assert_eq!(at_start(&containerd, &pod, "four").await?, ["first-prestart"]);
     assert_eq!(

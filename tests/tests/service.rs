@@ -81,7 +81,7 @@ async fn an_upgrade_in_place_is_no_stop(version: Version) -> Result<()> {
     plugin.process().signal(Signal::SIGHUP)?;
     let received = manager.receive_until("READY=1\nSTATUS=connected to containerd")?;
     let log = plugin.process().log().clone();
-    log.wait_for("the front is of another release now", 1).await?;
+    log.wait_for("the front has the new release", 1).await?;
     let received = received + &manager.receive_until("WATCHDOG=1")?;
     assert!(!received.contains("STOPPING=1"), "{received}");
     plugin.process().signal(Signal::SIGTERM)?;

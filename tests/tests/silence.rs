@@ -20,7 +20,7 @@ const REFUSAL: &str =
 
 /// What the daemon says of a creation that it read too late. Other requests may have waited beside it, and their lines
 /// come in any order.
-const MISSED_CREATION: &str = r#""event":"CreateContainer","message":"container late of pod default/web: the daemon did not run while this request may have waited: the runtime may have given it up""#;
+const MISSED_CREATION: &str = r#""event":"CreateContainer","message":"container late of pod default/web: the daemon did not run while this request may have waited: the runtime may not have its answer""#;
 
 /// How many containers are asked for while the daemon hangs. Each takes NRI's own limit of 2 s.
 const WHILE_IT_HANGS: usize = 6;

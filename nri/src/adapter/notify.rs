@@ -20,7 +20,10 @@ impl<P: Plugin> Adapter<P> {
         container: MessageField<Container>,
     ) -> ttrpc::Result<()> {
         let Some(method) = method_of(event) else {
-            tracing::debug!(?event, "ignoring an event that has a call of its own, or is none");
+            tracing::debug!(
+                ?event,
+                "ignoring an event that has its own call, or is not an event"
+            );
             return Ok(());
         };
         let ctx = match event {

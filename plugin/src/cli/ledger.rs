@@ -46,8 +46,8 @@ impl LedgerArg {
         let root = Path::new(&*state_dir);
         ensure!(
             Ledger::is_at(root),
-            "there is no ledger at {}: the daemon makes it when it first runs with delivery runner or events; \
-             name another with --state-dir or --config",
+            "there is no ledger at {}: the daemon creates it when it first runs with delivery runner or events; \
+             for another directory, use --state-dir or --config",
             escaped(&root.to_string_lossy())
         );
         Ok(Ledger::open(root)?)

@@ -165,7 +165,9 @@ impl PodFiles {
                 tokio::spawn(files.refresh_forever(plugin));
             }
             None => {
-                tracing::error!("the host does not take the pod's files yet");
+                tracing::error!(
+                    "the host does not accept the pod's files yet: the daemon starts without them"
+                );
                 tokio::spawn(PodFiles::put_in_background(putting, plugin));
             }
         }
@@ -187,7 +189,7 @@ impl PodFiles {
                 Ok(required) => report_required(&required),
                 // Hooks matter more.
                 Err(error) => {
-                    tracing::error!(%error, "the drop-in of required plugins is not as it is to be")
+                    tracing::error!(%error, "cannot write the drop-in of required plugins")
                 }
             }
             self.required = None;
@@ -216,14 +218,16 @@ impl PodFiles {
 
     async fn put_in_background(putting: Putting, plugin: Arc<OciHooks>) {
         let Ok((files, done)) = putting.await else {
-            return tracing::error!("the pod's files are not on the host: restart the daemon");
+            return tracing::error!(
+                "the thread that copies the pod's files to the host has ended: restart the daemon"
+            );
         };
         match done {
-            Ok(()) => tracing::info!("the host has the pod's files now"),
+            Ok(()) => tracing::info!("the pod's files are on the host now"),
             Err(error) => {
                 tracing::error!(
                     error = with_causes(&error),
-                    "the host has not all files of the pod"
+                    "files of the pod are missing on the host"
                 )
             }
         }
@@ -248,7 +252,9 @@ impl PodFiles {
                 (self, changed)
             });
             let Ok((back, changed)) = refreshed.await else {
-                return tracing::error!("the pod's files are kept on the host no more: restart the daemon");
+                return tracing::error!(
+                    "the thread that copies the pod's files to the host has ended: restart the daemon"
+                );
             };
             self = back;
             match changed {
@@ -256,7 +262,7 @@ impl PodFiles {
                 Err(error) => {
                     let error = error.to_string();
                     if error != reported {
-                        tracing::error!(%error, "the host has not all files as the pod has them");
+                        tracing::error!(%error, "files on the host are older than the pod's");
                     }
                     reported = error;
                 }
@@ -275,14 +281,14 @@ fn report_required(required: &Required) {
         Required::Unchanged => {}
         Required::Changed(path) => tracing::warn!(
             path = %escaped_path(path),
-            "the drop-in of required plugins has changed: restart the runtime, which reads it only then"
+            "the drop-in of required plugins has changed: restart the runtime, which reads it only at its start"
         ),
         Required::Foreign(path) => tracing::warn!(
             path = %escaped_path(path),
-            "this drop-in of required plugins is not from a pod, and stays as it is"
+            "this drop-in of required plugins was not written by a pod, so it stays unchanged"
         ),
         Required::Impossible => tracing::warn!(
-            "no runtime of this node knows required plugins: it takes containerd 2.2 or CRI-O 1.34"
+            "no runtime of this node supports required plugins: they need containerd 2.2 or CRI-O 1.34"
         ),
     }
 }

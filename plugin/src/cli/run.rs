@@ -109,7 +109,9 @@ pub(crate) fn run(args: RunArgs) -> ExitCode {
     system::share_heap();
     raise_descriptor_limit();
     if let Err(error) = Link::take() {
-        complain(&format_args!("cannot find the front of the daemon: {error}"));
+        complain(&format_args!(
+            "cannot use the connection to the front of the daemon: {error}"
+        ));
         return ExitCode::FAILURE;
     }
     // This is first: files that are opened after this are the host's.

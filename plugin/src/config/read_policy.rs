@@ -101,7 +101,7 @@ fn globs(
     read: fn(&str) -> Result<Glob, &'static str>,
 ) -> Vec<Glob> {
     if entry.is_empty_list() {
-        let help = "list at least one, or leave the key out: then it is about every one";
+        let help = "list at least one, or remove the key to match all";
         reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
     }
     patterns(reader, entry, read)
@@ -134,7 +134,7 @@ fn namespace(text: &str) -> Result<Glob, &'static str> {
         Ok(Glob::new(text))
     } else {
         Err(
-            "write the name of a namespace (1 to 63 lower-case letters, digits and -), with * and ? if need be",
+            "write the name of a namespace (1 to 63 lower-case letters, digits and -), with * and ? where needed",
         )
     }
 }
@@ -149,7 +149,9 @@ fn spec(text: &str) -> Result<Glob, &'static str> {
     if plain {
         Ok(Glob::new(name))
     } else {
-        Err("write the name of a hook-spec or its path from /, with * and ? if need be, without // . and ..")
+        Err(
+            "write the name of a hook-spec or its path from /, with * and ? where needed, without //, . and ..",
+        )
     }
 }
 
@@ -157,7 +159,7 @@ fn spec(text: &str) -> Result<Glob, &'static str> {
 pub(super) fn stages(reader: &mut Reader<'_>, entry: &Entry<'_>) -> BTreeSet<Stage> {
     let mut stages = BTreeSet::new();
     if entry.is_empty_list() {
-        let help = "list at least one, or leave the key out: then every stage may be used";
+        let help = "list at least one, or remove the key to allow every stage";
         reader.wrong_value(entry, Rule::InvalidValue, "is empty".into(), help);
     }
     for (item, _) in reader.strings(entry) {

@@ -81,7 +81,7 @@ impl Reload {
                 Checked::Invalid(vec![Diagnostic::of_file(
                     self.source.path(),
                     Rule::NotFound,
-                    "is gone",
+                    "was removed",
                     "restore it, or restart the daemon to continue without it",
                 )])
             }
@@ -97,7 +97,7 @@ impl Reload {
     /// The content that was read becomes active.
     pub(crate) fn apply(&mut self, read_from: ReadFrom) {
         if self.active.is_some() || !self.refused.is_empty() {
-            tracing::info!(file = &**self.source.path(), "configuration applied as it is now");
+            tracing::info!(file = &**self.source.path(), "configuration applied");
         }
         self.active = Some(read_from);
         self.taken = Timestamp::now();
@@ -146,7 +146,7 @@ impl Reload {
                 tracing::error!(
                     file,
                     errors = errors.len(),
-                    "configuration refused, and there is no earlier one: no container is created"
+                    "configuration refused, and no earlier one can be used: no container is created"
                 );
             }
         }

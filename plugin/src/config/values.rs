@@ -68,11 +68,11 @@ impl<'t> Reader<'t> {
     /// because they would be guesses.
     pub(super) fn parse(&mut self) -> Option<Spanned<DeTable<'t>>> {
         let (table, errors) = DeTable::parse_recoverable(self.errors.utf8()?);
-        let mut told = None;
+        let mut reported = None;
         for error in &errors {
             // The parser reports each of many open brackets as not closed.
             let this = Some((error.span(), error.message()));
-            if std::mem::replace(&mut told, this.clone()) == this {
+            if std::mem::replace(&mut reported, this.clone()) == this {
                 continue;
             }
             let what = error.message().lines().collect::<Vec<_>>().join("; ");
@@ -190,7 +190,7 @@ impl<'t> Reader<'t> {
 
     fn is_absolute(&mut self, entry: &Entry<'_>, path: &str) -> bool {
         if path.contains('\0') {
-            let message = "holds a NUL character".into();
+            let message = "has a NUL character".into();
             self.wrong_value(entry, Rule::NulCharacter, message, "remove the NUL character");
             return false;
         }
@@ -221,7 +221,10 @@ impl<'t> Reader<'t> {
                 .any(|name| matches!(name, "" | "." | ".."))
                 || plain.is_empty()
             {
-                let message = format!("must name a directory below / plainly, but is {}", escaped(path));
+                let message = format!(
+                    "must be the plain path of a directory below /, but is {}",
+                    escaped(path)
+                );
                 let help = "write it without //, . and ..";
                 self.wrong_value(&item, Rule::InvalidValue, message, help);
                 continue;
@@ -232,9 +235,9 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn bad_annotation_key(&mut self, entry: &Entry<'_>, text: &str) {
-        let message = format!("{} cannot be the key of the annotation", escaped(text));
+        let message = format!("{} is not a valid key of the annotation", escaped(text));
         let help = format!(
-            "write a DNS name of yours: lower-case letters, digits, - and ., at most {} characters, \
+            "write a DNS name that you own: lower-case letters, digits, - and ., at most {} characters, \
              no / and no kubernetes.io or k8s.io",
             AnnotationKey::LONGEST
         );

@@ -38,7 +38,7 @@ impl AppliedConfig {
         config: Config,
     ) -> Result<AppliedConfig, Vec<Diagnostic>> {
         let fixed = |field: &str, message: &str| {
-            let help = "restart the daemon for it";
+            let help = "restart the daemon to apply it";
             vec![Diagnostic::of_file(source, Rule::InvalidValue, message, help).in_field(field)]
         };
         let before = self.selector.config();
@@ -57,7 +57,7 @@ impl AppliedConfig {
             return Err(fixed("delivery", message));
         }
         if config.needs_all_events() && !before.needs_all_events() {
-            let message = "needs events that the daemon has not asked the runtime for";
+            let message = "needs events to which the daemon is not subscribed";
             return Err(fixed("delivery", message));
         }
         Ok(AppliedConfig {

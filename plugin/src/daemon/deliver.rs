@@ -18,8 +18,8 @@ use crate::trust::TrustError;
 pub(super) enum DeliveryError {
     /// They do not fit the answer to NRI CreateContainer.
     #[error(
-        "the container's {hooks} hooks take {bytes} bytes, but one NRI message carries {MAX_MESSAGE}; \
-         use fewer hooks or shorter args and env in its hook-specs, or another delivery than direct"
+        "the container's {hooks} hooks take {bytes} bytes, but an NRI message carries at most {MAX_MESSAGE}; \
+         use fewer hooks, shorter args and env, or delivery runner"
     )]
     TooLarge {
         /// The number of hooks.

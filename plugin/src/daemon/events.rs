@@ -138,7 +138,7 @@ impl Plugin for OciHooks {
             true => self.hooks_or_none(pod, container, ctx.remaining()).await,
             false => self.hooks(&pod, &container, ctx.remaining()),
         };
-        answer.inspect_err(|error| tracing::warn!(error = error.message, "it is not created"))
+        answer.inspect_err(|error| tracing::warn!(error = error.message, "not created"))
     }
 
     async fn start_container(&self, ctx: &Context, event: event::StartContainer) -> Result<(), Status> {
@@ -163,7 +163,7 @@ impl Plugin for OciHooks {
                 Err(refused(&error))
             }
             Err(error) => {
-                tracing::warn!(%error, "the ledger cannot be used");
+                tracing::warn!(%error, "cannot use the ledger");
                 Ok(())
             }
         }
@@ -202,6 +202,6 @@ impl Plugin for OciHooks {
 
     fn disconnected(&self, reason: &containerd_nri::Error) {
         self.missed().disconnected();
-        tracing::warn!(%reason, "disconnected: containers are created without hooks until this is mended");
+        tracing::warn!(%reason, "disconnected: containers get no hooks until the runtime is connected again");
     }
 }

@@ -42,7 +42,7 @@ type Opened = Option<Containers>;
 #[derive(Debug, Clone, Error)]
 pub(crate) enum NoLedger {
     /// Its file system does not answer.
-    #[error("the ledger: {0}")]
+    #[error("ledger: {0}")]
     NotAnswering(#[from] TrustError),
     /// Another thread opens it at this moment.
     #[error("the ledger is still being opened; try again in a moment")]
@@ -144,7 +144,7 @@ impl LazyLedger {
         let error = Arc::new(error);
         let before = self.lock_failure().replace(error.clone());
         if before.is_none_or(|before| before.to_string() != error.to_string()) {
-            tracing::error!(%error, "no hooks but direct ones can be delivered");
+            tracing::error!(%error, "only delivery direct can run hooks until the ledger opens");
         }
         NoLedger::Failed(error)
     }
@@ -171,7 +171,7 @@ fn containers(state_dir: &Path, runner: &RunnerProgram) -> Result<Containers, Le
     // started.
     if let Err(error) = TrustedFile::to_execute(runner.path()) {
         let help = error.help();
-        tracing::warn!(%error, %help, "others than root could replace the program that runs hooks");
+        tracing::warn!(%error, %help, "users other than root could replace the program that runs hooks");
     }
     Containers::new(state_dir, runner.clone())
 }

@@ -105,10 +105,13 @@ impl OciHooks {
                 let mut errors = self.configuration.now().refused().to_vec();
                 errors.extend(applied.selector.errors());
                 if errors.is_empty() {
-                    tracing::info!("reloaded: what is in force is what the files say");
+                    tracing::info!("reloaded: every file is active as it is now");
                 } else {
                     let errors = bounded_list(&errors);
-                    tracing::warn!(errors, "reloaded: not all that the files say is in force");
+                    tracing::warn!(
+                        errors,
+                        "reloaded: some files are invalid, and not active as they are now"
+                    );
                 }
             }
             Err(errors) => {
@@ -159,7 +162,7 @@ impl OciHooks {
             Some(applied) if applied.selector.config().failure_policy == FailurePolicy::Ignore => {
                 tracing::warn!(
                     errors,
-                    "the configuration as it was is used: failure_policy is ignore"
+                    "cannot read the configuration; the earlier one is used, because failure_policy is ignore"
                 );
                 Ok(applied.clone())
             }
@@ -206,7 +209,7 @@ impl OciHooks {
     /// The same. If the event's answer cannot carry the error, it is logged.
     pub(super) fn containers_or_warn(&self) -> Option<Containers> {
         self.answering_containers().unwrap_or_else(|error| {
-            tracing::warn!(%error, "the ledger cannot be used");
+            tracing::warn!(%error, "cannot use the ledger");
             None
         })
     }

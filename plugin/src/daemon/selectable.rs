@@ -52,7 +52,7 @@ impl Selectable {
             tracing::error!(
                 file = &**file,
                 errors,
-                "hook-spec invalid: pods that select it get its last good version, or are refused if there is none"
+                "hook-spec invalid: pods that select it get its last good version; without one they are refused"
             );
         }
         for file in before.keys().filter(|file| !now.contains_key(*file)) {

@@ -31,13 +31,13 @@ fn of_probe(made: io::Result<Group>) -> Vec<Finding> {
     let group = match made {
         Ok(group) => group,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let what = "whether hooks can have control groups of their own is root's to see";
+            let what = "only root can check whether hooks get control groups of their own";
             return vec![Finding::note(CHECK, what)];
         }
         Err(error) => {
             let what = format!(
-                "cannot make control groups for hooks: {error}; a timeout kills their processes one by one, \
-                 and no limit is kept"
+                "cannot create control groups for hooks: {error}; a timeout kills their processes one by one, \
+                 and limits have no effect"
             );
             return vec![Finding::warning(CHECK, what, REMEDY)];
         }

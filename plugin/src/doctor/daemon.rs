@@ -69,7 +69,7 @@ fn check_state(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         Err(error) if error.fault == Fault::NotFound => {
             return findings.push(Finding::note(
                 "state-dir",
-                format!("{name} is not there yet; the daemon makes it"),
+                format!("{name} does not exist yet; the daemon creates it"),
             ));
         }
         Err(error) => {
@@ -133,7 +133,7 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
         let hangs = status.unanswered.iter().any(|path| path.to_string() == *reason);
         let is_stuck = status.connection.is_stuck() && reason.contains("not synchronized");
         let remedy = match hangs {
-            true => "check its disk or its server; the daemon goes on by itself when it answers",
+            true => "check its disk or its server; the daemon needs no restart",
             false if is_stuck => {
                 "end the container that is being stopped; if there is none, restart the runtime, which leaves containers \
                  running. Do not restart the daemon: that adds another registration"
@@ -167,20 +167,24 @@ pub(super) fn of_status(status: &Status, config_file: Option<&str>) -> Vec<Findi
     let ours = env!("CARGO_PKG_VERSION");
     if status.version != ours {
         let what = format!(
-            "the daemon is of version {}, this program of {ours}",
+            "the daemon has version {}, and this program {ours}",
             escaped(&status.version)
         );
         findings.push(Finding::warning("daemon-version", what, restart));
     }
     let program = fs::read_link(format!("/proc/{}/exe", status.pid)).unwrap_or_default();
     if program.to_string_lossy().ends_with(" (deleted)") {
-        let what = "the daemon's program was replaced since it began";
+        let what = "the daemon's program was replaced since the daemon started";
         findings.push(Finding::warning("daemon-version", what, restart));
     }
     if let (Some(file), ConfiguredBy::File(used)) = (config_file, &status.configured_by)
         && *file != **used
     {
-        let what = format!("the daemon goes by {}, not by {}", escaped(used), escaped(file));
+        let what = format!(
+            "the daemon uses the configuration {}, not {}",
+            escaped(used),
+            escaped(file)
+        );
         findings.push(Finding::warning(
             "config",
             what,
@@ -231,7 +235,7 @@ fn silence(does: OnSilence) -> Finding {
             remedy: Some("use a runtime with NRI 0.12.5 or newer, which refuses them".to_owned()),
             ..Finding::note(
                 name,
-                "the runtime creates containers without hooks once the daemon does not answer, until it is connected again",
+                "if the daemon and its front hang, the runtime creates containers without hooks until they connect again",
             )
         },
     }

@@ -66,16 +66,19 @@ pub(crate) fn examine(examination: &Examination) -> Vec<Finding> {
 fn unanswered() -> Vec<Finding> {
     let unanswered = access::unanswered();
     let of_one = |one: &access::Unanswered| {
-        let remedy = "check its disk or its server, then examine again: not all is examined";
+        let remedy = "check its disk or its server, then run doctor again: this report is incomplete";
         Finding::problem("file-system", prose(&one.to_string()), remedy)
     };
     match unanswered.is_empty() {
         true => {
-            let what = format!("not all is examined after {} s", LIMIT.as_secs());
+            let what = format!(
+                "the checks did not end within {} s: this report is incomplete",
+                LIMIT.as_secs()
+            );
             vec![Finding::problem(
                 "file-system",
                 what,
-                "see to the disks and servers of this node",
+                "check the disks and file servers of this node",
             )]
         }
         false => unanswered.iter().map(of_one).collect(),

@@ -25,7 +25,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding::warning(
             "hooks",
             what,
-            "name a hook-spec by hook_spec in the configuration",
+            "set hook_spec in the configuration to a hook-spec",
         ));
     }
     for linted in &examined.linted {
@@ -48,7 +48,7 @@ pub(super) fn noexec(program: &str) -> Option<Finding> {
     let on = statvfs(Path::new(program)).ok()?;
     on.flags().contains(FsFlags::ST_NOEXEC).then(|| {
         let what = format!(
-            "{} lies on a file system mounted noexec: the kernel will not execute it",
+            "{} is on a file system mounted noexec: the kernel does not execute it",
             escaped(program)
         );
         Finding::problem("noexec", what, "move it, or mount the file system without noexec")

@@ -14,7 +14,7 @@ const NAME: &str = "oci-hooks";
 /// Checks the runtimes of the node.
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
     if examined.runtimes.is_empty() {
-        let what = "neither containerd nor CRI-O is to be found on this node";
+        let what = "this node has neither containerd nor CRI-O";
         findings.push(Finding::problem(
             "runtime",
             what,
@@ -25,10 +25,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         findings.push(if settings.is_version_known {
             Finding::good("runtime", settings.label())
         } else {
-            let what = format!(
-                "{}, of a version that nothing here tells: taken for 2",
-                settings.label()
-            );
+            let what = format!("{}, of unknown version: treated as 2", settings.label());
             Finding::note("runtime", what)
         });
         check_switched_on(examined, settings, findings);
@@ -63,7 +60,7 @@ fn check_switched_on(examined: &Examined<'_>, settings: &Settings, findings: &mu
         ));
     } else if !settings.takes_connections && !examined.is_launched(settings) {
         let what = format!(
-            "{label}: plugins cannot connect, and none of ours is in {}",
+            "{label}: plugins cannot connect, and this plugin is not in {}",
             escaped(&settings.plugins)
         );
         let remedy = match examined.is_in_pod() {
@@ -89,11 +86,11 @@ pub(super) fn socket(path: &Path) -> Finding {
     match path.try_exists() {
         Ok(true) => {}
         Ok(false) => {
-            let remedy = "start the runtime; if it runs, restart it: it may have been configured since";
-            return Finding::problem("nri-socket", format!("{socket} is not there"), remedy);
+            let remedy = "start the runtime; if it runs, restart it, because its configuration may be newer";
+            return Finding::problem("nri-socket", format!("{socket} does not exist"), remedy);
         }
         Err(error) => {
-            let what = format!("{socket} may not be looked at: {error}");
+            let what = format!("{socket} cannot be accessed: {error}");
             return Finding::problem("nri-socket", what, "run this as root");
         }
     }
@@ -102,14 +99,14 @@ pub(super) fn socket(path: &Path) -> Finding {
         Some(directory) if directory.uid() != 0 || directory.mode() & 0o077 != 0 => {
             let mode = directory.mode() & 0o7777;
             let what = format!(
-                "the directory of {socket} has owner {} and mode {mode:04o}: whoever reaches the socket is root",
+                "the directory of {socket} has owner {} and mode {mode:04o}: a process that can open the socket can become root",
                 directory.uid()
             );
             let directory = escaped_path(path.parent().unwrap_or(path));
             let remedy = format!("run: chown root {directory} && chmod 0700 {directory}");
             Finding::warning("nri-socket", what, remedy)
         }
-        _ => Finding::good("nri-socket", format!("{socket} is there")),
+        _ => Finding::good("nri-socket", format!("{socket} exists")),
     }
 }
 
@@ -143,19 +140,20 @@ fn check_validator(examined: &Examined<'_>, settings: &Settings, findings: &mut 
         let what = format!(
             "{label}: its validator refuses OCI hooks of plugins, so every container with hooks fails"
         );
-        let remedy = "set delivery = \"events\", or take the rule reject_oci_hook_adjustment out of the runtime's validator";
+        let remedy =
+            "set delivery = \"events\", or remove reject_oci_hook_adjustment from the runtime's validator";
         findings.push(Finding::problem("validator", what, remedy));
     }
     if is_required(settings) {
         findings.push(Finding::good(
             "required",
-            format!("{label} creates no container without {NAME}"),
+            format!("{label} refuses containers while {NAME} is not connected"),
         ));
     } else {
         let what = format!("{label} creates containers without hooks while the daemon is not connected");
         findings.push(Finding {
             remedy: can_require(settings)
-                .then(|| format!("to have it refuse them, make {NAME} a required plugin of its validator")),
+                .then(|| format!("to refuse them instead, make {NAME} a required plugin of its validator")),
             ..Finding::note("required", what)
         });
     }
@@ -199,7 +197,7 @@ fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
         } else {
             Finding::note(
                 "timing",
-                format!("{what}; our runner waits for init all the same"),
+                format!("{what}; the runner of this plugin waits for init"),
             )
         });
     }
@@ -208,7 +206,7 @@ fn check_timing(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec
         findings.push(Finding::warning(
             "timing",
             what,
-            "set delivery = \"runner\", whose poststop hooks go on",
+            "set delivery = \"runner\", which lets poststop hooks end",
         ));
     }
     if examined.config.delivery == Delivery::Events && settings.kind == Kind::Crio {

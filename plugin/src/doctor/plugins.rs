@@ -46,13 +46,12 @@ fn check_directory(examined: &Examined<'_>, settings: &Settings, findings: &mut 
         let name = escaped_path(file);
         match plugin_name(file) {
             None => {
-                let what = format!(
-                    "{name} is executable, but not called NN-NAME: the runtime does not start with it"
-                );
+                let what =
+                    format!("{name} is executable, but its name is not NN-NAME: the runtime cannot start");
                 findings.push(Finding::problem(
                     "plugin-name",
                     what,
-                    format!("run: rm {name}, or give it such a name"),
+                    format!("run: rm {name}, or rename it to NN-NAME"),
                 ));
             }
             Some(OTHER) => findings.push(doubling(&format!("the runtime launches {name}"))),
@@ -101,11 +100,11 @@ fn check_twice(examined: &Examined<'_>, settings: &Settings, findings: &mut Vec<
         .iter()
         .filter(|directory| own.contains(&plain(directory)))
     {
-        let what = format!("CRI-O reads {} too: its hooks run twice", escaped(directory));
+        let what = format!("CRI-O also reads {}: its hooks run twice", escaped(directory));
         findings.push(Finding::problem(
             "doubled-hooks",
             what,
-            "take it out of hooks_dirs, or out of CRI-O's hooks_dir",
+            "remove it from hooks_dirs, or from CRI-O's hooks_dir",
         ));
     }
 }
@@ -115,7 +114,7 @@ fn doubling(what: &str) -> Finding {
     Finding::warning(
         "other-injector",
         what,
-        "remove it, or have no hook in the files of both",
+        "remove it, or keep each hook in the files of only one of them",
     )
 }
 

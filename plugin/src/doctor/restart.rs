@@ -41,7 +41,7 @@ pub(super) fn needed(settings: &Settings, started: u64, file: &Path, changed: u6
     let at = |seconds| Timestamp::from(UNIX_EPOCH + Duration::from_secs(seconds)).to_the_millisecond();
     (changed > started).then(|| {
         let what = format!(
-            "{} runs since {}, and {} was changed at {}: that is not in force yet",
+            "{} has run since {}, so it does not use {} as changed at {}",
             settings.kind.name(),
             at(started),
             escaped_path(file),

@@ -51,7 +51,7 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Finding>) {
         let (package, other) = (escaped_path(package), escaped_path(other));
         findings.push(Finding::warning(
             "second-installation",
-            format!("the program is there twice: {package} of a package, and {other}, which a pod or 0.1.0 has put there"),
+            format!("the program is installed twice: {package} by a package, and {other} by a pod or 0.1.0"),
             format!(
                 "keep the package or the DaemonSet; without the DaemonSet, run: rm {other}, once the containers that it \
                  made are gone"

@@ -100,7 +100,7 @@ impl Front {
         // Must run before anything is opened.
         let predecessor = handover::receive().unwrap_or_else(|error| {
             complain(&format!(
-                "cannot take over from the earlier release, so the plugin is registered anew: {error}"
+                "cannot take over from the earlier release, so the plugin registers again: {error}"
             ));
             None
         });
@@ -344,7 +344,7 @@ impl Front {
         self.manager.tick(now);
         if self.relay.deadline().is_some_and(|deadline| deadline <= now) {
             let why = match &self.daemon {
-                None => "the daemon has ended and is started again".to_owned(),
+                None => "the daemon has ended and is being restarted".to_owned(),
                 Some(daemon) => format!(
                     "the daemon (process {}) did not answer in time; its last sign of life was {:.1} s ago",
                     daemon.pid,

@@ -103,7 +103,7 @@ impl Link {
                     continue;
                 }
                 (FromFront::Upgraded, _) => {
-                    tracing::info!("the front is of another release now; the plugin stays registered");
+                    tracing::info!("the front has the new release; the plugin stays registered");
                     continue;
                 }
                 _ => None,
@@ -124,7 +124,7 @@ impl Link {
         }
         let runtime = self.absence.connect(socket).await?;
         let session = self.request(&FromDaemon::Connected, Some(runtime)).await?;
-        session.ok_or_else(|| io::Error::other("the front does not take the connection"))
+        session.ok_or_else(|| io::Error::other("the front of the daemon refused the connection"))
     }
 
     async fn request(
@@ -132,7 +132,7 @@ impl Link {
         message: &FromDaemon,
         runtime: Option<UnixStream>,
     ) -> io::Result<Option<UnixStream>> {
-        let gone = || io::Error::other("the front of the daemon is gone");
+        let gone = || io::Error::other("the front of the daemon has ended");
         let mut sessions = self.sessions.get().ok_or_else(gone)?.lock().await;
         // The answer to an abandoned request.
         while sessions.try_recv().is_ok() {}
@@ -211,7 +211,7 @@ impl Link {
             let count = now.answered - before.answered;
             tracing::warn!(
                 count,
-                "requests were answered for the daemon, which had not answered in time"
+                "the front answered requests that the daemon did not answer in time"
             );
         }
     }

@@ -112,7 +112,7 @@ pub(super) fn unknown(stream: u32) -> Message {
     failure(
         stream,
         UNIMPLEMENTED,
-        "the front of nri-oci-hooks passes RegisterPlugin on and nothing else",
+        "the front of nri-oci-hooks accepts only RegisterPlugin",
     )
 }
 

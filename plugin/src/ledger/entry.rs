@@ -234,7 +234,7 @@ impl Entry {
             }
             let StageLine::<Vec<ResolvedHook>> { hooks, .. } = parse(path, &line)?;
             if hooks.len() != expected {
-                let reason = format!("it has {} {stage} hooks of {expected}", hooks.len());
+                let reason = format!("it has {} of {expected} {stage} hooks", hooks.len());
                 return Err(LedgerError::damaged(&*path, reason));
             }
             return Ok(hooks);

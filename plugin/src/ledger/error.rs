@@ -23,7 +23,7 @@ pub enum LedgerError {
     },
     /// The content of a file is invalid: a crash cut it off, or it was changed.
     #[error(
-        "ledger: {} is damaged ({reason}), so no more hooks are run by it; \
+        "ledger: {} is damaged ({reason}), so no more of its hooks run; \
          delete the container's pod, so that it is created again",
         escaped_path(.path)
     )]
@@ -59,10 +59,10 @@ pub enum LedgerError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum Damage {
     /// Data was never written: the power failed.
-    #[error("a part of it was lost")]
+    #[error("part of it is lost")]
     PartLost,
     /// The last line, which is complete but for its line feed.
-    #[error("its last line is changed")]
+    #[error("its last line was changed")]
     LastLineChanged,
     /// A line was changed.
     #[error("its line {line} does not match its checksum")]

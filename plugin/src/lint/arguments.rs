@@ -16,7 +16,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
             "is {}, but {program} uses its first item as its own name, not as an argument",
             escaped(arg0)
         );
-        let help = format!("write [\"{program}\", ...] with the arguments behind");
+        let help = format!("write [\"{program}\", ...] and the arguments after it");
         Some(linted.warning(
             at,
             ("args[0]", at.places.arg0),

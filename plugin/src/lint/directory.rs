@@ -34,13 +34,13 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
 fn shared_by_others(file: &str, directory: &Path) -> (String, String) {
     let directory = directory.to_string_lossy();
     let message = format!(
-        "{} lies below {}, where others may create files, and which may be emptied at any time",
+        "{} is below {}, where other users can create files, and which may be emptied at any time",
         escaped(file),
         escaped(&directory)
     );
     (
         message,
-        "move it to a directory of root's, such as /usr/local/lib/nri-oci-hooks".to_owned(),
+        "move it to a directory that only root can write to, such as /usr/local/lib/nri-oci-hooks".to_owned(),
     )
 }
 

@@ -11,7 +11,7 @@ pub(super) fn lint<'l>(linted: &'l Linted<'_>) -> impl Iterator<Item = Diagnosti
     let without = hooks.filter(move |at| at.hook.env.as_ref().is_some_and(lacks_path));
     without.map(|at| {
         let message =
-            "has no PATH, and env is the hook's whole environment: its program finds no other by name";
+            "has no PATH, and the hook gets no other variables: its program cannot find others by name";
         let help = "add \"PATH=/usr/sbin:/usr/bin:/sbin:/bin\" to env, or remove env";
         let what = (message.to_owned(), help.to_owned());
         linted.warning(at, ("env", at.places.env), Rule::EnvWithoutPath, what)

@@ -16,11 +16,10 @@ pub(crate) fn lint_for_isulad(spec: &LoadedSpec, text: &[u8]) -> Vec<Diagnostic>
     let mut warnings: Vec<Diagnostic> = hooks
         .filter_map(|at| {
             let (field, place, what) = if !STAGES.contains(&at.stage) {
-                let message = "is of a stage that iSulad does not have: it never runs the hook";
+                let message = "is in a stage that iSulad does not have, so iSulad never runs it";
                 ("", None, (message, "move it to prestart, poststart or poststop"))
             } else if !at.hook.on_failure.is_fail() {
-                let message =
-                    "is our extension of the format: iSulad takes the hook's failure as that of any other";
+                let message = "is not known to iSulad, which handles the failure like any other";
                 (
                     "onFailure",
                     at.places.on_failure,

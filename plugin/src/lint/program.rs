@@ -37,7 +37,7 @@ fn trouble(at: LintedHook<'_>) -> Option<(Rule, String, String)> {
                 "{} is neither machine code nor a script with a #! line",
                 escaped(&at.hook.path)
             ),
-            "begin it with a line such as #!/bin/sh".to_owned(),
+            "begin the script with a line such as #!/bin/sh".to_owned(),
         )),
         Start::Script {
             interpreter,

@@ -62,7 +62,7 @@ impl Overrun {
         } else {
             "kubelet gives up on the call"
         };
-        format!("with this hook those of {stage} may take {total} s together, but {waits} after {limit} s")
+        format!("with this hook the {stage} hooks may take {total} s in all, but {waits} after {limit} s")
     }
 
     /// The hint.

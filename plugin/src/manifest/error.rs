@@ -27,7 +27,7 @@ pub enum ManifestError {
         what: String,
     },
     /// A value that is not an object of Kubernetes.
-    #[error("holds no object of Kubernetes, or one without a kind; write one such as kind: Pod")]
+    #[error("has no Kubernetes object, or one without kind; add a line such as kind: Pod")]
     NoKind,
     /// An object with an invalid field.
     #[error("{object}: {field} must be {wanted}")]

@@ -125,15 +125,15 @@ fn the_items_of_a_list_of_one_kind_need_not_name_it() {
         found("kind: ServiceList\nitems: [{metadata: {name: s}}]\n"),
         ["Service/s"]
     );
-    assert!(refused(&format!("kind: List\n{items}")).contains("without a kind"));
+    assert!(refused(&format!("kind: List\n{items}")).contains("without kind"));
 }
 
 #[test]
 fn a_text_that_is_not_a_manifest_is_refused_with_the_place_of_the_error() {
     for (text, message) in [
         ("kind: Pod\n  x: 1\n", "line 2, column 4: is not valid YAML: "),
-        ("a: 1\n", "holds no object of Kubernetes"),
-        ("- kind: Pod\n", "holds no object of Kubernetes"),
+        ("a: 1\n", "has no Kubernetes object"),
+        ("- kind: Pod\n", "has no Kubernetes object"),
         (
             "kind: Pod\nkind: Pod\n",
             "line 2, column 7: the key kind is in this map twice",

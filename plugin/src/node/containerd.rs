@@ -139,7 +139,7 @@ fn report_unread(
     let remedy =
         format!("write imports = [\"{DROP_INS}/*.toml\"] at the top of {MAIN}, then restart containerd");
     let why = if format.is_none_or(|format| format < 2) && main.contains_key("imports") {
-        "its format is version 1, which imports nothing"
+        "its format is version 1, which has no imports"
     } else {
         "it does not import them"
     };

@@ -153,7 +153,7 @@ pub(crate) fn table(node: &Node, name: &Path, findings: &mut Vec<Finding>) -> Op
                 escaped_path(name),
                 prose(error.message())
             );
-            let remedy = "mend it: the runtime does not start with it";
+            let remedy = "fix it: the runtime cannot start with it";
             findings.push(Finding::problem("runtime-config", what, remedy));
         })
         .ok()
@@ -172,7 +172,7 @@ pub(crate) fn files(node: &Node, directory: &str, findings: &mut Vec<Finding>) -
 pub(crate) fn unreadable(name: &Path, error: &Error) -> Finding {
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => "run this as root",
-        _ => "mend it: the runtime does not start with it",
+        _ => "fix it: the runtime cannot start with it",
     };
     let what = format!("{} cannot be read: {error}", escaped_path(name));
     Finding::problem("runtime-config", what, remedy)

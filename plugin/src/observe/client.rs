@@ -25,7 +25,7 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 #[derive(Debug, Error)]
 pub enum StatusError {
     /// No process listens.
-    #[error("no daemon answers at {}; is it running, and with this state directory?", escaped(&.socket.to_string_lossy()))]
+    #[error("no daemon answers at {}: {source}; is it running, with this state directory?", escaped(&.socket.to_string_lossy()))]
     NoDaemon {
         /// The socket.
         socket: PathBuf,
@@ -61,7 +61,7 @@ pub fn request_status(state_dir: &Path) -> Result<Status, StatusError> {
     };
     let answer =
         exchange(stream, Instant::now() + ANSWER_TIMEOUT).map_err(|error| no_answer(error.to_string()))?;
-    let body = body(&answer).ok_or_else(|| no_answer("it does not speak HTTP".into()))?;
+    let body = body(&answer).ok_or_else(|| no_answer("it is not HTTP".into()))?;
     serde_json::from_str(body).map_err(|error| no_answer(error.to_string()))
 }
 

@@ -219,7 +219,7 @@ fn report_earlier(directory: &Path, since: Timestamp) {
             }
             Some(Ending::Stale(age)) => {
                 let seconds = age.as_secs();
-                tracing::warn!(pid, %last_sign, seconds, "the daemon before this one hung until it was killed, or was killed and not replaced at once");
+                tracing::warn!(pid, %last_sign, seconds, "the daemon before this one hung until it was killed, or was replaced only some time after its end");
             }
             Some(Ending::Killed) => {
                 tracing::warn!(pid, %last_sign, "the daemon before this one did not end by itself: it was killed, or crashed");

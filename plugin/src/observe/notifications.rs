@@ -51,7 +51,7 @@ pub(super) async fn receive(ledger: Ledger, observer: Arc<Observer>) -> io::Resu
             }
             observer.plugin().reported(&notification.id);
             if !notifications.send(notification) {
-                tracing::warn!("the end of a stage is not counted: the ledger is not read fast enough");
+                tracing::warn!("the metrics lack the end of a stage: the ledger is not read fast enough");
             }
         }
     }

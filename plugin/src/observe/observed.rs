@@ -61,7 +61,7 @@ impl Observed {
             tracing::warn!(
                 event,
                 milliseconds,
-                "the daemon did not run while this request may have waited: the runtime may have given it up"
+                "the daemon did not run while this request may have waited: the runtime may not have its answer"
             );
         }
     }

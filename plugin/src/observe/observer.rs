@@ -185,7 +185,7 @@ impl Observer {
         }
         for one in before.iter().filter(|one| !is_among(&now, one)) {
             let (path, mount) = (&*one.path, one.mount.as_deref());
-            tracing::info!(path, mount, since = %one.since, "a file system that did not answer does again");
+            tracing::info!(path, mount, since = %one.since, "a file system answers again");
         }
     }
 
@@ -202,14 +202,14 @@ impl Observer {
             return;
         }
         if refused.is_empty() {
-            return tracing::info!("every file of the pod is active");
+            return tracing::info!("all files of the pod are active");
         }
         let errors = bounded_list(&refused);
         tracing::error!(
             errors,
-            "the pod's files are refused: the versions before them stay active"
+            "files of the pod are refused: their earlier versions stay active"
         );
-        self.failed(&format!("the pod's files are refused: {errors}"));
+        self.failed(&format!("files of the pod are refused: {errors}"));
     }
 
     /// Logs that another daemon uses the state directory, if two checks have found it: that is longer than a

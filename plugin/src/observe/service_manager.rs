@@ -33,7 +33,7 @@ enum News {
 /// The daemon has started, and looks for the runtime at `socket`.
 pub(crate) fn starting(socket: &Path) {
     send(News::Status(format!(
-        "no runtime yet at {}; containers are created without hooks",
+        "no runtime yet at {}; containers get no hooks",
         escaped(&socket.to_string_lossy())
     )));
 }
@@ -46,7 +46,7 @@ pub(super) fn ready(runtime: &str) {
 /// The runtime no longer calls it. It stays ready for the service manager, which could not fix it.
 pub(super) fn disconnected(reason: &str) {
     send(News::Status(format!(
-        "disconnected, and connecting again: {}; containers are created without hooks",
+        "disconnected, connecting again; containers get no hooks: {}",
         one_line(reason)
     )));
 }

@@ -73,7 +73,7 @@ pub(crate) async fn detect_stalls(observer: Arc<Observer>, endpoint: Arc<Endpoin
             let milliseconds = stall.as_millis();
             tracing::warn!(
                 milliseconds,
-                "the daemon did not run for so long: the runtime may have given up requests"
+                "the daemon did not run for this long: the runtime may not have waited for its answers"
             );
         }
         endpoint.beat();

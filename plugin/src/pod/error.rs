@@ -31,7 +31,7 @@ pub(crate) enum PodError {
     #[error("cannot put the pod's files on the host: {0}")]
     File(PathError),
     /// A file is larger than any file that the daemon reads from there.
-    #[error("{} is larger than any hook-spec may be", escaped_path(.0))]
+    #[error("{} is larger than the limit of a hook-spec", escaped_path(.0))]
     TooLarge(PathBuf),
 }
 

@@ -284,8 +284,8 @@ impl Work {
 
 /// The error that the pod lacks a file that the daemon needs.
 fn missing(path: &Path) -> Diagnostic {
-    let message = "is no longer among the pod's files, and stays as it was because the daemon needs it";
-    let help = "put it into the ConfigMap again, or take its name out of the configuration";
+    let message = "is no longer among the pod's files; the daemon needs it, so its earlier version stays";
+    let help = "add it to the ConfigMap again, or remove its name from the configuration";
     Diagnostic::of_file(&path.to_string_lossy().into(), Rule::NotFound, message, help)
 }
 

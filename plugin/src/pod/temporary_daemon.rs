@@ -38,7 +38,7 @@ impl TemporaryDaemon {
     /// It cannot be executed, or is not ready in time.
     pub(crate) fn start(command: &[String]) -> Result<TemporaryDaemon, UnitError> {
         let failed = |source: io::Error| UnitError::Tool {
-            tool: "the daemon that stands in",
+            tool: "the temporary daemon",
             source,
         };
         let socket = PathBuf::from(format!("/run/nri-oci-hooks-stand-in-{}.sock", std::process::id()));

@@ -14,13 +14,13 @@ use crate::model::{PathError, escaped, escaped_path, prose};
 pub(crate) enum UnitError {
     /// The host has a unit of this name that is not from a pod.
     #[error(
-        "cannot put the unit on the host: {} is not from a pod; uninstall that daemon, or deploy without hostUnit",
+        "cannot put the unit on the host: {} was not written by a pod; uninstall that daemon, or deploy without hostUnit",
         escaped_path(.0)
     )]
     Foreign(PathBuf),
     /// systemd would read a word of the command in another way.
     #[error(
-        "cannot name {} in a unit: only letters, digits and /._-+@:,= may stand there; change the pod's arguments",
+        "cannot write {} into a unit: only letters, digits and /._-+@:,= are allowed; change the pod's arguments",
         escaped(.0)
     )]
     NotPlain(String),
@@ -47,6 +47,6 @@ pub(crate) enum UnitError {
         said: String,
     },
     /// The daemon that replaces the unit's for a while is not ready in time.
-    #[error("the daemon that stands in while the unit is replaced was not ready within {} s: see its log", .0.as_secs())]
+    #[error("the temporary daemon was not ready within {} s; see its log", .0.as_secs())]
     TemporaryDaemon(Duration),
 }

@@ -40,7 +40,7 @@ pub(super) struct NotAVersion;
 
 impl fmt::Display for NotAVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it does not tell its version")
+        f.write_str("it does not print its version")
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum EditError {
     #[error("{0}")]
     InvalidToml(String),
     /// Its format is of containerd 1.0.
-    #[error("its format is version 1, which imports nothing")]
+    #[error("its format is version 1, which has no imports")]
     FormatOne,
     /// `imports` has another type.
     #[error("imports is not a list")]
@@ -37,13 +37,13 @@ pub(crate) enum RuntimeError {
     NoRuntime(PathBuf),
     /// The node has a containerd of unknown version.
     #[error(
-        "the version of containerd below {} is unknown: neither its configuration nor the program says it; \
-         name it with --runtime",
+        "the version of containerd below {} is unknown: neither its configuration nor its program has it; \
+         set it with --runtime",
         escaped_path(.0)
     )]
     WhichContainerd(PathBuf),
     /// Another file has the drop-in's path.
-    #[error("{} is not as nri-oci-hooks wrote it; move it away, then run this again", escaped_path(.0))]
+    #[error("{} was not written by nri-oci-hooks, or was changed since; move it away, then run this command again", escaped_path(.0))]
     NotOurs(PathBuf),
     /// The runtime's own file cannot be changed safely.
     #[error("{} cannot be changed: {reason}; change it by hand: imports = [{}]", escaped_path(.path), escaped(.import))]

@@ -99,13 +99,13 @@ pub(crate) fn enable(target: &Target) -> Result<Plan, RuntimeError> {
         drop_in
             .kept
             .into_iter()
-            .map(|kept| format!("{kept} stays in force")),
+            .map(|kept| format!("{kept} still applies")),
     );
     let socket = drop_in
         .socket
         .filter(|socket| socket != containerd_nri::DEFAULT_SOCKET);
     plan.notes
-        .extend(socket.map(|socket| format!("give the daemon --nri-socket {}", escaped(&socket))));
+        .extend(socket.map(|socket| format!("start the daemon with --nri-socket {}", escaped(&socket))));
     Ok(plan)
 }
 

@@ -234,8 +234,8 @@ fn the_administrators_settings_for_nri_stay() {
         assert_eq!(table.get("socket_path").and_then(Value::as_str), whole);
         assert_eq!(table.contains_key("odd key"), format == 2);
         for note in [
-            "plugin_request_timeout of /etc/containerd/config.toml stays in force",
-            "give the daemon --nri-socket /run/my.sock",
+            "plugin_request_timeout of /etc/containerd/config.toml still applies",
+            "start the daemon with --nri-socket /run/my.sock",
         ] {
             assert!(plan.notes.iter().any(|it| it == note), "{:?}", plan.notes);
         }

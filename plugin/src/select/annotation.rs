@@ -46,7 +46,7 @@ pub enum AnnotationFault {
         key: AnnotationKey,
     },
     /// An empty element between two commas, before the first or after the last.
-    #[error("element {position} of the list is empty; write names of hook-specs with one comma between two")]
+    #[error("element {position} of the list is empty; separate the names of hook-specs with one comma")]
     EmptyElement {
         /// Its position, from 1.
         position: usize,

@@ -13,8 +13,8 @@ use crate::model::{Stage, escaped};
 /// Hooks of a stage that a container's delivery cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{}:{line}: {stage} hooks cannot be run with delivery {delivery}: only the OCI runtime can, which gets no hooks \
-     with it; {REMEDY}",
+    "{}:{line}: {stage} hooks cannot be run with delivery {delivery}: they need the OCI runtime, which gets no hooks \
+     with this delivery; {REMEDY}",
     escaped(.file)
 )]
 pub struct NotDeliverable {
@@ -90,7 +90,7 @@ impl Deliveries {
         let partly = stages.filter_map(|stage| {
             let without = self.without(*stage);
             let message = format!(
-                "{stage} hooks cannot be run with delivery {}, which {} has: containers there that need them are not \
+                "{stage} hooks cannot be run with delivery {}, which is set for {}: containers there that need them are not \
                  created",
                 Delivery::Events,
                 without.join(", ")

@@ -131,7 +131,7 @@ impl HooksD {
         if too_many && !self.too_many {
             tracing::error!(
                 count,
-                "more than {MAX_FILES} hooks.d files: the last in their order are ignored"
+                "more than {MAX_FILES} hooks.d files: the last ones are ignored"
             );
         }
         self.too_many = too_many;
@@ -172,7 +172,7 @@ impl Directory {
                 tracing::error!(
                     directory = &*self.path,
                     errors = bounded_list(&self.errors),
-                    "hooks.d directory not listed: its active files stay active, and no others are added"
+                    "cannot list the hooks.d directory: its active files stay active, and new ones are not read"
                 );
             }
             Err(_) => {}

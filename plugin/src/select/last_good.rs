@@ -126,7 +126,7 @@ impl LastGoodSpec {
     fn accept(&mut self, spec: &Arc<LoadedSpec>, deliveries: &Deliveries) {
         let known = self.good.as_ref().is_some_and(|good| Arc::ptr_eq(good, spec));
         if !known || !self.errors.is_empty() {
-            tracing::info!(file = &*self.file, "{} applied as it is now", self.what());
+            tracing::info!(file = &*self.file, "{} applied", self.what());
             for warning in deliveries.partly(spec) {
                 tracing::warn!("{warning}");
             }
@@ -160,7 +160,7 @@ impl LastGoodSpec {
             (false, Format::HooksD) => tracing::error!(
                 file,
                 errors = listed,
-                "{what} ignored, and no earlier version can be used: containers go without its hook"
+                "{what} ignored, and no earlier version can be used: containers do not get its hook"
             ),
         }
         self.errors = errors;

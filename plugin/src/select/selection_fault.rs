@@ -20,7 +20,7 @@ pub enum SelectionFault {
         directories: Vec<Arc<str>>,
     },
     /// The path, or the target of its links, is in none of the spec directories.
-    #[error("lies outside the directories of hook-specs that may be selected; those are: {}", bounded_list(.directories))]
+    #[error("is outside the directories of hook-specs that may be selected: {}", bounded_list(.directories))]
     Outside {
         /// The spec directories.
         directories: Vec<Arc<str>>,
@@ -44,12 +44,12 @@ pub enum SelectionFault {
     },
     /// Matching the rules takes too long.
     #[error(
-        "holding it against annotation.rules of the node's configuration {0}; select fewer hook-specs, by shorter names"
+        "checking it against annotation.rules of the node's configuration {0}; select fewer hook-specs, or ones with shorter names"
     )]
     Overdue(Overdue),
     /// It has a stage that selected hook-specs may not use.
     #[error(
-        "has {stage} hooks, but hook-specs that pods select may have these alone: {}",
+        "has {stage} hooks, but hook-specs that pods select may only have these: {}",
         bounded_list(.allowed)
     )]
     StageNotAllowed {
@@ -60,7 +60,7 @@ pub enum SelectionFault {
     },
     /// The timeout of one of its hooks is too long.
     #[error(
-        "{stage}[{index}], line {line}, may run for {seconds} s, but those that pods select for at most {max} s",
+        "{stage}[{index}], line {line}, may run for {seconds} s, but hooks that pods select may run for at most {max} s",
         seconds = .timeout.seconds(), max = .max.seconds()
     )]
     TimeoutTooLong {

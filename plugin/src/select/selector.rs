@@ -194,7 +194,7 @@ impl Selector {
     pub fn select(&self, subject: &Subject<'_>, deadline: Deadline) -> Result<Selected, SelectError> {
         let selected = self.choose(subject, deadline)?;
         for error in &selected.ignored {
-            tracing::warn!(%error, "it goes without these hooks, as failure_policy is ignore");
+            tracing::warn!(%error, "created without these hooks, because failure_policy is ignore");
         }
         Ok(selected)
     }

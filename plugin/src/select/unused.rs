@@ -125,45 +125,50 @@ impl fmt::Display for Unused {
             ),
             Unused::OtherNamespaces { file, namespaces } => write!(
                 f,
-                "{}: is for the namespaces {}",
+                "{}: is only for the namespaces {}",
                 escaped(file),
                 namespaces.join(", ")
             ),
             Unused::Unmet { file, conditions } => write!(
                 f,
-                "{}: of its conditions these do not hold: {}",
+                "{}: these conditions do not hold: {}",
                 escaped(file),
                 conditions.join(", ")
             ),
             Unused::NotKnown { file, conditions } => write!(
                 f,
-                "{}: it cannot be known here whether these of its conditions hold: {} (the image or the runtime decides)",
+                "{}: these conditions depend on the image or the runtime, and may hold: {}",
                 escaped(file),
                 conditions.join(", ")
             ),
             Unused::Overridden { annotation, by } => {
-                write!(f, "annotation {}: {} is nearer", escaped(annotation), escaped(by))
+                write!(
+                    f,
+                    "annotation {}: {} is more specific",
+                    escaped(annotation),
+                    escaped(by)
+                )
             }
             Unused::OtherContainer {
                 annotation,
                 container,
             } => write!(
                 f,
-                "annotation {}: is about container {}",
+                "annotation {}: is for container {}",
                 escaped(annotation),
                 escaped(container)
             ),
             Unused::Empty { annotation } => {
                 write!(
                     f,
-                    "annotation {}: is empty, which means none",
+                    "annotation {}: is empty, so it selects nothing",
                     escaped(annotation)
                 )
             }
             Unused::AnotherKey { annotation, key } => {
                 write!(
                     f,
-                    "annotation {}: is not ours; did you mean {key}?",
+                    "annotation {}: is not known; did you mean {key}?",
                     escaped(annotation)
                 )
             }

@@ -53,7 +53,7 @@ pub(super) fn refuse<'t>(report: &mut Report<'t>, root: Node<'t>) -> bool {
         None => !earlier.has_when && (earlier.is_hook_a_string() || earlier.has_its_keys),
     };
     if is_earlier {
-        let message = "is of version 0.1.0 of hooks.d, which is not read";
+        let message = "has version 0.1.0 of hooks.d, which is not supported";
         let help = format!("write it in version 1.0.0: {}", earlier.in_current_version());
         let at = earlier.version.unwrap_or(root);
         report.at(at, Field::Whole, Rule::InvalidValue, message, help);

@@ -106,11 +106,8 @@ fn is_key_value<'t>(report: &mut Report<'t>, node: Node<'t>, field: Field, entry
         ),
         Some((name, _)) if is_for_the_loader(name) => (
             Rule::EnvForLoader,
-            format!(
-                "{} can have the dynamic loader run code that nobody checks",
-                escaped(name)
-            ),
-            "let path be a script that sets it and executes the program",
+            format!("{} can make the dynamic loader run unchecked code", escaped(name)),
+            "set path to a script that sets it and executes the program",
         ),
         Some(_) => return true,
         None => (

@@ -123,7 +123,7 @@ fn read_values<'t>(report: &mut Report<'t>, values: [Option<Node<'t>>; 4], parse
 }
 
 fn read_version(report: &mut Report<'_>, node: Node<'_>) {
-    let help = "only files of version 1.0.0 are read";
+    let help = "only version 1.0.0 is supported";
     let Some(version) = report.string(node, Field::Key("version"), help) else {
         return;
     };
@@ -194,7 +194,7 @@ fn read_commands<'t>(report: &mut Report<'t>, list: Node<'t>) -> Vec<Pattern> {
 /// Whether `index` is below [`MAX_PATTERNS`]; reports the first that is not.
 fn is_one_of_the_first(report: &mut Report<'_>, node: Node<'_>, field: Field, index: usize) -> bool {
     if index == MAX_PATTERNS {
-        let message = format!("is one more than the {MAX_PATTERNS} patterns that are read");
+        let message = format!("exceeds the limit of {MAX_PATTERNS} patterns");
         let help = "use fewer, or join some with |";
         report.at(node, field, Rule::TooLarge, message, help);
     }
@@ -230,7 +230,7 @@ fn pattern(report: &mut Report<'_>, node: Node<'_>, field: Field) -> Option<Patt
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let message = format!(
-                "{} is no regular expression: {}",
+                "{} is not a valid regular expression: {}",
                 escaped(&text),
                 prose(&error.to_string())
             );

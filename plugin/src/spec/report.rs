@@ -136,7 +136,7 @@ impl<'t> Report<'t> {
                 format!("move it out of this object: {{\"{name}\": ...}}"),
             ),
             object => (
-                format!("the key {name} belongs into {object}"),
+                format!("the key {name} belongs in {object}"),
                 format!("write {{\"{object}\": {{\"{name}\": ...}}}}"),
             ),
         };
@@ -166,7 +166,7 @@ impl<'t> Report<'t> {
         match node.string() {
             Ok(string) if string.contains('\0') => {
                 let help = "remove the \\u0000; the kernel would end the string there";
-                self.at(node, field, Rule::NulCharacter, "holds a NUL character", help);
+                self.at(node, field, Rule::NulCharacter, "has a NUL character", help);
                 None
             }
             Ok(string) => Some(string),
@@ -178,7 +178,7 @@ impl<'t> Report<'t> {
     }
 
     fn no_character(&mut self, node: Node<'_>, field: Field) {
-        let message = "holds an escape that is no character";
+        let message = "has an escape that is not a character";
         let help = "a \\ud800 to \\udfff escape needs its other half beside it";
         self.at(node, field, Rule::InvalidString, message, help);
     }

@@ -157,7 +157,7 @@ impl TrustError {
             Fault::Writable { .. } => format!("run: chmod go-w {path}"),
             Fault::NotExecutable { .. } => format!("run: chmod +x {path}"),
             Fault::SetId { .. } => format!("run: chmod ug-s {path} (a hook runs as root anyway)"),
-            Fault::HardLinked { .. } => "put a copy where root alone can create files".into(),
+            Fault::HardLinked { .. } => "put a copy where only root can create files".into(),
             Fault::MountedByUser { .. } => "put a copy on a file system that root has mounted".into(),
             Fault::ProcLink | Fault::TooManyLinks => "name the file by its own path".into(),
             Fault::NameTooLong => "a name has at most 255 bytes, a path 4095".into(),
@@ -179,7 +179,7 @@ impl fmt::Display for TrustError {
         let path = self.escaped_component();
         match self.fault {
             Fault::NotAbsolute => write!(f, "{path} must begin with /"),
-            Fault::Nul => write!(f, "{path} holds a NUL character"),
+            Fault::Nul => write!(f, "{path} has a NUL character"),
             Fault::NotFound => write!(f, "{path} does not exist"),
             Fault::PermissionDenied => write!(f, "{path} cannot be accessed: permission denied"),
             Fault::NotDirectory(kind) => write!(f, "{path} must be a directory, but is a {kind}"),
@@ -214,11 +214,11 @@ impl fmt::Display for TrustError {
             }
             Fault::MountedByUser { uid } => write!(
                 f,
-                "{path} is on a FUSE file system that uid {uid} has mounted, who can fake owners and modes there"
+                "{path} is on a FUSE file system of uid {uid}, who can fake owners and modes there"
             ),
-            Fault::ProcLink => write!(f, "{path} names another file to each process that asks"),
-            Fault::TooManyLinks => write!(f, "{path} is one link more than the {MAX_LINKS} a path may have"),
-            Fault::NameTooLong => write!(f, "{path} is too long a name"),
+            Fault::ProcLink => write!(f, "{path} is a different file for each process"),
+            Fault::TooManyLinks => write!(f, "{path} exceeds the limit of {MAX_LINKS} links in a path"),
+            Fault::NameTooLong => write!(f, "{path} has a name that is too long"),
             Fault::Changed => write!(f, "{path} was replaced while it was being checked"),
             Fault::NotAnswering(how_long) => write!(f, "the file system of {path} {how_long}"),
             Fault::Kernel(errno) => write!(f, "{path} cannot be accessed: {}", errno.desc()),

@@ -262,7 +262,11 @@ async fn nothing_is_ended_while_a_file_is_refused() {
     node.start_daemon("default.json").await;
     node.add("web", "apps", LIVES);
     node.start_daemon("default.json").await;
-    let is_kept = |found: &[WithoutHooks]| found.iter().any(|it| it.then.contains("not sound"));
+    let is_kept = |found: &[WithoutHooks]| {
+        found
+            .iter()
+            .any(|it| it.then.contains("fix the configuration first"))
+    };
     node.until_found(is_kept).await;
     assert!(!node.has_ended(0));
 }

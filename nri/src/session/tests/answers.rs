@@ -44,7 +44,7 @@ async fn a_handler_that_is_not_done_in_time_is_answered_for_before_the_runtime_g
     assert_eq!(status.code, crate::Code::DeadlineExceeded);
     assert_eq!(
         status.message,
-        "the plugin had not handled CreateContainer when its time was up"
+        "the plugin did not handle CreateContainer before its deadline"
     );
     assert!(
         begin.elapsed() >= Duration::from_millis(100),

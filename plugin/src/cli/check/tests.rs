@@ -90,8 +90,8 @@ fn parts_that_isulad_reads_in_another_way_are_warned_of_on_demand_only() {
     assert!(is_good && out.contains("DIRECTORY/spec.json: good"), "{out}");
     let found: Vec<&str> = err.lines().filter(|line| line.starts_with("warning")).collect();
     let subjects = [
-        "prestart[0].onFailure: is our extension",
-        "createRuntime[0]: is of a stage",
+        "prestart[0].onFailure: is not known",
+        "createRuntime[0]: is in a stage",
     ];
     assert_eq!(found.len(), 2, "{err}");
     for (line, subject) in found.iter().zip(subjects) {

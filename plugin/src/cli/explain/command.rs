@@ -109,7 +109,7 @@ pub(super) fn run(args: &ExplainArgs, input: &mut impl Read, out: &mut impl Writ
     let config = args
         .config
         .read(&overrides)
-        .map_err(|errors| anyhow!("the configuration is no good: {}", bounded_list(&errors)))?;
+        .map_err(|errors| anyhow!("the configuration is invalid: {}", bounded_list(&errors)))?;
     let subjects = subjects::of(args, input)?;
     let selector = Selector::new(config);
     selector.refresh();

@@ -138,8 +138,8 @@ impl PodExplanation {
             && !selector.config().runtimes.is_empty()
         {
             warnings.push(format!(
-                "runtimeClassName {0}: which runtime handler that is, the cluster knows; taken to be {0}, unless \
-                 --runtime-handler says otherwise",
+                "runtimeClassName {0}: only the cluster knows its runtime handler; explain assumes {0}. Name another \
+                 with --runtime-handler",
                 escaped(class)
             ));
         }

@@ -28,7 +28,7 @@ pub(super) fn of(args: &ExplainArgs, input: &mut impl Read) -> anyhow::Result<Ma
     };
     ensure!(
         !(manifest.pods.is_empty() && manifest.others.is_empty()),
-        "the manifest holds no pod, nor anything else"
+        "the manifest is empty"
     );
     let namespace = args.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     for pod in &mut manifest.pods {

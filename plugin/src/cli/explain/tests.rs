@@ -159,7 +159,7 @@ fn failure_policy_ignore_shows_which_parts_would_be_left_out() {
     node.file("config.toml", &format!("failure_policy = \"ignore\"\n{config}"));
     let (good, out) = node.explained(&["--annotation", "hook-spec.noderesource.dev=bad"], "");
     assert!(good);
-    assert!(out.contains("left out, for failure_policy is ignore\n      - annotation hook-spec.noderesource.dev: hook-spec bad:"), "{out}");
+    assert!(out.contains("left out, because failure_policy is ignore\n      - annotation hook-spec.noderesource.dev: hook-spec bad:"), "{out}");
 }
 
 #[test]
@@ -224,12 +224,12 @@ fn annotations_that_the_runtime_adds_are_known_or_reported_as_unknown() {
         "{out}"
     );
     assert!(
-        out.contains("hooks.d/other.json: of its conditions these do not hold: annotations"),
+        out.contains("hooks.d/other.json: these conditions do not hold: annotations"),
         "{out}"
     );
     for (name, condition) in [("unknown", "annotations"), ("command", "commands")] {
         let said = format!(
-            "hooks.d/{name}.json: it cannot be known here whether these of its conditions hold: {condition}"
+            "hooks.d/{name}.json: these conditions depend on the image or the runtime, and may hold: {condition}"
         );
         assert!(out.contains(&said), "{out}");
     }
@@ -248,10 +248,10 @@ fn a_runtime_class_is_used_as_its_handler_and_that_is_reported() {
     );
     let (_, out) = node.explained(&["-"], pod);
     assert!(
-        out.contains("runtimeClassName kata: which runtime handler that is"),
+        out.contains("runtimeClassName kata: only the cluster knows"),
         "{out}"
     );
-    assert!(out.contains("delivery of this pod's: events: "), "{out}");
+    assert!(out.contains("delivery of this pod: events: "), "{out}");
     let (_, out) = node.explained(&["-", "--runtime-handler", ""], pod);
     assert!(!out.contains("kata") && !out.contains("events: "), "{out}");
 }
@@ -260,13 +260,10 @@ fn a_runtime_class_is_used_as_its_handler_and_that_is_reported() {
 fn a_manifest_without_a_pod_is_a_failure() {
     let node = Node::new();
     for text in ["", "---\n", "{\"kind\":\"List\",\"items\":[]}"] {
-        assert_eq!(
-            node.failed(&["-"], text),
-            "the manifest holds no pod, nor anything else"
-        );
+        assert_eq!(node.failed(&["-"], text), "the manifest is empty");
     }
     let (good, out) = node.explained(&["-"], "kind: Service\nmetadata: {name: s}\n");
-    assert!(!good && out.contains("Service/s: describes no pod"), "{out}");
+    assert!(!good && out.contains("Service/s: has no pod"), "{out}");
 }
 
 #[test]
@@ -315,7 +312,7 @@ fn unreadable_input_is_reported_with_its_place() {
     node.file("config.toml", "hook_spec = 1");
     assert!(
         node.failed(&["--namespace", "a"], "")
-            .starts_with("the configuration is no good: NODE/config.toml:1:13: ")
+            .starts_with("the configuration is invalid: NODE/config.toml:1:13: ")
     );
 }
 

@@ -24,29 +24,29 @@ pub(super) fn print(explanation: &Explanation, all: bool, out: &mut impl Write) 
         if pod.missed != explanation.missed {
             writeln!(
                 out,
-                "  if missed: reported; this pod's containers are not restarted"
+                "  if missed: containers of this pod are reported, and not restarted"
             )?;
         }
         if pod.delivery != explanation.delivery {
-            writeln!(out, "  delivery of this pod's: {}", delivered(pod.delivery))?;
+            writeln!(out, "  delivery of this pod: {}", delivered(pod.delivery))?;
         }
         writeln!(out)?;
     }
     for other in &explanation.others {
-        writeln!(out, "{}: describes no pod\n", label(other))?;
+        writeln!(out, "{}: has no pod\n", label(other))?;
     }
     for error in &explanation.errors {
         writeln!(out, "error: {}", one_line(&error.to_string()))?;
     }
     match &explanation.config {
         Some(file) => writeln!(out, "configuration: {}", escaped(file))?,
-        None => writeln!(out, "configuration: none, so the defaults")?,
+        None => writeln!(out, "configuration: none; the defaults apply")?,
     }
     writeln!(out, "delivery: {}", delivered(explanation.delivery))?;
     let missed = match explanation.missed {
         MissedAction::Report => "report: a container that was created without the daemon is reported",
         MissedAction::Restart => {
-            "restart: a container that was created without the daemon is reported, and its init ended"
+            "restart: a container that was created without the daemon is reported, and its init is ended"
         }
     };
     writeln!(out, "if missed: {missed}")
@@ -87,7 +87,11 @@ fn print_container(container: &ContainerExplanation, all: bool, out: &mut impl W
             print_hook(index + 1, hook, out)?;
         }
     }
-    print_list("left out, for failure_policy is ignore", &container.ignored, out)?;
+    print_list(
+        "left out, because failure_policy is ignore",
+        &container.ignored,
+        out,
+    )?;
     print_list("warning", &container.warnings, out)?;
     let unused = container.unused.iter();
     let unused = unused.filter(|unused| all || unused.what.is_near());
@@ -137,13 +141,13 @@ fn print_list<T: AsRef<str>>(title: &str, items: &[T], out: &mut impl Write) -> 
 fn delivered(delivery: Delivery) -> &'static str {
     match delivery {
         Delivery::Runner => {
-            "runner: the container's OCI spec gets one hook per stage, which runs them; NRI's events stand in for it"
+            "runner: the container's OCI spec gets one hook per stage, which runs the stage's hooks; the daemon runs stages that the OCI runtime leaves out"
         }
         Delivery::Direct => {
-            "direct: they go into the container's OCI spec, and the OCI runtime runs them by its own rules"
+            "direct: the hooks go into the container's OCI spec, and the OCI runtime runs them by its own rules"
         }
         Delivery::Events => {
-            "events: they are run at NRI's events alone; nothing goes into the container's OCI spec"
+            "events: the daemon runs the hooks at events of NRI; nothing goes into the container's OCI spec"
         }
     }
 }

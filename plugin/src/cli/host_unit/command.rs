@@ -52,10 +52,12 @@ pub(crate) struct HostUnitArgs {
 pub(crate) fn host_unit(args: HostUnitArgs) -> ExitCode {
     if !HostUnit::is_possible() {
         start_logs(&args.run.logs);
-        tracing::warn!("the host does not run systemd, or the pod cannot see it: the pod is the daemon");
+        tracing::warn!(
+            "the host does not run systemd, or the pod cannot see it; the daemon runs in this pod"
+        );
         flush_logs();
         let error = be_daemon();
-        tracing::error!(%error, "cannot be the daemon");
+        tracing::error!(%error, "cannot run the daemon in this pod");
         flush_logs();
         return ExitCode::FAILURE;
     }

@@ -29,7 +29,7 @@ pub(super) async fn serve(place: SocketAddr, source: ConfigSource) {
         };
         if error.to_string() != reported {
             reported = error.to_string();
-            tracing::error!(%place, %error, "the pod's health cannot be asked for");
+            tracing::error!(%place, %error, "cannot serve the pod's health; trying again");
         }
         sleep(RETRY_INTERVAL).await;
     }

@@ -52,12 +52,12 @@ impl Rounds {
         let was_upgrading = std::mem::take(&mut self.is_upgrading);
         match self.unit.put()? {
             Needed::Upgrade if !was_upgrading => {
-                tracing::info!("the unit runs another release: the one on the host takes over in place");
+                tracing::info!("the unit runs another release: upgrading it in place");
                 self.is_upgrading = true;
                 self.unit.reload()
             }
             Needed::Start => {
-                tracing::info!("the unit is started");
+                tracing::info!("starting the unit");
                 self.unit.start()
             }
             Needed::Upgrade | Needed::Replace => self.replace(),
@@ -70,19 +70,19 @@ impl Rounds {
     pub(super) fn report(&mut self, error: Option<String>) {
         let error = error.unwrap_or_default();
         if error != self.reported && !error.is_empty() {
-            tracing::error!(error, "the host is not as the pod has it; the pod tries again");
+            tracing::error!(error, "the host is not up to date; trying again");
         }
         self.reported = error;
     }
 
     fn replace(&self) -> Result<(), UnitError> {
         tracing::info!(
-            "the unit runs with other options, or cannot be upgraded in place: it is restarted, and the pod stands in"
+            "the unit has other options, or cannot be upgraded in place: restarting it while a temporary daemon runs in the pod"
         );
         // A replacement with a gap is better than none: the old program may be the reason for the new one.
         let temporary_daemon = TemporaryDaemon::start(&self.temporary_daemon);
         if let Err(error) = &temporary_daemon {
-            tracing::warn!(%error, "the unit is restarted without a daemon that stands in");
+            tracing::warn!(%error, "restarting the unit without a temporary daemon");
         }
         let restarted = self.unit.restart();
         drop(temporary_daemon);
@@ -97,7 +97,7 @@ impl Rounds {
             let errors = bounded_list(&refused);
             tracing::error!(
                 errors,
-                "the pod's files are refused: the versions before them stay active"
+                "files of the pod are refused: their earlier versions stay active"
             );
         }
         self.refused = refused;

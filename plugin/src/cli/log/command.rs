@@ -133,8 +133,8 @@ fn reach(ledger: &Ledger) -> anyhow::Result<String> {
     let tracked = ledger.tracked()?.into_iter();
     let tracked = tracked.filter_map(|id| Some(ledger.find(&id).ok()??.header().ok()?.at));
     Ok(match archived.or_else(|| tracked.min()) {
-        Some(at) => format!("the ledger reaches back to {}", at.to_the_millisecond()),
-        None => "the ledger has none".to_owned(),
+        Some(at) => format!("the ledger begins at {}", at.to_the_millisecond()),
+        None => "the ledger is empty".to_owned(),
     })
 }
 

@@ -38,11 +38,15 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
         What::Late { by, waited_ms } => {
             writeln!(
                 out,
-                "{who}  {by} was answered after {waited_ms} ms, before it was over"
+                "{who}  {by} was answered after {waited_ms} ms, before the stage was over"
             )
         }
         What::NotHeld { reason } => {
-            writeln!(out, "{who}  the start did not wait for it: {}", one_line(reason))
+            writeln!(
+                out,
+                "{who}  the start did not wait for the stage: {}",
+                one_line(reason)
+            )
         }
         What::Stage { result } => match result {
             StageResult::Done => writeln!(out, "{who}  done"),

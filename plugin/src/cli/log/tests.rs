@@ -106,7 +106,7 @@ fn a_container_matches_by_its_id_its_name_its_pod_or_both_with_their_namespace()
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(none) && error.contains("the ledger reaches back to 20"),
+            error.contains(none) && error.contains("the ledger begins at 20"),
             "{error}"
         );
     }

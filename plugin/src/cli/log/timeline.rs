@@ -131,7 +131,7 @@ fn process(prestart: &Option<Record>, poststart: &Option<Record>, poststop: &Opt
         label: "init".to_owned(),
         from,
         to: began(poststop),
-        what: "at the longest".to_owned(),
+        what: "at most".to_owned(),
     })
 }
 

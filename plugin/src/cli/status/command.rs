@@ -130,7 +130,7 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         writeln!(out, "               - {}", one_line(reason))?;
     }
     match &status.configured_by {
-        ConfiguredBy::Defaults => writeln!(out, "configuration  none, so the defaults")?,
+        ConfiguredBy::Defaults => writeln!(out, "configuration  none; the defaults apply")?,
         ConfiguredBy::File(file) => writeln!(out, "configuration  {}", escaped(file))?,
         ConfiguredBy::Runtime => writeln!(out, "configuration  handed over by the runtime")?,
     }
@@ -141,7 +141,7 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
     }
     for file in &status.in_force {
         let (what, file, digest) = (one_line(&file.what), escaped(&file.file), escaped(&file.digest));
-        writeln!(out, "in force       {what} {file}\n               {digest}")?;
+        writeln!(out, "active         {what} {file}\n               {digest}")?;
     }
     for it in &status.image_programs {
         writeln!(
@@ -153,7 +153,7 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
     for file in &status.newer {
         writeln!(
             out,
-            "newer          {}: the daemon takes it over with the next container",
+            "newer          {}: the daemon applies it with the next container",
             escaped(file)
         )?;
     }
@@ -203,7 +203,7 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
     };
     let nri = match &connection.nri_version {
         Some(version) => format!("NRI {}", escaped(version)),
-        None => "NRI before 0.12, which does not tell its version".to_owned(),
+        None => "NRI before 0.12, which does not announce its version".to_owned(),
     };
     let (runtime, version) = (word(&connection.runtime), word(&connection.runtime_version));
     writeln!(out, "runtime        {runtime} {version}, {nri}")?;
@@ -221,9 +221,12 @@ fn print_connection(connection: &Connection, out: &mut impl Write) -> io::Result
         return Ok(());
     };
     let does = match on_silence {
-        OnSilence::Refuse => "the runtime refuses containers",
-        OnSilence::Ignore => "the runtime creates containers without hooks: failure_policy is ignore",
-        OnSilence::LetThrough => "the runtime creates containers without hooks: its NRI is older than 0.12.5",
+        OnSilence::Refuse => "containers are refused",
+        OnSilence::Ignore => "containers are created without hooks: failure_policy is ignore",
+        OnSilence::LetThrough => {
+            "its front answers by failure_policy; if that hangs too, containers are created without hooks: \
+             the runtime's NRI is older than 0.12.5"
+        }
     };
     writeln!(out, "if it hangs    {does}")
 }

@@ -64,7 +64,7 @@ fn the_runtimes_reaction_to_no_answer_and_to_no_daemon_is_printed() {
         (
             "refuse",
             true,
-            "the runtime refuses containers",
+            "containers are refused",
             "refuses containers: the daemon is",
         ),
         (
@@ -76,7 +76,7 @@ fn the_runtimes_reaction_to_no_answer_and_to_no_daemon_is_printed() {
         (
             "let-through",
             false,
-            "its NRI is older than 0.12.5",
+            "NRI is older than 0.12.5",
             "creates containers without hooks",
         ),
     ] {

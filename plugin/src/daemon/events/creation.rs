@@ -80,14 +80,14 @@ impl OciHooks {
             // The pod's selection may be the part that is too large; it must not cost the container its
             // other hooks.
             DeliveryError::TooLarge { .. } if may_ignore => {
-                tracing::warn!(%error, "it goes without the hooks that its pod selects, as failure_policy is ignore");
+                tracing::warn!(%error, "created without the hooks that its pod selects, because failure_policy is ignore");
                 delivered(selector.select_without_annotation(&subject, deadline).map_err(|_| error)?)
             }
             error => Err(error),
         });
         let adjustment = match adjustment {
             Err(error) if may_ignore => {
-                tracing::warn!(%error, "it goes without its hooks, as failure_policy is ignore");
+                tracing::warn!(%error, "created without its hooks, because failure_policy is ignore");
                 None
             }
             adjustment => adjustment.map_err(|error| failed(&error))?,
@@ -128,8 +128,8 @@ impl OciHooks {
             Ok(Err(error)) => Err(Status::internal(format!("nri-oci-hooks: {error}"))),
             Err(_) => {
                 tracing::warn!(
-                    reason = format!("they cannot be decided within {limit:?}"),
-                    "it goes without its hooks, as failure_policy is ignore"
+                    reason = format!("its hooks could not be selected within {limit:?}"),
+                    "created without its hooks, because failure_policy is ignore"
                 );
                 Ok(Adjustment::new())
             }

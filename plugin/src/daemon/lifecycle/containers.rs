@@ -386,5 +386,5 @@ pub(super) enum StageError {
 
 /// Logs an error that the event's answer cannot carry.
 pub(super) fn warn(error: &dyn std::fmt::Display) {
-    tracing::warn!(%error, "its hooks are not as they should be");
+    tracing::warn!(%error, "cannot run or record its hooks");
 }

@@ -53,8 +53,8 @@ impl Handlers {
         if seen.is_unhooked() && !seen.is_reported {
             seen.is_reported = true;
             tracing::error!(
-                "{} runs no OCI hooks: its containers went through life without theirs; set delivery = \"events\" \
-                 for it in the configuration, as [runtimes.NAME]",
+                "{} runs no OCI hooks, so its containers got none; set delivery = \"events\" for it in [runtimes.NAME] \
+                 of the configuration, and restart the daemon",
                 name(handler)
             );
         }

@@ -61,7 +61,7 @@ impl Containers {
             let ids = loop {
                 match containers.ledger().tracked() {
                     Ok(ids) => break ids,
-                    Err(error) => tracing::warn!(%error, "cannot tell what is pending, trying again"),
+                    Err(error) => tracing::warn!(%error, "cannot read which hooks are pending; trying again"),
                 }
                 sleep(LONG_RETRY).await;
             };
@@ -81,7 +81,7 @@ impl Containers {
         self.behind(async move {
             let ids = match containers.ledger().tracked() {
                 Ok(ids) => ids,
-                Err(error) => return tracing::warn!(%error, "cannot tell what is pending"),
+                Err(error) => return tracing::warn!(%error, "cannot read which hooks are pending"),
             };
             let mut ended = Vec::new();
             for id in ids {
@@ -89,7 +89,7 @@ impl Containers {
                     Ok(true) => ended.push(id),
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(%id, %error, "cannot tell what is pending of this container")
+                        tracing::warn!(%id, %error, "cannot read which hooks of this container are pending")
                     }
                 }
                 tokio::task::yield_now().await;
@@ -145,7 +145,7 @@ impl Containers {
                 Ok(None) if container.is_none() => lost.push(id),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%id, %error, "cannot tell what is pending of this container");
+                    tracing::warn!(%id, %error, "cannot read which hooks of this container are pending");
                     if error.is_damaged() && container.is_none() {
                         damaged.push(id);
                     }
@@ -197,7 +197,7 @@ impl Containers {
             false => registered.files.created()?,
         };
         if runs && created.is_none() && self.starts_early(&registered) {
-            tracing::error!("it runs without its hooks: its OCI runtime has not started their runner");
+            tracing::error!("it runs without its hooks: its OCI runtime did not start the runner");
         }
         let init = created.as_ref().and_then(Init::of);
         if !runs && self.was_cut_off(&registered, init)? {
@@ -205,7 +205,7 @@ impl Containers {
         }
         self.watch(&registered, init);
         if !registered.header.injected && self.lost_prestart(&registered)? {
-            tracing::error!("its prestart hooks began and never ended, so its init is killed");
+            tracing::error!("its init is killed, because its prestart hooks began and did not end");
             init.into_iter().for_each(Init::kill);
             return Ok(None);
         }

@@ -84,7 +84,7 @@ pub(super) fn start(program: &Path, call: &Call, state: &State) -> io::Result<Ru
             Ok(output) => Ended::new(output.status, &output.stderr),
             Err(error) => Ended {
                 succeeded: false,
-                output: format!("its runner cannot be waited for: {error}"),
+                output: format!("cannot wait for its runner: {error}"),
             },
         };
         // Failed hooks are on record and reported by readers of the records; a runner's own trouble is not.

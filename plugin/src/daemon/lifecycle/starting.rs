@@ -19,7 +19,7 @@ pub(in crate::daemon) enum StartError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// A runner cannot be started.
-    #[error("its {stage} hooks cannot be run: {source}")]
+    #[error("cannot run its {stage} hooks: {source}")]
     Runner {
         /// The stage of the hooks.
         stage: Stage,
@@ -31,7 +31,7 @@ pub(in crate::daemon) enum StartError {
     Hooks(String),
     /// Its hooks run for too long.
     #[error(
-        "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer: raise the \
+        "its prestart hooks had not ended after {:.1} s, and the runtime waits no longer; raise the \
          runtime's plugin_request_timeout, or use delivery runner",
         .0.as_secs_f64()
     )]

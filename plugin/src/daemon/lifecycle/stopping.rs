@@ -121,7 +121,7 @@ impl Containers {
             };
             let span = registered.span();
             span.in_scope(|| {
-                tracing::error!(%stage, "its hooks wait, because they cannot be recorded: {trouble}");
+                tracing::error!(%stage, "its hooks wait, because the ledger cannot record them: {trouble}");
             });
             if stage == Stage::Poststop {
                 containers.retry_poststop(registered).instrument(span).await;

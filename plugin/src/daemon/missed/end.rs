@@ -75,15 +75,15 @@ fn end_one(plugin: &OciHooks, connection: Connection, one: &ToEnd) {
     let _about = tracing::error_span!("container", namespace, pod, container, id).entered();
     if let Err(obstacle) = may_end(plugin, &one.container) {
         let then = Then::LeaveRunning(obstacle).to_string();
-        tracing::warn!("it goes on without its hooks: {then}");
+        tracing::warn!("it still runs without its hooks: {then}");
         return plugin.missed().set_then(id, then);
     }
-    tracing::warn!("its init is ended, so that the kubelet creates it anew with its hooks");
+    tracing::warn!("ending its init, so that the kubelet creates it again with its hooks");
     let pidfd = match one.init.pidfd() {
         Ok(Some(pidfd)) => pidfd,
         Ok(None) => return,
         Err(error) => {
-            let obstacle = Obstacle::NotEnded(format!("its init cannot be ended: {error}"));
+            let obstacle = Obstacle::NotEnded(format!("cannot end its init: {error}"));
             return plugin
                 .missed()
                 .set_then(id, Then::LeaveRunning(obstacle).to_string());

@@ -63,7 +63,7 @@ impl OciHooks {
                 // Either a configuration and a ledger follow, or this is not compared.
                 Ok(None) => return self.missed().put_back(listed),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot look for containers without hooks, trying again");
+                    tracing::warn!(%error, "cannot look for containers without hooks; trying again");
                     return self.missed().put_back(listed);
                 }
             };
@@ -143,7 +143,7 @@ impl OciHooks {
         if let Some(front) = front::link()
             && let Err(error) = front.note(&self.missed().notes())
         {
-            tracing::warn!(%error, "cannot note which containers lack hooks for the next daemon");
+            tracing::warn!(%error, "cannot keep for the next daemon which containers lack hooks");
         }
     }
 
@@ -155,7 +155,9 @@ impl OciHooks {
             None
         });
         if !self.missed().resume(notes) {
-            tracing::warn!("it is not known which containers were created without their hooks");
+            tracing::warn!(
+                "containers without their hooks are unknown: the daemon before this one left no notes"
+            );
         }
     }
 
@@ -336,7 +338,7 @@ impl Ground {
         if let Some(containers) = &self.containers {
             let is_there = |id: &ContainerId| there.contains(id.as_str());
             if let Err(error) = containers.ledger().prune_without(CREATE_TIMEOUT, is_there) {
-                tracing::warn!(%error, "cannot forget containers that are gone");
+                tracing::warn!(%error, "cannot remove the records of containers that are gone");
             }
         }
     }

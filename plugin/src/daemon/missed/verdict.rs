@@ -161,7 +161,7 @@ impl fmt::Display for Why {
             Why::Away => f.write_str("created while the daemon was not connected"),
             Why::Without => f.write_str("created without the daemon"),
             Why::AnswerLost => {
-                f.write_str("the runtime did not take the daemon's answer, or its OCI runtime runs no hooks")
+                f.write_str("the runtime did not apply the daemon's answer, or its OCI runtime runs no hooks")
             }
             Why::Refused(reason) => write!(f, "created without the daemon, which would refuse it: {reason}"),
         }
@@ -171,8 +171,8 @@ impl fmt::Display for Why {
 impl fmt::Display for Then {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Then::Report => f.write_str("delete its pod, so that it is created anew"),
-            Then::End => f.write_str("its init is being ended, so that the kubelet creates it anew"),
+            Then::Report => f.write_str("delete its pod, so that it is created again"),
+            Then::End => f.write_str("its init is being ended, so that the kubelet creates it again"),
             Then::LeaveRunning(obstacle) => write!(f, "not restarted: {obstacle}"),
         }
     }
@@ -182,15 +182,15 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::Excluded => f.write_str("its namespace is excluded"),
-            Obstacle::Unsound(reason) => write!(f, "the configuration is not sound: {reason}"),
+            Obstacle::Unsound(reason) => write!(f, "fix the configuration first: {reason}"),
             Obstacle::NoLedger => f.write_str("there is no ledger"),
             Obstacle::BeforeDecisions => f.write_str("it was created before this node had the daemon"),
             Obstacle::MayNotRestart => f.write_str(
-                "only pods of a Deployment, DaemonSet or StatefulSet and static pods certainly restart",
+                "only pods of a Deployment, DaemonSet or StatefulSet, and static pods, are sure to restart",
             ),
-            Obstacle::NoInit => f.write_str("the runtime names no init process"),
-            Obstacle::Refused => f.write_str("it would be refused"),
-            Obstacle::AnswerLost => f.write_str("see to the runtime first"),
+            Obstacle::NoInit => f.write_str("the runtime reports no init process"),
+            Obstacle::Refused => f.write_str("the daemon would refuse it"),
+            Obstacle::AnswerLost => f.write_str("fix the runtime first"),
             Obstacle::EndedLately => f.write_str("it was restarted within the last hour"),
             Obstacle::NotEnded(reason) => f.write_str(reason),
         }

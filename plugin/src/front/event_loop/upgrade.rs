@@ -75,7 +75,7 @@ impl Front {
         self.upgrade = (format == FORMAT).then_some(Upgrade::Ready);
         if self.upgrade.is_none() {
             complain(
-                "the daemon is of another release, and the front is not: that release cannot take it over",
+                "the daemon runs a release that cannot take over from its front; restart both to replace the front",
             );
         }
     }
@@ -109,7 +109,7 @@ impl Front {
             .collect();
         let error = handover.execute(daemon.pid, &descriptors);
         complain(&format!(
-            "the front stays of its release: cannot execute {}: {error}",
+            "the front keeps its release: cannot execute {}: {error}",
             self.program.display()
         ));
         self.upgrade = None;
@@ -134,7 +134,7 @@ impl Front {
             return self.ended(KILLED);
         }
         complain(&format!(
-            "the program at {} does not begin within {} s: the front ends, so that it is started again",
+            "the program at {} did not start within {} s: the front ends, so that it is restarted",
             self.program.display(),
             BEGIN_TIMEOUT.as_secs()
         ));

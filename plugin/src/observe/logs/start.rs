@@ -77,7 +77,7 @@ pub(crate) fn start_logs(args: &LogArgs) {
     // By default a panic is written to stderr by the thread that panics.
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     if let Some(error) = trouble {
-        tracing::warn!(%error, to = ?args.log_to, "cannot log there; logging to stderr");
+        tracing::warn!(%error, to = ?args.log_to, "cannot use the destination of the log; logging to stderr");
     }
 }
 

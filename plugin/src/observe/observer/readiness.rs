@@ -40,7 +40,7 @@ pub(super) fn not_ready(state: &State, inspection: &Inspection) -> Vec<String> {
 pub(super) fn degraded(state: &State, inspection: &Inspection) -> Vec<String> {
     let of_one = |older: &OlderVersion| {
         format!(
-            "{} is invalid since {}: its version taken over {} is active: {}",
+            "{} has been invalid since {}, so its version of {} is active: {}",
             escaped(&older.file),
             older.since.to_the_millisecond(),
             older.taken.to_the_millisecond(),

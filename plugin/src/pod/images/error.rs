@@ -16,7 +16,7 @@ pub(crate) enum ImageError {
     #[error(transparent)]
     Pod(PodError),
     /// Something is neither a regular file nor a directory.
-    #[error("{} is {kind}: put a regular file there", escaped_path(.path))]
+    #[error("{} is {kind}; replace it with a regular file of root", escaped_path(.path))]
     Kind {
         /// The path.
         path: PathBuf,
@@ -25,26 +25,24 @@ pub(crate) enum ImageError {
     },
     /// The name of a file is not valid for a program.
     #[error(
-        "{} cannot be the name of a file: use 1 to 100 of the characters A-Z a-z 0-9 . _ - + @ :, not a dot first",
+        "{} is not a valid file name: use 1 to 100 of the characters A-Z a-z 0-9 . _ - + @ :, and no dot at the start",
         escaped_path(.0)
     )]
     Name(PathBuf),
     /// There are too many files, or directories in directories.
-    #[error(
-        "has more than {MAX_FILES} files and directories, or more than {MAX_DEPTH} directories in one another"
-    )]
+    #[error("has more than {MAX_FILES} files and directories, or more than {MAX_DEPTH} nested directories")]
     TooMany,
     /// The files are too large together.
-    #[error("has more than {} MiB", MAX_BYTES >> 20)]
+    #[error("is larger than {} MiB", MAX_BYTES >> 20)]
     TooLarge,
     /// There is no file.
     #[error("has no file in {}", escaped_path(.0))]
     Empty(PathBuf),
     /// The name of the image is invalid.
-    #[error("{} is no name of an image: use 1 to 63 of the characters a-z 0-9 -", escaped(.0))]
+    #[error("{} is not a valid name of an image: use 1 to 63 of the characters a-z 0-9 -", escaped(.0))]
     ImageName(String),
     /// The reference of the image is too long or not UTF-8.
-    #[error("the reference of the image is no line of at most 1024 characters")]
+    #[error("the reference of the image must be one line of at most 1024 characters")]
     Reference,
     /// The init container has handed over an error instead.
     #[error("{}", prose(.0))]
@@ -76,7 +74,7 @@ impl ImageError {
             SFlag::S_IFIFO => "a pipe",
             SFlag::S_IFSOCK => "a socket",
             SFlag::S_IFBLK | SFlag::S_IFCHR => "a device",
-            _ => "no regular file",
+            _ => "not a regular file",
         };
         let path = path.to_owned();
         ImageError::Kind { path, kind }

@@ -45,12 +45,12 @@ pub(super) fn prune(
         if let Ok(version) = fs::read_link(&link) {
             touch(&root.join(name).join(version));
             remove(&link)?;
-            tracing::info!(image = %name, "the hook image is no longer among the pod's: no new container gets its programs");
+            tracing::info!(image = %name, "the pod no longer has this hook image: no new container gets its programs");
         }
     }
     for version in old.iter().filter(|version| !versions.contains(*version)) {
         remove(version)?;
-        tracing::info!(version = %version.display(), "a version of a hook image is removed: no container needs it");
+        tracing::info!(version = %version.display(), "removed a version of a hook image, because no container needs it");
     }
     for name in unlisted {
         // Fails as long as the directory is not empty.
@@ -85,7 +85,7 @@ fn is_old(version: &Path) -> bool {
 pub(super) fn touch(version: &Path) {
     let touched = fs::File::open(version).and_then(|directory| directory.set_modified(SystemTime::now()));
     if let Err(error) = touched {
-        tracing::warn!(version = %version.display(), %error, "when the version went out of use is not noted");
+        tracing::warn!(version = %version.display(), %error, "cannot record when the version went out of use");
     }
 }
 

@@ -202,6 +202,6 @@ fn link(directory: &Path, version: &str) -> Result<(), ImageError> {
     symlink(version, &temporary)
         .and_then(|()| fs::rename(&temporary, &link))
         .map_err(ImageError::io("write", &link))?;
-    tracing::info!(link = %link.display(), version, "the host has this version of the hook image");
+    tracing::info!(link = %link.display(), version, "installed this version of the hook image on the host");
     sync(directory)
 }

@@ -152,7 +152,7 @@ fn a_file_that_is_not_regular_is_refused_and_the_version_before_stays() {
         ("a device", &|path| {
             mknod(path, SFlag::S_IFCHR, Mode::S_IRWXU, makedev(1, 3)).unwrap()
         }),
-        ("cannot be the name", &|path| {
+        ("is not a valid file name", &|path| {
             fs::write(path.with_file_name("a b"), "").unwrap()
         }),
     ];
@@ -188,7 +188,7 @@ fn handed_over_files_are_checked_again() {
         images
             .errors()
             .iter()
-            .any(|error| error.contains("no name of an image"))
+            .any(|error| error.contains("not a valid name of an image"))
     );
     assert_eq!(
         fs::read_dir(pod.path("host")).unwrap().count(),
@@ -214,14 +214,14 @@ fn count_depth_and_size_are_bounded_and_an_image_has_at_least_a_file() {
     assert!(
         pod.hand_over("gpu", "r")
             .unwrap()
-            .contains("more than 8 directories")
+            .contains("more than 8 nested directories")
     );
     let image = pod.image("gpu", HOOK);
     fs::File::create(image.join("large"))
         .unwrap()
         .set_len(1 << 40)
         .unwrap();
-    assert_eq!(pod.hand_over("gpu", "r").unwrap(), "has more than 512 MiB");
+    assert_eq!(pod.hand_over("gpu", "r").unwrap(), "is larger than 512 MiB");
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Reading<'_> {
         let found = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW);
         let found = found.map_err(ImageError::io("look at", &from))?;
         if self.is_copy && (found.st_uid != geteuid().as_raw() || found.st_mode & 0o7022 != 0) {
-            let (path, kind) = (from, "not root's alone");
+            let (path, kind) = (from, "not writable by root alone");
             return Err(ImageError::Kind { path, kind });
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -191,11 +191,11 @@ fn a_value_that_is_not_a_list_of_names_and_plain_paths_is_refused() {
             "%2e%2e%2fgpu",
             "neither the bare name",
         ),
-        ("a device", "/dev/stdin", "lies outside the directories"),
+        ("a device", "/dev/stdin", "is outside the directories"),
         (
             "the daemon's own files",
             "/proc/self/environ",
-            "lies outside the directories",
+            "is outside the directories",
         ),
         ("a configuration", "{\"prestart\":[]}", "neither the bare name"),
         ("text that runs backwards", "\u{202e}upg", "neither the bare name"),
@@ -277,7 +277,7 @@ fn a_path_can_be_selected_only_inside_a_spec_directory() {
         node.text("specs"),
     ] {
         let message = refused(&selector, &[(KEY, &outside)]);
-        assert!(message.contains("lies outside the directories"), "{message}");
+        assert!(message.contains("is outside the directories"), "{message}");
         assert!(
             message.contains(&node.text("specs")),
             "says what is allowed: {message}"
@@ -300,9 +300,9 @@ fn a_link_that_leads_out_of_the_spec_directories_is_refused_and_one_that_stays_i
     symlink(node.path("more/inside.json"), node.path("specs/in.json")).unwrap();
     symlink(node.root.path(), node.path("specs/up")).unwrap();
     let selector = node.selector("");
-    assert!(refused(&selector, &[(KEY, "out")]).contains("lies outside the directories"));
-    assert!(refused(&selector, &[(KEY, &node.text("specs/out.json"))]).contains("lies outside"));
-    assert!(refused(&selector, &[(KEY, &node.text("specs/up/outside.json"))]).contains("lies outside"));
+    assert!(refused(&selector, &[(KEY, "out")]).contains("is outside the directories"));
+    assert!(refused(&selector, &[(KEY, &node.text("specs/out.json"))]).contains("is outside"));
+    assert!(refused(&selector, &[(KEY, &node.text("specs/up/outside.json"))]).contains("is outside"));
     assert_eq!(chosen(&selector, &[(KEY, "in")]), "b");
 }
 

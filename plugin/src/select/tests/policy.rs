@@ -206,19 +206,19 @@ fn a_selected_hook_spec_keeps_the_limits_or_is_refused() {
     assert_eq!(refusal("annotation.max_timeout = 61", "x"), None);
     says(
         refusal("annotation.max_timeout = 60", "x"),
-        "x: poststart[0], line 2, may run for 61 s, but those that pods select for at most 60 s",
+        "x: poststart[0], line 2, may run for 61 s, but hooks that pods select may run for at most 60 s",
     );
     let stages = "annotation.stages = [\"prestart\", \"poststop\"]";
     says(
         refusal(stages, "x"),
-        "x: has poststart hooks, but hook-specs that pods select may have these alone: prestart | poststop",
+        "x: has poststart hooks, but hook-specs that pods select may only have these: prestart | poststop",
     );
 
     spec("\"prestart\":[{PATH}],\"poststart\":[]");
     assert_eq!(refusal(stages, "x"), None, "a stage without hooks is none");
     says(
         refusal("annotation.max_timeout = 29", "x"),
-        "may run for 30 s, but those that pods select for at most 29 s",
+        "may run for 30 s, but hooks that pods select may run for at most 29 s",
     );
     assert_eq!(
         refusal("default_timeout = 29\nannotation.max_timeout = 29", "x"),

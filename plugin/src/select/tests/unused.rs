@@ -65,11 +65,11 @@ fn an_annotation_is_unused_if_another_counts_or_is_meant_or_it_says_none() {
     assert_eq!(
         unused(&node, &selector, "apps", &annotations),
         [
-            "annotation hook-spec.example.com: is not ours; did you mean hook-spec.noderesource.dev?",
-            "annotation hook-spec.noderesource.dev: hook-spec.noderesource.dev/pod is nearer",
-            "annotation hook-spec.noderesource.dev/container.side: is about container side",
-            "annotation hook-spec.noderesource.dev/pod: is empty, which means none",
-            "annotation hookspec.noderesource.dev/pod: is not ours; did you mean hook-spec.noderesource.dev?",
+            "annotation hook-spec.example.com: is not known; did you mean hook-spec.noderesource.dev?",
+            "annotation hook-spec.noderesource.dev: hook-spec.noderesource.dev/pod is more specific",
+            "annotation hook-spec.noderesource.dev/container.side: is for container side",
+            "annotation hook-spec.noderesource.dev/pod: is empty, so it selects nothing",
+            "annotation hookspec.noderesource.dev/pod: is not known; did you mean hook-spec.noderesource.dev?",
         ]
     );
 }
@@ -97,8 +97,8 @@ fn a_file_of_hooks_d_is_unused_if_a_condition_does_not_hold_and_in_excluded_name
     assert_eq!(
         unused(&node, &selector, "apps", &[]),
         [
-            "NODE/hooks.d/never.json: of its conditions these do not hold: always",
-            "NODE/hooks.d/other.json: of its conditions these do not hold: annotations, commands",
+            "NODE/hooks.d/never.json: these conditions do not hold: always",
+            "NODE/hooks.d/other.json: these conditions do not hold: annotations, commands",
         ]
     );
     assert_eq!(

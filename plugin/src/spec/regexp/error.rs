@@ -24,10 +24,10 @@ pub(crate) enum RegexpError {
     #[error("a ) has no (")]
     UnexpectedParenthesis,
     /// `(?` and something that Go does not know, for example look-around.
-    #[error("Go does not know {0}")]
+    #[error("Go does not support {0}")]
     Group(String),
     /// An invalid name of a group.
-    #[error("invalid name of a group {0}")]
+    #[error("invalid group name {0}")]
     GroupName(String),
     /// A `*` with nothing before it.
     #[error("there is nothing to repeat before {0}")]
@@ -42,7 +42,7 @@ pub(crate) enum RegexpError {
     #[error("it is nested more than {0} levels deep")]
     Depth(usize),
     /// The pattern needs too much memory.
-    #[error("it takes more than {0} MiB of memory")]
+    #[error("it needs more than {0} MiB of memory")]
     TooLarge(usize),
     /// The `regex` crate did not accept the translation.
     #[error("it cannot be translated: {0}")]

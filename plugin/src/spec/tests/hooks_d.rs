@@ -269,7 +269,7 @@ fn a_file_of_version_0_1_0_is_one_error_that_shows_it_in_1_0_0() {
         ),
     ] {
         let expected = format!(
-            "is of version 0.1.0 of hooks.d, which is not read; write it in version 1.0.0: {current}"
+            "has version 0.1.0 of hooks.d, which is not supported; write it in version 1.0.0: {current}"
         );
         assert_eq!(messages(text), [expected], "{text}");
     }
@@ -287,19 +287,19 @@ fn a_usual_error_is_one_error_that_names_the_cause() {
     for (text, expected) in [
         (
             with_values(r#""when":{"annotations":{"dev.example/kind":"*"}}"#),
-            r#""*" is no regular expression: there is nothing to repeat before *; did you mean ".*"?"#,
+            r#""*" is not a valid regular expression: there is nothing to repeat before *; did you mean ".*"?"#,
         ),
         (
             with_values(r#""when":{"always":true},"annotations":{"net.example/fence":".*"}"#),
-            r#"the key annotations belongs into when; write {"when": {"annotations": ...}}"#,
+            r#"the key annotations belongs in when; write {"when": {"annotations": ...}}"#,
         ),
         (
             with_values(r#""when":{"always":true},"timeout":3"#),
-            r#"the key timeout belongs into hook; write {"hook": {"timeout": ...}}"#,
+            r#"the key timeout belongs in hook; write {"hook": {"timeout": ...}}"#,
         ),
         (
             r#"{"version":"1.0.0","hook":{"path":"/a"},"stages":["prestart"],"always":true}"#.to_owned(),
-            r#"the key always belongs into when; write {"when": {"always": ...}}"#,
+            r#"the key always belongs in when; write {"when": {"always": ...}}"#,
         ),
         (
             r#"{"version":"1.0.0","hook":{"path":"/a","when":{"annotations":{"a":"("}}},"stages":["prestart"]}"#.to_owned(),
@@ -311,11 +311,11 @@ fn a_usual_error_is_one_error_that_names_the_cause() {
         ),
         (
             with_values(r#""when":{},"annotations":{"a":"b"}"#),
-            r#"the key annotations belongs into when; write {"when": {"annotations": ...}}"#,
+            r#"the key annotations belongs in when; write {"when": {"annotations": ...}}"#,
         ),
         (
             r#"{"version":"1.0.0","hook":{},"path":"/a","when":{"always":true},"stages":["prestart"]}"#.to_owned(),
-            r#"the key path belongs into hook; write {"hook": {"path": ...}}"#,
+            r#"the key path belongs in hook; write {"hook": {"path": ...}}"#,
         ),
         (
             with_values(r#""whn":{"always":true}"#),

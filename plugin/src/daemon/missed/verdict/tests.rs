@@ -95,7 +95,7 @@ fn a_container_is_ended_only_if_it_certainly_lacks_its_hooks_and_comes_back() {
             NotMissed,
         ),
         (
-            "decided without hooks, and it would be refused now",
+            "decided without hooks, and the daemon would refuse it now",
             &|it, hooks, _| {
                 it.was_decided = true;
                 *hooks = Hooks::Refused(refused());
@@ -162,7 +162,7 @@ fn a_container_is_ended_only_if_it_certainly_lacks_its_hooks_and_comes_back() {
             left(Why::Without, Obstacle::NoInit),
         ),
         (
-            "it would be refused",
+            "the daemon would refuse it",
             &|_, hooks, _| *hooks = Hooks::Refused(refused()),
             left(Why::Refused(refused()), Obstacle::Refused),
         ),
