@@ -20,14 +20,14 @@ async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> 
         let pod = containerd.pod(delivery.word()).run().await?;
         let container = pod.container("app").create().await?;
         let id = container.id().to_owned();
-        let waiting = json!({"standing": "waiting", "hooks": 1});
+        let waiting = json!({"status": "waiting", "hooks": 1});
         assert_eq!(
             stands(&containerd, &id)?,
             [&waiting, &waiting, &waiting].map(Value::clone)
         );
 
         container.start().await?;
-        let done = |failed: usize| json!({"standing": "done", "hooks": 1, "failed": failed});
+        let done = |failed: usize| json!({"status": "done", "hooks": 1, "failed": failed});
         assert_eq!(stands(&containerd, &id)?, [done(0), done(1), waiting]);
 
         container.stop(10).await?;

@@ -188,7 +188,7 @@ async fn a_spec_of_ten_megabytes_works(version: Version) -> Result<()> {
         assert_eq!(hooks.ran(container.id())?, ["prestart"], "{delivery:?}");
         let row: Value =
             serde_json::from_str(&tool(&containerd, &["ps", delivery.word(), "--format", "json"])?)?;
-        let waiting = json!({"standing": "waiting", "hooks": HOOKS});
+        let waiting = json!({"status": "waiting", "hooks": HOOKS});
         assert_eq!(row["poststop"], waiting, "{delivery:?}");
         let told = tool(&containerd, &["log", delivery.word()])?;
         ensure!(told.contains("prestart"), "{delivery:?}: {told}");

@@ -57,7 +57,7 @@ async fn the_metrics_of_some_containers_add_up(version: Version) -> Result<()> {
         ("stages_total{stage=\"poststart\",result=\"skipped\"}", 1.0),
         ("stages_total{stage=\"poststop\",result=\"done\"}", 3.0),
         ("hook_duration_seconds_count{stage=\"prestart\"}", 4.0),
-        ("ledger_entries{state=\"past\"}", 2.0),
+        ("ledger_containers{state=\"archived\"}", 2.0),
         ("registered", 1.0),
         ("synchronized", 1.0),
         ("ready", 1.0),
@@ -98,7 +98,7 @@ async fn the_status_follows_the_connection(version: Version) -> Result<()> {
     let state = containerd.ledger().directory().to_owned();
     let status = await_status(&state, |status| status.not_ready.is_empty()).await?;
     assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
-    assert_eq!(status.in_force[0].file, spec.to_str().context("a path is text")?);
+    assert_eq!(status.active[0].file, spec.to_str().context("a path is text")?);
 
     containerd.stop().await?;
     let status = await_status(&state, |status| !status.not_ready.is_empty()).await?;

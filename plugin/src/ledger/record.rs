@@ -59,8 +59,9 @@ pub enum Line {
         /// The time.
         at: Timestamp,
     },
-    /// The event that waited for this stage had to be answered before the stage was over.
-    #[serde(rename = "late")]
+    /// The event that waited for this stage had to be answered before the stage was over. 0.1.0 had another name for
+    /// it.
+    #[serde(alias = "late")]
     EventTimedOut {
         /// The event.
         by: Trigger,

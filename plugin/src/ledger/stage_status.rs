@@ -9,7 +9,7 @@ use crate::model::Stage;
 
 /// The status of a stage of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "standing", rename_all = "kebab-case")]
+#[serde(tag = "status", rename_all = "kebab-case")]
 pub(crate) enum StageStatus {
     /// It has no hooks.
     None,

@@ -30,7 +30,7 @@ pub(crate) enum Origin {
         /// The key of the annotation, with its scope.
         annotation: String,
         /// The element of the annotation's value.
-        pick: String,
+        selected: String,
     },
 }
 
@@ -39,8 +39,8 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default hook-spec"),
             Origin::HooksD => f.write_str("hooks.d, conditions hold"),
-            Origin::Annotation { annotation, pick } => {
-                write!(f, "annotation {} selects {}", escaped(annotation), escaped(pick))
+            Origin::Annotation { annotation, selected } => {
+                write!(f, "annotation {} selects {}", escaped(annotation), escaped(selected))
             }
         }
     }

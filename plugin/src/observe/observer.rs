@@ -268,7 +268,7 @@ impl Observer {
                 .ledger
                 .as_ref()
                 .and_then(|ledger| ledger.as_ref().err().map(ToString::to_string)),
-            in_force: active_files.collect(),
+            active: active_files.collect(),
             errors: errors(&state, &inspection),
             invalid_specs: inspection.invalid_specs.iter().map(ToString::to_string).collect(),
             image_programs: inspection.image_programs.clone(),

@@ -44,8 +44,9 @@ pub struct Status {
     /// The reason why there is no ledger; absent if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_ledger: Option<String>,
-    /// The active files that need no selection.
-    pub in_force: Vec<ActiveFile>,
+    /// The active files that need no selection. 0.1.0 had another name for them.
+    #[serde(alias = "in_force")]
+    pub active: Vec<ActiveFile>,
     /// The files that have changed since, which the daemon applies at the next container. The client determines them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newer: Vec<String>,

@@ -43,7 +43,7 @@ fn of_status() {
                 "runtime": HOSTILE, "runtime_version": HOSTILE, "nri_version": HOSTILE,
             },
             "configured_by": {"file": HOSTILE}, "delivery": HOSTILE, "state_dir": HOSTILE, "no_ledger": HOSTILE,
-            "in_force": [{"what": HOSTILE, "file": HOSTILE, "digest": HOSTILE}],
+            "active": [{"what": HOSTILE, "file": HOSTILE, "digest": HOSTILE}],
             "errors": [HOSTILE], "last_error": error,
         });
         let answering = answer(&node, format!("HTTP/1.1 200 OK\r\n\r\n{status}"));

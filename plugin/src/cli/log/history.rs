@@ -47,7 +47,7 @@ pub(super) enum What {
     /// A runner took the claim.
     Claimed { by: Trigger, runner: u32 },
     /// An event was answered before the stage was over.
-    Late { by: Trigger, waited_ms: u64 },
+    EventTimedOut { by: Trigger, waited_ms: u64 },
     /// The container's start did not wait for the stage.
     NotHeld { reason: String },
     /// The stage has ended.
@@ -237,7 +237,7 @@ fn of_stage(record: &Record, hooks: usize) -> impl Iterator<Item = (Timestamp, W
         )),
         Line::EventTimedOut { by, waited_ms, at } => Some((
             *at,
-            What::Late {
+            What::EventTimedOut {
                 by: *by,
                 waited_ms: *waited_ms,
             },

@@ -35,7 +35,7 @@ pub(super) fn show(event: &Event, out: &mut impl Write) -> io::Result<()> {
                 Some(end) => ended(end, out),
             }
         }
-        What::Late { by, waited_ms } => {
+        What::EventTimedOut { by, waited_ms } => {
             writeln!(
                 out,
                 "{who}  {by} was answered after {waited_ms} ms, before the stage was over"

@@ -37,7 +37,7 @@ Exit status:
 Examples:
   nri-oci-hooks ps
   nri-oci-hooks ps default/web
-  nri-oci-hooks ps --format json | jq 'select(.poststop.standing == \"interrupted\")'";
+  nri-oci-hooks ps --format json | jq 'select(.poststop.status == \"interrupted\")'";
 
 /// The arguments of `ps`.
 #[derive(Debug, Args)]
@@ -89,12 +89,12 @@ struct Row {
 
 impl Row {
     fn new(id: ContainerId, directory: &EntryDirectory, header: Header) -> Result<Row, LedgerError> {
-        let standing = |stage| StageStatus::of(directory, &header, stage);
+        let status = |stage| StageStatus::of(directory, &header, stage);
         Ok(Row {
-            prestart: standing(Stage::Prestart)?,
-            create_runtime: standing(Stage::CreateRuntime)?,
-            poststart: standing(Stage::Poststart)?,
-            poststop: standing(Stage::Poststop)?,
+            prestart: status(Stage::Prestart)?,
+            create_runtime: status(Stage::CreateRuntime)?,
+            poststart: status(Stage::Poststart)?,
+            poststop: status(Stage::Poststop)?,
             needs_program: needs_program(directory, &header)?,
             id,
             at: header.at,

@@ -86,7 +86,7 @@ fn each_container_that_was_not_removed_has_a_line_with_the_status_of_each_stage(
     let one: serde_json::Value = serde_json::from_str(&one).unwrap();
     assert_eq!(
         one["prestart"],
-        serde_json::json!({"standing": "running", "hook": 1, "hooks": 2})
+        serde_json::json!({"status": "running", "hook": 1, "hooks": 2})
     );
     drop(at_it);
 

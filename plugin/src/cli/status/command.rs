@@ -139,7 +139,7 @@ pub(super) fn print(status: &Status, is_required: Option<bool>, out: &mut impl W
         None => writeln!(out, "ledger         {}", escaped(&status.state_dir))?,
         Some(reason) => writeln!(out, "ledger         none: {}", one_line(reason))?,
     }
-    for file in &status.in_force {
+    for file in &status.active {
         let (what, file, digest) = (one_line(&file.what), escaped(&file.file), escaped(&file.digest));
         writeln!(out, "active         {what} {file}\n               {digest}")?;
     }

@@ -16,7 +16,7 @@ pub(super) fn newer(status: &Status) -> Vec<String> {
         (ConfiguredBy::File(file), Some(at)) if is_changed_since(file, at) => Some(file.to_string()),
         _ => None,
     };
-    let specs = status.in_force.iter().filter(|active| {
+    let specs = status.active.iter().filter(|active| {
         fs::read(&active.file).is_ok_and(|text| Digest::of(&text).to_string() != active.digest)
     });
     // The daemon knows the versions that it has refused.

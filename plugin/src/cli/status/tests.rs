@@ -13,7 +13,7 @@ const CONNECTED: &str = r#"{
     "runtime": "containerd", "runtime_version": "2.1.9+unknown"},
   "configured_by": {"file": "/etc/nri-oci-hooks/config.toml"}, "delivery": "runner",
   "state_dir": "/var/lib/nri-oci-hooks",
-  "in_force": [{"what": "default hook-spec", "file": "/etc/x.json", "digest": "sha256:00ff"}],
+  "active": [{"what": "default hook-spec", "file": "/etc/x.json", "digest": "sha256:00ff"}],
   "errors": []
 }"#;
 
@@ -23,7 +23,7 @@ const LOST: &str = r#"{
   "connection": {"synchronized": false,
     "lost": {"at": "2026-08-01T11:00:00.000000000Z", "text": "the runtime closed the connection"}},
   "configured_by": "defaults", "delivery": "direct", "state_dir": "/var/lib/nri-oci-hooks",
-  "degraded": ["/etc/config.toml is invalid since now"], "no_ledger": "there is no ledger", "in_force": [], "errors": ["x"],
+  "degraded": ["/etc/config.toml is invalid since now"], "no_ledger": "there is no ledger", "active": [], "errors": ["x"],
   "invalid_specs": ["/etc/nri-oci-hooks/specs/gpu.json:1:1: is empty"],
   "without_hooks": [{"namespace": "apps", "pod": "web", "container": "main", "id": "c1",
     "why": "created before this daemon started", "then": "delete its pod\u001b[31m"}],
@@ -48,7 +48,7 @@ fn a_ready_daemon_shows_its_runtime_and_its_active_configuration() {
 
 #[test]
 fn the_status_of_a_daemon_of_0_1_0_is_read() {
-    let of_0_1_0 = LOST.replace("\"errors\"", "\"mistakes\"");
+    let of_0_1_0 = LOST.replace("\"errors\"", "\"mistakes\"").replace("\"active\"", "\"in_force\"");
     assert_ne!(of_0_1_0, LOST);
     assert_eq!(printed(&of_0_1_0), printed(LOST));
 }
@@ -143,10 +143,10 @@ fn a_file_that_was_changed_since_the_daemon_read_it_is_named() {
     }
     status.configured_by = ConfiguredBy::File(path("config.toml").into());
     status.configured_at = Some(Timestamp::now());
-    status.in_force[0].file = path("x.json");
-    status.in_force[0].digest = Digest::of(b"{}").to_string();
+    status.active[0].file = path("x.json");
+    status.active[0].digest = Digest::of(b"{}").to_string();
     assert_eq!(newer(&status), [""; 0]);
-    status.in_force[0].digest = Digest::of(b"").to_string();
+    status.active[0].digest = Digest::of(b"").to_string();
     assert_eq!(newer(&status), [path("x.json")]);
     status.configured_at = Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap());
     assert_eq!(newer(&status), [path("config.toml"), path("x.json")]);

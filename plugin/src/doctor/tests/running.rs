@@ -84,7 +84,7 @@ fn status(version: &str, pid: u32, not_ready: &[&str]) -> Status {
         "configured_by": {"file": "/etc/nri-oci-hooks/config.toml"},
         "delivery": "runner",
         "state_dir": "/var/lib/nri-oci-hooks",
-        "in_force": [],
+        "active": [],
         "errors": [],
     });
     serde_json::from_value(status).unwrap()

@@ -108,6 +108,18 @@ fn a_line_of_a_later_release_hides_none_of_the_others() {
 }
 
 #[test]
+fn a_timed_out_event_in_the_words_of_0_1_0_is_read() {
+    let at = Timestamp::now();
+    let (by, waited_ms) = (Trigger::StopContainer, 1500);
+    let line = Line::EventTimedOut { by, waited_ms, at };
+    let now = text_in(std::slice::from_ref(&line), Format::Plain);
+    let earlier = now.replace("{\"eventtimedout\":", "{\"late\":");
+    assert_ne!(earlier, now);
+    let record = Record::parse(earlier.as_bytes(), Format::Plain).unwrap();
+    assert_eq!(record.lines, [line]);
+}
+
+#[test]
 fn a_record_that_lost_a_part_is_damaged_and_not_continued() {
     let mut record = text(&[began(0), ended(0, Outcome::Exited { status: 0 })]).into_bytes();
     record.extend([0; 4096]);

@@ -13,7 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    self, EntryLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, ProgramLabels, RESULTS,
+    self, StateLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, ProgramLabels, RESULTS,
     ReasonLabel, RunLabels, STAGES, StageLabel, StageLabels,
 };
 use crate::front::Report;
@@ -163,7 +163,7 @@ impl Metrics {
             self.stages.clone(),
         );
         let help = "Events that were answered before the hooks they waited for had ended";
-        registry.register("late_waits", help, self.timed_out.clone());
+        registry.register("event_timeouts", help, self.timed_out.clone());
         self
     }
 
@@ -277,7 +277,7 @@ impl Gauges {
         let help = "Files of which an older version is active, because they are invalid";
         gauge("older_versions", help, self.older_versions);
         gauge(
-            "specs_in_force",
+            "active_specs",
             "Active files: default hook-spec and hooks.d",
             self.active_specs,
         );
@@ -285,7 +285,7 @@ impl Gauges {
         gauge("resident_memory_bytes", "Memory of the daemon", memory);
 
         let help = "Whether the figures of the ledger are old because it does not answer";
-        gauge("ledger_entries_old", help, usize::from(self.are_counts_old));
+        gauge("ledger_containers_outdated", help, usize::from(self.are_counts_old));
         gauge(
             "unanswered_file_systems",
             "File systems that do not answer; containers that need one are refused",
@@ -326,12 +326,12 @@ impl Gauges {
         let help = "Requests that the front answered because the daemon did not in time";
         registry.register("answered_for", help, ConstCounter::new(answered));
 
-        let entries: Family<EntryLabel, Gauge> = Family::default();
-        for (state, count) in [("live", self.tracked), ("past", self.archived)] {
+        let containers: Family<StateLabel, Gauge> = Family::default();
+        for (state, count) in [("tracked", self.tracked), ("archived", self.archived)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
-            entries.get_or_create(&EntryLabel { state }).set(count);
+            containers.get_or_create(&StateLabel { state }).set(count);
         }
-        registry.register("ledger_entries", "Containers in the ledger", entries);
+        registry.register("ledger_containers", "Containers in the ledger", containers);
 
         let loads: Family<LoadLabels, Counter> = Family::default();
         for (format, read) in [("hook-spec", Format::HookSpec), ("hooks.d", Format::HooksD)] {

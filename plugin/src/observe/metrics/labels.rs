@@ -88,7 +88,7 @@ fn plain(name: &str) -> String {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct EntryLabel {
+pub(super) struct StateLabel {
     pub(super) state: &'static str,
 }
 

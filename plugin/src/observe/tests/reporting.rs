@@ -51,7 +51,7 @@ async fn a_daemon_is_ready_when_it_is_registered_synchronized_and_sound() {
     let (runtime, plugin, serving) = node.connected().await;
     assert_eq!(node.observer.not_ready(), [""; 0]);
     assert_eq!(node.metric("nri_oci_hooks_ready"), 1.0);
-    assert_eq!(node.metric("nri_oci_hooks_specs_in_force"), 1.0);
+    assert_eq!(node.metric("nri_oci_hooks_active_specs"), 1.0);
 
     fs::write(node.root.path().join("default.json"), "{").unwrap();
     node.observer.plugin().reload();
@@ -181,9 +181,9 @@ async fn the_status_has_runtime_configuration_and_digests() {
     assert_eq!(status.connection.runtime.as_deref(), Some("containerd"));
     assert!(status.connection.registered.is_some() && status.connection.synchronized);
     assert_eq!(status.not_ready, [""; 0]);
-    assert_eq!(status.in_force.len(), 1);
+    assert_eq!(status.active.len(), 1);
     let digest = crate::select::Digest::of(&fs::read(node.root.path().join("default.json")).unwrap());
-    assert_eq!(status.in_force[0].digest, digest.to_string());
+    assert_eq!(status.active[0].digest, digest.to_string());
     let json = serde_json::to_string(&status).unwrap();
     assert_eq!(
         serde_json::from_str::<Status>(&json).unwrap(),
@@ -197,12 +197,12 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
     let container = created(&node, &mut plugin, "main").await;
-    assert_eq!(node.metric("nri_oci_hooks_ledger_entries{state=\"live\"}"), 1.0);
+    assert_eq!(node.metric("nri_oci_hooks_ledger_containers{state=\"tracked\"}"), 1.0);
 
     time_out(&node, &container);
 
     // The last metric that is counted.
-    while node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}") == 0.0 {
+    while node.metric("nri_oci_hooks_event_timeouts_total{stage=\"prestart\"}") == 0.0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(node.metric(RUNS), 1.0);
@@ -215,7 +215,7 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
         1.0
     );
     assert_eq!(
-        node.metric("nri_oci_hooks_late_waits_total{stage=\"prestart\"}"),
+        node.metric("nri_oci_hooks_event_timeouts_total{stage=\"prestart\"}"),
         1.0
     );
     let last = node.observer.status().last_error.unwrap().text;

@@ -141,7 +141,7 @@ impl Selector {
         policy::hold(&rules.limits, &spec, self.config.default_timeout).map_err(selection_fault)?;
         let by = Origin::Annotation {
             annotation: annotation.to_owned(),
-            pick: reference.text().to_owned(),
+            selected: reference.text().to_owned(),
         };
         Ok((spec, by))
     }

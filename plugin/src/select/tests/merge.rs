@@ -35,7 +35,7 @@ fn default_hooks_come_first_then_the_annotations_in_its_order() {
     let selected = select(&selector, &[(KEY, "net")]).unwrap();
     let selection = Origin::Annotation {
         annotation: KEY.to_owned(),
-        pick: "net".to_owned(),
+        selected: "net".to_owned(),
     };
     let got = selected.specs.iter().map(|spec| (&*spec.file, &spec.by));
     assert_eq!(
