@@ -53,7 +53,15 @@ class CheckWords(unittest.TestCase):
 
     def test_comments_alone_are_checked_in_other_files(self):
         self.assertEqual(self.findings("folder: x\n# A folder.\n", ".yaml"), ["2: 'folder': write directory"])
-        self.assertEqual(self.findings("let folder = 1;\n/// A folder.\n", ".rs"), ["2: 'folder': write directory"])
+        self.assertEqual(self.findings("let a = 1;\n/// A folder.\n", ".rs"), ["2: 'folder': write directory"])
+
+    def test_names_and_texts_of_several_words_are_checked_in_rust(self):
+        text = 'struct OldFolder;\nlet a_folder = "folder", is_good = 1;\nwarn!("no \\\n    folder");\n'
+        found = [finding.split(": ", 2)[:2] for finding in self.findings(text, ".rs")]
+        self.assertEqual(found, [["1", "in a name"], ["2", "in a name"], ["3", "in a text"]])
+
+    def test_a_quotation_mark_in_a_character_begins_no_text(self):
+        self.assertEqual(self.findings("let a = '\"';\nlet a_b = '\"';\n// folder\n", ".rs"), ["3: 'folder': write directory"])
 
     def test_the_actions_of_a_template_are_not_checked(self):
         self.assertEqual(self.findings("{{ if .folder }}\nA folder.\n", ".txt"), ["2: 'folder': write directory"])

@@ -19,7 +19,7 @@ use crate::context::{Configuration, Context, RECEIVED_AT, RuntimeInfo};
 use crate::event;
 use crate::events::EventMask;
 use crate::plugin::Plugin;
-use crate::room::Room;
+use crate::budget::Budget;
 use crate::rpc;
 use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
@@ -33,20 +33,20 @@ pub(crate) struct Adapter<P> {
     runtime: Mutex<Arc<RuntimeInfo>>,
     /// The pods and containers of a synchronization in several messages.
     gathered: Mutex<event::Synchronize>,
-    room: Room,
+    budget: Budget,
     configured: AtomicBool,
     synchronized: AtomicBool,
 }
 
 impl<P: Plugin> Adapter<P> {
-    /// An adapter for a new connection, whose requests share the memory of `room`.
-    pub(crate) fn new(handlers: Handlers<P>, handle: RuntimeHandle, room: Room) -> Self {
+    /// An adapter for a new connection, whose requests share the memory of `budget`.
+    pub(crate) fn new(handlers: Handlers<P>, handle: RuntimeHandle, budget: Budget) -> Self {
         Self {
             handlers,
             handle,
             runtime: Mutex::default(),
             gathered: Mutex::default(),
-            room,
+            budget,
             configured: AtomicBool::new(false),
             synchronized: AtomicBool::new(false),
         }
@@ -81,8 +81,8 @@ impl<P: Plugin> Adapter<P> {
 
     /// Adds the rest of a message of a synchronization, after the filter, to the gathered ones.
     fn gather(&self, part: event::Synchronize) {
-        self.room.keep(part.pods.iter().map(size).sum());
-        self.room.keep(part.containers.iter().map(size).sum());
+        self.budget.keep(part.pods.iter().map(size).sum());
+        self.budget.keep(part.containers.iter().map(size).sum());
         let mut gathered = lock(&self.gathered);
         gathered.pods.extend(part.pods);
         gathered.containers.extend(part.containers);
@@ -176,7 +176,7 @@ impl<P: Plugin> rpc::Plugin for Adapter<P> {
         let event = mem::take(&mut *lock(&self.gathered));
         let synchronized = async move |plugin: &P, ctx: &Context| plugin.synchronize(ctx, event).await;
         let update = self.handlers.answer(METHOD, ctx, synchronized).await;
-        self.room.clear();
+        self.budget.clear();
         let update = update?.into();
         let response = sendable(
             METHOD,

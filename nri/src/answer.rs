@@ -120,10 +120,10 @@ where
         let outcome = outcome.map_err(|panic| panic_text(&*panic).to_owned());
         ending.ended();
         if sender.send(outcome).is_err() {
-            let late = deadline.elapsed();
+            let overdue = deadline.elapsed();
             tracing::warn!(
                 method,
-                ?late,
+                ?overdue,
                 "the plugin answered after the deadline; its answer is dropped"
             );
         }

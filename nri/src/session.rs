@@ -15,12 +15,12 @@ use ttrpc::asynchronous::{Client, Server};
 use crate::adapter::Adapter;
 use crate::answer::{Called, Handlers, call};
 use crate::api::RegisterPluginRequest;
+use crate::budget::Budget;
 use crate::context::ASSUMED_REQUEST_TIMEOUT;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::mux::Trunk;
 use crate::plugin::Plugin;
-use crate::room::Room;
 use crate::rpc::{RuntimeClient, create_plugin};
 use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
@@ -60,14 +60,14 @@ pub(crate) async fn run<P: Plugin>(
 ) -> End {
     let (mut trunk, plugin_connection, runtime_connection) = Trunk::open(socket);
     let client = RuntimeClient::new(Client::new(Socket::new(runtime_connection)));
-    let room = Room::default();
+    let budget = Budget::default();
     let connected = handle.connect(client.clone());
     let (handlers, mut handlers_gone) = Handlers::new(Arc::clone(&plugin), workers.clone());
-    let adapter = Arc::new(Adapter::new(handlers, handle.clone(), room.clone()));
+    let adapter = Arc::new(Adapter::new(handlers, handle.clone(), budget.clone()));
     let services = create_plugin(adapter.clone());
     let services = services
         .into_iter()
-        .map(|(name, service)| (name, room.guard(service)));
+        .map(|(name, service)| (name, budget.guard(service)));
 
     // The server comes first: the runtime may call Configure before it answers the registration. Its listener never
     // ends, since `Server::shutdown` panics after one that did.

@@ -118,17 +118,17 @@ fn accept(socket: &Path, start: impl FnOnce() -> Ended) -> (Runtime, Ended) {
 }
 
 #[test]
-fn a_poststop_that_cannot_be_recorded_is_reported_at_once_and_run_when_there_is_room() {
-    poststop_waits_for_room(false);
+fn a_poststop_that_cannot_be_recorded_is_reported_at_once_and_run_when_there_is_space() {
+    poststop_waits_for_space(false);
 }
 
 #[test]
-fn a_poststop_that_cannot_be_recorded_is_run_though_its_container_is_removed_before_there_is_room() {
-    poststop_waits_for_room(true);
+fn a_poststop_that_cannot_be_recorded_is_run_though_its_container_is_removed_before_there_is_space() {
+    poststop_waits_for_space(true);
 }
 
 /// The container has poststop hooks alone, so nothing but this runner has told that it was created.
-fn poststop_waits_for_room(is_removed: bool) {
+fn poststop_waits_for_space(is_removed: bool) {
     with_own_mounts(|| {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
@@ -186,8 +186,8 @@ fn poststop_waits_for_room(is_removed: bool) {
 
 /// The named pipe at `path`, opened when it is first read.
 fn open_when_written(path: PathBuf) -> impl Read + Send + 'static {
-    struct Late(PathBuf, Option<File>);
-    impl Read for Late {
+    struct DelayedInput(PathBuf, Option<File>);
+    impl Read for DelayedInput {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
             if self.1.is_none() {
                 self.1 = Some(File::open(&self.0)?);
@@ -195,5 +195,5 @@ fn open_when_written(path: PathBuf) -> impl Read + Send + 'static {
             self.1.as_mut().unwrap().read(into)
         }
     }
-    Late(path, None)
+    DelayedInput(path, None)
 }

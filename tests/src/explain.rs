@@ -68,22 +68,22 @@ fn explain(containerd: &Containerd, plugin: &Plugin, manifest: &Value) -> Result
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// What `explain` says of a container; where its hooks come from cannot be told of those that are injected.
+/// What `explain` says of a container; where its hooks come from cannot be reported of those that are injected.
 fn stages(explained: &Value, without_source: bool) -> Stages {
-    let told = |hook: &Value| {
-        let mut told = json!({
+    let reported = |hook: &Value| {
+        let mut reported = json!({
             "path": hook["path"],
             "args": hook["args"],
             "env": hook["env"],
             "timeout": hook["timeout"],
         });
         if !without_source {
-            told["source"] = json!([hook["file"], hook["line"]]);
+            reported["source"] = json!([hook["file"], hook["line"]]);
         }
-        told
+        reported
     };
     let stages = explained["stages"].as_object().into_iter().flatten();
-    let hooks = |list: &Value| list.as_array().into_iter().flatten().map(told).collect();
+    let hooks = |list: &Value| list.as_array().into_iter().flatten().map(reported).collect();
     stages.map(|(stage, list)| (stage.clone(), hooks(list))).collect()
 }
 

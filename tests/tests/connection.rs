@@ -13,7 +13,9 @@ use nri_oci_hooks::observe::request_status;
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 const NONE: [&str; 0] = [];
 
-async fn a_plugin_that_connects_late_serves_the_containers_made_from_then_on(version: Version) -> Result<()> {
+async fn a_plugin_that_connects_after_the_start_serves_the_containers_made_from_then_on(
+    version: Version,
+) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let spec = containerd.hooks().recording_spec("default")?;
     let pod = containerd.pod("web").run().await?;
@@ -168,7 +170,7 @@ async fn life(containerd: &Containerd, pod: &Pod, name: &str) -> Result<Vec<Stri
 }
 
 on_each_containerd!(
-    a_plugin_that_connects_late_serves_the_containers_made_from_then_on,
+    a_plugin_that_connects_after_the_start_serves_the_containers_made_from_then_on,
     a_plugin_survives_restarts_of_the_runtime,
     a_container_made_before_a_restart_of_the_runtime_keeps_its_poststop,
     a_plugin_that_was_killed_serves_again_when_it_is_back,

@@ -17,7 +17,7 @@ use e2e::{
 
 /// Rows whose cells other tests hold to what they say.
 const ELSEWHERE: [&str; 4] = [
-    // hack/bench --bystander measures it, late.rs and gate.rs hold it.
+    // hack/bench --bystander measures it, timed_out.rs and gate.rs hold it.
     "a slow hook keeps other pods of the node waiting",
     // It takes 10 s a cell: once.rs and runner.rs hold it.
     "poststop longer than 10 s on containerd",
@@ -140,7 +140,7 @@ impl Trial<'_> {
     async fn prestart_before(&self) -> Result<&'static str> {
         let record = self.record_of("prestart").await?;
         let runs = record
-            .process_1_in_the_end
+            .init_program_at_end
             .as_deref()
             .is_some_and(|program| program.ends_with("busybox"));
         Ok(yes(!runs))
@@ -256,13 +256,13 @@ impl Trial<'_> {
         let container = self.container().await?;
         let refused = container.start().await.err().context("it was started")?;
         plugin.kill().await?;
-        let told = refused.message();
+        let message = refused.message();
         Ok(
-            match (told.contains("prestart hook 1 of 1"), told.contains(REASON)) {
+            match (message.contains("prestart hook 1 of 1"), message.contains(REASON)) {
                 (true, true) => "its whole text",
                 (_, true) => "its text",
-                _ if told.contains("exit") => "its exit status",
-                _ => bail!("the error says nothing: {told}"),
+                _ if message.contains("exit") => "its exit status",
+                _ => bail!("the error says nothing: {message}"),
             },
         )
     }
@@ -399,8 +399,11 @@ async fn the_cells_about_a_validator_say_what_is_seen() -> Result<()> {
                 "yes"
             }
             Err(refused) => {
-                let told = refused.message();
-                ensure!(told.contains("attempted restricted OCI hook injection"), "{told}");
+                let message = refused.message();
+                ensure!(
+                    message.contains("attempted restricted OCI hook injection"),
+                    "{message}"
+                );
                 "no"
             }
         };

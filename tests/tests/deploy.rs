@@ -110,7 +110,7 @@ fn the_crio_drop_ins_are_toml_and_set_the_same_limits() -> Result<()> {
 }
 
 #[test]
-fn the_sample_configuration_is_good_and_exempts_kube_system_alone() -> Result<()> {
+fn the_sample_configuration_is_valid_and_exempts_kube_system_alone() -> Result<()> {
     let text = fs::read_to_string(workspace::file("deploy/config.toml"))?;
     let config = read(&text);
     let expected = Config {
@@ -131,7 +131,7 @@ fn the_sample_configuration_contains_the_defaults() -> Result<()> {
         .filter(|paragraph| !paragraph.contains("Example"));
     let lines = paragraphs.flat_map(str::lines);
     let settings = lines.filter_map(|line| line.strip_prefix("# ").filter(|line| is_setting(line)));
-    let told: Vec<String> = settings
+    let sample: Vec<String> = settings
         .map(|line| match line.split(' ').next() {
             Some("key" | "spec_dirs") => format!("annotation.{line}"),
             Some("action") => format!("missed.{line}"),
@@ -139,8 +139,8 @@ fn the_sample_configuration_contains_the_defaults() -> Result<()> {
             _ => line.to_owned(),
         })
         .collect();
-    assert!(told.len() >= 7, "{told:?}");
-    assert_eq!(read(&told.join("\n")), Ok(Config::default()));
+    assert!(sample.len() >= 7, "{sample:?}");
+    assert_eq!(read(&sample.join("\n")), Ok(Config::default()));
     Ok(())
 }
 

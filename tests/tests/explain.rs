@@ -213,7 +213,7 @@ async fn a_container_gets_the_selected_hooks_that_explain_lists(version: Version
     Ok(())
 }
 
-async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: Version) -> Result<()> {
+async fn explain_prints_the_hooks_that_a_container_gets(version: Version) -> Result<()> {
     let mut node = Node::new(version).await?;
     let default = Some(node.default.clone());
     let default = default.as_deref();
@@ -229,7 +229,7 @@ async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: 
         { effect = "deny", specs = ["*-debug"] },
     ]"#;
     let limits = "annotation.max_timeout = 60\nannotation.max_hooks = 4\nannotation.stages = [\"prestart\", \"poststop\", \"poststart\"]";
-    let picks = [
+    let selections = [
         of("ml-train", &[("~", "gpu")][..]),
         of("ml-train", &[("~", "gpu,net")]),
         of("ml-train", &[("~", "gpu-debug")]),
@@ -239,8 +239,16 @@ async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: 
         of("default", &[("~", "raw")]),
         of("default", &[("~", "none")]),
     ];
-    assert_eq!(node.compare(rules, default, None, &picks).await?, 5, "by rules");
-    assert_eq!(node.compare(limits, default, None, &picks).await?, 5, "by limits");
+    assert_eq!(
+        node.compare(rules, default, None, &selections).await?,
+        5,
+        "by rules"
+    );
+    assert_eq!(
+        node.compare(limits, default, None, &selections).await?,
+        5,
+        "by limits"
+    );
 
     let excluded = "exclude_namespaces = [\"kube-system\"]";
     let hooks_d = format!("hooks_dirs = [{:?}]\n{excluded}", node.hooks_d);
@@ -309,5 +317,5 @@ async fn what_explain_says_of_a_configuration_is_what_a_container_gets(version: 
 
 on_each_containerd!(
     a_container_gets_the_selected_hooks_that_explain_lists,
-    what_explain_says_of_a_configuration_is_what_a_container_gets,
+    explain_prints_the_hooks_that_a_container_gets,
 );

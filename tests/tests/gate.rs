@@ -122,7 +122,10 @@ async fn a_start_waits_for_poststart_with_the_daemon_dead(runtime: Runtime) -> R
             records[1].ended < started,
             "the start returned before poststart had ended"
         );
-        let program = records[1].process_1.as_deref().context("poststart saw no init")?;
+        let program = records[1]
+            .init_program
+            .as_deref()
+            .context("poststart saw no init")?;
         ensure!(
             program.ends_with("busybox"),
             "init was still {}",

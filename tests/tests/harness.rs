@@ -120,7 +120,7 @@ async fn any_plugin_adjusts_containers(version: Version) -> Result<()> {
     Ok(())
 }
 
-async fn nothing_is_left_behind(version: Version) -> Result<()> {
+async fn no_process_or_file_remains(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let _pod = containerd.pod("web").run().await?;
     let directory = containerd.node().directory().to_owned();
@@ -218,5 +218,5 @@ on_each_containerd!(
     containers_outlive_a_restart_of_the_runtime,
     a_reset_ends_what_runs_and_changes_the_boot,
     any_plugin_adjusts_containers,
-    nothing_is_left_behind,
+    no_process_or_file_remains,
 );

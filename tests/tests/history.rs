@@ -7,7 +7,7 @@ use e2e::plugin::tool;
 use e2e::{Containerd, Delivery, HookSpec, Version, on_each_containerd, workspace};
 use serde_json::{Value, json};
 
-async fn log_tells_what_ran_and_ps_where_each_stage_stands(version: Version) -> Result<()> {
+async fn log_prints_the_hooks_that_ran_and_ps_the_status_of_each_stage(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let hooks = containerd.hooks();
     let spec = HookSpec::new()
@@ -116,6 +116,6 @@ fn log(containerd: &Containerd, meant: &str) -> Result<Vec<Value>> {
 }
 
 on_each_containerd!(
-    log_tells_what_ran_and_ps_where_each_stage_stands,
+    log_prints_the_hooks_that_ran_and_ps_the_status_of_each_stage,
     log_follows_what_happens,
 );

@@ -87,10 +87,10 @@ async fn a_failed_prestart_is_recorded_with_its_reason(runtime: Runtime) -> Resu
             kube.bash(&format!("assert_ran {id} prestart/default prestart/failing"))?;
         }
         if (runtime.oci, delivery) == (OciRuntime::Runc, Delivery::Runner) {
-            let told = kube.bash("printf '%s' \"$HOOK_DIRECTORY/kube-record\"")?;
+            let directory = kube.bash("printf '%s' \"$HOOK_DIRECTORY/kube-record\"")?;
             for text in [
                 "prestart hook 2 of 2",
-                &told,
+                &directory,
                 "failing.json",
                 "exited with status 3",
             ] {

@@ -43,19 +43,19 @@ async fn a_container_whose_entry_is_truncated_is_refused_and_no_other(version: V
         let pod = containerd.pod(delivery.word()).run().await?;
         // Cut off before the hooks of prestart: who needs those cannot be started.
         for (name, keep) in [("empty", 0), ("third", 33)] {
-            let torn = pod.container(name).create().await?;
-            let entry = tear(&containerd, &torn, keep)?;
+            let damaged = pod.container(name).create().await?;
+            let entry = tear(&containerd, &damaged, keep)?;
 
-            let refused = torn.start().await.err().context("it was started")?;
-            let told = refused.message();
+            let refused = damaged.start().await.err().context("it was started")?;
+            let message = refused.message();
             ensure!(
-                told.contains(&entry.display().to_string()),
-                "{delivery:?}: {told}"
+                message.contains(&entry.display().to_string()),
+                "{delivery:?}: {message}"
             );
-            ensure!(told.contains("damaged"), "{delivery:?}: {told}");
-            assert_eq!(torn.status().await?.state, State::Exited);
-            let id = torn.id().to_owned();
-            torn.remove().await?;
+            ensure!(message.contains("damaged"), "{delivery:?}: {message}");
+            assert_eq!(damaged.status().await?.state, State::Exited);
+            let id = damaged.id().to_owned();
+            damaged.remove().await?;
             assert!(containerd.hooks().ran(&id)?.is_empty(), "{delivery:?}");
             wait::until("it to be forgotten", async || {
                 Ok(containerd.ledger().tracked()?.is_empty().then_some(()))
@@ -80,11 +80,11 @@ async fn a_container_whose_poststop_is_truncated_runs_and_its_poststop_is_report
     for delivery in Delivery::RUNNER {
         let mut plugin = containerd.deliver(delivery, &spec).await?;
         let pod = containerd.pod(delivery.word()).run().await?;
-        let torn = pod.start("torn").await?;
-        let entry = tear(&containerd, &torn, 99)?;
-        let id = torn.id().to_owned();
-        torn.stop(10).await?;
-        torn.remove().await?;
+        let damaged = pod.start("damaged").await?;
+        let entry = tear(&containerd, &damaged, 99)?;
+        let id = damaged.id().to_owned();
+        damaged.stop(10).await?;
+        damaged.remove().await?;
         assert_eq!(containerd.hooks().ran(&id)?, ALL[..2], "{delivery:?}");
         let entry = entry.display().to_string();
         let log = plugin.process().log();
@@ -190,8 +190,8 @@ async fn a_spec_of_ten_megabytes_works(version: Version) -> Result<()> {
             serde_json::from_str(&tool(&containerd, &["ps", delivery.word(), "--format", "json"])?)?;
         let waiting = json!({"status": "waiting", "hooks": HOOKS});
         assert_eq!(row["poststop"], waiting, "{delivery:?}");
-        let told = tool(&containerd, &["log", delivery.word()])?;
-        ensure!(told.contains("prestart"), "{delivery:?}: {told}");
+        let message = tool(&containerd, &["log", delivery.word()])?;
+        ensure!(message.contains("prestart"), "{delivery:?}: {message}");
         plugin.kill().await?;
     }
     Ok(())

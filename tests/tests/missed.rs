@@ -121,11 +121,11 @@ async fn the_init_of_what_was_missed_is_ended_once_in_an_hour(version: Version) 
     ensure!(!reports(&status, &kept, "last hour"), "{status:?}");
 
     // As the kubelet does it.
-    let anew = pod.container("app").attempt(1).create().await?;
-    anew.start().await?;
+    let second = pod.container("app").attempt(1).create().await?;
+    second.start().await?;
     missed.remove().await?;
-    anew.stop(10).await?;
-    assert_eq!(containerd.hooks().ran(anew.id())?, ALL);
+    second.stop(10).await?;
+    assert_eq!(containerd.hooks().ran(second.id())?, ALL);
 
     plugin.kill().await?;
     let again = pod.container("app").attempt(2).create().await?;

@@ -22,9 +22,9 @@ async fn one_bad_pod_among_a_hundred_good_ones_fails_alone(version: Version) -> 
 
     let make = async |number: usize| -> Result<(bool, Result<Container, String>)> {
         let is_bad = number == PODS / 2;
-        let pick = if is_bad { "bad" } else { "gpu" };
+        let selection = if is_bad { "bad" } else { "gpu" };
         let pod = containerd.pod(&format!("pod-{number}"));
-        let pod = pod.annotation(ANNOTATION, pick).run().await?;
+        let pod = pod.annotation(ANNOTATION, selection).run().await?;
         let started = pod.start("app").await;
         Ok((is_bad, started.map_err(|error| error.message().to_owned())))
     };
@@ -65,7 +65,7 @@ async fn a_rule_keeps_a_hook_spec_for_the_namespaces_that_it_names(version: Vers
     ]"#;
     let _plugin = containerd.plugin().configuration(rules).start().await?;
 
-    for (namespace, pick, refused) in [
+    for (namespace, selection, refused) in [
         ("ml-train", "gpu", None),
         ("ml-train", "net,gpu", None),
         ("default", "net", None),
@@ -74,20 +74,23 @@ async fn a_rule_keeps_a_hook_spec_for_the_namespaces_that_it_names(version: Vers
         ("ml-train", "gpu-debug", Some("annotation.rules[2]")),
         ("html-x", "gpu", Some("no rule of annotation.rules")),
     ] {
-        let name = format!("{}-{namespace}", pick.replace(',', "-"));
+        let name = format!("{}-{namespace}", selection.replace(',', "-"));
         let pod = containerd.pod(&name).namespace(namespace);
-        let pod = pod.annotation(ANNOTATION, pick).run().await?;
+        let pod = pod.annotation(ANNOTATION, selection).run().await?;
         match (refused, pod.container("app").create().await) {
             (None, Ok(container)) => {
                 container.start().await?;
-                let expected: Vec<String> = pick.split(',').map(|name| format!("{name}-prestart")).collect();
+                let expected: Vec<String> = selection
+                    .split(',')
+                    .map(|name| format!("{name}-prestart"))
+                    .collect();
                 assert_eq!(
                     containerd.hooks().ran(container.id())?[..expected.len()],
                     expected
                 );
             }
-            (Some(told), Err(error)) => assert!(error.message().contains(told), "{error}"),
-            (_, outcome) => anyhow::bail!("{namespace} picks {pick}: {outcome:?}"),
+            (Some(reason), Err(error)) => assert!(error.message().contains(reason), "{error}"),
+            (_, outcome) => anyhow::bail!("{namespace} selects {selection}: {outcome:?}"),
         }
     }
     Ok(())

@@ -33,8 +33,12 @@ async fn an_annotation_selects_a_spec_without_a_default(version: Version) -> Res
     let _plugin = containerd.plugin().delivery("direct").start().await?;
 
     let path = path.to_str().context("a path is text")?;
-    for (pod, pick) in [("by-name", "gpu"), ("by-path", path)] {
-        let pod = containerd.pod(pod).annotation(ANNOTATION, pick).run().await?;
+    for (pod, selection) in [("by-name", "gpu"), ("by-path", path)] {
+        let pod = containerd
+            .pod(pod)
+            .annotation(ANNOTATION, selection)
+            .run()
+            .await?;
         let container = pod.start("app").await?;
         container.stop(10).await?;
         let all = ["gpu-prestart", "gpu-poststart", "gpu-poststop"];
@@ -115,12 +119,12 @@ async fn a_bad_annotation_fails_that_create_alone(version: Version) -> Result<()
         ("writable", "loose", "loose.json"),
         ("empty-element", "default,,default", "element 2"),
     ];
-    for (name, value, told) in bad {
+    for (name, value, expected) in bad {
         let pod = containerd.pod(name).annotation(ANNOTATION, value).run().await?;
         let message = refusal(&pod).await?;
         assert!(
-            message.contains(told),
-            "{name}: {message:?} does not tell {told:?}"
+            message.contains(expected),
+            "{name}: {message:?} does not tell {expected:?}"
         );
         assert_eq!(prestart(&good.start(name).await?).await?, ["default-prestart"]);
     }
@@ -141,9 +145,9 @@ async fn a_default_spec_that_turns_invalid_leaves_the_last_good_one_active(versi
         ["default-prestart"]
     );
 
-    let mended = HookSpec::new().prestart(containerd.hooks().recorder("mended")?);
-    containerd.hooks().spec("default", &mended)?;
-    assert_eq!(prestart(&pod.start("after").await?).await?, ["mended"]);
+    let valid = HookSpec::new().prestart(containerd.hooks().recorder("valid")?);
+    containerd.hooks().spec("default", &valid)?;
+    assert_eq!(prestart(&pod.start("after").await?).await?, ["valid"]);
     Ok(())
 }
 

@@ -90,7 +90,7 @@ async fn while_the_daemon_hangs_no_container_is_created_without_hooks(version: V
     Ok(())
 }
 
-async fn one_late_answer_leaves_the_connection_and_the_next_container_has_its_hooks(
+async fn one_overdue_answer_leaves_the_connection_and_the_next_container_has_its_hooks(
     version: Version,
 ) -> Result<()> {
     for policy in ["fail", "ignore"] {
@@ -98,10 +98,10 @@ async fn one_late_answer_leaves_the_connection_and_the_next_container_has_its_ho
         let pod = containerd.pod("web").run().await?;
         let frozen = plugin.process().freeze()?;
         // The runtime gives up before.
-        let late = created(&pod, "late").await?;
+        let answer = created(&pod, "late").await?;
         ensure!(
-            late.is_none() == (honours(version) && policy == "fail"),
-            "{policy}: {late:?}"
+            answer.is_none() == (honours(version) && policy == "fail"),
+            "{policy}: {answer:?}"
         );
         drop(frozen);
         if honours(version) {
@@ -276,7 +276,7 @@ macro_rules! on_each {
 
 on_each!(
     while_the_daemon_hangs_no_container_is_created_without_hooks,
-    one_late_answer_leaves_the_connection_and_the_next_container_has_its_hooks,
+    one_overdue_answer_leaves_the_connection_and_the_next_container_has_its_hooks,
     under_ignore_nothing_is_refused_while_the_daemon_hangs,
     a_creation_in_the_middle_of_which_the_daemon_dies_is_refused,
     containers_are_stopped_and_removed_while_the_daemon_hangs,

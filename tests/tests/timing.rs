@@ -1,4 +1,4 @@
-//! Each stage runs at its moment, whatever the container's end: told from clocks and from init itself.
+//! Each stage runs at its moment, however the container ends. Clocks and init itself prove it.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ const ALL: [&str; 6] = [
     "poststop-2",
 ];
 
-async fn the_stages_frame_the_life_of_process_1(runtime: Runtime) -> Result<()> {
+async fn the_stages_frame_the_life_of_init(runtime: Runtime) -> Result<()> {
     let containerd = runtime.start().await?;
     let spec = spec(&containerd)?;
     for delivery in Delivery::ALL {
@@ -49,18 +49,18 @@ async fn the_stages_frame_the_life_of_process_1(runtime: Runtime) -> Result<()> 
             ]
             .concat(),
         )?;
-        before_process_1(&records[..2]).with_context(|| format!("{delivery:?}"))?;
+        before_init(&records[..2]).with_context(|| format!("{delivery:?}"))?;
         if delivery != Delivery::Direct {
-            while_process_1_runs(&records[2..4]).with_context(|| format!("{delivery:?}"))?;
+            while_init_runs(&records[2..4]).with_context(|| format!("{delivery:?}"))?;
         } else if runtime.oci.runs_poststart_in_create() {
-            before_process_1(&records[2..4]).context("poststart, inside of create")?;
+            before_init(&records[2..4]).context("poststart, inside of create")?;
         } else {
             // Start does not wait for the program: whether it runs by then is open.
             for record in &records[2..4] {
                 assert_eq!(record.state["status"], "running", "{}", record.program);
             }
         }
-        after_process_1(&records[4..]).with_context(|| format!("{delivery:?}"))?;
+        after_init(&records[4..]).with_context(|| format!("{delivery:?}"))?;
         plugin.kill().await?;
     }
     Ok(())
@@ -86,8 +86,8 @@ async fn a_container_that_ends_by_itself_gets_all_three_stages(runtime: Runtime)
         let records = containerd.hooks().records(container.id())?;
         assert_eq!(names(&records), ALL, "{delivery:?}");
         in_order(&[vec![("start asked", start_asked)], moments(&records)].concat())?;
-        before_process_1(&records[..2]).with_context(|| format!("{delivery:?}"))?;
-        after_process_1(&records[4..]).with_context(|| format!("{delivery:?}"))?;
+        before_init(&records[..2]).with_context(|| format!("{delivery:?}"))?;
+        after_init(&records[4..]).with_context(|| format!("{delivery:?}"))?;
         plugin.kill().await?;
     }
     Ok(())
@@ -110,8 +110,8 @@ async fn a_container_that_ends_at_once_gets_all_three_stages_in_order(runtime: R
             let records = containerd.hooks().records(container.id())?;
             assert_eq!(names(&records), ALL, "{delivery:?}, attempt {attempt}");
             in_order(&[vec![("start asked", start_asked)], moments(&records)].concat())?;
-            before_process_1(&records[..2]).with_context(|| format!("{delivery:?}"))?;
-            after_process_1(&records[4..]).with_context(|| format!("{delivery:?}"))?;
+            before_init(&records[..2]).with_context(|| format!("{delivery:?}"))?;
+            after_init(&records[4..]).with_context(|| format!("{delivery:?}"))?;
             container.await_state(State::Exited).await?;
             container.remove().await?;
         }
@@ -144,7 +144,7 @@ async fn a_container_that_runs_out_of_memory_gets_its_poststop(runtime: Runtime)
         let records = containerd.hooks().records(container.id())?;
         assert_eq!(names(&records), ALL, "{delivery:?}");
         in_order(&moments(&records))?;
-        after_process_1(&records[4..]).with_context(|| format!("{delivery:?}"))?;
+        after_init(&records[4..]).with_context(|| format!("{delivery:?}"))?;
         plugin.kill().await?;
     }
     Ok(())
@@ -182,7 +182,7 @@ async fn a_failed_prestart_is_followed_by_poststop_alone(runtime: Runtime) -> Re
             assert_eq!(ran, expected);
         } else {
             assert_eq!(ran, ["prestart-1", "poststop"], "{delivery:?}");
-            let told = format!(
+            let expected = format!(
                 "container app of pod default/{}: prestart hook 2 of 3, {} ({}:",
                 delivery.word(),
                 hooks.program("licence").display(),
@@ -192,7 +192,7 @@ async fn a_failed_prestart_is_followed_by_poststop_alone(runtime: Runtime) -> Re
             let Some(StageResult::Failed { message }) = record.finished() else {
                 anyhow::bail!("{delivery:?}: {record:?}")
             };
-            ensure!(message.starts_with(&told), "{delivery:?}: {message}");
+            ensure!(message.starts_with(&expected), "{delivery:?}: {message}");
             ensure!(
                 message.ends_with("exited with status 3: no licence left"),
                 "{delivery:?}: {message}"
@@ -268,18 +268,18 @@ fn in_order(moments: &[(&str, u64)]) -> Result<()> {
     Ok(())
 }
 
-fn before_process_1(records: &[Record]) -> Result<()> {
+fn before_init(records: &[Record]) -> Result<()> {
     for record in records {
-        let program = record.process_1_in_the_end.as_deref();
+        let program = record.init_program_at_end.as_deref();
         ensure!(program.is_some(), "{}: nothing was created", record.program);
         ensure!(program != Some(Path::new(PROGRAM)), "{}: it runs", record.program);
     }
     Ok(())
 }
 
-fn while_process_1_runs(records: &[Record]) -> Result<()> {
+fn while_init_runs(records: &[Record]) -> Result<()> {
     for record in records {
-        for program in [&record.process_1, &record.process_1_in_the_end] {
+        for program in [&record.init_program, &record.init_program_at_end] {
             ensure!(
                 program.as_deref() == Some(Path::new(PROGRAM)),
                 "{}: init was {program:?}",
@@ -290,16 +290,16 @@ fn while_process_1_runs(records: &[Record]) -> Result<()> {
     Ok(())
 }
 
-fn after_process_1(records: &[Record]) -> Result<()> {
+fn after_init(records: &[Record]) -> Result<()> {
     for record in records {
-        let program = &record.process_1;
+        let program = &record.init_program;
         ensure!(program.is_none(), "{}: init was {program:?}", record.program);
     }
     Ok(())
 }
 
 on_each_runtime_and_the_newest!(
-    the_stages_frame_the_life_of_process_1,
+    the_stages_frame_the_life_of_init,
     a_container_that_ends_by_itself_gets_all_three_stages,
     a_container_that_ends_at_once_gets_all_three_stages_in_order,
     a_container_that_runs_out_of_memory_gets_its_poststop,

@@ -4,7 +4,7 @@
 //! drops comments, but marks the place of each. This crate adds them there.
 
 mod comments;
-mod shapes;
+mod layouts;
 
 use std::fs;
 use std::io;
@@ -20,7 +20,7 @@ const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/nri.proto");
 /// The directory with the generated code that is committed.
 pub const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/generated");
 
-/// Generates `nri.rs`, `nri_ttrpc.rs` and `shapes.rs` in a directory.
+/// Generates `nri.rs`, `nri_ttrpc.rs` and `layouts.rs` in a directory.
 ///
 /// # Errors
 /// If a file cannot be read or written, or a message, field or value of `nri.proto` has no comment.
@@ -47,8 +47,8 @@ pub fn generate(directory: &Path) -> io::Result<()> {
         .input(PROTO)
         .file_descriptor_set()
         .map_err(io::Error::other)?;
-    let shapes: String = parsed.file.iter().map(shapes::shapes).collect();
-    fs::write(directory.join("shapes.rs"), shapes)
+    let layouts: String = parsed.file.iter().map(layouts::layouts).collect();
+    fs::write(directory.join("layouts.rs"), layouts)
 }
 
 /// The generated messages with their documentation.

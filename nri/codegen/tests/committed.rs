@@ -8,7 +8,7 @@ use std::path::Path;
 fn the_committed_code_is_what_the_proto_file_generates() {
     let directory = tempfile::tempdir().unwrap();
     containerd_nri_codegen::generate(directory.path()).unwrap();
-    for file in ["nri.rs", "nri_ttrpc.rs", "shapes.rs"] {
+    for file in ["nri.rs", "nri_ttrpc.rs", "layouts.rs"] {
         let generated = fs::read_to_string(directory.path().join(file)).unwrap();
         let committed = fs::read_to_string(Path::new(containerd_nri_codegen::COMMITTED).join(file)).unwrap();
         assert!(

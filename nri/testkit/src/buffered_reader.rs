@@ -19,14 +19,14 @@ pub(crate) enum ReadError {
     /// There are no more frames.
     End,
     /// The next frame is longer than the buffer.
-    FrameTooLong { length: usize, room: usize },
+    FrameTooLong { length: usize, limit: usize },
 }
 
 impl From<ReadError> for ConnectionEnd {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::End => Self::ByPlugin,
-            ReadError::FrameTooLong { length, room } => Self::FrameTooLong { length, room },
+            ReadError::FrameTooLong { length, limit } => Self::FrameTooLong { length, limit },
         }
     }
 }
@@ -93,10 +93,10 @@ impl BufferedReader {
         Ok(())
     }
 
-    async fn next_frame(&mut self, room: usize) -> Result<Vec<u8>, ReadError> {
+    async fn next_frame(&mut self, limit: usize) -> Result<Vec<u8>, ReadError> {
         let frame = self.frames.recv().await.ok_or(ReadError::End)?;
         match frame.len() {
-            length if length > room => Err(ReadError::FrameTooLong { length, room }),
+            length if length > limit => Err(ReadError::FrameTooLong { length, limit }),
             _ => Ok(frame),
         }
     }
@@ -131,7 +131,7 @@ mod tests {
             read(4087, &[4097]),
             Err(ReadError::FrameTooLong {
                 length: 4097,
-                room: 4096
+                limit: 4096
             })
         );
     }
@@ -150,7 +150,7 @@ mod tests {
             read(5_000, &[10, 5_001]),
             Err(ReadError::FrameTooLong {
                 length: 5_001,
-                room: 5_000
+                limit: 5_000
             })
         );
     }
@@ -162,7 +162,7 @@ mod tests {
             read(100, &[10, 4097]),
             Err(ReadError::FrameTooLong {
                 length: 4097,
-                room: 4096
+                limit: 4096
             })
         );
     }

@@ -89,12 +89,12 @@ pub enum ConnectionEnd {
         connection: u32,
     },
     /// A frame was longer than the buffer that the runtime reads into at that point.
-    #[error("cannot allocate memory: a frame of {length} bytes, where at most {room} can be read at once")]
+    #[error("cannot allocate memory: a frame of {length} bytes, where at most {limit} can be read at once")]
     FrameTooLong {
         /// Bytes of the frame.
         length: usize,
         /// Bytes of the buffer.
-        room: usize,
+        limit: usize,
     },
     /// A frame had a longer payload than the protocol has (checked by the runtime since NRI 0.12.5).
     #[error("conn {connection}: frame payload {length} bytes, maximum is {longest}")]

@@ -257,7 +257,7 @@ async fn a_plugin_comes_back_to_a_runtime_that_restarts_while_a_handler_is_stuck
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_stuck_in_disconnected_comes_back_all_the_same() {
+async fn a_plugin_that_is_stuck_in_disconnected_connects_again() {
     let (mut runtime, directory) = hurried();
     let (gated, _opener, mut begun) = Gated::new(&["create_container", "disconnected"]);
     let _service = serve(gated, &directory);

@@ -70,16 +70,16 @@ async fn a_timeout_fails_the_request_and_keeps_the_connection_as_the_policy_says
             &NoAnswer::Timeout(LIMIT),
             "context deadline exceeded",
         );
-        let (late, _) = raw.call().await;
+        let (overdue, _) = raw.call().await;
         if !policy.keep_connected {
             raw.closed().await;
             assert_eq!(plugin.end(), Some(ConnectionEnd::ByRuntime));
             continue;
         }
-        // The answer that comes too late is not taken for that to the next request.
+        // The answer that arrives after the deadline does not answer the next request.
         let answer_both = async {
             let (stream, _) = raw.call().await;
-            raw.reply(late, &Empty::new()).await;
+            raw.reply(overdue, &Empty::new()).await;
             raw.reply(stream, &CreateContainerResponse::default()).await;
         };
         let (outcome, ()) = tokio::join!(create(&mut plugin), answer_both);

@@ -15,7 +15,7 @@ use crate::plugins::create;
 use crate::raw_plugin::{PLUGIN, RUNTIME, introduced, outcome, registration, request, response};
 
 const FRAME_TOO_LONG: fn(usize, usize) -> ConnectionEnd =
-    |length, room| ConnectionEnd::FrameTooLong { length, room };
+    |length, limit| ConnectionEnd::FrameTooLong { length, limit };
 
 /// A registration whose ttrpc message has exactly this many bytes.
 fn registration_of(length: usize) -> Vec<u8> {
@@ -102,7 +102,7 @@ async fn an_answer_of_over_4096_bytes_in_one_frame_closes_the_connection() {
             panic!("{:?}", result.err());
         };
         assert!(
-            matches!(end, ConnectionEnd::FrameTooLong { room: 4096, .. }),
+            matches!(end, ConnectionEnd::FrameTooLong { limit: 4096, .. }),
             "{end}"
         );
         raw.closed().await;
@@ -191,7 +191,7 @@ async fn a_rest_together_with_the_start_of_the_next_message_cannot_be_read() {
         panic!("{:?}", result.err());
     };
     assert!(
-        matches!(end, ConnectionEnd::FrameTooLong { room: 9_990, .. }),
+        matches!(end, ConnectionEnd::FrameTooLong { limit: 9_990, .. }),
         "{end}"
     );
 }

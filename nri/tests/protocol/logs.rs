@@ -129,7 +129,7 @@ async fn an_answer_that_comes_too_late_is_dropped_with_a_line_that_says_so() {
     let logged = timeout(LONG, async {
         loop {
             let lines = log.lines();
-            if let Some(line) = lines.iter().find(|line| line.contains("too late")) {
+            if let Some(line) = lines.iter().find(|line| line.contains("after the deadline")) {
                 return line.clone();
             }
             tokio::task::yield_now().await;

@@ -57,7 +57,7 @@ fn echo(request: &SynchronizeRequest) -> SynchronizeResponse {
 }
 
 #[tokio::test]
-async fn a_state_of_over_4_mib_comes_to_the_plugin_as_one() {
+async fn a_state_of_over_4_mib_reaches_the_plugin_as_one() {
     let (pods, containers) = containers(6_000);
     for profile in [
         RuntimeProfile::containerd_2_1(),

@@ -104,10 +104,10 @@ mod tests {
         #[test]
         fn every_offset_has_the_line_and_column_that_counting_gives(
             text in "[a\u{e4}\u{20ac}\u{1f600}\n]{0,3000}",
-            pick in any::<proptest::sample::Index>(),
+            index in any::<proptest::sample::Index>(),
         ) {
             let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-            let offset = *pick.get(&offsets);
+            let offset = *index.get(&offsets);
             let place = Lines::new(text.as_bytes()).place(offset, 0);
             prop_assert_eq!((place.line, place.column), counted(&text, offset));
         }

@@ -40,7 +40,12 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default hook-spec"),
             Origin::HooksD => f.write_str("hooks.d, conditions hold"),
             Origin::Annotation { annotation, selected } => {
-                write!(f, "annotation {} selects {}", escaped(annotation), escaped(selected))
+                write!(
+                    f,
+                    "annotation {} selects {}",
+                    escaped(annotation),
+                    escaped(selected)
+                )
             }
         }
     }

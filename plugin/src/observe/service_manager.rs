@@ -61,8 +61,8 @@ pub(crate) fn stopping() {
 
 /// Returns whether it will be sent.
 fn send(news: News) -> bool {
-    static TELLING: OnceLock<Option<SyncSender<News>>> = OnceLock::new();
-    let telling = TELLING.get_or_init(|| {
+    static SENDER: OnceLock<Option<SyncSender<News>>> = OnceLock::new();
+    let sender = SENDER.get_or_init(|| {
         env::var_os("NOTIFY_SOCKET")?;
         let (sender, receiver) = sync_channel(MAX_WAITING);
         let thread = thread::Builder::new().name("notify".into());
@@ -73,7 +73,7 @@ fn send(news: News) -> bool {
             .ok()?;
         Some(sender)
     });
-    telling
+    sender
         .as_ref()
         .is_some_and(|sender| sender.try_send(news).is_ok())
 }

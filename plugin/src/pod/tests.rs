@@ -328,17 +328,17 @@ fn no_file_that_the_daemon_refuses_replaces_an_active_one() {
 fn a_refused_file_is_copied_as_soon_as_its_program_exists() {
     let mut pod = Pod::new(&[]);
     let program = pod.path("program");
-    let (config, good, late) = (pod.config_text(""), spec(GOOD), spec(program.to_str().unwrap()));
+    let (config, good, unusable) = (pod.config_text(""), spec(GOOD), spec(program.to_str().unwrap()));
     pod.publish(&[("config.toml", &config), ("default.json", &good)]);
     let mut mirror = pod.mirror();
     mirror.refresh(&pod.config()).unwrap();
-    pod.publish(&[("config.toml", &config), ("default.json", &late)]);
+    pod.publish(&[("config.toml", &config), ("default.json", &unusable)]);
     mirror.refresh(&pod.config()).unwrap();
     assert_eq!(pod.on_host("default.json"), Some(good));
     fs::write(&program, "").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(mirror.refresh(&pod.config()).unwrap(), Refreshed::Changed);
-    assert_eq!(pod.on_host("default.json"), Some(late));
+    assert_eq!(pod.on_host("default.json"), Some(unusable));
     assert_eq!(pod.on_host("default.json.refused"), None);
     assert_eq!(pod.refused(), "");
 }

@@ -68,7 +68,7 @@ fn every_command_of_ours_is_executed_or_it_is_said_why_not() {
             println!("not executed: {begin}: {why}");
         }
     }
-    let mut told: Vec<(String, String)> = Vec::new();
+    let mut listed: Vec<(String, String)> = Vec::new();
     for block in blocks("sh") {
         for line in commands(&block.kind, &block.text) {
             let line = line.trim_end();
@@ -81,7 +81,7 @@ fn every_command_of_ours_is_executed_or_it_is_said_why_not() {
                 block.place
             );
             if is_executed {
-                told.push((block.place.clone(), line.to_owned()));
+                listed.push((block.place.clone(), line.to_owned()));
             }
         }
     }
@@ -90,8 +90,11 @@ fn every_command_of_ours_is_executed_or_it_is_said_why_not() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut executed = 0;
     let document = |place: &str| place.split(':').next().unwrap().to_owned();
-    for (number, told) in told.chunk_by(|a, b| document(&a.0) == document(&b.0)).enumerate() {
-        let typed: Vec<(&str, &str, String, u8)> = told
+    for (number, listed) in listed
+        .chunk_by(|a, b| document(&a.0) == document(&b.0))
+        .enumerate()
+    {
+        let typed: Vec<(&str, &str, String, u8)> = listed
             .iter()
             .filter_map(|(place, command)| {
                 typed(command).map(|(line, status)| (&**place, &**command, line, status))

@@ -60,9 +60,9 @@ fn default_of(key: &str) -> String {
 #[test]
 fn the_reference_of_the_configuration_has_every_key_with_its_default() {
     let sections = sections(&read("docs/configuration.md"));
-    let told: BTreeSet<&String> = sections.iter().map(|(key, _)| key).collect();
+    let listed: BTreeSet<&String> = sections.iter().map(|(key, _)| key).collect();
     let there = keys();
-    assert_eq!(told, there.iter().collect::<BTreeSet<_>>());
+    assert_eq!(listed, there.iter().collect::<BTreeSet<_>>());
     for (key, text) in &sections {
         let default = format!("\nDefault: {}\n", default_of(key));
         assert!(format!("{text}\n").contains(&default), "{key}: not{default}");
@@ -87,8 +87,8 @@ fn the_reference_of_the_metrics_has_every_one() {
     let rows = text
         .lines()
         .filter_map(|line| line.strip_prefix("| `nri_oci_hooks_")?.split('`').next());
-    let told: BTreeSet<String> = rows.map(|name| format!("nri_oci_hooks_{name}")).collect();
-    assert_eq!(told, Observer::metric_names());
+    let listed: BTreeSet<String> = rows.map(|name| format!("nri_oci_hooks_{name}")).collect();
+    assert_eq!(listed, Observer::metric_names());
 }
 
 #[test]

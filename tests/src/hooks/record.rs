@@ -46,9 +46,9 @@ pub struct Record {
     pub state: Value,
     /// The program that the container's init was running when the hook began; `None` if there was no such
     /// process. If the state has no `pid`, that of an earlier record of the container counts.
-    pub process_1: Option<PathBuf>,
+    pub init_program: Option<PathBuf>,
     /// The same when the hook was about to end.
-    pub process_1_in_the_end: Option<PathBuf>,
+    pub init_program_at_end: Option<PathBuf>,
 }
 
 /// The machine's monotonic clock, in nanoseconds.
@@ -78,8 +78,8 @@ pub fn write() -> Result<()> {
         Some(pid) if pid > 0 => Some(pid),
         _ => earlier_pid(&file, &state["id"])?,
     };
-    let process_1 = || init.and_then(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok());
-    let process_1_in_the_beginning = process_1();
+    let init_program = || init.and_then(|pid| fs::read_link(format!("/proc/{pid}/exe")).ok());
+    let init_program_at_begin = init_program();
     if let Ok(milliseconds) = env::var(HOLD) {
         thread::sleep(Duration::from_millis(milliseconds.parse().context(HOLD)?));
     }
@@ -98,8 +98,8 @@ pub fn write() -> Result<()> {
         process_group: getpgrp().as_raw(),
         session: getsid(None)?.as_raw(),
         descriptors,
-        process_1: process_1_in_the_beginning,
-        process_1_in_the_end: process_1(),
+        init_program: init_program_at_begin,
+        init_program_at_end: init_program(),
         state,
     };
     let line = serde_json::to_string(&record)? + "\n";

@@ -48,7 +48,7 @@ async fn after_silence(kind: Kind, mut profile: RuntimeProfile) -> Vec<Vec<(Opti
 }
 
 #[tokio::test]
-async fn a_late_answer_ends_alike_under_every_failure_policy() {
+async fn an_overdue_answer_ends_alike_under_every_failure_policy() {
     alike!(after_silence);
 }
 

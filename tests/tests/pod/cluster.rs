@@ -60,7 +60,7 @@ impl Cluster {
     }
 
     /// What the ConfigMap with the hook-specs that pods may pick holds from now on: one, named `picked`.
-    pub(super) fn publish_picked(&self, version: u32, spec: &Path) -> Result<()> {
+    pub(super) fn publish_selected(&self, version: u32, spec: &Path) -> Result<()> {
         let files = [("picked.json", fs::read_to_string(spec)?)];
         publish(&self.specs, version, &files)
     }

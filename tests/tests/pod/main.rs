@@ -46,12 +46,12 @@ async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version:
     let cluster = Cluster::start(version).await?;
     let containerd = &cluster.containerd;
     let directory = containerd.node().directory();
-    let [told, go_on] = ["told", "go-on"].map(|name| directory.join(name));
+    let [written, go_on] = ["written", "go-on"].map(|name| directory.join(name));
     let script = format!(
-        "for kind in mnt net ipc uts cgroup pid; do readlink /proc/$$/ns/$kind; done >{told}.new\n\
-         cat /proc/$$/cgroup >{told}.groups\nmv {told}.new {told}\n\
+        "for kind in mnt net ipc uts cgroup pid; do readlink /proc/$$/ns/$kind; done >{written}.new\n\
+         cat /proc/$$/cgroup >{written}.groups\nmv {written}.new {written}\n\
          until [ -e {go_on} ]; do sleep 0.02; done",
-        told = told.display(),
+        written = written.display(),
         go_on = go_on.display(),
     );
     let hooks = containerd.hooks();
@@ -61,11 +61,11 @@ async fn what_it_starts_is_in_the_hosts_namespaces_and_outlives_the_pod(version:
     cluster.publish(1, "events", &hooks.spec("default", &spec)?)?;
     let daemon = cluster.full("daemon").await?;
     let container = cluster.life("web").await?;
-    let namespaces = wait::until("the hook to run", async || Ok(fs::read_to_string(&told).ok())).await?;
+    let namespaces = wait::until("the hook to run", async || Ok(fs::read_to_string(&written).ok())).await?;
     let of_host = "for kind in mnt net ipc uts cgroup pid; do readlink /proc/1/ns/$kind; done";
     let of_host = containerd.node().run(Command::new("sh").args(["-c", of_host]))?;
     assert_eq!(namespaces, of_host);
-    let groups = fs::read_to_string(told.with_extension("groups"))?;
+    let groups = fs::read_to_string(written.with_extension("groups"))?;
     let parent = containerd.node().cgroup_parent()?;
     assert!(
         !groups.contains(&parent),
@@ -166,7 +166,7 @@ async fn pods_select_hook_specs_of_the_second_configmap_as_it_is_now(version: Ve
     for number in [1, 2] {
         let word = format!("picked-{number}");
         let spec = hooks.spec(&word, &HookSpec::new().prestart(hooks.recorder(&word)?))?;
-        cluster.publish_picked(number, &spec)?;
+        cluster.publish_selected(number, &spec)?;
         if daemon.is_none() {
             daemon = Some(cluster.full("daemon").await?);
         }

@@ -48,7 +48,9 @@ fn a_ready_daemon_shows_its_runtime_and_its_active_configuration() {
 
 #[test]
 fn the_status_of_a_daemon_of_0_1_0_is_read() {
-    let of_0_1_0 = LOST.replace("\"errors\"", "\"mistakes\"").replace("\"active\"", "\"in_force\"");
+    let of_0_1_0 = LOST
+        .replace("\"errors\"", "\"mistakes\"")
+        .replace("\"active\"", "\"in_force\"");
     assert_ne!(of_0_1_0, LOST);
     assert_eq!(printed(&of_0_1_0), printed(LOST));
 }

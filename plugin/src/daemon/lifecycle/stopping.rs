@@ -16,7 +16,7 @@ use crate::model::{ContainerId, Stage};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// The maximum interval between checks whether a ledger that was full has space.
-const ROOM_RETRY: Duration = Duration::from_secs(10);
+const MAX_RETRY: Duration = Duration::from_secs(10);
 
 /// The interval at which actions without urgency are tried again.
 pub(super) const LONG_RETRY: Duration = Duration::from_secs(10 * 60);
@@ -134,7 +134,7 @@ impl Containers {
         let mut pause = FIRST_RETRY;
         loop {
             sleep(pause).await;
-            pause = ROOM_RETRY.min(pause * 2);
+            pause = MAX_RETRY.min(pause * 2);
             let is_pending = registered.is_pending(Stage::Poststop);
             let is_removed = self
                 .ledger()

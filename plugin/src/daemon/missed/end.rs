@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_secs(60 * 60);
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The time after a Synchronize from which the runtime certainly calls the plugin for new containers.
-const SETTLED: Duration = Duration::from_millis(500);
+const SUBSCRIBED_AFTER: Duration = Duration::from_millis(500);
 
 /// The interval of checks whether the runtime is still connected.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ pub(super) fn end_all(plugin: &OciHooks, connection: Connection, all: Vec<ToEnd>
     if all.is_empty() {
         return;
     }
-    thread::sleep(SETTLED);
+    thread::sleep(SUBSCRIBED_AFTER);
     let threads = all.len().min(MAX_AT_ONCE);
     let queue = Mutex::new(VecDeque::from(all));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();

@@ -13,8 +13,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    self, StateLabel, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, ProgramLabels, RESULTS,
-    ReasonLabel, RunLabels, STAGES, StageLabel, StageLabels,
+    self, EventLabel, EventLabels, EventResult, LoadLabels, OUTCOMES, ProgramLabels, RESULTS, ReasonLabel,
+    RunLabels, STAGES, StageLabel, StageLabels, StateLabel,
 };
 use crate::front::Report;
 use crate::ledger::{Outcome, StageResult};
@@ -285,7 +285,11 @@ impl Gauges {
         gauge("resident_memory_bytes", "Memory of the daemon", memory);
 
         let help = "Whether the figures of the ledger are old because it does not answer";
-        gauge("ledger_containers_outdated", help, usize::from(self.are_counts_old));
+        gauge(
+            "ledger_containers_outdated",
+            help,
+            usize::from(self.are_counts_old),
+        );
         gauge(
             "unanswered_file_systems",
             "File systems that do not answer; containers that need one are refused",

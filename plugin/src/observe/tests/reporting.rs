@@ -197,7 +197,10 @@ async fn hooks_that_runners_ran_are_counted_when_their_stage_is_over() {
     let node = Node::new("");
     let (_runtime, mut plugin, _serving) = node.connected().await;
     let container = created(&node, &mut plugin, "main").await;
-    assert_eq!(node.metric("nri_oci_hooks_ledger_containers{state=\"tracked\"}"), 1.0);
+    assert_eq!(
+        node.metric("nri_oci_hooks_ledger_containers{state=\"tracked\"}"),
+        1.0
+    );
 
     time_out(&node, &container);
 

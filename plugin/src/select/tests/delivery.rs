@@ -22,8 +22,8 @@ fn node() -> Node {
     node
 }
 
-fn select(selector: &Selector, delivery: Delivery, pick: &str) -> Result<String, SelectError> {
-    let annotations = annotations(&[(KEY, pick)]);
+fn select(selector: &Selector, delivery: Delivery, selection: &str) -> Result<String, SelectError> {
+    let annotations = annotations(&[(KEY, selection)]);
     let subject = Subject {
         delivery,
         ..subject(&annotations)

@@ -196,7 +196,7 @@ fn a_selected_hook_spec_keeps_the_limits_or_is_refused() {
         let text = text.replace("PATH", &format!("\"path\":\"{program}\""));
         node.write("specs/x.json", &format!("{{{text}}}"));
     };
-    let refusal = |limit: &str, picks: &str| selected(&node.selector(limit), "apps", picks).err();
+    let refusal = |limit: &str, selection: &str| selected(&node.selector(limit), "apps", selection).err();
     let says = |refusal: Option<String>, text: &str| {
         let refusal = refusal.expect("refused");
         assert!(refusal.contains(text), "{refusal}");

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::process;
 
 /// How long a plugin may take to appear, or to appear again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is measured.
 #[derive(Default)]
@@ -117,7 +117,7 @@ impl Subject {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
-        let accepted = timeout(PATIENCE, self.runtime.accept()).await;
+        let accepted = timeout(ACCEPT_TIMEOUT, self.runtime.accept()).await;
         let handle = accepted
             .with_context(|| {
                 format!(
@@ -141,7 +141,7 @@ impl Subject {
         self.runtime
             .restart()
             .context("cannot restart the fake runtime")?;
-        let accepted = timeout(PATIENCE, self.runtime.accept()).await;
+        let accepted = timeout(ACCEPT_TIMEOUT, self.runtime.accept()).await;
         let name = self.name.clone();
         self.running()?.handle = accepted
             .with_context(|| format!("{name} does not connect again"))?

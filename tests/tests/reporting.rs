@@ -110,10 +110,10 @@ async fn a_daemon_takes_over_from_the_one_that_it_replaces(version: Version) -> 
     let mut old = daemon().await?;
     let state = containerd.ledger().directory().to_owned();
     let pid = || Ok::<_, anyhow::Error>(request_status(&state)?.pid);
-    let of_old = pid()?;
+    let before = pid()?;
     let new = daemon().await?;
     let of_new = wait::until("the new one to be asked", async || {
-        Ok(Some(pid()?).filter(|pid| *pid != of_old))
+        Ok(Some(pid()?).filter(|pid| *pid != before))
     })
     .await?;
     let get = |path: &str| exchange(TcpStream::connect(port)?, path);
@@ -258,7 +258,7 @@ impl Journal {
     }
 
     fn receive_until(&self, is_it: impl Fn(&Entry) -> bool) -> Result<Entry> {
-        let (mut heard, begin) = (Vec::new(), Instant::now());
+        let (mut received, begin) = (Vec::new(), Instant::now());
         let mut message = vec![0; 256 * 1024];
         while begin.elapsed() < wait::LIMIT {
             let Ok(length) = self.0.recv(&mut message) else {
@@ -268,9 +268,9 @@ impl Journal {
             if is_it(&entry) {
                 return Ok(entry);
             }
-            heard.push(entry);
+            received.push(entry);
         }
-        bail!("it was not heard, but {heard:?}");
+        bail!("it was not received, but {received:?}");
     }
 }
 

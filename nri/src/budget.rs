@@ -8,20 +8,20 @@ use async_trait::async_trait;
 use ttrpc::asynchronous::{MethodHandler, Service, TtrpcContext};
 use ttrpc::{Request, Response};
 
-use crate::generated::shapes;
+use crate::estimate::Layout;
+use crate::generated::layouts;
 use crate::status::Status;
-use crate::weight::Shape;
 
 /// The approximate maximum memory, in bytes, of one request together with the gathered part of a
 /// synchronization. A message is at most 4 MiB long; one full of realistic containers needs a quarter of
 /// this.
-const ROOM: u64 = 40 << 20;
+const MAX_MEMORY: u64 = 40 << 20;
 
 /// The memory that is still in use after its request was answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Room(Arc<AtomicU64>);
+pub(crate) struct Budget(Arc<AtomicU64>);
 
-impl Room {
+impl Budget {
     /// Records that this many bytes stay in use.
     pub(crate) fn keep(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::Relaxed);
@@ -36,8 +36,8 @@ impl Room {
     pub(crate) fn guard(&self, service: Service) -> Service {
         let guarded = service.methods.into_iter().map(|(method, handler)| {
             let guarded = Guarded {
-                shape: shapes::of_request(&method),
-                room: self.clone(),
+                layout: layouts::of_request(&method),
+                budget: self.clone(),
                 handler,
             };
             (method, Box::new(guarded) as Box<dyn MethodHandler + Send + Sync>)
@@ -50,8 +50,8 @@ impl Room {
 }
 
 struct Guarded {
-    shape: &'static Shape,
-    room: Room,
+    layout: &'static Layout,
+    budget: Budget,
     handler: Box<dyn MethodHandler + Send + Sync>,
 }
 
@@ -59,12 +59,12 @@ struct Guarded {
 impl MethodHandler for Guarded {
     async fn handler(&self, ctx: TtrpcContext, request: Request) -> ttrpc::Result<Response> {
         let bytes = request.payload.len();
-        let status = match self.shape.weigh(&request.payload) {
-            Some(weight) if self.room.0.load(Ordering::Relaxed) + weight <= ROOM => {
+        let status = match self.layout.estimate(&request.payload) {
+            Some(estimate) if self.budget.0.load(Ordering::Relaxed) + estimate <= MAX_MEMORY => {
                 return self.handler.handler(ctx, request).await;
             }
-            Some(weight) => Status::resource_exhausted(format!(
-                "a request of {bytes} bytes would take about {weight} bytes of memory, which the plugin's requests may not"
+            Some(estimate) => Status::resource_exhausted(format!(
+                "a request of {bytes} bytes would take about {estimate} bytes of memory, which the plugin's requests may not"
             )),
             None => Status::invalid_argument(format!("a request of {bytes} bytes cannot be decoded")),
         };

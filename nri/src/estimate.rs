@@ -15,25 +15,25 @@ pub(crate) const ENTRY_OVERHEAD: usize = 100;
 
 /// The memory of one kind of message.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct Layout {
     /// The message itself, in bytes.
     pub(crate) bytes: usize,
     /// The highest field number of the message.
     pub(crate) known: u64,
     /// The fields that are messages, each with its number; an entry of a map is a message.
-    pub(crate) parts: &'static [(u64, &'static Shape)],
+    pub(crate) parts: &'static [(u64, &'static Layout)],
 }
 
-/// A message whose shape is known.
-pub(crate) trait Shaped {
-    const SHAPE: Shape;
+/// A message whose layout is known.
+pub(crate) trait WithLayout {
+    const LAYOUT: Layout;
 }
 
-impl Shape {
+impl Layout {
     /// The approximate memory of the message `bytes`; `None` if they are invalid. Groups are invalid too: no
     /// message of NRI has one.
-    pub(crate) fn weigh(&self, bytes: &[u8]) -> Option<u64> {
-        let mut weight = self.bytes as u64;
+    pub(crate) fn estimate(&self, bytes: &[u8]) -> Option<u64> {
+        let mut estimate = self.bytes as u64;
         let mut rest = bytes;
         while !rest.is_empty() {
             let tag = varint(&mut rest)?;
@@ -49,15 +49,15 @@ impl Shape {
                 _ => return None,
             };
             let part = self.parts.iter().find(|(known, _)| *known == number);
-            weight += match (part, content) {
-                (Some((_, part)), Some(content)) => part.weigh(content)?,
+            estimate += match (part, content) {
+                (Some((_, part)), Some(content)) => part.estimate(content)?,
                 _ if number > self.known => UNKNOWN + content.map_or(0, <[u8]>::len) as u64,
                 (None, Some(content)) => TEXT + content.len() as u64,
                 // The memory of a number in a list.
                 (_, None) => 8,
             };
         }
-        Some(weight)
+        Some(estimate)
     }
 }
 
@@ -95,11 +95,11 @@ mod tests {
         };
         let bytes = request.write_to_bytes().unwrap();
         assert_eq!(bytes.len(), 2000);
-        let weight = SynchronizeRequest::SHAPE.weigh(&bytes).unwrap();
-        assert!(weight >= 1000 * size_of::<Container>() as u64);
+        let estimate = SynchronizeRequest::LAYOUT.estimate(&bytes).unwrap();
+        assert!(estimate >= 1000 * size_of::<Container>() as u64);
         // 600 unknown fields, of 3 bytes each.
         let unknown: Vec<u8> = (0..600).flat_map(|_| [0xF8, 0x0F, 0]).collect();
-        assert!(ConfigureRequest::SHAPE.weigh(&unknown).unwrap() >= 600 * UNKNOWN);
+        assert!(ConfigureRequest::LAYOUT.estimate(&unknown).unwrap() >= 600 * UNKNOWN);
     }
 
     #[test]
@@ -108,8 +108,8 @@ mod tests {
             config: "x".repeat(100_000),
             ..Default::default()
         };
-        let weight = ConfigureRequest::SHAPE.weigh(&request.write_to_bytes().unwrap());
-        assert!((100_000..101_000).contains(&weight.unwrap()), "{weight:?}");
+        let estimate = ConfigureRequest::LAYOUT.estimate(&request.write_to_bytes().unwrap());
+        assert!((100_000..101_000).contains(&estimate.unwrap()), "{estimate:?}");
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
             &[0x0D, 0],
             &[0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
         ] {
-            assert_eq!(ConfigureRequest::SHAPE.weigh(bytes), None);
+            assert_eq!(ConfigureRequest::LAYOUT.estimate(bytes), None);
         }
     }
 }

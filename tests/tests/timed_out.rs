@@ -28,10 +28,10 @@ impl Gate {
     }
 
     async fn await_hook(&self) -> Result<String> {
-        let told = wait::until("the hook to run", async || {
+        let pid = wait::until("the hook to run", async || {
             Ok(fs::read_to_string(&self.begun).ok())
         });
-        Ok(told.await?.trim().to_owned())
+        Ok(pid.await?.trim().to_owned())
     }
 
     fn open(&self) -> Result<()> {
@@ -146,7 +146,7 @@ async fn a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemo
     Ok(())
 }
 
-async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_late(
+async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_timed_out(
     runtime: Runtime,
 ) -> Result<()> {
     let containerd = runtime.start().await?;
@@ -162,10 +162,10 @@ async fn a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_
     let container = pod.start("app").await?;
     let id = container.id();
     container.stop(10).await?;
-    let late = |record: &StageRecord| record.event_timeouts().next().map(|(by, _)| by);
+    let timed_out = |record: &StageRecord| record.event_timeouts().next().map(|(by, _)| by);
     let by = containerd
         .ledger()
-        .await_in_record(id, Stage::Poststop, late)
+        .await_in_record(id, Stage::Poststop, timed_out)
         .await?;
     assert_eq!(by, Trigger::StopContainer);
     gate.open()?;
@@ -226,6 +226,6 @@ on_each_runtime_and_the_newest!(
     a_prestart_that_takes_longer_than_the_runtime_waits_fails_the_start,
     nothing_in_a_pod_lets_a_container_run_before_its_prestart_has_ended,
     a_container_whose_prestart_died_with_the_daemon_is_ended_when_the_daemon_is_back,
-    a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_late,
+    a_poststop_that_the_runtime_does_not_wait_for_goes_on_and_is_on_record_as_timed_out,
     a_removed_container_whose_poststop_could_not_be_run_gets_it_as_soon_as_it_can_be,
 );

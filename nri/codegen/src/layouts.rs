@@ -9,41 +9,41 @@ const HEAD: &str = "\
 // Generated from nri.proto by containerd-nri-codegen. Do not edit.
 // @generated
 
-//! The shapes of the messages.
+//! The layouts of the messages.
 
 use super::nri::*;
-use crate::weight::{ENTRY_OVERHEAD, Shape, Shaped};
+use crate::estimate::{ENTRY_OVERHEAD, Layout, WithLayout};
 
 ";
 
-/// The shapes of all messages of `file`, and those of the requests of a plugin.
-pub(crate) fn shapes(file: &FileDescriptorProto) -> String {
+/// The layouts of all messages of `file`, and those of the requests of a plugin.
+pub(crate) fn layouts(file: &FileDescriptorProto) -> String {
     let mut code = HEAD.to_owned();
     // Writing to a String cannot fail.
     for message in &file.message_type {
-        let shape = shape(message, "size_of::<Self>()", &message.nested_type);
+        let layout = layout(message, "size_of::<Self>()", &message.nested_type);
         let _ = writeln!(
             code,
-            "impl Shaped for {} {{ const SHAPE: Shape = {shape}; }}",
+            "impl WithLayout for {} {{ const LAYOUT: Layout = {layout}; }}",
             message.name()
         );
     }
     let plugin = file.service.iter().filter(|service| service.name() == "Plugin");
     let methods = plugin.flat_map(|plugin| &plugin.method).map(|method| {
         let (name, request) = (method.name(), last(method.input_type()));
-        format!("        {name:?} => &{request}::SHAPE,\n")
+        format!("        {name:?} => &{request}::LAYOUT,\n")
     });
     let _ = write!(
         code,
-        "\n/// The shape of this call's request; an empty one if there is no such call.\n\
-         pub(crate) fn of_request(method: &str) -> &'static Shape {{\n    match method {{\n{}        \
-         _ => &Empty::SHAPE,\n    }}\n}}\n",
+        "\n/// The layout of this call's request; an empty one if there is no such call.\n\
+         pub(crate) fn of_request(method: &str) -> &'static Layout {{\n    match method {{\n{}        \
+         _ => &Empty::LAYOUT,\n    }}\n}}\n",
         methods.collect::<String>()
     );
     code
 }
 
-fn shape(message: &DescriptorProto, bytes: &str, maps: &[DescriptorProto]) -> String {
+fn layout(message: &DescriptorProto, bytes: &str, maps: &[DescriptorProto]) -> String {
     let known = message.field.iter().map(FieldDescriptorProto::number).max();
     let messages = message
         .field
@@ -52,13 +52,13 @@ fn shape(message: &DescriptorProto, bytes: &str, maps: &[DescriptorProto]) -> St
     let parts = messages.map(|field| {
         let name = last(field.type_name());
         let part = match maps.iter().find(|entry| entry.name() == name) {
-            Some(entry) => shape(entry, &bytes_of_entry(entry), &[]),
-            None => format!("{name}::SHAPE"),
+            Some(entry) => layout(entry, &bytes_of_entry(entry), &[]),
+            None => format!("{name}::LAYOUT"),
         };
         format!("({}, &{part})", field.number())
     });
     let (known, parts) = (known.unwrap_or(0), parts.collect::<Vec<_>>().join(", "));
-    format!("Shape {{ bytes: {bytes}, known: {known}, parts: &[{parts}] }}")
+    format!("Layout {{ bytes: {bytes}, known: {known}, parts: &[{parts}] }}")
 }
 
 /// The memory of an entry of a map. Its key is estimated as a string, which no other key exceeds.
