@@ -1,29 +1,30 @@
 //! The generated ttrpc service, answered by a [`Plugin`]: in time, even if its handlers block or panic.
 
+mod deadline;
 mod notify;
 mod span;
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::time::{ClockId, clock_gettime};
 use protobuf::Message;
 use tracing::Instrument;
 use ttrpc::r#async::TtrpcContext;
 
 use crate::answer::{Handlers, refuse, sendable, time_to_answer};
 use crate::api::*;
-use crate::context::{Configuration, Context, RECEIVED_AT, RuntimeInfo};
+use crate::budget::Budget;
+use crate::context::{Configuration, Context, RuntimeInfo};
 use crate::event;
 use crate::events::EventMask;
 use crate::plugin::Plugin;
-use crate::budget::Budget;
 use crate::rpc;
 use crate::runtime::{ConnectionState, RuntimeHandle};
 use crate::status::Status;
 use crate::subscription::Subscription;
+use deadline::deadline;
 use span::about;
 
 /// Serves one connection on behalf of a plugin.
@@ -87,17 +88,6 @@ impl<P: Plugin> Adapter<P> {
         gathered.pods.extend(part.pods);
         gathered.containers.extend(part.containers);
     }
-}
-
-/// The time by which a request must be answered.
-fn deadline(rpc: &TtrpcContext) -> Instant {
-    let (now, limit) = (Instant::now(), time_to_answer(rpc.timeout_nano));
-    let received_at = rpc.metadata.get(RECEIVED_AT).and_then(|values| values.first());
-    let age = received_at.and_then(|nanos| {
-        let uptime = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC).ok()?);
-        Some(uptime.saturating_sub(Duration::from_nanos(nanos.parse().ok()?)))
-    });
-    now + limit.saturating_sub(age.unwrap_or_default())
 }
 
 /// The approximate size of a message in memory, in bytes.
