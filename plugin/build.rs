@@ -1,4 +1,4 @@
-//! Tells the linker how to lay out the program.
+//! Gives the linker the layout of the program.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

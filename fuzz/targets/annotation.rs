@@ -1,8 +1,8 @@
-//! Any annotation of any pod: it picks a hook-spec of the administrator's or is refused with a line that can be shown,
-//! and never leads out of the directory of hook-specs.
+//! Any annotation of any pod selects a hook-spec of the administrator, or is refused with a printable line. It never
+//! leads out of the directory of hook-specs.
 //!
-//! The input is lines: the namespace, the container, then the annotations, each as `KEY VALUE`; `~` at the beginning
-//! of a key stands for the key of the annotation, and in a value for the directory of hook-specs.
+//! The input is lines: the namespace, the container, then the annotations, each as `KEY VALUE`. `~` at the beginning of
+//! a key stands for the key of the annotation, and in a value for the directory of hook-specs.
 #![no_main]
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ struct Node {
     selector: Selector,
 }
 
-/// A directory of two hook-specs, of which pods in namespaces `a*` may pick one and all others the other.
+/// A directory of two hook-specs: pods in namespaces `a*` may select one, and all others the other.
 static NODE: LazyLock<Node> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     for name in ["gpu", "net"] {

@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// A hook-spec that does not tell where its hooks were written.
+/// A hook-spec without the places of its hooks.
 fn without_lines(mut spec: HookSpec) -> HookSpec {
     spec.stages.values_mut().flatten().for_each(|hook| hook.line = 0);
     spec

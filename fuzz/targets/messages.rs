@@ -1,4 +1,4 @@
-//! What must hold of every message that quotes a text of others.
+//! The rules for every message that quotes text of others.
 
 // Not every target uses all of it.
 #![allow(dead_code)]

@@ -1,4 +1,4 @@
-//! Any bytes from a runtime: the plugin neither panics nor hangs, and connects anew.
+//! Any bytes from a runtime: the plugin neither panics nor hangs, and connects again.
 //!
 //! The bytes are what the runtime's end of the socket sends, from the moment that the plugin connects. The corpus has
 //! whole conversations, so that what is made of them reaches past the registration.

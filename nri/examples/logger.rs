@@ -12,7 +12,7 @@ use containerd_nri::{
 
 struct Logger;
 
-/// One line per event. Where it cannot be written there is nobody to tell.
+/// One line per event. A failure to write it cannot be reported.
 fn log(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! A ledger without room when a container stops.
+//! A ledger without space when a container stops.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::fs::{self, File};
@@ -127,7 +127,7 @@ fn a_poststop_that_cannot_be_recorded_is_run_though_its_container_is_removed_bef
     poststop_waits_for_space(true);
 }
 
-/// The container has poststop hooks alone, so nothing but this runner has told that it was created.
+/// The container has only poststop hooks, so only this runner has recorded that it was created.
 fn poststop_waits_for_space(is_removed: bool) {
     with_own_mounts(|| {
         let directory = tempfile::tempdir().unwrap();

@@ -95,7 +95,7 @@ async fn silence_refuses_unless_the_policy_is_ignore_and_disconnects_in_neither_
         ("failure_policy = \"fail\"", connected.fail_request()),
         ("failure_policy = \"ignore\"", connected),
         ("delivery = \"direct\"", connected.fail_request()),
-        // None is in force: no container is created.
+        // None is active: no container is created.
         ("failure_policy = \"unknown\"", connected.fail_request()),
     ] {
         let directory = tempfile::tempdir().unwrap();

@@ -46,7 +46,7 @@ struct Event {
     updates: Option<Vec<String>>,
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
@@ -66,7 +66,7 @@ pub enum Called {
     Missing,
 }
 
-/// What the request of an event is made of.
+/// The parts of an event's request.
 #[derive(Debug, Clone, Copy)]
 pub enum Field<'a> {
     /// The pod.

@@ -1,4 +1,4 @@
-//! What `explain` says of a container, against what the container then got.
+//! The output of `explain` about a container, compared with the hooks that the container then got.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -55,7 +55,7 @@ pub async fn create_as_explained(
     Ok(created)
 }
 
-/// What `explain` says of a manifest, as JSON.
+/// The output of `explain` about a manifest, as JSON.
 fn explain(containerd: &Containerd, plugin: &Plugin, manifest: &Value) -> Result<Value> {
     let file = containerd.node().directory().join("manifest.json");
     fs::write(&file, manifest.to_string())?;
@@ -68,7 +68,7 @@ fn explain(containerd: &Containerd, plugin: &Plugin, manifest: &Value) -> Result
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// What `explain` says of a container; where its hooks come from cannot be reported of those that are injected.
+/// The hooks of `explain` for a container, without their places if they are injected.
 fn stages(explained: &Value, without_source: bool) -> Stages {
     let reported = |hook: &Value| {
         let mut reported = json!({
@@ -107,7 +107,7 @@ async fn injected(container: &Container) -> Result<Stages> {
     Ok(by_stage(Stage::ALL.map(|stage| (stage, hooks(stage)))))
 }
 
-/// The hooks that the ledger has a container owed.
+/// The hooks of a container in the ledger.
 fn entered(containerd: &Containerd, container: &Container) -> Result<Stages> {
     let mut stages = Vec::new();
     for stage in Stage::OF_RUNNER {

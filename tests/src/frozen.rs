@@ -1,4 +1,4 @@
-//! A file system that takes no writes when it is told to, as one does of which a snapshot is made.
+//! A file system that takes no writes on request, as during a snapshot.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -63,7 +63,7 @@ impl FreezingDirectory {
         self.mounted.clone()
     }
 
-    /// Whoever writes waits from now on.
+    /// A writer waits from now on.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -71,10 +71,10 @@ impl FreezingDirectory {
         self.run("fsfreeze", &["-f".as_ref(), self.mounted.as_ref()])
     }
 
-    /// Whoever has waited goes on.
+    /// Waiting writers go on.
     ///
     /// # Errors
-    /// It is not frozen.
+    /// It is not suspended.
     pub fn thaw(&self) -> Result<()> {
         self.run("fsfreeze", &["-u".as_ref(), self.mounted.as_ref()])
     }
@@ -88,7 +88,7 @@ impl FreezingDirectory {
 
 impl Drop for FreezingDirectory {
     fn drop(&mut self) {
-        // It may not be frozen; and what cannot be unmounted is for the machine's end.
+        // It may not be suspended. A file system that cannot be unmounted stays until the machine ends.
         let _ = self.thaw();
         let _ = self.run("umount", &["-l".as_ref(), self.mounted.as_ref()]);
     }

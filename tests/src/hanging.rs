@@ -1,4 +1,4 @@
-//! A file system that stops answering when it is told to, as one on a server does that is gone.
+//! A file system that stops answering on request, like one on a server that is gone.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,8 +22,8 @@ use crate::node::Node;
 /// Nothing is remembered by the kernel: each look is a question.
 const TTL: Duration = Duration::ZERO;
 
-/// A mounted directory of files that never change. Whoever waits for it is answered, and it is unmounted, when this is
-/// dropped.
+/// A mounted directory of files that never change. When this is dropped, all waiting requests are answered, and it is
+/// unmounted.
 #[derive(Debug)]
 pub struct HangingDirectory {
     switch: Arc<Switch>,
@@ -37,7 +37,7 @@ pub struct HangingDirectory {
 pub struct File {
     /// Its name.
     pub name: &'static str,
-    /// What it holds.
+    /// Its files.
     pub content: Vec<u8>,
     /// Its permissions.
     pub mode: u16,

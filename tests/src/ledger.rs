@@ -13,7 +13,7 @@ pub use nri_oci_hooks::model::Stage;
 
 use crate::wait;
 
-/// Who has the claim on a stage, or had it last: a process, as the node counts.
+/// The process that has or last had the claim on a stage, as the node counts.
 pub fn runner(record: &StageRecord) -> Option<u32> {
     record.lines.iter().rev().find_map(|line| match line {
         Line::Claimed { runner, .. } => Some(*runner),
@@ -37,7 +37,7 @@ impl NodeLedger {
         &self.directory
     }
 
-    /// The file that says what a container that was not removed is owed.
+    /// The file with the resolved hooks of a container that was not removed.
     pub fn entry(&self, container: &str) -> PathBuf {
         let until_started = self.directory.join("entries").join(container);
         let after_that = self.directory.join("live").join(container).join("entry");
@@ -72,7 +72,7 @@ impl NodeLedger {
             .collect())
     }
 
-    /// What happened at a stage of a container, removed or not; `None` if nothing did.
+    /// The record of a stage of a container, removed or not; `None` if there is none.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -111,7 +111,7 @@ impl NodeLedger {
             .with_context(|| format!("{stage} of {container} is not over"))
     }
 
-    /// The hooks of one stage that a container is owed or got; none if it is not in the ledger.
+    /// The resolved hooks of one stage of a container; none if it is not in the ledger.
     ///
     /// # Errors
     /// The ledger cannot be read.

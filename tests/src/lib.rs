@@ -1,8 +1,8 @@
 //! A private real containerd, a CRI client, and what the cases share.
 //!
-//! A case starts a [`Containerd`], connects plugins to it, makes pods over the CRI and reads what their hooks
-//! recorded. Everything lives in one [`Node`](node::Node): a directory and namespaces of its own, so that nothing
-//! of the machine is touched and nothing is left behind, however the case ends.
+//! A case starts a [`Containerd`], connects plugins to it, makes pods over the CRI and reads what their hooks recorded.
+//! Everything lives in one [`Node`](node::Node), a directory and namespaces of its own. So nothing of the machine is
+//! touched and nothing remains, however the case ends.
 
 pub mod adaptation;
 pub mod cache;

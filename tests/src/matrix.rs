@@ -1,4 +1,4 @@
-//! What a case runs over: the containerds, the OCI runtimes, and the ways in which hooks are delivered.
+//! The dimensions of a case: the containerds, the OCI runtimes, and the ways in which hooks are delivered.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use crate::{Containerd, OciRuntime, Version};
 pub struct Runtime {
     /// The containerd.
     pub version: Version,
-    /// What runs its containers.
+    /// Its OCI runtime.
     pub oci: OciRuntime,
 }
 

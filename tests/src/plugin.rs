@@ -10,13 +10,13 @@ use anyhow::{Result, ensure};
 use crate::node::Process;
 use crate::{Containerd, wait, workspace};
 
-/// The annotation that picks hook-specs for a pod, without a scope.
+/// The annotation that selects hook-specs for a pod, without a scope.
 pub const ANNOTATION: &str = "hook-spec.noderesource.dev";
 
-/// The name that an `nri-oci-hooks` registers with unless it is told otherwise, its index first.
+/// The default name with which an `nri-oci-hooks` registers, its index first.
 pub const NAME: &str = "10-oci-hooks";
 
-/// What a command of `nri-oci-hooks` says that looks into the node's ledger.
+/// The output of a command of `nri-oci-hooks` that reads the node's ledger.
 ///
 /// # Errors
 /// It fails; the message has what it said.
@@ -196,8 +196,8 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Starts any plugin, ours or another, inside the node and awaits that containerd calls it for events;
-    /// `name` is its index and name as it registers them, `10-oci-hooks`.
+    /// Starts any plugin, ours or another, inside the node and awaits that containerd calls it for events. `name` is
+    /// its index and name as it registers them, `10-oci-hooks`.
     ///
     /// # Errors
     /// It does not start or connect.
@@ -226,7 +226,7 @@ impl Plugin {
         &self.name
     }
 
-    /// Writes its configuration file anew, which otherwise holds what it was started with.
+    /// Writes its configuration file again, which otherwise has the content from its start.
     ///
     /// # Errors
     /// The file system refuses.

@@ -1,4 +1,4 @@
-//! What a hook may take: its time, its processes, its output; and that a list is never cut short.
+//! The limits of a hook: its time, its processes, its output. A list is never cut short.
 
 use std::fs;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use e2e::{
 /// In the environment of hooks whose processes are looked for.
 const MARK: &str = "MARK=of-the-hook";
 
-/// What no hook can mean to survive: a descendant in a session of its own, which ignores signals and holds every
-/// pipe, of a hook that does the same.
+/// No hook survives this by intent: a descendant in a session of its own, which ignores signals and holds every pipe,
+/// of a hook that does the same.
 const STUBBORN: &str = "trap '' HUP INT QUIT PIPE TERM
     (setsid sh -c 'while :; do sleep 1000; done' &)
     while :; do sleep 1000; done";

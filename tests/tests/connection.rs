@@ -117,7 +117,7 @@ async fn the_runtime_launches_it_with_the_configuration_from_its_directory(versi
     Ok(())
 }
 
-/// What another daemon has in the places that ours has without a configuration, and whether that stays as it is.
+/// The files of another daemon in the places that ours has without a configuration, and whether they stay unchanged.
 struct Machine {
     /// Where the node has what it changes in them, each beside its place.
     over: Vec<(PathBuf, &'static str)>,

@@ -58,7 +58,7 @@ fn table() -> Result<BTreeMap<String, [String; 3]>> {
     .collect()
 }
 
-/// What a cell says of a runtime: all of it, or what stands behind the first condition that holds.
+/// The text of a cell for a runtime: all of it, or the part after the first condition that holds.
 fn expected(cell: &str, runtime: Runtime) -> Result<&str> {
     for clause in cell.split("; ") {
         let Some((conditions, words)) = clause.split_once(": ") else {

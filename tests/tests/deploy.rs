@@ -1,4 +1,4 @@
-//! What is shipped for a node does on it what it says.
+//! The files to deploy do on a node what they say.
 
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,7 @@ on_each_containerd!(
     a_drop_in_wins_over_the_main_file,
 );
 
-/// The table about NRI that is in force when a main file of this syntax, which switches NRI off, imports `drop_in`.
+/// The active table about NRI when a main file of this syntax, which switches NRI off, imports `drop_in`.
 fn merged(version: Version, syntax: u8, drop_in: &Path) -> Result<String> {
     let directory = tempfile::tempdir()?;
     let main = directory.path().join("config.toml");
@@ -121,11 +121,11 @@ fn the_sample_configuration_is_valid_and_exempts_kube_system_alone() -> Result<(
     Ok(())
 }
 
-/// What it says of the keys that are not set is what the daemon does.
+/// Its text about the keys that are not set is what the daemon does.
 #[test]
 fn the_sample_configuration_contains_the_defaults() -> Result<()> {
     let text = fs::read_to_string(workspace::file("deploy/config.toml"))?;
-    // What is an example stands in a paragraph that says so.
+    // An example stands in a paragraph that says so.
     let paragraphs = text
         .split("\n\n")
         .filter(|paragraph| !paragraph.contains("Example"));

@@ -11,11 +11,11 @@ use e2e::{Containerd, Version, on_each_containerd, workspace};
 
 const ALL: [&str; 3] = ["default-prestart", "default-poststart", "default-poststop"];
 
-/// What the administrator has for NRI in containerd's own file: it is off, and patient.
+/// The administrator's settings for NRI in containerd's own file: it is off, with long timeouts.
 const OWN: &str =
     "# mine\n[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = true\nplugin_request_timeout = \"4s\"\n";
 
-/// What `runtime` prints on this root; it must succeed.
+/// The output of `runtime` on this root; it must succeed.
 fn runtime(root: &Path, switch: &str) -> Result<String> {
     let mut run = Command::new(workspace::nri_oci_hooks()?);
     let output = run.args(["runtime", switch, "--root"]).arg(root).output()?;

@@ -1,5 +1,5 @@
-//! `explain` says beforehand what a real container then gets, or why it is refused: by the default hook-spec, rules,
-//! limits, scopes, hooks.d, exempt namespaces, either failure policy, and every delivery.
+//! `explain` prints the hooks that a real container then gets, or why it is refused. Tested are the default hook-spec,
+//! rules, limits, scopes, hooks.d, exempt namespaces, either failure policy, and every delivery.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, Delivery, HookSpec, Pod, Version, on_each_containerd};
 use serde_json::json;
 
-/// A node with hook-specs to pick and files of hooks.d, and how many containers were asked about so far.
+/// A node with hook-specs to select and files of hooks.d, and how many containers were asked about so far.
 struct Node {
     containerd: Containerd,
     default: PathBuf,

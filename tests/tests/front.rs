@@ -48,7 +48,7 @@ struct Churn<'a> {
     lives: Cell<usize>,
     /// Whether what is done to the daemon is over.
     is_over: Cell<bool>,
-    /// Told of each life that is over.
+    /// Gets each life that is over.
     life: Notify,
     /// How often the daemon was stopped or let go on; it is stopped while this is odd.
     switches: Cell<usize>,

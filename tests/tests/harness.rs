@@ -1,4 +1,4 @@
-//! The harness itself: pods live and end, a runtime restarts under them, and nothing is left behind.
+//! The harness itself: pods live and end, a runtime restarts under them, and nothing remains.
 
 use std::fs;
 use std::panic::resume_unwind;
@@ -102,7 +102,7 @@ async fn a_reset_ends_what_runs_and_changes_the_boot(version: Version) -> Result
     Ok(())
 }
 
-/// The smallest plugin there is, to tell a fault of the harness from one of ours.
+/// The smallest plugin there is, to distinguish a fault of the harness from one of ours.
 async fn any_plugin_adjusts_containers(version: Version) -> Result<()> {
     let containerd = Containerd::start(version).await?;
     let mut command = Command::new(workspace::example("inject_env")?);
@@ -167,7 +167,7 @@ fn a_node_sees_no_mounts_of_other_runtimes_and_no_reset_meets_them() -> Result<(
     })
 }
 
-/// Calls `case` in a thread whose mounts are the machine's at first, and whose changes to them nobody else sees; like
+/// Calls `case` in a thread whose mounts are the machine's at first, and whose changes to them nobody else sees. Like
 /// those of a machine, they are shared with namespaces that are made of them.
 fn on_a_machine_of_its_own(case: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
     let machine = thread::spawn(|| {

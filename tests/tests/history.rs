@@ -1,4 +1,4 @@
-//! `log` and `ps` tell what happened to containers, and where each stage stands.
+//! `log` prints the events of containers, and `ps` the status of each stage.
 
 use std::process::Command;
 
@@ -91,7 +91,7 @@ async fn log_follows_what_happens(version: Version) -> Result<()> {
     container.stop(10).await?;
     container.remove().await?;
     log.log().wait_for("default-poststop", 1).await?;
-    // Nothing is told twice, wherever the records are meanwhile.
+    // Nothing is printed twice, wherever the records are meanwhile.
     let text = log.log().text()?;
     for stage in ["prestart", "poststart"] {
         let is_its_end =

@@ -80,7 +80,7 @@ impl Cluster {
         self.containerd.node().run(command)
     }
 
-    /// What systemd has been asked.
+    /// The requests to systemd.
     fn asked(&self) -> Result<String> {
         self.on_node(Command::new("sh").args(["-c", "cat /run/stand-in/asked 2>/dev/null || true"]))
     }
@@ -122,7 +122,7 @@ impl Cluster {
         connected.with_context(|| pod.log("daemon").unwrap_or_default())
     }
 
-    /// What ran for a container that lived just now.
+    /// The hooks that ran for a container that lived just now.
     async fn life(&self, pod: &str) -> Result<Vec<String>> {
         let container = self.containerd.pod(pod).run().await?.start("app").await?;
         container.stop(10).await?;
@@ -140,7 +140,7 @@ impl Cluster {
         wait::until("the removal to be arranged", async || {
             let is_removal =
                 |line: &&str| line.starts_with("systemd-run ") && line.contains("--on-active=300s ");
-            // Whoever waits to arrange it names it too.
+            // The process that waits to arrange it names it too.
             let arranged = |line: &&str| is_removal(line) && !line.contains("flock");
             Ok((self.asked()?.lines().filter(arranged).count() >= count).then_some(()))
         })
@@ -168,7 +168,7 @@ async fn the_unit_gives_hooks_while_pods_come_and_go(version: Version) -> Result
     cluster.await_removal(1).await?;
     assert_eq!(cluster.life("without-a-pod").await?, ALL);
 
-    // As a rollout: the next pod takes over, and nothing registers anew.
+    // As a rollout: the next pod takes over, and nothing registers again.
     let (_second, daemon) = cluster.pod("second", &[]).await?;
     cluster.await_asked("stop nri-oci-hooks-removal.timer", 2).await?;
     assert_eq!(cluster.life("with-the-next").await?, ALL);

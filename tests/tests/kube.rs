@@ -1,7 +1,7 @@
-//! The cluster tests of `tests/kube`, on a node that has a real containerd and no cluster: the hook program that they
-//! install, and the functions by which they judge what it recorded, reached through `NODE_EXEC` as on a cluster.
+//! The cluster tests of `tests/kube`, on a node that has a real containerd and no cluster. Tested are the hook program
+//! that they install and the functions by which they check its records, through `NODE_EXEC` as on a cluster.
 //!
-//! What a kubelet and an API server add to it (events, ConfigMaps, rolling upgrades) only a cluster can show:
+//! Only a cluster can show the additions of a kubelet and an API server (events, ConfigMaps, rolling upgrades):
 //! `hack/cluster --test`.
 
 use std::fs;
@@ -13,7 +13,7 @@ use e2e::cri::State;
 use e2e::plugin::ANNOTATION;
 use e2e::{Containerd, Delivery, OciRuntime, Plugin, Runtime, on_each_runtime, workspace};
 
-/// The hooks of a container with the default hook-spec and a picked one, as `tests/kube` writes them.
+/// The hooks of a container with the default hook-spec and a selected one, as `tests/kube` writes them.
 const ALL: &str =
     "prestart/default prestart/extra poststart/default poststart/extra poststop/default poststop/extra";
 
@@ -39,7 +39,7 @@ async fn the_stages_of_a_container_are_found_at_their_moments(runtime: Runtime) 
         let started = kube.bash(&format!("started $(pid_of {id})"))?;
         let program = kube.bash(&format!("program $(pid_of {id})"))?;
         ensure!(program == "/bin/busybox", "{shape}: init is {program}");
-        // Process 1 has children; it ends when it is asked to, not after the time for that.
+        // Init has children; it ends when it is asked to, not after the time for that.
         container.stop(10).await?;
         assert_eq!(
             container.await_state(State::Exited).await?.exit_code,
@@ -117,7 +117,7 @@ async fn plugin(containerd: &Containerd, kube: &Kube, delivery: Delivery) -> Res
 struct Kube {
     /// The prefix that runs a command on the node.
     node_exec: String,
-    /// What is the tests' on the node.
+    /// The files of the tests on the node.
     directory: PathBuf,
     /// The directory from which pods may select.
     specs: PathBuf,
@@ -162,7 +162,7 @@ impl Kube {
         Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
 
-    /// The copy of the node's records that is judged.
+    /// The copy of the node's records that is checked.
     fn snapshot(&self) -> PathBuf {
         self.directory.join("snapshot")
     }

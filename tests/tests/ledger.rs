@@ -1,4 +1,4 @@
-//! What is written down of a container: frozen, whole or refused, and nothing without need.
+//! The record of a container: fixed at creation, whole or refused, and nothing without need.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What the daemon tells of itself, against what real containers got.
+//! The daemon's reports about itself, compared with the hooks that real containers got.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! Each stage of a container runs once, whoever dies and comes back.
+//! Each stage of a container runs once, even if processes die and return.
 
 use std::fs;
 use std::path::Path;
@@ -267,7 +267,7 @@ fn three_poststops(containerd: &Containerd, name: &str, script: &str) -> Result<
     hooks.spec("default", &spec)
 }
 
-/// Who claimed a stage, in order.
+/// The processes that claimed a stage, in order.
 fn claims(record: &StageRecord) -> Vec<Trigger> {
     let claims = record.lines.iter().filter_map(|line| match line {
         Line::Claimed { by, .. } => Some(*by),

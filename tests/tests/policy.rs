@@ -1,4 +1,4 @@
-//! Who may have which hook, on a real runtime: rules, hooks.d, reload, and one bad pod among many.
+//! The policy of hooks on a real runtime: rules, hooks.d, reload, and one bad pod among many.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Where the daemon tells of itself, besides its log on stderr: a port, a socket, the journal.
+//! The daemon's reports besides its log on stderr: a port, a socket, the journal.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +14,7 @@ use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, HookSpec, Version, on_each_containerd, wait, workspace};
 use nri_oci_hooks::observe::request_status;
 
-/// Less than a probe of Kubernetes waits unless it is told to.
+/// Less than the default timeout of a probe of Kubernetes.
 const PROBE: Duration = Duration::from_millis(900);
 
 async fn a_port_serves_metrics_and_health_and_no_client_keeps_a_probe_waiting(
@@ -164,7 +164,7 @@ async fn the_journal_has_each_line_with_its_fields(version: Version) -> Result<(
     ensure!(plugin.process().log().text()?.is_empty(), "nothing is told twice");
     plugin.kill().await?;
 
-    // What the runtime launches has no stderr.
+    // A launched daemon has no stderr.
     let state = containerd.node().make_directory("state")?;
     containerd.install_plugin(
         NAME,
@@ -221,8 +221,8 @@ impl Entry {
         self.0.get(field).is_some_and(|value| value.contains(text))
     }
 
-    /// As `KEY=VALUE` and a line break, or, for a value of several lines, as the key and a line break, the length of
-    /// the value in 8 bytes, the value and a line break.
+    /// As `KEY=VALUE` and a line break. A value of several lines has another form: the key and a line break, the length
+    /// of the value in 8 bytes, the value and a line break.
     fn parse(mut message: &[u8]) -> Result<Entry> {
         let mut fields = HashMap::new();
         while !message.is_empty() {

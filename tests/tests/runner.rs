@@ -1,4 +1,4 @@
-//! What a hook gets from the runner is the same on every runtime, for every container.
+//! A hook gets the same from the runner on every runtime, for every container.
 
 use std::path::Path;
 
@@ -205,7 +205,7 @@ fn has_the_state_of(delivery: Delivery, record: &Record, container: &Container) 
     Ok(())
 }
 
-/// What must not depend on what the container may do.
+/// The fields that must not depend on the rights of the container.
 fn what_it_got(record: &Record) -> Value {
     let keys: Vec<_> = record
         .state

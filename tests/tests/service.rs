@@ -1,4 +1,4 @@
-//! The daemon as a service: what the service manager hears from it, and the unit that systemd has it by.
+//! The daemon as a service: its messages to the service manager, and its unit of systemd.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -100,7 +100,7 @@ impl Manager {
         Ok(Manager(manager))
     }
 
-    /// What is told up to the first message that contains `text`.
+    /// The messages up to the first that contains `text`.
     fn receive_until(&self, text: &str) -> Result<String> {
         let (mut received, begin) = (String::new(), Instant::now());
         while begin.elapsed() < wait::LIMIT {
@@ -121,7 +121,7 @@ impl Manager {
         Ok(String::from_utf8_lossy(&message[..length]).into_owned())
     }
 
-    /// Waits until nothing was told for so long.
+    /// Waits until no message has come for this time.
     fn await_silence(&self, length: Duration) -> Result<()> {
         self.0.set_read_timeout(Some(length))?;
         let begin = Instant::now();
@@ -155,7 +155,7 @@ fn systemd_understands_every_line_of_the_unit_and_its_drop_in() -> Result<()> {
     Ok(())
 }
 
-/// systemd counts from 0, nothing left to take away, to 10; by its own words up to 2 is "OK" or better.
+/// systemd counts from 0, nothing left to remove, to 10; by its own words up to 2 is "OK" or better.
 #[test]
 fn a_daemon_that_starts_no_hooks_can_do_next_to_nothing() -> Result<()> {
     let unit = Unit::new()?;
@@ -197,7 +197,7 @@ impl Unit {
         })
     }
 
-    /// What systemd-analyze says of it; `None` if this machine has none.
+    /// The result of systemd-analyze about it; `None` if this machine has none.
     fn analyze(&self, arguments: &[&str]) -> Result<Option<Output>> {
         let command = Command::new("systemd-analyze")
             .args(arguments)

@@ -14,12 +14,12 @@ use e2e::{Container, Containerd, Delivery, Plugin, Pod, Version, on_each_contain
 use nix::sys::signal::Signal;
 use tokio::time::timeout;
 
-/// What the runtime says to whoever has asked for the container.
+/// The runtime's error for the request that asked for the container.
 const REFUSAL: &str =
     "plugin 10-oci-hooks failed to handle CreateContainer request: context deadline exceeded";
 
-/// What the daemon says of a creation that it read too late. Other requests may have waited beside it, and their lines
-/// come in any order.
+/// The daemon's log of a creation that it read after the deadline. Other requests may have waited beside it, and their
+/// lines come in any order.
 const MISSED_CREATION: &str = r#""event":"CreateContainer","message":"container late of pod default/web: the daemon did not run while this request may have waited: the runtime may not have its answer""#;
 
 /// How many containers are asked for while the daemon hangs. Each takes NRI's own limit of 2 s.

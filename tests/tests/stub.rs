@@ -17,7 +17,7 @@ struct Both {
     rust: &'static str,
     /// Index and name of the one in Rust.
     rust_identity: &'static str,
-    /// What its annotations begin with.
+    /// The beginning of its annotations.
     key: &'static str,
 }
 
@@ -73,7 +73,7 @@ impl Drop for Running {
     }
 }
 
-/// What becomes of each request, on the runtime side of NRI itself.
+/// The result of each request, on the runtime side of NRI itself.
 async fn answers(both: Both, side: usize, requests: &[(PodSandbox, Container)]) -> Result<Vec<String>> {
     let mut runtime = Adaptation::start(&RuntimeProfile::newest()).await?;
     let mut commands = both.commands(&runtime.socket())?;

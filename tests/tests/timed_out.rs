@@ -1,4 +1,4 @@
-//! What takes longer than the runtime waits for, and what cannot be done at once.
+//! Hooks that take longer than the runtime waits, and work that cannot be done at once.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use e2e::ledger::{Outcome, Stage, StageRecord, StageResult, Trigger, runner};
 use e2e::plugin::{ANNOTATION, NAME};
 use e2e::{Containerd, Delivery, HookSpec, Plugin, Runtime, on_each_runtime_and_the_newest, wait, workspace};
 
-/// A hook that tells its supervisor's process and goes on when it is let.
+/// A hook that writes the process of its supervisor and goes on when it is let.
 struct Gate {
     begun: PathBuf,
     go_on: PathBuf,

@@ -9,7 +9,7 @@ use e2e::ledger::{Stage, StageResult};
 use e2e::node::{Host, say_not_tested};
 use e2e::{Containerd, Delivery, Hook, HookSpec, OciRuntime, Runtime, on_each_runtime_and_the_newest, wait};
 
-/// What init of a container under test is once it runs.
+/// The program of init of a container under test, once it runs.
 const PROGRAM: &str = "/bin/busybox";
 
 /// The hooks of [`spec`].
@@ -137,8 +137,8 @@ async fn a_container_that_runs_out_of_memory_gets_its_poststop(runtime: Runtime)
         let container = hungry.memory_limit(16 << 20).start().await?;
 
         let status = container.await_state(State::Exited).await?;
-        // Nobody else kills it. What containerd calls that, OOMKilled or Error, depends on whether it has heard of the
-        // kernel's reason before it hears of the end.
+        // Nobody else kills it. containerd calls that OOMKilled or Error, depending on whether it receives the kernel's
+        // reason before the end.
         assert_eq!(status.exit_code, 137, "{status:?}");
         containerd.hooks().await_record(container.id(), ALL[5]).await?;
         let records = containerd.hooks().records(container.id())?;

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 pub(crate) struct Comments(HashMap<String, String>);
 
 impl Comments {
-    /// Reads the comments of a file that has one item a line, with its comment above it and its version of NRI in
-    /// parentheses behind it or at the comment's beginning.
+    /// Reads the comments of a file with one item a line. The comment stands above its item. The version of NRI stands
+    /// in parentheses after the item, or at the beginning of the comment.
     pub(crate) fn parse(proto: &str) -> Self {
         let mut comments = HashMap::new();
         let mut scope: Vec<&str> = Vec::new();

@@ -100,7 +100,7 @@ fn push(text: &mut String, indent: &str, line: &str) {
     text.push('\n');
 }
 
-/// What a mark of the generator stands for: the kind of the item, and its name without the package.
+/// The meaning of a mark of the generator: the kind of the item, and its name without the package.
 fn marked(code: &str) -> Option<(&str, &str)> {
     let mark = code
         .strip_prefix("// @@protoc_insertion_point(")?

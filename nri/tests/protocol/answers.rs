@@ -1,4 +1,4 @@
-//! Answers: of every size, late, none, and the errors that stand for them.
+//! Answers: of every size, after the deadline, none, and the errors that stand for them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Plugin code that blocks its thread: the connection answers in time all the same, and goes on.
+//! Plugin code that blocks its thread: the connection still answers in time, and goes on.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(30);
 /// How many handlers may be stuck at once.
 const MAX: usize = 4;
 
-/// What a hung file system is to a thread. It opens when the test is over, so that no thread outlives it.
+/// Blocks a thread as a hung file system does. It opens when the test is over, so that no thread outlives it.
 #[derive(Clone)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -203,7 +203,7 @@ async fn of_a_hundred_handlers_in_a_row_that_block_four_are_kept_and_the_others_
         kept += usize::from(call == "create_container");
     }
     assert_eq!(kept, MAX, "every request that reaches the plugin is kept by it");
-    // What needs nothing of what is stuck is refused as well, rather than left without an answer.
+    // A request that needs no stuck thread is refused as well, rather than left without an answer.
     assert!(
         matches!(create(&mut plugin).await, Outcome::Refused(status) if status.code == Code::ResourceExhausted)
     );
@@ -339,7 +339,7 @@ fn neither_a_stop_nor_the_end_of_the_tokio_runtime_waits_for_a_handler_that_is_s
         stop.send(()).unwrap();
         timeout(LONG, service).await.expect("the service stops").unwrap();
     });
-    // Both would wait for ever otherwise: the gate opens after them.
+    // Otherwise both would wait forever: the gate opens after them.
     drop(tokio_runtime);
     drop(opener);
 }

@@ -201,7 +201,7 @@ async fn a_plugin_with_a_failure_policy_that_hangs_lets_no_container_through_and
         assert_eq!(failed.to_string(), expected);
     }
     signal(process, "-CONT");
-    // What it could not answer then, it answers now; the runtime expects that no longer.
+    // It now answers the earlier request; the runtime no longer expects that.
     let created = tokio::time::timeout(Duration::from_secs(30), async {
         while create(&mut plugin).await.into_answer().is_err() {}
     });

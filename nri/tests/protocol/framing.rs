@@ -1,4 +1,4 @@
-//! What the fake runtime makes of frames: one test for each measured behaviour of the real ones.
+//! The fake runtime's handling of frames: one test for each measured behaviour of the real ones.
 
 use std::time::Duration;
 

@@ -200,7 +200,7 @@ async fn requests_in_frames_of_one_byte_are_answered() {
     for byte in &request {
         connection.write_frame(PLUGIN, &[*byte]).await.unwrap();
     }
-    // Whatever the answer to a call of the wrong service is, there is one.
+    // A call of the wrong service has some answer.
     assert_eq!(
         timeout(LONG, connection.read_frame())
             .await

@@ -15,7 +15,7 @@ use crate::raw_plugin::listen;
 /// Far more than anything here needs.
 const LONG: Duration = Duration::from_secs(30);
 
-/// What was logged.
+/// The logged lines.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -45,7 +45,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// What is logged, at the default level, while a container is created by a plugin that answers so.
+/// The lines at the default level while a plugin with this answer creates a container.
 async fn logged<F>(on_create: F) -> Vec<String>
 where
     F: Fn() -> Result<Adjustment, Status> + Send + Sync + 'static,

@@ -75,7 +75,7 @@ where
     }
 }
 
-/// What a [`Recorder`] saw, in order.
+/// The calls that a [`Recorder`] got, in order.
 pub(crate) struct Seen(mpsc::UnboundedReceiver<String>);
 
 impl Seen {

@@ -121,7 +121,7 @@ impl RawPlugin {
         self.connection.write(bytes).await.unwrap();
     }
 
-    /// Sends frames on a connection. A runtime that has closed meanwhile takes none: `receive` tells.
+    /// Sends frames on a connection. A runtime that has closed meanwhile takes none; then `receive` fails.
     pub(crate) async fn send(&mut self, connection: u32, payloads: &[&[u8]]) {
         for payload in payloads {
             match self.connection.write_frame(connection, payload).await {
@@ -232,7 +232,7 @@ pub(crate) async fn introduced(profile: RuntimeProfile) -> (PluginHandle, RawPlu
     (plugin.unwrap(), raw, runtime, directory)
 }
 
-/// What the runtime makes of a plugin that does `script` once it is connected.
+/// The runtime's result for a plugin that does `script` once it is connected.
 pub(crate) async fn outcome<F: AsyncFnOnce(&mut RawPlugin)>(
     builder: Builder,
     script: F,

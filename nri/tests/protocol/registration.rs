@@ -97,7 +97,7 @@ async fn a_plugin_that_goes_away_before_it_registers_is_distinguished() {
     ));
 }
 
-/// What Configure says to a plugin.
+/// The content of Configure for a plugin.
 async fn configured(profile: RuntimeProfile) -> ConfigureRequest {
     let mut configuration = None;
     let (result, ..) = outcome(FakeRuntime::builder(profile), async |raw| {

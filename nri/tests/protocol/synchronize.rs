@@ -183,7 +183,7 @@ async fn an_error_answer_to_synchronize_ends_the_connection_but_not_on_container
     }
 }
 
-/// Proportional pieces have no room for a single pod, and the runtime offers no more than that, again and again.
+/// Proportional pieces have no space for a single pod, and the runtime offers no more than that, again and again.
 #[tokio::test]
 async fn a_single_pod_with_containers_of_over_4_mib_is_never_handed_over() {
     let (mut pods, containers) = containers(6_000);

@@ -10,7 +10,7 @@ use nri_oci_hooks::spec::parse;
 pub(crate) struct Block {
     /// The document and the line of the block's first line: `docs/x.md:12`.
     pub(crate) place: String,
-    /// What it is, as the document says.
+    /// Its kind, as the document names it.
     pub(crate) kind: String,
     pub(crate) text: String,
 }

@@ -7,7 +7,7 @@ use crate::blocks::blocks;
 
 pub(crate) const NAME: &str = "nri-oci-hooks";
 
-/// What is only named: a program that needs a cluster, an init system or more time than a test has.
+/// Programs that are only named: they need a cluster, an init system or more time than a test has.
 const OTHERS: &[&str] = &[
     "apt",
     "cargo",

@@ -1,4 +1,4 @@
-//! What a document shows was run, and printed just that.
+//! Every console block of a document was run, and printed exactly that.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::blocks::{Block, blocks, root};
 
-/// What is printed before the output of each command.
+/// The line before the output of each command.
 const MARK: &str = "\u{1e}";
 
 /// Runs the commands of one document on a node of its own: in a mount namespace, in which the

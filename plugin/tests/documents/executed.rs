@@ -1,5 +1,5 @@
-//! Every command of ours that a document tells to type is executed, as it stands there or as near to it as a test can
-//! be; what `console` blocks show is looked at closer in `console`.
+//! Every command of ours in a document is executed, as it stands there or as near to it as a test can be. `console`
+//! compares the output of `console` blocks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ enum How {
     AsItStands(u8),
     /// With more arguments, for what would touch the node itself or ask.
     With(&'static str, u8),
-    /// Ended after a second: it goes on for ever.
+    /// Ended after a second: it goes on forever.
     Ended,
     /// Not at all.
     Not(&'static str),

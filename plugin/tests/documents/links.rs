@@ -21,7 +21,7 @@ fn targets(text: &str) -> Vec<&str> {
     targets
 }
 
-/// What a heading is called in a link.
+/// The name of a heading in a link.
 fn anchor(heading: &str) -> String {
     let kept = |c: char| c.is_alphanumeric() || " -_".contains(c);
     let text: String = heading.to_lowercase().chars().filter(|c| kept(*c)).collect();

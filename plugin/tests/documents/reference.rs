@@ -25,7 +25,7 @@ fn sections(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the reference is to say is the default of a key.
+/// The default of a key in the words of the reference.
 fn default_of(key: &str) -> String {
     let config = Config::default();
     let or_none = |is_none: bool| if is_none { "none" } else { "something" }.to_owned();

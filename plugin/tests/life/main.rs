@@ -1,5 +1,5 @@
-//! The life of a container: which stage runs when, whoever dies in between. The runtime and the OCI
-//! runtime are played by the test; daemon, runners, ledger, hooks and inits are real.
+//! The life of a container: which stage runs when, even if a process dies in between. The test plays the runtime and
+//! the OCI runtime; daemon, runners, ledger, hooks and inits are real.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod front;

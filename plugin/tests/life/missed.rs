@@ -1,4 +1,4 @@
-//! Containers that were created without the hooks that they should have: found, reported, and created anew.
+//! Containers that were created without the hooks that they should have: found, reported, and created again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -97,7 +97,7 @@ impl Node {
         self.daemon = Some(daemon.unwrap());
     }
 
-    /// What the daemon has found when `is_it` so.
+    /// The findings of the daemon, once `is_it` holds for them.
     async fn until_found(&self, is_it: impl Fn(&[WithoutHooks]) -> bool) -> Vec<WithoutHooks> {
         let mut found = Vec::new();
         until("the containers without hooks", || {

@@ -45,7 +45,7 @@ pub(crate) struct Node {
     delivery: Delivery,
     pod: PodSandbox,
     pub(crate) container: Container,
-    /// What the daemon has given to the OCI runtime.
+    /// The hooks that the daemon has given to the OCI runtime.
     injected: api::Hooks,
     root: tempfile::TempDir,
 }

@@ -40,12 +40,12 @@ fn expected_by_events([start, after, end, _]: Life) -> Vec<&'static str> {
     // Nobody else can make the runtime wait before the program runs.
     if start != Dead {
         stages.push("prestart");
-        // Whoever is there first while the program runs.
+        // The first to be there while the program runs.
         if after != Dead || end != Dead {
             stages.push("poststart");
         }
     }
-    // Whoever has seen the container at all.
+    // Every process that has seen the container.
     if [start, after, end].iter().any(|presence| *presence != Dead) {
         stages.push("poststop");
     }

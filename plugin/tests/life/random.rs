@@ -1,5 +1,5 @@
-//! Lives at random: events that come once, twice or are cut off by a death, deaths of daemon and init at any
-//! moment, and time that passes in between.
+//! Lives at random: events come once, twice or are cut off by a death; daemon and init die at any moment; time passes
+//! in between.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const ALL: [&str; 3] = ["prestart", "poststart", "poststop"];
 /// How many lives there are of each delivery, unless `PROPTEST_CASES` says otherwise.
 const LIVES: u32 = 40;
 
-/// What happens between two steps of a container's life.
+/// An event between two steps of a container's life.
 #[derive(Debug, Clone, Copy)]
 enum Between {
     Nothing,
@@ -28,7 +28,7 @@ enum Between {
     Time(u64),
 }
 
-/// How an event comes to the daemon.
+/// The way in which an event reaches the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Once,

@@ -1,4 +1,5 @@
-//! What pods, hooks, files and whoever answers at the socket wrote reaches a terminal as text, and as nothing else.
+//! Text of pods, hooks, files and of the process that answers at the socket reaches a terminal as text, and as nothing
+//! else.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -83,7 +84,7 @@ fn of_ps() {
     let nowhere = node.path(HOSTILE);
     let text = harmless(node.command(&["ps"]).arg("--state-dir").arg(&nowhere));
     assert_eq!(times(&text), 1, "{text}");
-    // One whose entry is damaged is told with its path.
+    // A damaged entry is reported with its path.
     let ledger = Ledger::create(&nowhere).unwrap();
     fs::create_dir(ledger.root().join("live/c2")).unwrap();
     let text = harmless(node.command(&["ps"]).arg("--state-dir").arg(&nowhere));

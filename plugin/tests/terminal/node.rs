@@ -71,7 +71,7 @@ impl Node {
     }
 }
 
-/// What it wrote, to whichever stream.
+/// Its output on both streams.
 pub(crate) fn said(output: &Output) -> String {
     let both = [&*output.stdout, &*output.stderr].concat();
     String::from_utf8(both).unwrap()

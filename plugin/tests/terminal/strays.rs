@@ -1,4 +1,4 @@
-//! What somebody left in the ledger hides nothing that belongs there, and makes nobody wait.
+//! Foreign files in the ledger hide nothing that belongs there, and make nobody wait.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use nix::sys::stat::Mode;
 
 use crate::node::{Node, said};
 
-/// What a command said, which may not wait for anybody.
+/// The output of a command, which may not wait for anybody.
 fn output(mut command: Command) -> Output {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || send.send(command.output().unwrap()));

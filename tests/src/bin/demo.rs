@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Shows what people are told when a prestart hook fails.
+/// Shows the error of a prestart hook that fails.
 async fn refused(containerd: &Containerd) -> Result<()> {
     let hooks = containerd.hooks();
     let licence = hooks.script("licence", "echo no licence left >&2; exit 3")?;
@@ -67,7 +67,7 @@ async fn refused(containerd: &Containerd) -> Result<()> {
     Ok(())
 }
 
-/// What `nri-oci-hooks log` prints of one container.
+/// The output of `nri-oci-hooks log` about one container.
 fn log(containerd: &Containerd, container: &str) -> Result<String> {
     let output = Command::new(workspace::nri_oci_hooks()?)
         .args(["log", "--state-dir"])
@@ -82,7 +82,7 @@ fn log(containerd: &Containerd, container: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What happened, each with its moment on the machine's monotonic clock.
+/// The events, each with its time on the machine's monotonic clock.
 struct Story {
     begin: u64,
     moments: Vec<(u64, String)>,

@@ -1,4 +1,4 @@
-//! What is chosen before a private containerd starts.
+//! The choices before a private containerd starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,23 +54,23 @@ impl Builder {
     }
 
     /// How long a plugin may take for an event (containerd's `plugin_request_timeout`); its default of 2 s if not
-    /// called. containerd 1.7 does not tell it to plugins.
+    /// called. containerd 1.7 does not announce it to plugins.
     #[must_use]
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
         self
     }
 
-    /// Leaves NRI to this drop-in: its configuration imports the file and has nothing about NRI of its own, so that
-    /// sockets and directories are those of a machine. Nothing of this machine is there all the same.
+    /// Leaves NRI to this drop-in: the configuration imports the file and has nothing about NRI of its own, so that
+    /// sockets and directories are those of a machine. Nevertheless nothing of this machine is there.
     #[must_use]
     pub fn drop_in(mut self, file: &Path) -> Self {
         self.drop_in = Some(file.into());
         self
     }
 
-    /// Has `install` change the files of a node, of which there is the main configuration without a word about NRI,
-    /// before it starts with that file as it is then. Sockets and directories of NRI are those of a machine, as with
+    /// Has `install` change the files of a node before containerd starts with its main file as it is then. Before, that
+    /// file has nothing about NRI. Sockets and directories of NRI are those of a machine, as with
     /// [`drop_in`](Builder::drop_in).
     #[must_use]
     pub fn installed(mut self, install: Install) -> Self {

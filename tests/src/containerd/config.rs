@@ -14,9 +14,9 @@ pub const OTHER_HANDLER: &str = "other";
 /// Where a private containerd keeps and looks for things; all inside its node's directory.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// What survives a restart of the machine: content, snapshots, metadata.
+    /// The directory that survives a restart of the machine: content, snapshots, metadata.
     pub(super) root: PathBuf,
-    /// What does not: bundles.
+    /// The directory that does not: bundles.
     pub(super) state: PathBuf,
     /// The socket of the CRI and of `ctr`.
     pub(super) socket: PathBuf,
@@ -47,19 +47,19 @@ impl Layout {
     }
 }
 
-/// What a private containerd is told about NRI.
+/// The settings for NRI of a private containerd.
 #[derive(Debug)]
 pub(super) enum Nri<'a> {
     /// Directories and socket of its own, and this limit for each event.
     Private(Duration),
-    /// What this file says, and nothing else.
+    /// Only those of this file.
     DropIn(&'a Path),
-    /// Nothing: that is left to whoever changes the file.
+    /// None: a test changes the file.
     Nothing,
 }
 
 impl Nri<'_> {
-    /// What must stand before all tables.
+    /// The lines that must stand before all tables.
     fn imports(&self) -> String {
         match self {
             Nri::Private(_) | Nri::Nothing => String::new(),

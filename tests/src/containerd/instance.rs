@@ -136,7 +136,7 @@ impl Containerd {
         &self.layout.nri_socket
     }
 
-    /// The whole configuration that is in force, as it says itself; with `"` for every quote.
+    /// The whole active configuration, as containerd prints it; with `"` for every quote.
     ///
     /// # Errors
     /// It cannot be asked.
@@ -153,8 +153,8 @@ impl Containerd {
         NodeLedger::new(self.node.directory().join("ledger"))
     }
 
-    /// Puts `program` into the directory from which it launches plugins, under `name` (`10-oci-hooks`), and
-    /// `configuration` into the directory beside it; from the next start on it is launched.
+    /// Puts `program` into the directory from which containerd launches plugins, under `name` (`10-oci-hooks`). Puts
+    /// `configuration` into the directory beside it. From the next start on containerd launches it.
     ///
     /// # Errors
     /// The file system refuses.
@@ -167,7 +167,7 @@ impl Containerd {
         Ok(())
     }
 
-    /// What it has written, over all its restarts.
+    /// Its output over all its restarts.
     pub fn log(&self) -> &Log {
         self.process.log()
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// What the container network interface (CNI) of a containerd is told. The name is none of a program: a directory of
-/// that name, beside this file, is looked into if there is one.
+/// The configuration of a containerd's container network interface (CNI). Its name is that of no program: if a
+/// directory of that name is beside this file, the CNI reads it.
 const CONFIGURATION: &str =
     r#"{ "cniVersion": "0.4.0", "name": "empty", "plugins": [{ "type": "nothing" }] }"#;
 

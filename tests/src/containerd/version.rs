@@ -156,7 +156,7 @@ impl OciRuntime {
     }
 }
 
-/// What stands in for the crun that is `name` in the cache: a link, by whose name it knows which.
+/// The stand-in for the crun that is `name` in the cache: a link, by whose name it knows which.
 fn crun_adapter(name: &str) -> Result<PathBuf> {
     cache::directory(name)?;
     let adapter = workspace::program("crun-adapter")?;

@@ -18,7 +18,7 @@ use super::{Client, Pod};
 use crate::node::Host;
 use crate::{Containerd, image, wait};
 
-/// What a container runs if nothing else is said: until it is asked to end, which it does at once.
+/// The default program of a container: it runs until it is asked to end, which it does at once.
 const UNTIL_STOPPED: [&str; 3] = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 2147483647 & wait"];
 
 /// Describes a container.
@@ -90,8 +90,8 @@ impl<'a> ContainerBuilder<'a> {
         self
     }
 
-    /// Takes away what a container can do without: capabilities, new privileges, writing to its image; seccomp and
-    /// AppArmor confine it as the runtime does by default.
+    /// Removes everything that a container does not need: capabilities, new privileges, writing to its image. Seccomp
+    /// and AppArmor confine it as the runtime does by default.
     #[must_use]
     pub fn least_privilege(self, host: Host) -> Self {
         self.confinement(Confinement::RuntimeDefault, host)
@@ -205,7 +205,7 @@ impl<'a> ContainerBuilder<'a> {
     }
 }
 
-/// What a container may do with what is mounted in it.
+/// The rights of a container on its mounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Read it.
@@ -214,10 +214,10 @@ pub enum Access {
     Write,
 }
 
-/// What a container may ask of the kernel (`SecurityProfile`).
+/// The rights of a container in the kernel (`SecurityProfile`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confinement {
-    /// What the runtime allows to ordinary containers.
+    /// The runtime's rights for ordinary containers.
     RuntimeDefault,
     /// Everything.
     Unconfined,
@@ -236,7 +236,7 @@ impl Container {
         &self.id
     }
 
-    /// Uses the runtime anew after it was restarted.
+    /// Uses the runtime again after its restart.
     #[must_use]
     pub fn reconnected(mut self, containerd: &Containerd) -> Self {
         self.client = containerd.client().clone();
@@ -280,7 +280,7 @@ impl Container {
             .map(|Empty {}| ())
     }
 
-    /// What a command in it says, as `kubectl exec` has it.
+    /// The output of a command in it, as `kubectl exec` has it.
     ///
     /// # Errors
     /// The runtime's, or the command fails; the message has what it said.
@@ -302,7 +302,7 @@ impl Container {
     /// How it is.
     ///
     /// # Errors
-    /// The runtime's, or its answer lacks what every runtime tells.
+    /// The runtime's, or its answer lacks a part that every runtime has.
     pub async fn status(&self) -> Result<Status> {
         let request = ContainerStatusRequest {
             container_id: self.id.clone(),
@@ -365,7 +365,7 @@ impl State {
     }
 }
 
-/// What the runtime tells of a container.
+/// The runtime's status of a container.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// Where it is in its life.

@@ -16,7 +16,7 @@ use super::messages::{
 };
 use crate::Containerd;
 
-/// Describes a pod; on the network of the node unless told otherwise.
+/// Describes a pod; by default on the network of the node.
 #[derive(Debug)]
 pub struct PodBuilder<'a> {
     containerd: &'a Containerd,
@@ -234,7 +234,7 @@ impl Pod {
         self.container(name).start().await
     }
 
-    /// What a container has written, in the CRI's log format.
+    /// The output of a container, in the CRI's log format.
     ///
     /// # Errors
     /// It was never started.
@@ -243,7 +243,7 @@ impl Pod {
         fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))
     }
 
-    /// Uses the runtime anew after it was restarted.
+    /// Uses the runtime again after its restart.
     #[must_use]
     pub fn reconnected(mut self, containerd: &Containerd) -> Self {
         self.client = containerd.client().clone();

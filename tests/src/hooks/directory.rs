@@ -89,7 +89,7 @@ impl Hooks {
         Ok(file)
     }
 
-    /// What the recorders have recorded for a container, in the order in which they ran.
+    /// The records of the recorders for a container, in the order in which they ran.
     ///
     /// # Errors
     /// The records cannot be read.
@@ -101,7 +101,7 @@ impl Hooks {
             .collect())
     }
 
-    /// What the recorders have recorded for all containers, in the order in which they ran.
+    /// The records of the recorders for all containers, in the order in which they ran.
     ///
     /// # Errors
     /// The records cannot be read.

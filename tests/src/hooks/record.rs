@@ -1,4 +1,4 @@
-//! What the program `record-hook` writes down about how it was run: one line of JSON each time.
+//! The record that the program `record-hook` writes each time it runs: one line of JSON.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -103,7 +103,7 @@ pub fn write() -> Result<()> {
         state,
     };
     let line = serde_json::to_string(&record)? + "\n";
-    // One write to a file opened for appending is never torn by another hook's.
+    // No write of another hook can divide a write to a file that was opened for appending.
     File::options()
         .create(true)
         .append(true)

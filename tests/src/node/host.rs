@@ -1,4 +1,4 @@
-//! What this machine can do, found out rather than assumed.
+//! The abilities of this machine, found out rather than assumed.
 
 use std::fs;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ const CAP_SYS_RESOURCE: u64 = 1 << 24;
 /// The properties of this machine that the configuration of a runtime depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Host {
-    /// Whether a process may lower its `oom_score_adj`, which runtimes do for pods unless told not to.
+    /// Whether a process may lower its `oom_score_adj`, which runtimes do for pods by default.
     pub may_lower_oom_score: bool,
     /// Whether /sys/fs/cgroup is the unified hierarchy (cgroup v2 alone).
     pub unified_cgroups: bool,

@@ -17,7 +17,8 @@ use crate::{cache, wait, workspace};
 /// The script that holds the namespaces and cleans up after them.
 const KEEPER: &str = include_str!("keeper.sh");
 
-/// What clears the memory of a node: mounts, /run, directory `$1`; and makes `$2` the file with the id of the boot.
+/// The script that clears the memory of a node: mounts, /run, directory `$1`; and makes `$2` the file with the id of
+/// the boot.
 const RESET: &str = r#"
     awk -v directory="$1/" 'index($2, directory) == 1 { print $2 }' /proc/self/mounts |
         sort -r | xargs --no-run-if-empty umount --lazy
@@ -27,17 +28,17 @@ const RESET: &str = r#"
     mount --bind "$2" /proc/sys/kernel/random/boot_id
 "#;
 
-/// The longest directory that leaves room for the socket names in a `sockaddr_un` (108 bytes).
+/// The longest directory that leaves space for the socket names in a `sockaddr_un` (108 bytes).
 const LONGEST_DIRECTORY: usize = 48;
 
-/// A directory and namespaces of its own. Dropping it kills everything inside, prints the logs of its processes
-/// (which the test harness shows only if the test failed) and removes directory, mounts and control groups.
+/// A directory and namespaces of its own. Dropping it kills everything inside, and removes directory, mounts and
+/// control groups. It also prints the logs of its processes, which the test harness shows only if the test failed.
 #[derive(Debug)]
 pub struct Node {
     keeper: Child,
     init: i32,
     directory: PathBuf,
-    /// What keeps the node, as it counts: its init and who waits for the end of standard input.
+    /// The processes that hold the node, as it counts: its init and the one that waits for the end of standard input.
     keepers: Vec<i64>,
     /// How often it was reset.
     boots: u32,
@@ -172,8 +173,8 @@ impl Node {
             .collect())
     }
 
-    /// Does to the node what a reset does to a machine: its processes are gone, and so is what was mounted in it or
-    /// stood in /run or `volatile`, a directory; the next boot has another id.
+    /// Has the same effect as a reset of a machine: its processes are gone, and so are its mounts, /run and `volatile`,
+    /// a directory. The next boot has another id.
     ///
     /// # Errors
     /// Something survives.
@@ -276,7 +277,8 @@ impl Drop for Node {
     }
 }
 
-/// What the programs of a node need of the machine beside its root: the runtimes, the repository, what it builds.
+/// The directories of the machine beside its root that the programs of a node need: the runtimes, the repository, the
+/// files that it builds.
 fn needed_paths() -> Result<Vec<PathBuf>> {
     let mut paths = vec![cache::root()?, workspace::file(""), env::current_exe()?];
     paths.extend(env::var_os(workspace::PROGRAM).map(PathBuf::from));

@@ -53,7 +53,7 @@ impl Process {
         self.pid
     }
 
-    /// What it has written.
+    /// Its output.
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -61,7 +61,7 @@ impl Process {
     /// Whether it has not ended.
     ///
     /// # Errors
-    /// The kernel does not tell.
+    /// The kernel reports nothing.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.entrance.try_wait()?.is_none())
     }
@@ -104,7 +104,7 @@ impl Process {
             frozen.insert(0, child);
         }
         let frozen = Frozen(frozen);
-        // It would stop itself after it was told to go on otherwise, for good.
+        // Otherwise it would stop itself for good, after it was continued.
         await_stop(entrance.as_raw())?;
         Ok(frozen)
     }
@@ -166,7 +166,7 @@ impl Drop for Frozen {
     }
 }
 
-/// What the processes of one name have written so far.
+/// The output of the processes of one name so far.
 #[derive(Debug, Clone)]
 pub struct Log {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! The judgement on one container that is over: what ran for it against what had to.
+//! The check of one container that is over: the hooks that ran for it against those that had to.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::ledger::{NodeLedger, Outcome, Stage, StageRecord, StageResult};
 /// The three stages in order.
 const STAGES: [Stage; 3] = [Stage::Prestart, Stage::Poststart, Stage::Poststop];
 
-/// What the ledger has of each stage of a container.
+/// The records of each stage of a container in the ledger.
 pub(super) type Account = [Option<StageRecord>; 3];
 
 /// Reads the account of a container.
@@ -25,7 +25,7 @@ pub(super) fn account(ledger: &NodeLedger, container: &str) -> Result<Account> {
     ])
 }
 
-/// How often each stage ran for each container, told by the hooks themselves.
+/// How often each stage ran for each container, by the hooks' own records.
 #[derive(Debug, Default)]
 pub(super) struct Runs(HashMap<String, [usize; 3]>);
 
@@ -51,7 +51,7 @@ impl Runs {
     }
 }
 
-/// Judges a container whose creation the runtime has confirmed.
+/// Checks a container whose creation the runtime has confirmed.
 ///
 /// Delivered by events alone, a prestart or poststart whose event came while no plugin was there is lost. A stage that
 /// does not run because its runner was killed is on record as that, and is counted.
@@ -132,7 +132,7 @@ fn was_interrupted(record: &StageRecord) -> bool {
     end.is_some_and(|end| *end.outcome == Outcome::Interrupted)
 }
 
-/// Judges a container of which only its hooks tell.
+/// Checks a container that is known only from the records of its hooks.
 pub(super) fn check_stranger(id: &str, runs: &Runs, tally: &mut Tally) {
     let ran = runs.of(id);
     if ran.iter().any(|count| *count > 1) || ran[0] > ran[2] {

@@ -29,7 +29,7 @@ enum Kind {
     NeverStarted,
 }
 
-/// What is known of how it was started.
+/// The known result of its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Started {
     /// Nobody asked for it.

@@ -1,5 +1,5 @@
-//! Many lives of containers while plugin, runtime, runners, holders and shims die, and the judgement on each: every
-//! stage once.
+//! Many lives of containers while plugin, runtime, runners, holders and shims die, and the check of each: every stage
+//! once.
 
 mod chaos;
 mod check;

@@ -1,15 +1,15 @@
-//! What a soak is to be.
+//! The plan of a soak.
 
 use crate::{Delivery, Runtime};
 
-/// What a soak is to be.
+/// The plan of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// How many containers live.
     pub lifecycles: usize,
     /// How many of them at a time.
     pub at_once: usize,
-    /// What all choices come from.
+    /// The source of all choices.
     pub seed: u64,
     /// On what.
     pub runtime: Runtime,

@@ -16,14 +16,14 @@ use crate::hooks::Hooks;
 use crate::ledger::NodeLedger;
 use crate::{Containerd, HookSpec, Pod, wait};
 
-/// After how many lives progress is told.
+/// The number of lives after which progress is printed.
 const STEP: usize = 50;
 
-/// Has the containers of `plan` live, and judges each; `report` is called with a line of progress now and then.
+/// Has the containers of `plan` live, and checks each; `report` is called with a line of progress now and then.
 ///
 /// # Errors
-/// The runtime cannot be started, or does for the whole of [`wait::LIMIT`] what it must not. What is wrong with
-/// hooks is no error but among the [faults](Tally::faults).
+/// The runtime cannot be started, or fails for the whole of [`wait::LIMIT`]. A fault of hooks is no error, but among the
+/// [faults](Tally::faults).
 pub async fn run(plan: Plan, report: impl Fn(&str)) -> Result<Tally> {
     let mut containerd = plan.runtime.start().await?;
     let hooks = containerd.hooks().clone();
@@ -209,7 +209,7 @@ impl Book {
         .await
     }
 
-    /// Closes the accounts of the containers that the ledger has moved to the past.
+    /// Finishes the check of the containers that the ledger has archived.
     fn close_finished(&self) -> Result<()> {
         let tracked: HashSet<String> = self.ledger.tracked()?.into_iter().collect();
         let open = self.open.take();

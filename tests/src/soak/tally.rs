@@ -1,8 +1,8 @@
-//! What a soak has seen.
+//! The counts of a soak.
 
 use std::fmt;
 
-/// What a soak has seen so far.
+/// The counts of a soak so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Containers that were made, lived and were removed.
@@ -35,7 +35,7 @@ pub struct Tally {
     pub poststart_skipped: usize,
     /// Containers whose poststop ran, once.
     pub poststop: usize,
-    /// What should not have been, a sentence each.
+    /// The faults, a sentence each.
     pub faults: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Tally {
         self.runners_killed + self.holders_killed + self.shims_killed
     }
 
-    /// Adds the fault that is seen only when all containers are judged: each kill can have cost one container a stage.
+    /// Adds the fault that shows only when all containers are checked: each kill can have cost one container a stage.
     pub(super) fn close(&mut self) {
         let (cost, kills) = (self.cost_by_kills, self.kills());
         if cost > kills {

@@ -30,11 +30,11 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Victim {
     pid: i32,
-    /// Of a shim, the id of its pod; else empty.
+    /// The id of the pod of a shim; else empty.
     pub(super) pod: String,
 }
 
-/// What is to be known of one process.
+/// The known figures of one process.
 struct Seen {
     arguments: Vec<String>,
     parent: i32,

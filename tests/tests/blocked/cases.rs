@@ -1,4 +1,4 @@
-//! What a container may need that hangs.
+//! The hanging files that a container may need.
 
 use anyhow::{Result, bail, ensure};
 use containerd_nri_testkit::PodBuilder;

@@ -39,7 +39,7 @@ pub(crate) fn file(name: &'static str, content: &str, mode: u16) -> File {
     File { name, content, mode }
 }
 
-/// What lies on the file system that hangs.
+/// The files on the file system that hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
     DefaultSpec,
@@ -51,7 +51,7 @@ pub(crate) enum Case {
     LogFile,
 }
 
-/// What hangs.
+/// The file system that hangs.
 pub(crate) enum Hanging {
     Answers(HangingDirectory),
     TakesWrites(FreezingDirectory),
@@ -220,7 +220,7 @@ impl Daemon {
         self.connected().await
     }
 
-    /// What it answers at a path: the status, and the body.
+    /// Its answer at a path: the status, and the body.
     pub(crate) fn get(&self, path: &str) -> Result<(String, String)> {
         let mut stream = TcpStream::connect(self.port)?;
         stream.set_read_timeout(Some(wait::LIMIT))?;

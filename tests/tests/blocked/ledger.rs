@@ -107,7 +107,7 @@ impl Drop for Over {
     }
 }
 
-/// A frozen file system is still read. This one does not answer those who read either.
+/// A suspended file system can still be read. This one does not answer readers either.
 #[tokio::test]
 async fn a_runtime_that_lists_its_containers_while_the_ledger_hangs_is_answered() -> Result<()> {
     let mut daemon = Daemon::start(Case::Ledger, Case::Ledger.mount()?)?;

@@ -9,7 +9,7 @@ use e2e::{wait, workspace};
 
 use crate::daemon::Case;
 
-/// They end while it hangs, and so does whoever reads what they print.
+/// They end while it hangs, and so does the reader of their output.
 #[tokio::test]
 async fn status_and_doctor_name_a_configuration_that_hangs_and_end() -> Result<()> {
     let hanging = Case::Configuration.mount()?;

@@ -1,4 +1,4 @@
-//! What a container may need, and the daemon that needs it.
+//! The hanging files that a container may need, and the daemon that needs them.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use e2e::{Containerd, Version, on_each_containerd};
 use crate::daemon::{configuration, daemon, hook, refuses_until_it_answers};
 use crate::hanging::{Hanging, file};
 
-/// What lies on the file system that hangs.
+/// The files on the file system that hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Case {
     DefaultSpec,

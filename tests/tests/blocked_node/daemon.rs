@@ -74,8 +74,8 @@ pub(crate) async fn recovers(containerd: &Containerd, pod: &Pod) -> Result<()> {
     has_its_hook(containerd, pod, "later").await
 }
 
-/// Ends it as the service manager does. Of one that waits for a file system which nothing interrupts, the kernel
-/// gives only its threads not back.
+/// Ends it as the service manager does. If it waits for a file system which nothing interrupts, the kernel keeps only
+/// its threads.
 pub(crate) async fn ends(containerd: &Containerd, mut plugin: Plugin) -> Result<()> {
     let process = plugin.process();
     let stat = containerd.node().proc(process.pid().into(), "stat");

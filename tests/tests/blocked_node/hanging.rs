@@ -1,4 +1,4 @@
-//! What hangs, until it answers again.
+//! Files that hang, until they answer again.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use e2e::Containerd;
 use e2e::frozen::FreezingDirectory;
 use e2e::hanging::{File, HangingDirectory};
 
-/// What hangs.
+/// The kind of file system that hangs.
 pub(crate) enum Hanging {
     Answers(HangingDirectory),
     TakesWrites(FreezingDirectory),

@@ -9,7 +9,7 @@ use containerd_nri_testkit::RuntimeProfile;
 use crate::raw_plugin::{RUNTIME, error, request, response};
 use crate::side::{EVENTS, Kind, Next, Seen, Side, alike, nothing, refusal};
 
-/// What a plugin with this subscription sees of every event, and what comes of it.
+/// The content of every event for a plugin with this subscription, and the result.
 async fn life(
     kind: Kind,
     profile: RuntimeProfile,

@@ -1,4 +1,5 @@
-//! Plugins that do not answer: late, gone, or in frames that cannot be read; with and without a failure policy.
+//! Plugins that do not answer: after the deadline, gone, or in frames that cannot be read; with and without a failure
+//! policy.
 
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ async fn a_plugin_that_went_away_before_is_not_missed() {
     alike!(between_events);
 }
 
-/// What comes of an event that is answered in these frames, and what the plugin sees of the next event.
+/// The result of an event that is answered in these frames, and the next event as the plugin sees it.
 async fn answered_in_frames(
     kind: Kind,
     profile: RuntimeProfile,
@@ -117,8 +118,8 @@ async fn answered_in_frames(
     (first, seen)
 }
 
-/// What the plugin sees of the next event. What comes of the first one is NRI's luck: its reader fails and its
-/// connection closes at the same moment, and only one of the two makes the event fail.
+/// The next event as the plugin sees it. The result of the first one is NRI's luck: its reader fails and its connection
+/// closes at the same moment, and only one of the two makes the event fail.
 async fn as_one_frame(kind: Kind, mut profile: RuntimeProfile) -> Vec<Seen> {
     profile.request_timeout = Duration::from_secs(1);
     let (_, seen) = answered_in_frames(kind, profile, |message| vec![message.to_vec()]).await;

@@ -88,7 +88,7 @@ pub(crate) enum Side {
     Real(Adaptation),
 }
 
-/// What a plugin is asked.
+/// A request to a plugin.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) method: String,
@@ -124,7 +124,7 @@ impl Seen {
                 seen.resources[0] = message.linux_resources.unwrap_or_default();
                 seen.resources[1] = message.overhead_linux_resources.unwrap_or_default();
             }
-            // What has been adjusted before is not compared: the fake runtime leaves that to the test.
+            // Earlier adjustments are not compared: the fake runtime leaves that to the test.
             "ValidateContainerAdjustment" => {}
             // The requests of all other events begin alike.
             _ => {
@@ -137,7 +137,7 @@ impl Seen {
     }
 }
 
-/// What the runtime does after an event.
+/// The runtime's reaction after an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Next {
     GoesOn(Box<ContainerAdjustment>),
@@ -265,7 +265,7 @@ impl Side {
     }
 }
 
-/// Answers calls for ever, and writes down what they were.
+/// Answers calls forever, and records them.
 async fn answer_calls(
     raw: &mut RawPlugin,
     seen: &mut Vec<Seen>,
@@ -298,7 +298,7 @@ pub(crate) fn silence(_: u32, _: &ttrpc::Request) -> Vec<u8> {
     Vec::new()
 }
 
-/// What a plugin can change by a hook, and what it can beside: all that the two are compared by.
+/// The changes that a plugin can make, by a hook and otherwise: the two are compared by all of them.
 fn essence(response: CreateContainerResponse) -> Next {
     let adjust = response.adjust.unwrap_or_default();
     Next::GoesOn(Box::new(ContainerAdjustment {

@@ -22,8 +22,8 @@ pub(crate) fn state(count: usize) -> (Vec<PodSandbox>, Vec<Container>) {
     (pods, containers)
 }
 
-/// What came of a Synchronize: how many pods and containers each message had and whether there were to be more; whether
-/// the plugin was taken in; and whether it was disconnected.
+/// The result of a Synchronize. It has the number of pods and containers of each message, and whether more were to
+/// come. It also has whether the plugin was accepted, and whether it was disconnected.
 type Synchronized = (Vec<(usize, usize, bool)>, bool, bool);
 
 /// A plugin that answers each message with what `answer` makes of its stream and whether more is to come.

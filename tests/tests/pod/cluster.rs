@@ -16,9 +16,9 @@ const NRI: &str = "/var/run/nri";
 pub(super) struct Cluster {
     pub(super) containerd: Containerd,
     pub(super) image: String,
-    /// What is mounted at /config.
+    /// The directory that is mounted at /config.
     pub(super) config_map: PathBuf,
-    /// What is mounted at /config/specs.
+    /// The directory that is mounted at /config/specs.
     pub(super) specs: PathBuf,
     /// In place of /etc/nri-oci-hooks, which is the machine's.
     pub(super) etc: PathBuf,
@@ -44,7 +44,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// What the ConfigMap holds from now on.
+    /// Replaces the content of the ConfigMap.
     pub(super) fn publish(&self, version: u32, delivery: &str, spec: &Path) -> Result<()> {
         let [spec_file, specs] = [self.etc.join("default.json"), self.etc.join("specs")];
         let state = self.containerd.ledger().directory().to_owned();
@@ -59,7 +59,7 @@ impl Cluster {
         publish(&self.config_map, version, &files)
     }
 
-    /// What the ConfigMap with the hook-specs that pods may pick holds from now on: one, named `picked`.
+    /// Replaces the content of the ConfigMap with the hook-specs that pods may select: one, named `picked`.
     pub(super) fn publish_selected(&self, version: u32, spec: &Path) -> Result<()> {
         let files = [("picked.json", fs::read_to_string(spec)?)];
         publish(&self.specs, version, &files)

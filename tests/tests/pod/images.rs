@@ -1,4 +1,4 @@
-//! Hook programs that come to the node in images of the daemon's pod, made by `hack/hook-image`.
+//! Hook programs that reach the node in images of the daemon's pod, made by `hack/hook-image`.
 //!
 //! As the kubelet does, the init containers are run here one after the other, with a directory that they share.
 
@@ -21,7 +21,7 @@ const HANDOVER: &str = "/handover";
 struct Node {
     cluster: Cluster,
     images: PathBuf,
-    /// What the hook appends to: its version, its stage.
+    /// The file to which the hook appends: its version, its stage.
     log: PathBuf,
 }
 

@@ -1,6 +1,6 @@
 //! The daemon in a pod, from the image that `hack/image` makes, on the containerd that it serves.
 //!
-//! What kubelet would do is done here over the CRI: the mounts of ConfigMaps and directories of the host, the
+//! The work of a kubelet is done here over the CRI: the mounts of ConfigMaps and directories of the host, the
 //! privileges.
 
 mod cluster;

@@ -7,7 +7,7 @@ use e2e::{Delivery, OciRuntime, Runtime, Version};
 
 use crate::way::Way;
 
-/// What is measured.
+/// The measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The events of a fake runtime.
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     pub(crate) pods: usize,
     /// How long each hook takes.
     pub(crate) seconds: usize,
-    /// What injects hooks as they are.
+    /// The plugin that injects hooks as they are.
     pub(crate) peer: Way,
     pub(crate) runtime: Runtime,
 }

@@ -1,4 +1,4 @@
-//! What slow hooks of some pods cost a pod without hooks on the same node, on a real containerd.
+//! The cost of slow hooks of some pods for a pod without hooks on the same node, on a real containerd.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

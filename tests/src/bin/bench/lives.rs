@@ -19,12 +19,12 @@ const LIVES_OF_SAMPLE: usize = 10;
 /// The hook-spec with a hook at each stage.
 const SPEC: &str = "all";
 
-/// What each hook runs: it reads the state that it gets, and does nothing else. crun is killed by SIGPIPE if it starts
-/// a hook itself that ends before it has written the state.
+/// The program of each hook: it reads the state that it gets, and does nothing else. crun is killed by SIGPIPE if it
+/// starts a hook itself that ends before it has written the state.
 const HOOK: [&str; 3] = ["/bin/dd", "of=/dev/null", "status=none"];
 
-/// Measures without the daemon, with a daemon and no hooks, with the peer's hooks and with the runner's. The containerds
-/// take turns, each time in another order, so that what each leaves behind to be done affects the others alike.
+/// Measures without the daemon, with a daemon and no hooks, with the peer's hooks and with the runner's. The
+/// containerds take turns, each time in another order, so that work that each defers affects the others alike.
 pub(crate) async fn run(arguments: &Arguments) -> Result<String> {
     let (runtime, peer, runner) = (arguments.runtime, arguments.peer, Way::Daemon(Delivery::Runner));
     let mut subjects = [

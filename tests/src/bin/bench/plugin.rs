@@ -21,7 +21,7 @@ use crate::process;
 /// How long a plugin may take to appear, or to appear again.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is measured.
+/// The plugin under test.
 #[derive(Default)]
 pub(crate) struct Measured {
     /// Resident memory in kB, at rest and later.
@@ -42,7 +42,7 @@ pub(crate) struct Subject {
     arguments: Vec<String>,
     /// Where its standard error goes.
     log: PathBuf,
-    /// Where it tells its metrics, if it does.
+    /// The address of its metrics, if it has some.
     metrics: Option<PathBuf>,
     /// Its ledger, if it has one.
     ledger: PathBuf,
@@ -165,8 +165,8 @@ impl Subject {
         Ok(took)
     }
 
-    /// Calls the events of a container's life behind its CreateContainer, as far as the plugin subscribes to them;
-    /// how long they took together, which is as long as they hold the runtime's lock.
+    /// Calls the events of a container's life that follow CreateContainer, as far as the plugin subscribes to them.
+    /// Returns their duration in all, which is how long they hold the runtime's lock.
     pub(crate) async fn other_events(
         &mut self,
         pod: &PodSandbox,
@@ -227,7 +227,7 @@ impl Subject {
             .sum()
     }
 
-    /// Its resident memory in kB; of one that tells metrics, after it has told them.
+    /// Its resident memory in kB; if it has metrics, after they were read.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         if let Some(metrics) = &self.metrics {
             scrape(metrics).with_context(|| format!("{} does not tell its metrics", self.name))?;
@@ -258,7 +258,7 @@ impl Subject {
         Ok(running.process.id())
     }
 
-    /// What the plugin said last, to explain a failure.
+    /// The last output of the plugin, to explain a failure.
     fn last_words(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         log.lines()

@@ -1,4 +1,4 @@
-//! What the kernel knows about a process: its memory and its processor time.
+//! A process by the kernel's figures: its memory and its processor time.
 
 use std::fs;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 /// The processes that `process` has started and that have not ended.
 pub(crate) fn children(process: u32) -> anyhow::Result<Vec<u32>> {
-    // Whoever has children here has one thread.
+    // A process with children has one thread here.
     let path = format!("/proc/{process}/task/{process}/children");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let numbers = text.split_whitespace().map(str::parse);

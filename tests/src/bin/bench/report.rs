@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::statistics::{median, ratio};
 
-/// What took two of those that were measured so long.
+/// The durations of two of the measured ways.
 pub(crate) struct Row<'d> {
     pub(crate) title: &'d str,
     pub(crate) names: [&'d str; 2],

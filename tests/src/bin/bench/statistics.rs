@@ -1,8 +1,8 @@
-//! What a number of durations says: their median, and how sure the ratio of two medians is.
+//! Statistics of durations: their median, and how sure the ratio of two medians is.
 
 use std::time::Duration;
 
-/// How often the durations are drawn anew.
+/// How often the durations are drawn again.
 const DRAWS: usize = 1000;
 
 /// An estimate, and the bounds between which it lies in 90 of 100 draws.
@@ -21,9 +21,9 @@ pub(crate) fn median(durations: &[Duration]) -> f64 {
     sorted.get(middle).copied().unwrap_or_default().as_secs_f64() * 1e3
 }
 
-/// The median of `measured` as a multiple of that of `peer`. Both lists are drawn anew, with replacement, for the
-/// interval: the calls of a container runtime take tens of milliseconds and vary by several, so two medians alone say
-/// little.
+/// The median of `measured` as a multiple of that of `peer`. For the interval, both lists are drawn again, with
+/// replacement. The calls of a container runtime take tens of milliseconds and vary by several, so two medians alone
+/// say little.
 pub(crate) fn ratio(measured: &[Duration], peer: &[Duration]) -> Estimate {
     let drawn = |durations: &[Duration]| {
         let again: Vec<Duration> = durations

@@ -21,7 +21,7 @@ shift
 exec \"$@\"
 ";
 
-/// What brings the hooks.
+/// The source of the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// The daemon, which delivers them so.
