@@ -55,6 +55,7 @@ fn run_list(stage: Stage, list: &[(bool, Fate)]) -> End {
             let record = files.record(stage).unwrap().unwrap();
             assert_eq!(record.open(), Some(index), "it is on record before it runs");
             assert_eq!(hook, &hooks[index]);
+            assert!(!executed.contains(&index), "it runs once");
             executed.push(index);
             let fate = &list[index].1;
             if let Fate::Ends(outcome) | Fate::EndsAlone(outcome) = fate {

@@ -138,8 +138,15 @@ fn a_poststart_that_is_over_is_neither_claimed_nor_awaited() {
     fixture.claim(Stage::Poststart).finish(skipped.clone()).unwrap();
     let lines = || fixture.files().record(Stage::Poststart).unwrap().unwrap().lines;
     let before = lines();
-    let known = claim_poststart(&fixture.container(Trigger::InitEnded), Trigger::InitEnded, true);
-    assert!(matches!(known.unwrap(), Known::Over(result) if result == skipped));
+    let container = fixture.container(Trigger::InitEnded);
+    // A busy machine may need that long for another reason.
+    let is_at_once = (0..3).any(|_| {
+        let began = Instant::now();
+        let known = claim_poststart(&container, Trigger::InitEnded, true).unwrap();
+        assert!(matches!(known, Known::Over(result) if result == skipped));
+        began.elapsed() < POSTSTART_TIMEOUT
+    });
+    assert!(is_at_once);
     assert_eq!(lines(), before);
 }
 
@@ -163,7 +170,9 @@ fn a_poststart_that_is_claimed_is_awaited_by_poststop() {
     let (sender, ended) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(|| sender.send(run_of(&fixture, Stage::Poststop, Trigger::InitEnded)));
+        let give_up = Instant::now() + Duration::from_secs(60);
         while !fixture.files().is_claimed(Stage::Poststop).unwrap() {
+            assert!(Instant::now() < give_up, "it claims its own stage first");
             thread::yield_now();
         }
         assert!(ended.try_recv().is_err());

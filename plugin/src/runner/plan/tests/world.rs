@@ -65,6 +65,8 @@ impl At {
 struct Runner {
     plan: Plan<Stage>,
     at: At,
+    /// The stages that it has claimed.
+    claimed: Vec<Stage>,
 }
 
 /// A move of the runner with this index.
@@ -118,11 +120,13 @@ impl World {
                 Runner {
                     at: At::Step(plan.next()),
                     plan,
+                    claimed: Vec::new(),
                 }
             }
             Request::EarlyPoststart(by) => Runner {
                 at: At::ClaimsEarly,
                 plan: Plan::new(Stage::Poststart, by, &header),
+                claimed: Vec::new(),
             },
         };
         World {
@@ -243,6 +247,9 @@ impl World {
 
     /// As `EntryDirectory::claim` does.
     fn claim(&mut self, runner: usize, stage: Stage) -> Known<Stage> {
+        let claimed = &mut self.runners[runner].claimed;
+        assert!(!claimed.contains(&stage), "{stage} is claimed once");
+        claimed.push(stage);
         let of = self.of_mut(stage);
         if let Some(result) = &of.result {
             return Known::Over(result.clone());
