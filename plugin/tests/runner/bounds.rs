@@ -148,7 +148,7 @@ fn the_time_of_one_hook_is_not_taken_from_the_next() {
 }
 
 #[test]
-fn a_process_that_a_successful_hook_leaves_behind_is_neither_waited_for_nor_killed() {
+fn a_process_that_a_successful_hook_has_forked_is_neither_waited_for_nor_killed() {
     let fixture = Fixture::new();
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nsleep 1000 &\n(echo $! >$D/pid) &\nexit 0\n";

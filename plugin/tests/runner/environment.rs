@@ -1,4 +1,4 @@
-//! What a hook finds when it begins.
+//! The environment in which a hook begins.
 
 use std::fs;
 

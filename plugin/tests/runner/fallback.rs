@@ -27,7 +27,7 @@ fn run(fixture: &Fixture, init: &Child) -> Output {
     start(fixture, init).wait_with_output().unwrap()
 }
 
-/// Not every runtime heeds the answer to the event.
+/// Not every runtime obeys the answer to the event.
 #[test]
 fn a_prestart_that_fails_kills_init() {
     let fixture = Fixture::new()

@@ -64,7 +64,7 @@ impl Fixture {
         &self.ledger
     }
 
-    /// A named pipe, through which hooks and test tell each other where they are.
+    /// A named pipe, through which hooks and test report their progress to each other.
     pub(crate) fn fifo(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o600)).unwrap();
@@ -199,7 +199,7 @@ impl Fixture {
         self.start(stage).wait_with_output().unwrap()
     }
 
-    /// What a runner printed on stderr, for a snapshot: with `$D` for the directory of the test.
+    /// The runner's stderr for a snapshot, with `$D` for the directory of the test.
     pub(crate) fn message(&self, output: &Output) -> String {
         stderr(output).replace(self.directory.path().to_str().unwrap(), "$D")
     }
@@ -230,7 +230,7 @@ pub(crate) fn feed(mut command: Command, state: &str) -> Child {
     child
 }
 
-/// What a runner printed on stderr.
+/// The runner's stderr.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

@@ -58,7 +58,7 @@ fn created_without_fifo() -> Init {
     Init(command.stdin(Stdio::piped()).spawn().unwrap())
 }
 
-/// Starts the container as `runc start` does. Tells when that returns.
+/// Starts the container as `runc start` does. The result reports its return.
 fn start(fixture: &Fixture) -> Receiver<Vec<u8>> {
     let fifo = fixture.path("exec.fifo");
     let (sender, returned) = mpsc::channel();

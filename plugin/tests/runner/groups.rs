@@ -63,12 +63,12 @@ fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
             "{ended:?}: {record:?}"
         );
         let run = record.runs()[0];
-        // For whoever repeats this with --nocapture: a busy or emulated machine takes longer, the kernel alone does too.
-        let late = |ended: Timestamp| ended.since(run.began).saturating_sub(Duration::from_secs(2));
+        // Shown by --nocapture: on a busy or emulated machine it takes longer, and so does the kernel alone.
+        let overrun = |ended: Timestamp| ended.since(run.began).saturating_sub(Duration::from_secs(2));
         println!(
             "{ended} after {:?} more, nothing left after {:?} more; the kernel alone takes {:?}",
-            late(run.ended.unwrap().at),
-            late(none_left),
+            overrun(run.ended.unwrap().at),
+            overrun(none_left),
             killed_by_the_kernel_alone(&guard, script)
         );
     }
@@ -76,7 +76,7 @@ fn of_a_hook_that_multiplies_nothing_is_left_after_its_timeout() {
 
 /// It has ended before it reached its limit, or after that: then it has failed. Either way nothing is left.
 #[test]
-fn of_a_hook_that_ends_and_leaves_behind_what_multiplies_nothing_is_left_after_its_timeout() {
+fn nothing_is_left_after_the_timeout_of_a_hook_that_ends_and_has_forked_what_multiplies() {
     for _ in 0..runs() {
         let script = "#!/bin/sh\nb(){ b|b& };b\n";
         let fixture = Fixture::new();
@@ -246,7 +246,7 @@ fn a_hook_that_stops_its_runner_is_ended_at_its_timeout() {
 }
 
 #[test]
-fn what_a_successful_hook_leaves_behind_stays_in_its_group_and_an_empty_group_is_removed() {
+fn a_process_that_a_successful_hook_has_forked_stays_in_its_group_and_an_empty_group_is_removed() {
     let fixture = Fixture::new();
     let pid = fixture.fifo("pid");
     let script = "#!/bin/sh\nsetsid sleep 1000 &\n(echo $! >$D/pid) &\nexit 0\n";

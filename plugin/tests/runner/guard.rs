@@ -33,7 +33,7 @@ const GUARD_TIME: Duration = Duration::from_secs(120);
 pub(crate) struct Guard {
     pub(crate) own: PathBuf,
     hooks: PathBuf,
-    /// What the groups of the fixture's hooks end with.
+    /// The last part of the names of the groups of the fixture's hooks.
     suffix: String,
     over: Sender<()>,
     clock: Option<JoinHandle<()>>,
@@ -59,7 +59,7 @@ impl Guard {
         }
         let alone = File::open(&hooks).unwrap();
         alone.lock().unwrap();
-        // What an earlier test has killed counts until this machine's init has waited for it.
+        // The processes that an earlier test has killed count until this machine's init has waited for it.
         while number(&hooks.join("pids.current")) > FEW_PROCESSES {
             std::thread::sleep(Duration::from_millis(10));
         }

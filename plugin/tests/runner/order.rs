@@ -1,4 +1,4 @@
-//! What runs, in which order, and what a failure means.
+//! The order of the hooks, and the effect of a failure.
 
 use nri_oci_hooks::ledger::{Outcome, StageResult};
 use nri_oci_hooks::model::{OnFailure, Stage};

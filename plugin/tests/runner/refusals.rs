@@ -1,4 +1,4 @@
-//! What is not run, and what is said of it.
+//! The refusals of a runner, and their messages.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -160,7 +160,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn each_hook_runs_at_most_once_and_in_order_whoever_dies(
+    fn each_hook_runs_at_most_once_and_in_order_after_any_death(
         stage in select(Stage::OF_RUNNER.to_vec()),
         list in prop::collection::vec((any::<bool>(), fate()), 0..8),
     ) {
