@@ -150,7 +150,7 @@ fn poststop_waits_for_space(is_removed: bool) {
             command.arg("--nri-socket").arg(path("nri.sock"));
             Ended(command.stderr(Stdio::piped()).spawn().unwrap())
         });
-        let reported = line_with(daemon.0.stderr.take().unwrap(), "cannot be recorded");
+        let reported = line_with(daemon.0.stderr.take().unwrap(), "the ledger cannot record them");
         let filler = fill(&state);
         let id = "c1".parse().unwrap();
 

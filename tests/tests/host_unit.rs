@@ -252,7 +252,7 @@ async fn a_unit_that_is_not_from_a_pod_is_left_alone(version: Version) -> Result
     let status = daemon.await_state(State::Exited).await?;
     let log = pod.log("daemon")?;
     ensure!(
-        status.exit_code == 1 && log.contains("is not from a pod"),
+        status.exit_code == 1 && log.contains("was not written by a pod"),
         "{status:?}: {log}"
     );
     assert_eq!(cluster.on_node(Command::new("cat").arg(UNIT))?, "theirs\n");
