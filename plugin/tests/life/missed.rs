@@ -95,6 +95,9 @@ impl Node {
             .launch(program, &"10-hooks".parse().unwrap(), &config)
             .await;
         self.daemon = Some(daemon.unwrap());
+        // It notes that beside the runtime's requests, and may be killed before.
+        let noted = self.state_dir().join("decided-since");
+        until("the note that the node has a daemon", || noted.exists()).await;
     }
 
     /// The findings of the daemon, once `is_it` holds for them.
