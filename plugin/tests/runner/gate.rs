@@ -105,6 +105,18 @@ fn await_end_of(pid: Pid) {
 
 const SLOW: &str = "#!/bin/sh\necho $$ >$D/runs\nread line <$D/go-on\necho once >>$D/log\n";
 
+/// A start that is held by a poststart hook, until the hook may go on.
+fn held() -> (Fixture, Init, Receiver<Vec<u8>>) {
+    let fixture = Fixture::new();
+    let (runs, _) = (fixture.fifo("runs"), fixture.fifo("go-on"));
+    let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
+    let init = created(&fixture, &["sleep", "1000"]);
+    assert!(start_early(&fixture, &init).status.success());
+    let returned = start(&fixture);
+    number_from(&runs);
+    (fixture, init, returned)
+}
+
 #[test]
 fn the_start_returns_when_poststart_is_over_and_that_runs_when_init_runs_its_program() {
     let fixture = Fixture::new();
@@ -214,33 +226,21 @@ fn a_program_that_cannot_be_executed_has_no_poststart() {
 
 #[test]
 fn a_killed_holder_lets_the_start_return_though_its_hook_goes_on() {
-    let fixture = Fixture::new();
-    let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
-    let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
-    let init = created(&fixture, &["sleep", "1000"]);
-    assert!(start_early(&fixture, &init).status.success());
-    let returned = start(&fixture);
-    number_from(&runs);
+    let (fixture, init, returned) = held();
     kill(holder(&fixture), Signal::SIGKILL).unwrap();
     returned.recv_timeout(AT_ONCE).unwrap();
-    std::fs::write(go_on, "\n").unwrap();
+    std::fs::write(fixture.path("go-on"), "\n").unwrap();
     drop(init);
 }
 
 #[test]
 fn the_hooks_do_not_wait_for_the_end_of_the_watch_of_the_fifo() {
-    let fixture = Fixture::new();
-    let (runs, go_on) = (fixture.fifo("runs"), fixture.fifo("go-on"));
-    let fixture = fixture.hook(Stage::Poststart, SLOW).registered();
-    let init = created(&fixture, &["sleep", "1000"]);
-    assert!(start_early(&fixture, &init).status.success());
-    let returned = start(&fixture);
-    number_from(&runs);
+    let (fixture, init, returned) = held();
     // To close it takes the kernel some ticks, so this comes after the hooks.
     let open = std::fs::read_dir(format!("/proc/{}/fd", holder(&fixture))).unwrap();
     let mut files = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
     assert!(files.any(|file| file.as_os_str() == "anon_inode:inotify"));
-    std::fs::write(go_on, "\n").unwrap();
+    std::fs::write(fixture.path("go-on"), "\n").unwrap();
     returned.recv_timeout(AT_ONCE).unwrap();
     drop(init);
 }
